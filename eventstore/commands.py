@@ -1,0 +1,387 @@
+"""The one appender: every event enters the log here, under the rules for changing a tree and for names.
+
+Each function is one intent: all or nothing, durable when it returns.  Rules that need to know a tree ask a `Tree`.
+"""
+
+import json
+import secrets
+import stat
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from eventstore.changes import Change
+from eventstore.entries import Entry, Tree
+from eventstore.errors import ConflictError, NotFoundError
+from eventstore.events import TREE_KINDS, Kind
+from eventstore.log import Appending, Context, Stream
+from eventstore.paths import ancestors, checked, shown, split
+from eventstore.staging import Staged
+from eventstore.store import Writer
+
+CONTAINER, LAYER, IMAGE, TAG, STORE = "container", "layer", "image", "tag", "store"
+
+
+def _fact(kind: Kind, content: bytes | None = None, **detail: Any) -> Change:
+    text = json.dumps(detail, sort_keys=True, separators=(",", ":")) if detail else None
+    return Change(kind, b"", content=content, detail=text)
+
+
+def _add_fact(appending: Appending, stream: Stream, kind: Kind, content: bytes | None = None, **detail: Any) -> bytes:
+    return appending.add(stream, _fact(kind, content, **detail), about_path=False)
+
+
+# -- the store
+
+
+def create_store(writer: Writer) -> None:
+    """Record the store's birth and random id as the first event; does nothing in a store that has events."""
+    with writer.transaction():
+        if writer.log.head().position == 0:
+            with writer.changeset() as appending:
+                _add_fact(appending, appending.open(STORE, "store"), Kind.STORE_CREATED, id=secrets.token_hex(16))
+
+
+# -- containers
+
+
+def create_container(writer: Writer, name: str, base: Mapping[str, Any] | None) -> str:
+    """Open a container over *base* ({"image": config digest} or {"container": id, "version": n}; None: scratch).
+
+    Return its random id, 64 hex digits.  The caller checked that *name* is free; inside the transaction it is checked
+    again by `names_in_use`.
+    """
+    container = secrets.token_hex(32)
+    with writer.changeset() as appending:
+        _require_free_name(appending, writer, name)
+        stream = appending.open(CONTAINER, container)
+        _add_fact(appending, stream, Kind.CONTAINER_CREATED, name=name, base=dict(base) if base else None)
+    return container
+
+
+def rename_container(writer: Writer, container: str, name: str) -> None:
+    with writer.changeset() as appending:
+        _require_free_name(appending, writer, name)
+        _add_fact(appending, appending.open(CONTAINER, container), Kind.CONTAINER_RENAMED, name=name)
+
+
+def remove_container(writer: Writer, container: str) -> None:
+    """Take the container out of listings; its events stay, and `restore_container` brings it back."""
+    with writer.changeset() as appending:
+        _add_fact(appending, appending.open(CONTAINER, container), Kind.CONTAINER_REMOVED)
+
+
+def restore_container(writer: Writer, container: str, name: str) -> None:
+    with writer.changeset() as appending:
+        _require_free_name(appending, writer, name)
+        stream = appending.open(CONTAINER, container)
+        _add_fact(appending, stream, Kind.CONTAINER_RENAMED, name=name)
+        _add_fact(appending, stream, Kind.CONTAINER_RESTORED)
+
+
+def configure(writer: Writer, container: str, instructions: Sequence[str]) -> None:
+    """Record Dockerfile-like *instructions* (checked by the caller) that change the container's image config."""
+    with writer.changeset() as appending:
+        stream = appending.open(CONTAINER, container)
+        _add_fact(appending, stream, Kind.CONFIG_CHANGED, instructions=list(instructions))
+
+
+def record(
+    writer: Writer, container: str, changes: Iterable[Change], tree: Tree, *, expected: int | None = None,
+    context: Context | None = None, key: str | None = None,
+) -> int:  # fmt: skip
+    """Append *changes* to the container under the tree rules, as one changeset; return its new version.
+
+    *tree* is the container as it is now and must see what this transaction appends.  Raise ConflictError or
+    NotFoundError naming the path that breaks a rule, ConcurrencyError where the container is not at *expected*.
+    Cost: O(changes x log events).
+    """
+    with writer.changeset(context, key) as appending:
+        stream = appending.open(CONTAINER, container, expected)
+        rules = _Rules(appending, writer, stream, tree)
+        for change in changes:
+            rules.apply(change)
+    return stream.version
+
+
+def commit(
+    writer: Writer, container: str, *, parent: str | None, message: str | None = None, author: str | None = None,
+    instructions: Sequence[str] = (), tag: str | None = None, allow_empty: bool = False, expected: int | None = None,
+) -> bytes:  # fmt: skip
+    """Seal what the container's stream holds since its last seal, move *tag* to it; return the commit's id (32 bytes).
+
+    O(1) whatever the layer's size.  Raise ConflictError where there is nothing to seal.
+    """
+    with writer.changeset() as appending:
+        stream = appending.open(CONTAINER, container, expected)
+        sealed = _last_seal(writer, stream)
+        if instructions:
+            _add_fact(appending, stream, Kind.CONFIG_CHANGED, instructions=list(instructions))
+        elif not allow_empty and not _has_unsealed(writer, stream, sealed):
+            raise ConflictError(
+                f"container {container[:12]} has nothing to seal since its last commit; "
+                "to give the image one more name use `layerlog tag`, to commit all the same use --allow-empty"
+            )
+        detail = {
+            "from": sealed + 1, "events": stream.version - sealed, "parent": parent, "author": author, "message": message,
+        }  # fmt: skip
+        found = _add_fact(appending, stream, Kind.COMMITTED, **detail)
+        if tag is not None:
+            _move_tag(appending, writer, tag, found.hex())
+    return found
+
+
+def _last_seal(writer: Writer, stream: Stream) -> int:
+    row = writer.store.db.execute(
+        "SELECT max(version) FROM event WHERE path IS NULL AND kind = ? AND stream = ?", (Kind.COMMITTED, stream.id)
+    ).fetchone()
+    return row[0] or 0
+
+
+def _has_unsealed(writer: Writer, stream: Stream, sealed: int) -> bool:
+    row = writer.store.db.execute(
+        "SELECT 1 FROM event WHERE stream = ? AND version > ? AND (path IS NOT NULL OR kind = ?) LIMIT 1",
+        (stream.id, sealed, Kind.CONFIG_CHANGED),
+    ).fetchone()
+    return row is not None
+
+
+def _require_free_name(appending: Appending, writer: Writer, name: str) -> None:
+    appending.flush()
+    holder = container_named(writer, name)
+    if holder is not None:
+        raise ConflictError(
+            f"the name {shown(name)!r} is in use by container {holder[:12]}; "
+            "remove or rename that one (`layerlog rm`, `layerlog rename`), or choose another name"
+        )
+
+
+def container_named(writer: Writer, name: str) -> str | None:
+    """Return the id of the live container that bears *name* now: index look-ups over those that ever did."""
+    db = writer.store.db
+    named = "kind IN (20, 21) AND path IS NULL"
+    for (stream,) in db.execute(f"SELECT DISTINCT stream FROM event WHERE json_extract(detail, '$.name') = ? AND {named}", (name,)):
+        kinds = (Kind.CONTAINER_REMOVED, Kind.CONTAINER_RESTORED)
+        latest = db.execute(
+            f"SELECT json_extract(detail, '$.name') FROM event WHERE stream = ? AND {named} ORDER BY version DESC LIMIT 1", (stream,)
+        ).fetchone()
+        life = db.execute(
+            "SELECT kind FROM event WHERE path IS NULL AND stream = ? AND kind IN (?, ?) ORDER BY version DESC LIMIT 1",
+            (stream, *kinds),
+        ).fetchone()
+        if latest[0] == name and (life is None or life[0] == Kind.CONTAINER_RESTORED):
+            return str(db.execute("SELECT name FROM stream WHERE id = ?", (stream,)).fetchone()[0])
+    return None
+
+
+# -- layers, images, tags
+
+
+def import_layer(writer: Writer, diff_id: bytes, changes: Staged, framing: bytes, size: int) -> None:
+    """Append a layer taken from elsewhere as one stream; does nothing where the store has it.
+
+    *framing* is the content that re-encodes it to the very tar of *size* bytes that *diff_id* names.
+    """
+    with writer.changeset() as appending:
+        stream = appending.open(LAYER, diff_id.hex())
+        if stream.version:
+            return
+        targets = changes.link_targets()
+        first = appending.position
+        for change in changes.in_layer_order():
+            target = targets.get(change.target or b"") if change.kind == Kind.LINK_MADE else None
+            appending.add(stream, change, about_path=True, node=None if target is None else first + target)
+        _add_fact(appending, stream, Kind.LAYER_IMPORTED, framing, size=size)
+
+
+def record_image(writer: Writer, kind: Kind, image: str, manifest: bytes | None, **detail: Any) -> None:
+    """Record that an image (by its config digest or commit id) was loaded, pulled, saved or pushed."""
+    with writer.changeset() as appending:
+        _add_fact(appending, appending.open(IMAGE, image), kind, manifest, **detail)
+
+
+def remove_image(writer: Writer, image: str, tags: Iterable[str]) -> None:
+    """Take the image and *tags*, all its names, out of listings; nothing is erased, `restore_image` undoes it."""
+    with writer.changeset() as appending:
+        for tag in tags:
+            _delete_tag(appending, writer, tag)
+        _add_fact(appending, appending.open(IMAGE, image), Kind.IMAGE_REMOVED)
+
+
+def restore_image(writer: Writer, image: str) -> None:
+    with writer.changeset() as appending:
+        _add_fact(appending, appending.open(IMAGE, image), Kind.IMAGE_RESTORED)
+
+
+def move_tag(writer: Writer, tag: str, image: str, *, expected: str | None = None) -> None:
+    """Let *tag* (a full reference) name *image*; raise ConflictError if it does not name *expected* now, where given."""
+    with writer.changeset() as appending:
+        if expected is not None and (current := tag_target(writer, tag)) != expected:
+            raise ConflictError(f"tag {tag} names {(current or 'nothing')[:12]} and not {expected[:12]}; look again and repeat")
+        _move_tag(appending, writer, tag, image)
+
+
+def delete_tag(writer: Writer, tag: str) -> None:
+    """Raise NotFoundError where *tag* names nothing."""
+    with writer.changeset() as appending:
+        _delete_tag(appending, writer, tag)
+
+
+def tag_target(writer: Writer, tag: str) -> str | None:
+    """Return the image id that *tag* names now, or None."""
+    row = writer.store.db.execute(
+        "SELECT e.kind, json_extract(e.detail, '$.image') FROM event e JOIN stream s ON s.id = e.stream "
+        "WHERE s.kind = 'tag' AND s.name = ? ORDER BY e.version DESC LIMIT 1",
+        (tag,),
+    ).fetchone()
+    return str(row[1]) if row and row[0] == Kind.TAG_MOVED else None
+
+
+def _move_tag(appending: Appending, writer: Writer, tag: str, image: str) -> None:
+    appending.flush()
+    old = tag_target(writer, tag)
+    if old != image:
+        _add_fact(appending, appending.open(TAG, tag), Kind.TAG_MOVED, image=image, old=old)
+
+
+def _delete_tag(appending: Appending, writer: Writer, tag: str) -> None:
+    appending.flush()
+    old = tag_target(writer, tag)
+    if old is None:
+        raise NotFoundError(f"no tag {shown(tag)}; `layerlog images` lists those there are")
+    _add_fact(appending, appending.open(TAG, tag), Kind.TAG_DELETED, old=old)
+
+
+# -- the rules for changing a tree
+
+
+class _Rules:
+    """Applies Changes to one container's stream.  Rows are buffered; a question about a buffered path flushes them."""
+
+    def __init__(self, appending: Appending, writer: Writer, stream: Stream, tree: Tree) -> None:
+        self._appending = appending
+        self._log = writer.log
+        self._db = writer.store.db
+        self._stream = stream
+        self._tree = tree
+        self._directories: set[bytes] = set()
+        self._buffered: set[bytes] = set()
+        self._ids: dict[bytes, int | None] = {}
+        self._moves = self._db.execute("SELECT 1 FROM event WHERE source IS NOT NULL LIMIT 1").fetchone() is not None
+
+    def apply(self, change: Change) -> None:
+        if change.kind not in TREE_KINDS:
+            raise ConflictError(f"{change.kind.title} is no change of a tree")
+        path = checked(change.path)
+        known = self._known(path)
+        found = self._lookup(path) if known else None
+        change = change._replace(path=path)
+        node = self._check(change, found)
+        fresh = not known or not self._touched(path)
+        self._appending.add(self._stream, change, about_path=True, node=node, fresh=fresh)
+        self._remember(change, found)
+
+    def _check(self, change: Change, found: Entry | None) -> int | None:
+        """Return the node that the event is about, where it is about one that exists; raise where a rule forbids it."""
+        match change.kind:
+            case Kind.PATH_DELETED | Kind.ATTRIBUTES_CHANGED | Kind.DIRECTORY_CLEARED:
+                return self._check_existing(change, found)
+            case Kind.LINK_MADE:
+                self._require_parent(change.path)
+                return self._link_node(change, found)
+            case Kind.PATH_MOVED:
+                self._require_parent(change.path)
+                self._check_move(change, found)
+            case _:
+                self._require_parent(change.path)
+        return None
+
+    def _check_existing(self, change: Change, found: Entry | None) -> int | None:
+        if found is None:
+            raise NotFoundError(f"no such path: /{shown(change.path)}")
+        if change.kind == Kind.DIRECTORY_CLEARED and not found.is_dir:
+            raise ConflictError(f"/{shown(change.path)} is not a directory, so it cannot be cleared")
+        if change.kind == Kind.PATH_DELETED and not change.path:
+            raise ConflictError("the root directory cannot be deleted")
+        if change.kind == Kind.ATTRIBUTES_CHANGED:
+            if stat.S_IFMT(change.mode) != stat.S_IFMT(found.mode):
+                raise ConflictError(f"/{shown(change.path)} cannot change its file type; delete it and write another")
+            return found.node
+        return None
+
+    def _link_node(self, change: Change, found: Entry | None) -> int:
+        target = self._lookup(checked(change.target or b""))
+        if target is None:
+            raise NotFoundError(f"no such path to link to: /{shown(change.target or b'')}")
+        if target.is_dir:
+            raise ConflictError(f"/{shown(target.path)} is a directory, and directories have one name")
+        if found is not None and found.is_dir:
+            raise ConflictError(f"/{shown(change.path)} exists and is a directory")
+        return target.node
+
+    def _check_move(self, change: Change, found: Entry | None) -> None:
+        source = checked(change.target or b"")
+        moved = self._lookup(source)
+        if moved is None:
+            raise NotFoundError(f"no such path to move: /{shown(source)}")
+        if not source or change.path == source or change.path.startswith(source + b"/"):
+            raise ConflictError(f"/{shown(source)} cannot be moved into itself (/{shown(change.path)})")
+        if found is not None and (found.is_dir or moved.is_dir):
+            raise ConflictError(f"/{shown(change.path)} exists; delete it first")
+        self._moves = True
+
+    def _require_parent(self, path: bytes) -> None:
+        if not path:
+            return
+        parent = split(path)[0]
+        if parent in self._directories or not parent:
+            return
+        found = self._lookup(parent) if self._known(parent) else None
+        if found is None:
+            raise NotFoundError(f"no such directory: /{shown(parent)}; make it first (`layerlog mkdir -p`)")
+        if not found.is_dir:
+            raise ConflictError(f"/{shown(parent)} is not a directory, so /{shown(path)} cannot be below it")
+        self._directories.add(parent)
+
+    def _known(self, path: bytes) -> bool:
+        """Whether *path* can exist: a path that no event was ever about does not, unless something was moved."""
+        return self._moves or path in self._buffered or self._path_id(path) is not None
+
+    def _path_id(self, path: bytes) -> int | None:
+        if not path:
+            return 1
+        parent, name = split(path)
+        parent_id = self._ids.get(parent, 0) if parent in self._ids else self._path_id(parent)
+        if parent_id is None:
+            return None
+        row = self._db.execute("SELECT id FROM path WHERE parent = ? AND name = ?", (parent_id, name)).fetchone()
+        if row and len(self._ids) < 20_000:
+            self._ids[path] = row[0]
+        return int(row[0]) if row else None
+
+    def _touched(self, path: bytes) -> bool:
+        """Whether this stream already has an event about *path*."""
+        if path in self._buffered:
+            return True
+        path_id = self._path_id(path)
+        row = self._db.execute(
+            "SELECT 1 FROM event WHERE fresh = 1 AND stream = ? AND path = ?", (self._stream.id, path_id)
+        ).fetchone()
+        return row is not None
+
+    def _lookup(self, path: bytes) -> Entry | None:
+        if path in self._buffered or not self._buffered.isdisjoint(ancestors(path)):
+            self._appending.flush()
+            self._buffered.clear()
+        return self._tree.lookup(path)
+
+    def _remember(self, change: Change, found: Entry | None) -> None:
+        self._buffered.add(change.path)
+        if change.kind == Kind.PATH_MOVED:
+            self._buffered.add(change.target or b"")
+        if len(self._buffered) > 4096:
+            self._appending.flush()
+            self._buffered.clear()
+        if change.kind == Kind.FILE_WRITTEN and stat.S_ISDIR(change.mode):
+            self._directories.add(change.path)
+        elif change.kind == Kind.PATH_MOVED or (found is not None and found.is_dir and change.kind != Kind.ATTRIBUTES_CHANGED):
+            self._directories.clear()

@@ -1,0 +1,382 @@
+"""Content: bytes named by their SHA-256, stored once, verified whenever they are read out.
+
+Small contents share compressed blocks; large ones are cut where their bytes say so (FastCDC), so that an edit stores
+what changed and any range is read without the rest.  A content written as the successor of another may be stored as
+its difference from it.  Putting is idempotent; nothing put is visible before its transaction commits.
+"""
+
+import queue
+import sqlite3
+import struct
+import threading
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from itertools import accumulate
+from typing import NamedTuple
+
+import lz4.block
+
+from eventstore.errors import DamagedError, ErasedError
+from eventstore.events import Kind
+from eventstore.segments import (
+    BlockCache,
+    Place,
+    Segments,
+    SegmentWriter,
+    encoded,
+    encoded_like,
+)
+
+BLOCK = 64 << 10
+SMALL = 128 << 10
+CHUNK_MIN, CHUNK_AVERAGE, CHUNK_MAX = 32 << 10, 128 << 10, 512 << 10
+WINDOW = 4 << 20
+ORIGINAL_CHUNK = 1 << 20
+DICTIONARY = 64 << 10
+SPILL = 4096
+PART = struct.Struct("<32sI")
+
+Row = tuple[bytes, int, int, int, int, int, bytes | None, bytes | None]
+
+
+class _Where(NamedTuple):
+    size: int
+    place: Place
+    start: int
+    parts: bytes | None
+    base: bytes | None
+
+
+def name(digest: bytes) -> str:
+    return "sha256:" + digest.hex()
+
+
+class Content:
+    """Reading side; cheap to make, one per connection."""
+
+    def __init__(self, db: sqlite3.Connection, folder: str) -> None:
+        self._db = db
+        self.segments = Segments(folder)
+        self._cache = BlockCache()
+
+    def has(self, digest: bytes) -> bool:
+        return self._db.execute("SELECT 1 FROM content WHERE digest = ?", (digest,)).fetchone() is not None
+
+    def size(self, digest: bytes) -> int:
+        """Return the content's size in bytes; raise as `read` does."""
+        return self._where(digest).size
+
+    def read(self, digest: bytes, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes [start, start + length) in pieces of at most `CHUNK_MAX`; only the chunks touched are read.
+
+        Raise ErasedError where it was erased on request, DamagedError where it is missing or is not what it is named.
+        """
+        where = self._where(digest)
+        end = where.size if length is None else min(where.size, start + length)
+        if start >= end:
+            return
+        if where.parts is None:
+            yield self._chunk(digest, where)[start:end]
+            return
+        parts = list(PART.iter_unpack(where.parts))
+        ends = list(accumulate(size for _, size in parts))
+        for index in range(bisect_right(ends, start), len(parts)):
+            begins = ends[index] - parts[index][1]
+            if begins >= end:
+                return
+            part = parts[index][0]
+            yield self._chunk(part, self._where(part))[max(start - begins, 0) : end - begins]
+
+    def read_all(self, digest: bytes) -> bytes:
+        """Return a small content whole."""
+        return b"".join(self.read(digest))
+
+    def close(self) -> None:
+        self.segments.close()
+
+    def forget(self) -> None:
+        """Drop what is cached of the segments, after they were rewritten."""
+        self.segments.forget()
+        self._cache.clear()
+
+    def _where(self, digest: bytes) -> _Where:
+        row = self._db.execute(
+            "SELECT size, segment, offset, stored, start, parts, base FROM content WHERE digest = ?", (digest,)
+        ).fetchone()
+        if row is not None:
+            return _Where(row[0], Place(row[1], row[2], row[3]), row[4], row[5], row[6])
+        erased = self._db.execute(
+            "SELECT 1 FROM event WHERE path IS NULL AND kind = ? AND content = ?", (Kind.CONTENT_ERASED, digest)
+        ).fetchone()
+        if erased:
+            raise ErasedError(f"content {name(digest)} was erased on request; `layerlog audit` says by whom and why")
+        raise DamagedError(f"content {name(digest)} is missing from the store; `layerlog repair` can take it from a copy")
+
+    def _chunk(self, digest: bytes, where: _Where) -> bytes:
+        try:
+            return self._verified(digest, where)
+        except (DamagedError, FileNotFoundError, lz4.block.LZ4BlockError) as first:
+            self.forget()  # a collection may have moved it since this process opened the segment
+            try:
+                return self._verified(digest, self._where(digest))
+            except (DamagedError, FileNotFoundError, lz4.block.LZ4BlockError):
+                raise DamagedError(
+                    f"content {name(digest)} is damaged ({first}); `layerlog verify` lists what it touches"
+                ) from None
+
+    def _verified(self, digest: bytes, where: _Where) -> bytes:
+        if not where.size:
+            return b""
+        data = self._block(where)[where.start : where.start + where.size]
+        if sha256(data).digest() != digest:
+            raise DamagedError(f"segment {where.place.segment} holds other bytes at {where.place.offset}")
+        return data
+
+    def _block(self, where: _Where) -> bytes:
+        key = (where.place.segment, where.place.offset)
+        data = self._cache.get(key)
+        if data is None:
+            block = self.segments.read(where.place)
+            data = block.decode(None if block.base is None else self.read_all(block.base))
+            self._cache.put(key, data)
+        return data
+
+
+class ContentWriter:
+    """Puts contents for one writer.  Use: put..., then `sync` (durable), then `name` inside the transaction."""
+
+    def __init__(self, db: sqlite3.Connection, content: Content, *, originals: bool = False) -> None:
+        self._db = db
+        self._content = content
+        self._originals = originals
+        self._packer = _Packer(SegmentWriter(content.segments, originals=originals), compress=not originals)
+        self._recent: set[bytes] = set()
+        self._spilled = False
+        self._members: list[tuple[bytes, int, int]] = []
+        self._pieces: list[bytes] = []
+        self._filled = 0
+        self._wholes: list[Row] = []
+
+    def put(self, data: bytes, like: bytes | None = None) -> bytes:
+        """Return the digest of *data*, stored if it was not; *like* names the content that it replaces, if any."""
+        digest = sha256(data).digest()
+        if self.known(digest):
+            return digest
+        self._recent.add(digest)
+        block = self._successor(data, like) if like and len(data) <= DICTIONARY else None
+        if block is not None:
+            self._packer.write(*block, [(digest, len(data), 0)])
+        else:
+            self._gather(digest, data)
+        if len(self._recent) >= SPILL:
+            self._spill()
+        return digest
+
+    def put_stream(self, chunks: Iterable[bytes]) -> bytes:
+        """Return the digest of the bytes that *chunks* make together; memory stays flat whatever their length."""
+        whole, size, parts = sha256(), 0, []
+        for piece in self._cut(chunks):
+            whole.update(piece)
+            size += len(piece)
+            parts.append(PART.pack(self.put(piece), len(piece)))
+        if len(parts) == 1:
+            return parts[0][:32]
+        digest = whole.digest()
+        if not parts:
+            return self.put(b"")
+        if not self.known(digest):
+            self._recent.add(digest)
+            self._wholes.append((digest, size, 0, 0, 0, 0, b"".join(parts), None))
+        return digest
+
+    def known(self, digest: bytes) -> bool:
+        """Whether *digest* is stored, or was put by this writer."""
+        if digest in self._recent or self._content.has(digest):
+            return True
+        if not self._spilled:
+            return False
+        return self._db.execute("SELECT 1 FROM temp.pending WHERE digest = ?", (digest,)).fetchone() is not None
+
+    def sync(self) -> None:
+        """Make all that was put durable."""
+        self._flush()
+        self._packer.sync()
+
+    def name(self) -> None:
+        """Make all that was put visible, as part of the transaction that is open."""
+        self.sync()
+        if self._spilled:
+            self._db.execute("INSERT OR IGNORE INTO content SELECT * FROM temp.pending")
+            self._db.execute("DELETE FROM temp.pending")
+        self._insert("main.content")
+        self._recent.clear()
+
+    def close(self) -> None:
+        self._packer.close()
+        if self._spilled:
+            self._db.execute("DELETE FROM temp.pending")
+
+    def _gather(self, digest: bytes, data: bytes) -> None:
+        if len(data) >= BLOCK:
+            self._flush()
+        self._members.append((digest, len(data), self._filled))
+        self._pieces.append(data)
+        self._filled += len(data)
+        if self._filled >= BLOCK:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._members:
+            self._packer.pack(b"".join(self._pieces), self._members)
+            self._members, self._pieces, self._filled = [], [], 0
+
+    def _successor(self, data: bytes, like: bytes) -> tuple[bytes, bytes] | None:
+        """Return (block, base) of *data* as a difference from the anchor of *like*, if that is at most half the size."""
+        row = self._db.execute("SELECT base, size, parts FROM content WHERE digest = ?", (like,)).fetchone()
+        if row is None or row[2] is not None or not 0 < row[1] <= CHUNK_MAX:
+            return None
+        anchor = row[0] or like
+        try:
+            base = self._content.read_all(anchor)[-DICTIONARY:]
+        except (DamagedError, ErasedError):
+            return None
+        block = encoded_like(data, base, anchor)
+        return (block, anchor) if 2 * len(block) <= len(encoded(data)) else None
+
+    def _cut(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        if self._originals:
+            yield from _fixed(chunks)
+        else:
+            yield from _content_defined(chunks)
+
+    def _spill(self) -> None:
+        if not self._spilled:
+            self._db.execute(
+                "CREATE TEMP TABLE IF NOT EXISTS pending (digest BLOB PRIMARY KEY, size INTEGER, segment INTEGER, "
+                "offset INTEGER, stored INTEGER, start INTEGER, parts BLOB, base BLOB) WITHOUT ROWID"
+            )
+            self._spilled = True
+        for row in self._insert("temp.pending"):
+            self._recent.discard(row[0])
+
+    def _insert(self, table: str) -> list[Row]:
+        rows = self._packer.take() + self._wholes
+        self._wholes = []
+        self._db.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        return rows
+
+
+def _fixed(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    buffer = bytearray()
+    for chunk in chunks:
+        buffer += chunk
+        while len(buffer) >= ORIGINAL_CHUNK:
+            yield bytes(buffer[:ORIGINAL_CHUNK])
+            del buffer[:ORIGINAL_CHUNK]
+    if buffer:
+        yield bytes(buffer)
+
+
+def _content_defined(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Cut where FastCDC does; a cut is final once `CHUNK_MAX` bytes follow its start, so windows leave no trace."""
+    buffer = b""
+    pending: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        pending.append(chunk)
+        size += len(chunk)
+        if size >= WINDOW:
+            buffer = b"".join(pending)
+            rest = yield from _cut_window(buffer, len(buffer) - CHUNK_MAX)
+            pending, size = [buffer[rest:]], len(buffer) - rest
+    buffer = b"".join(pending)
+    if len(buffer) <= CHUNK_MIN:
+        if buffer:
+            yield buffer
+        return
+    yield from _cut_window(buffer, len(buffer))
+
+
+def _cut_window(buffer: bytes, last_start: int) -> Iterator[bytes]:
+    """Yield the chunks that start before *last_start*; return where the first other one starts."""
+    from fastcdc import fastcdc  # noqa: PLC0415 - 30 ms, for large files alone
+
+    for cut in fastcdc(buffer, CHUNK_MIN, CHUNK_AVERAGE, CHUNK_MAX):
+        if cut.offset >= last_start:
+            return cut.offset
+        yield buffer[cut.offset : cut.offset + cut.length]
+    return len(buffer)
+
+
+class _Packer:
+    """Compresses and writes blocks beside the thread that reads and hashes: lz4 and pwrite leave the interpreter free.
+
+    The first block of a writer is packed on the spot, so that a single small write starts no thread.
+    """
+
+    def __init__(self, writer: SegmentWriter, *, compress: bool) -> None:
+        self._writer = writer
+        self._compress = compress
+        self._rows: list[Row] = []
+        self._inbox: queue.Queue[tuple[bytes, list[tuple[bytes, int, int]]] | None] = queue.Queue(8)
+        self._thread: threading.Thread | None = None
+        self._packed = 0
+        self._failure: BaseException | None = None
+
+    def pack(self, data: bytes, members: list[tuple[bytes, int, int]]) -> None:
+        self._packed += 1
+        if self._packed <= 2:
+            self._pack(data, members)
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, daemon=True)
+            self._thread.start()
+        self._raise()
+        self._inbox.put((data, members))
+
+    def write(self, block: bytes, base: bytes, members: list[tuple[bytes, int, int]]) -> None:
+        """Write a block that is encoded already; waits for those before it."""
+        self._settle()
+        self._place(block, members, base)
+
+    def take(self) -> list[Row]:
+        """Return the rows of all blocks written since the last call."""
+        rows, self._rows = self._rows, []
+        return rows
+
+    def sync(self) -> None:
+        self._settle()
+        self._writer.sync()
+
+    def close(self) -> None:
+        if self._thread is not None:
+            self._inbox.put(None)
+            self._thread.join()
+            self._thread = None
+        self._writer.close()
+
+    def _settle(self) -> None:
+        if self._thread is not None:
+            self._inbox.join()
+        self._raise()
+
+    def _raise(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self) -> None:
+        while (work := self._inbox.get()) is not None:
+            try:
+                if self._failure is None:
+                    self._pack(*work)
+            except BaseException as failure:  # noqa: BLE001 - raised again in the writer's own thread
+                self._failure = failure
+            self._inbox.task_done()
+
+    def _pack(self, data: bytes, members: list[tuple[bytes, int, int]]) -> None:
+        self._place(encoded(data, compress=self._compress), members, None)
+
+    def _place(self, block: bytes, members: list[tuple[bytes, int, int]], base: bytes | None) -> None:
+        place = self._writer.append(block)
+        self._rows.extend((digest, size, *place, start, None, base) for digest, size, start in members)

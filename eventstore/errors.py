@@ -1,0 +1,55 @@
+"""Every way in which layerlog says no.
+
+A message names the object, the reason and the next step, in one line; `exit_code` is what the command line returns.
+
+    LayerlogError
+    +-- NotFoundError       a name, id, path or point that is not there
+    +-- AmbiguousError      an id prefix that several things share
+    +-- ConflictError       a rule of the tree or of names forbids it (exists, not empty, not a directory, nothing to seal)
+    +-- ConcurrencyError    somebody else appended first; says what moved
+    +-- InvalidError        the input breaks a rule of its format (a path, a reference, a tar, a manifest)
+    |   +-- MismatchError   bytes are not what their digest or size names
+    +-- DamagedError        the store's own bytes are not what the log says
+    +-- ErasedError         content that was erased on request
+    +-- StoreError          the store cannot be opened or written (missing, read-only, full, newer version)
+"""
+
+
+class LayerlogError(Exception):
+    exit_code = 1
+
+
+class NotFoundError(LayerlogError):
+    pass
+
+
+class AmbiguousError(LayerlogError):
+    pass
+
+
+class ConflictError(LayerlogError):
+    pass
+
+
+class ConcurrencyError(LayerlogError):
+    pass
+
+
+class InvalidError(LayerlogError):
+    pass
+
+
+class MismatchError(InvalidError):
+    pass
+
+
+class DamagedError(LayerlogError):
+    pass
+
+
+class ErasedError(LayerlogError):
+    pass
+
+
+class StoreError(LayerlogError):
+    pass

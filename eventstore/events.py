@@ -1,0 +1,94 @@
+"""Events: facts in the past tense, and the exact bytes that the hash chain covers (FORMAT.md, "An event's bytes")."""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class Kind(IntEnum):
+    """What happened.  A number means one kind in one schema for ever; a changed shape gets a new number."""
+
+    # a tree: container and layer streams
+    FILE_WRITTEN = 1
+    LINK_MADE = 2
+    ATTRIBUTES_CHANGED = 3
+    PATH_MOVED = 4
+    PATH_DELETED = 5
+    DIRECTORY_CLEARED = 6
+    DIRECTORY_IMPLIED = 7
+    # a container's life
+    CONTAINER_CREATED = 20
+    CONTAINER_RENAMED = 21
+    CONFIG_CHANGED = 22
+    PROCESS_EXITED = 23
+    COMMITTED = 24
+    COMMIT_SIGNED = 25
+    CONTAINER_REMOVED = 26
+    CONTAINER_RESTORED = 27
+    # images and references
+    LAYER_IMPORTED = 40
+    IMAGE_LOADED = 41
+    IMAGE_PULLED = 42
+    IMAGE_SAVED = 43
+    IMAGE_PUSHED = 44
+    IMAGE_REMOVED = 45
+    IMAGE_RESTORED = 46
+    TAG_MOVED = 47
+    TAG_DELETED = 48
+    HISTORY_RECEIVED = 49
+    # housekeeping
+    STORE_CREATED = 60
+    ORIGINALS_DROPPED = 61
+    CONTENT_ERASED = 62
+
+    @property
+    def title(self) -> str:
+        """The name users see: FileWritten, PathDeleted, ..."""
+        return "".join(word.capitalize() for word in self.name.split("_"))
+
+
+TREE_KINDS = range(1, 20)
+
+
+class Event(NamedTuple):
+    """One row of the log.  `path` is the interned id (0: no path); `node`, `source`, `effect`, `fresh` and `id` are
+    indexes that the appender derives from the rest (see schema.py)."""
+
+    position: int
+    stream: int
+    version: int
+    kind: int
+    path: int
+    mode: int
+    uid: int
+    gid: int
+    mtime: int
+    size: int
+    content: bytes | None
+    target: bytes | None
+    detail: str | None
+    node: int | None
+    source: int | None
+    effect: int | None
+    fresh: int | None
+    id: bytes | None
+
+
+def event_bytes(
+    stream: bytes,
+    version: int,
+    kind: int,
+    path: bytes,
+    mode: int,
+    uid: int,
+    gid: int,
+    mtime: int,
+    size: int,
+    content: bytes,
+    target: bytes,
+    detail: bytes,
+) -> bytes:
+    """Return the bytes that the chain covers: decimal numbers and length-prefixed strings, absent strings empty."""
+    return b"%d:%b %d %d %d %d %d %d %d %d:%b %d:%b %d:%b %d:%b" % (
+        len(stream), stream, version, kind, mode, uid, gid, mtime, size,
+        len(path), path, len(content), content, len(target), target, len(detail), detail,
+    )  # fmt: skip

@@ -1,0 +1,55 @@
+"""Paths are bytes, absolute without the leading slash: b"" is the root, b"etc/motd" a file below it."""
+
+from eventstore.errors import InvalidError
+
+MAX_PATH = 4096
+MAX_NAME = 255
+
+
+def checked(path: bytes) -> bytes:
+    """Return *path* without its leading slash; raise InvalidError where no filesystem would take it as it stands.
+
+    One leading slash is allowed; `.`, `..`, empty parts, NUL, parts over 255 bytes and paths over 4,096 bytes are not.
+    """
+    relative = path[1:] if path.startswith(b"/") else path
+    if len(relative) > MAX_PATH:
+        raise InvalidError(f"path of {len(relative)} bytes ({shown(relative[:40])}...): at most {MAX_PATH} are allowed")
+    if b"\0" in relative:
+        raise InvalidError(f"path {shown(relative)}: a NUL byte cannot be part of a name")
+    for part in relative.split(b"/") if relative else ():
+        if part in (b"", b".", b".."):
+            raise InvalidError(f"path {shown(relative)}: the part {shown(part)!r} is not a name")
+        if len(part) > MAX_NAME:
+            raise InvalidError(f"path {shown(relative[:40])}...: a name of {len(part)} bytes is over {MAX_NAME}")
+    return relative
+
+
+def split(path: bytes) -> tuple[bytes, bytes]:
+    """Return (parent, name); the root has no parent and must not be asked for one."""
+    parent, _, name = path.rpartition(b"/")
+    return parent, name
+
+
+def ancestors(path: bytes) -> list[bytes]:
+    """Return every proper prefix of *path* from the root (b"") down, *path* itself left out; [] for the root."""
+    found = []
+    while path:
+        path = path.rpartition(b"/")[0]
+        found.append(path)
+    return found[::-1]
+
+
+def order(path: bytes) -> bytes:
+    """Return the key that sorts paths in tree order: a directory, then all that is below it, then its next sibling."""
+    return path.replace(b"/", b"\0")
+
+
+def join(parent: bytes, name: bytes) -> bytes:
+    return parent + b"/" + name if parent else name
+
+
+def shown(text: bytes | str) -> str:
+    """Return *text* for a message to a person: control, bidi and undecodable characters escaped, on one line."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text)

@@ -1,0 +1,208 @@
+"""The store on disk: log.db, content/, cache/ and lock, in one folder that belongs to its user (0700)."""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+from eventstore.content import Content, ContentWriter
+from eventstore.errors import StoreError
+from eventstore.log import Appending, Context, Log
+from eventstore.schema import SCHEMA, migrate
+from eventstore.segments import sync_folder
+
+APPLICATION_ID = 0x4C4C4F47  # "LLOG"
+BUSY_MS = 60_000
+
+
+class Store:
+    """An open store.  One connection: use it from one thread; open another for another thread."""
+
+    def __init__(self, path: str, db: sqlite3.Connection) -> None:
+        self.path = path
+        self.db = db
+        self.log = Log(db)
+        self.content = Content(db, os.path.join(path, "content"))
+
+    @classmethod
+    def open(cls, path: str) -> Self:
+        """Open the store at *path*, making it (empty) where nothing is; raise StoreError where that cannot be."""
+        path = os.path.abspath(path)
+        _check_folder(path)
+        file = os.path.join(path, "log.db")
+        if not os.path.exists(file):
+            _create(path)
+        db = _connect(path, file)
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA:
+            db.close()
+            raise StoreError(
+                f"the store {path} was written by a newer layerlog (schema {version}, this one knows {SCHEMA}); update layerlog"
+            )
+        if version < SCHEMA:
+            with exclusive(path):
+                migrate(db)
+        return cls(path, db)
+
+    @contextmanager
+    def writer(self, context: Context) -> Iterator["Writer"]:
+        """Write in the name of *context*; a garbage collection waits for the writers that are open."""
+        with shared(self.path):
+            writer = Writer(self, context)
+            try:
+                yield writer
+            finally:
+                writer.close()
+
+    def cache(self, *parts: str) -> str:
+        """Return a path below cache/; everything there may be deleted at any moment."""
+        return os.path.join(self.path, "cache", *parts)
+
+    def close(self) -> None:
+        self.content.close()
+        self.db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+class Writer:
+    """Puts content, then appends: everything inside one `transaction` becomes true together, durably, or not at all."""
+
+    def __init__(self, store: Store, context: Context) -> None:
+        self.store = store
+        self.context = context
+        self.log = store.log
+        self.content = ContentWriter(store.db, store.content)
+        self._originals: ContentWriter | None = None
+        self._open = False
+
+    @property
+    def originals(self) -> ContentWriter:
+        """Where blobs that cannot be derived are put: they can be dropped apart from all else."""
+        if self._originals is None:
+            self._originals = ContentWriter(self.store.db, self.store.content, originals=True)
+        return self._originals
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One intent.  Inside another transaction it joins that one."""
+        if self._open:
+            yield
+            return
+        self._sync()
+        self.store.db.execute("BEGIN IMMEDIATE")
+        self._open = True
+        try:
+            yield
+            for content in self._contents():
+                content.name()
+            self.store.db.execute("COMMIT")
+        except BaseException:
+            if self.store.db.in_transaction:
+                self.store.db.execute("ROLLBACK")
+            raise
+        finally:
+            self._open = False
+
+    @contextmanager
+    def changeset(self, context: Context | None = None, key: str | None = None) -> Iterator[Appending]:
+        """Append one changeset, in the transaction that is open or in one of its own."""
+        with self.transaction(), self.log.changeset(context or self.context, key) as appending:
+            yield appending
+
+    def close(self) -> None:
+        for content in self._contents():
+            content.close()
+
+    def _contents(self) -> list[ContentWriter]:
+        return [self.content] if self._originals is None else [self.content, self._originals]
+
+    def _sync(self) -> None:
+        for content in self._contents():
+            content.sync()
+
+
+@contextmanager
+def shared(path: str) -> Iterator[None]:
+    """Hold off garbage collection and erasure; many may hold it at once."""
+    with _lock(path, fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def exclusive(path: str) -> Iterator[None]:
+    """Wait for every writer to finish, and keep new ones out."""
+    with _lock(path, fcntl.LOCK_EX):
+        yield
+
+
+@contextmanager
+def _lock(path: str, how: int) -> Iterator[None]:
+    fd = os.open(os.path.join(path, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(fd, how)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _check_folder(path: str) -> None:
+    if os.path.lexists(path) and not os.path.isdir(path):
+        raise StoreError(f"{path} is a file, and a store is a folder; choose another with --store DIR")
+    if os.path.isdir(path) and os.listdir(path) and not os.path.exists(os.path.join(path, "lock")):
+        raise StoreError(f"{path} is a folder that holds other things; choose an empty or new one with --store DIR")
+
+
+def _create(path: str) -> None:
+    os.makedirs(path, mode=0o700, exist_ok=True)
+    if not os.access(path, os.W_OK):
+        raise StoreError(f"the store {path} is not there and cannot be made: the folder is not writable")
+    with exclusive(path):
+        file = os.path.join(path, "log.db")
+        if os.path.exists(file):
+            return
+        for part in ("content/segments", "content/originals", "cache"):
+            os.makedirs(os.path.join(path, part), mode=0o700, exist_ok=True)
+        fresh = os.path.join(path, "log.db.new")
+        for leftover in (fresh, fresh + "-wal", fresh + "-shm"):
+            if os.path.lexists(leftover):
+                os.unlink(leftover)
+        db = sqlite3.connect(fresh, isolation_level=None)
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        migrate(db)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.close()
+        os.chmod(fresh, 0o600)
+        os.rename(fresh, file)
+        sync_folder(path)
+        sync_folder(os.path.join(path, "content"))
+
+
+def _connect(path: str, file: str) -> sqlite3.Connection:
+    writable = os.access(path, os.W_OK)
+    mode = "rw" if writable else ("ro" if os.path.exists(file + "-wal") else "ro&immutable=1")
+    try:
+        db = sqlite3.connect(f"file:{_quoted(file)}?mode={mode}", uri=True, isolation_level=None)
+        db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        found = db.execute("PRAGMA application_id").fetchone()[0]
+    except sqlite3.Error as error:
+        raise StoreError(f"the store {path} cannot be opened: {error}") from None
+    if found != APPLICATION_ID:
+        db.close()
+        raise StoreError(f"{file} is not a layerlog store; choose another with --store DIR")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("PRAGMA cache_size = -16000")
+    db.execute("PRAGMA wal_autocheckpoint = 4000")
+    db.execute("PRAGMA journal_size_limit = 67108864")
+    return db
+
+
+def _quoted(file: str) -> str:
+    return file.replace("%", "%25").replace("?", "%3f").replace("#", "%23")

@@ -1,0 +1,1 @@
+"""Reads: what the events mean, as immutable views."""

@@ -1,0 +1,70 @@
+"""Containers: what each is called, what it was made from, what is sealed, and its view at any version."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from eventstore.errors import NotFoundError
+from eventstore.events import Event, Kind
+from eventstore.log import Log
+from eventstore.store import Store
+from projections import lineage
+from projections.view import View
+
+
+class Container(NamedTuple):
+    """A container as it is now: `sealed` is its last commit's version (0: none), `base` as `lineage.base_of` says."""
+
+    id: str
+    stream: int
+    name: str
+    version: int
+    sealed: int
+    base: Mapping[str, Any] | None
+    created: int
+    removed: bool
+
+
+def get(log: Log, container: str) -> Container:
+    """Return a container by its whole id; raise NotFoundError."""
+    stream = log.stream("container", container)
+    if stream is None:
+        raise NotFoundError(f"no container {container[:12]}; `layerlog ps` lists those there are")
+    return _container(log, stream.id, container, stream.version)
+
+
+def all_containers(log: Log) -> Iterator[Container]:
+    """Yield every container there ever was, newest first."""
+    rows = log.db.execute("SELECT id, name FROM stream WHERE kind = 'container' ORDER BY id DESC").fetchall()
+    for stream, name in rows:
+        yield _container(log, stream, name, log.version(stream))
+
+
+def _container(log: Log, stream: int, container: str, version: int) -> Container:
+    created = next(log.of_kind(Kind.CONTAINER_CREATED, stream))
+    detail = json.loads(created.detail or "{}")
+    renamed = _last(log, stream, Kind.CONTAINER_RENAMED)
+    sealed = _last(log, stream, Kind.COMMITTED)
+    removed, restored = _last(log, stream, Kind.CONTAINER_REMOVED), _last(log, stream, Kind.CONTAINER_RESTORED)
+    return Container(
+        container, stream, json.loads(renamed.detail or "{}")["name"] if renamed else detail["name"], version,
+        sealed.version if sealed else 0, detail["base"], created.position,
+        removed is not None and (restored is None or restored.version < removed.version),
+    )  # fmt: skip
+
+
+def _last(log: Log, stream: int, kind: Kind) -> Event | None:
+    row = log.db.execute(
+        "SELECT * FROM event WHERE path IS NULL AND kind = ? AND stream = ? ORDER BY version DESC LIMIT 1", (kind, stream)
+    ).fetchone()
+    return Event._make(row) if row else None
+
+
+def live_view(store: Store, container: str) -> View:
+    """Return the container as it is at each moment of asking: what the appender's rules need."""
+    return View(store.log, store.content, lineage.of_container(store.log, container))
+
+
+def view_at(store: Store, container: str, version: int) -> View:
+    """Return the container after its event *version*: its base plus events 1..version, across its own commits."""
+    return View(store.log, store.content, lineage.of_container(store.log, container, version))

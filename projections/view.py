@@ -1,0 +1,278 @@
+"""View: the merged tree of spans of streams, answered path by path through the log's indexes.
+
+The rules (which event decides what a path is) stand here; `walk.py` applies the same ones to a whole tree.
+An event's order in a view is (rank of its span, version); the latest one decides.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from eventstore.content import Content
+from eventstore.entries import Entry
+from eventstore.errors import ConflictError, NotFoundError
+from eventstore.events import Event, Kind
+from eventstore.log import ROOT_ID, Log
+from eventstore.paths import join, shown, split
+from projections.lineage import LIVE, Span
+
+Order = tuple[int, int]
+BOTTOM: Order = (-1, 0)
+FEW_SPANS = 4
+REMEMBERED = 10_000
+
+
+class Named(NamedTuple):
+    """An event that says what a path is, and its order."""
+
+    order: Order
+    event: Event
+
+
+class Floor(NamedTuple):
+    """Everything below a directory that is older than `order` is hidden; `moved` is set where it came with a move."""
+
+    order: Order
+    moved: Event | None
+
+
+NO_FLOOR = Floor(BOTTOM, None)
+
+
+class View:
+    """An immutable merged tree, unless its top span is live: then every answer is as of now, and nothing is kept.
+
+    Memory is O(layers); a point question costs O(depth + streams that know the path) index look-ups.
+    """
+
+    def __init__(self, log: Log, content: Content, spans: Sequence[Span]) -> None:
+        self.log = log
+        self.content = content
+        self.spans = tuple(spans)
+        self._ranks = {span.stream: rank for rank, span in enumerate(self.spans)}
+        self._has_containers = any(not span.layer for span in self.spans)
+        self._memory: dict[bytes, Entry | None] | None = None if self._is_live() else {}
+
+    def lookup(self, path: bytes) -> Entry | None:
+        """Return what *path* is, or None; symlinks are not followed."""
+        if self._memory is not None and path in self._memory:
+            return self._memory[path]
+        found = self._lookup(path)
+        if self._memory is not None:
+            if len(self._memory) >= REMEMBERED:
+                self._memory.clear()
+            self._memory[path] = found
+        return found
+
+    def get(self, path: bytes) -> Entry:
+        """As `lookup`, but raise NotFoundError where there is nothing."""
+        found = self.lookup(path)
+        if found is None:
+            raise NotFoundError(f"no such path: /{shown(path)}")
+        return found
+
+    def children(self, path: bytes) -> Iterator[Entry]:
+        """Yield what a directory holds, by name; raise NotFoundError or ConflictError where it is none."""
+        if not self.get(path).is_dir:
+            raise ConflictError(f"/{shown(path)} is not a directory")
+        ids, rest = self.prefix_ids(path)
+        floor = self.floor_below(ids)
+        names: set[bytes] = set()
+        if not rest:
+            names.update(self._child_names(ids[-1]))
+        if floor.moved is not None:
+            before, source = self.origin(floor, path, ids)
+            if (origin := before.lookup(source)) is not None and origin.is_dir:
+                names.update(split(e.path)[1] for e in before.children(source))
+        for name in sorted(names):
+            found = self.lookup(join(path, name))
+            if found is not None:
+                yield found
+
+    def read(self, entry: Entry, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes of a regular file, verified; raise as `Content.read` does."""
+        return self.content.read(entry.content, start, length) if entry.content else iter(())
+
+    def before(self, order: Order) -> "View":
+        """Return the view as it was just before the event at *order*."""
+        rank, version = order
+        spans = self.spans[:rank]
+        return View(self.log, self.content, [*spans, self.spans[rank]._replace(upto=version - 1)])
+
+    def through(self, rank: int) -> "View":
+        """Return the view of the spans up to and with *rank*."""
+        return self if rank == len(self.spans) - 1 else View(self.log, self.content, self.spans[: rank + 1])
+
+    # -- the rules
+
+    def settle(self, path: bytes, candidates: Iterable[Named]) -> Entry | None:
+        """Return what *path* is, given the events that name it, latest first, without those that are hidden."""
+        implied: Named | None = None
+        for named in candidates:
+            if named.event.kind == Kind.DIRECTORY_IMPLIED:
+                implied = implied or named
+                continue
+            entry = self._entry(path, named)
+            if implied is not None and (entry is None or not entry.is_dir):
+                break
+            return entry
+        return self._entry(path, implied) if implied else (self._root() if not path else None)
+
+    def order(self, stream: int, version: int) -> Order | None:
+        """Return the order of an event in this view, or None where the view does not hold it."""
+        rank = self._ranks.get(stream)
+        if rank is None or version > self.spans[rank].upto:
+            return None
+        return rank, version
+
+    def _entry(self, path: bytes, named: Named) -> Entry | None:
+        event = named.event
+        if event.kind == Kind.PATH_DELETED:
+            return None
+        if event.kind == Kind.PATH_MOVED:
+            found = self.before(named.order).lookup(event.target or b"")
+            return found and self.attributed(found._replace(path=path, origin=event.position))
+        if event.kind == Kind.LINK_MADE:
+            return self._linked(path, named)
+        return self.attributed(_of_event(path, event))
+
+    def _linked(self, path: bytes, named: Named) -> Entry | None:
+        event = named.event
+        if event.node is not None:
+            return self.attributed(_of_event(path, self.log.at(event.node))._replace(origin=event.position))
+        if event.target == path:
+            return None
+        found = self.through(named.order[0]).lookup(event.target or b"")
+        return found and self.attributed(found._replace(path=path, origin=event.position))
+
+    def attributed(self, entry: Entry) -> Entry:
+        """Return *entry* with the latest attributes of its node, whichever name they were changed through."""
+        if not self._has_containers:
+            return entry
+        cursor = self.log.db.execute(
+            "SELECT * FROM event WHERE node = ? AND effect = 2 ORDER BY position DESC", (entry.node,)
+        )
+        for event in map(Event._make, cursor):
+            if self.order(event.stream, event.version) is not None:
+                return entry._replace(
+                    mode=event.mode, uid=event.uid, gid=event.gid, mtime=event.mtime, origin=max(entry.origin, event.position),
+                    detail=_with_device(event.detail, entry.detail),
+                )  # fmt: skip
+        return entry
+
+    def _root(self) -> Entry:
+        return Entry(b"", 0o040755, 0, 0, 0, 0, None, None, None, 0, 0)
+
+    # -- point questions
+
+    def _lookup(self, path: bytes) -> Entry | None:
+        ids, rest = self.prefix_ids(path)
+        floor = self.floor_below(ids if rest else ids[:-1])
+        if not rest:
+            gone = self._moved_away(ids[-1])
+            named = [n for n in self._names(ids[-1]) if n.order > floor.order]
+            if gone is not None and gone > floor.order and not (named and named[0].order > gone):
+                return None
+            found = self.settle(path, [n for n in named if gone is None or n.order > gone])
+            if found is not None or named:
+                return found
+        if floor.moved is None:
+            return self._root() if not path else None
+        before, source = self.origin(floor, path, ids)
+        moved = before.lookup(source)
+        return moved and self.attributed(moved._replace(path=path))
+
+    def origin(self, floor: Floor, path: bytes, ids: list[int]) -> tuple["View", bytes]:
+        """Return the view before the move that *floor* stands for, and where *path* lay in it."""
+        assert floor.moved is not None
+        assert floor.moved.path is not None
+        depth = ids.index(floor.moved.path)
+        below = path.split(b"/")[depth:]
+        return self.before(floor.order), b"/".join([floor.moved.target or b"", *below])
+
+    def prefix_ids(self, path: bytes) -> tuple[list[int], list[bytes]]:
+        """Return the ids of the path's prefixes from the root, and the parts after the last one that has an id."""
+        ids, parts = [ROOT_ID], path.split(b"/") if path else []
+        for index, part in enumerate(parts):
+            row = self.log.db.execute("SELECT id FROM path WHERE parent = ? AND name = ?", (ids[-1], part)).fetchone()
+            if row is None:
+                return ids, parts[index:]
+            ids.append(row[0])
+        return ids, []
+
+    def floor_below(self, ids: Sequence[int]) -> Floor:
+        """Return what the latest event hides of all that lies below the directory whose prefixes are *ids*."""
+        marks = ",".join("?" * len(ids))
+        cursor = self.log.db.execute(
+            f"SELECT stream, version, position, kind FROM event WHERE path IN ({marks}) AND effect IN (1, 3) "
+            f"UNION ALL SELECT stream, version, 0, 0 FROM event WHERE source IN ({marks})",
+            (*ids, *ids),
+        )
+        floor, position = BOTTOM, 0
+        for stream, version, at, kind in cursor:
+            order = self.order(stream, version)
+            if order is not None and order >= floor:
+                floor, position = order, at if kind == Kind.PATH_MOVED else 0
+        return Floor(floor, self.log.at(position) if position else None)
+
+    def _moved_away(self, path_id: int) -> Order | None:
+        rows = self.log.db.execute("SELECT stream, version FROM event WHERE source = ?", (path_id,))
+        return max((o for o in (self.order(*row) for row in rows) if o is not None), default=None)
+
+    def _names(self, path_id: int) -> list[Named]:
+        """Return, latest first, what each stream last says the path is."""
+        found: list[Named] = []
+        for stream in self._streams_about(path_id):
+            span = self.spans[self._ranks[stream]]
+            for effect in (1, 0):
+                row = self.log.db.execute(
+                    "SELECT * FROM event WHERE path = ? AND effect = ? AND stream = ? AND version <= ? "
+                    "ORDER BY version DESC LIMIT 1",
+                    (path_id, effect, stream, span.upto),
+                ).fetchone()
+                if row:
+                    event = Event._make(row)
+                    found.append(Named((self._ranks[stream], event.version), event))
+        return sorted(found, reverse=True)
+
+    def _streams_about(self, path_id: int) -> Iterable[int]:
+        """Return this view's streams that may hold an event about the path, without asking each of many."""
+        if len(self.spans) <= FEW_SPANS:
+            return self._ranks
+        return [stream for stream in streams_about(self.log.db, path_id) if stream in self._ranks]
+
+    def _child_names(self, path_id: int) -> Iterator[bytes]:
+        return (row[0] for row in self.log.db.execute("SELECT name FROM path WHERE parent = ?", (path_id,)))
+
+    def _is_live(self) -> bool:
+        return any(span.upto == LIVE for span in self.spans)
+
+
+def streams_about(db: sqlite3.Connection, path_id: int) -> list[int]:
+    """Return the streams that hold a naming event of the path: one index look-up each, whatever their length."""
+    return [
+        row[0]
+        for effect in (0, 1)
+        for row in db.execute(
+            "WITH RECURSIVE hop (stream) AS (SELECT min(stream) FROM event WHERE path = ?1 AND effect = ?2 UNION ALL "
+            "SELECT (SELECT min(stream) FROM event WHERE path = ?1 AND effect = ?2 AND stream > hop.stream) "
+            "FROM hop WHERE hop.stream IS NOT NULL) SELECT stream FROM hop WHERE stream IS NOT NULL",
+            (path_id, effect),
+        )
+    ]
+
+
+def _of_event(path: bytes, event: Event) -> Entry:
+    return Entry(
+        path, event.mode, event.uid, event.gid, event.mtime, event.size, event.content, event.target, event.detail,
+        event.position, event.position,
+    )  # fmt: skip
+
+
+def _with_device(detail: str | None, original: str | None) -> str | None:
+    """Return an attribute change's *detail* with the device number that only the node's own event states."""
+    if not original or "rdev" not in original:
+        return detail
+    import json  # noqa: PLC0415 - devices are rare
+
+    return json.dumps({**json.loads(detail or "{}"), "rdev": json.loads(original)["rdev"]}, sort_keys=True, separators=(",", ":"))

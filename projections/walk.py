@@ -1,0 +1,250 @@
+"""Walk: the whole merged tree in one streaming pass, in tree order.
+
+Every span is a source of facts sorted by path: a layer's stream lies that way, a container's is asked path by path.
+The sources are merged; the rules that settle a path are those of `View`.
+"""
+
+import heapq
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+from eventstore.entries import Entry
+from eventstore.events import Event, Kind
+from eventstore.log import ROOT_ID, Log
+from eventstore.paths import order as tree_order
+from projections.lineage import Span
+from projections.view import BOTTOM, Floor, Named, Order, View
+
+PATHS_AT_ONCE = 200
+_HIDING_KINDS = (Kind.PATH_DELETED, Kind.DIRECTORY_CLEARED)
+Place = tuple[int, int, int]
+"""Where a fact stands: its event's order, and 1 for what a move brought along, 0 otherwise."""
+
+
+class Fact(NamedTuple):
+    """What one source says of a path: an event, a ready entry that a move brought along, or that it moved away."""
+
+    key: bytes
+    path: bytes
+    order: Order
+    event: Event | None
+    entry: Entry | None = None
+
+
+def walk(view: View, top: bytes = b"") -> Iterator[Entry]:
+    """Yield *top* and all below it in tree order (a directory, what is in it, its next sibling); nothing if it is absent.
+
+    O(result + what the layers hold there + paths the containers ever touched); memory does not grow with layers.
+    """
+    merge = _Merge(view, top)
+    for key, facts in merge.groups():
+        entry = merge.settle(key, facts)
+        if entry is not None:
+            yield entry
+
+
+class _Merge:
+    def __init__(self, view: View, top: bytes) -> None:
+        self._view = view
+        self._heap: list[tuple[bytes, int, Fact, Iterator[Fact]]] = []
+        self._count = 0
+        for rank, span in enumerate(view.spans):
+            self._add(_layer_facts(view, rank, span, top) if span.layer else _container_facts(view, rank, span, top))
+        ids, rest = view.prefix_ids(top)
+        floor = view.floor_below(ids[:-1]) if not rest else view.floor_below(ids)
+        self._open: list[tuple[bytes, Floor]] = [(b"", floor)]
+        self._top = top
+        if floor.moved is not None:
+            self._relocate(floor, top)
+        if not top:
+            self._add(iter([Fact(b"", b"", BOTTOM, None)]))
+
+    def groups(self) -> Iterator[tuple[bytes, list[Fact]]]:
+        heap = self._heap
+        while heap:
+            key = heap[0][0]
+            facts = []
+            while heap and heap[0][0] == key:
+                _, number, fact, source = heap[0]
+                facts.append(fact)
+                following = next(source, None)
+                if following is None:
+                    heapq.heappop(heap)
+                else:
+                    heapq.heapreplace(heap, (following.key, number, following, source))
+            yield key, facts
+
+    def settle(self, key: bytes, facts: list[Fact]) -> Entry | None:
+        """Return what the path is, and remember what it hides for all that is below it."""
+        path = facts[0].path
+        floor = self._floor_above(key, path)
+        below, gone = self._below(facts, floor)
+        named = [Named(f.order, f.event) for f in facts if f.event is not None and f.event.effect != 3 and f.order > max(floor.order, gone)]
+        carried = [f.entry for f in facts if f.entry is not None and f.order == floor.order and gone < f.order]
+        entry = self._view.settle(path, sorted(named, reverse=True)) if named or not path else None
+        if not named and carried:
+            entry = self._view.attributed(carried[0]._replace(path=path))
+        self._open.append((key, below))
+        if below.moved is not None and below.order != floor.order:
+            self._relocate(below, path)
+        return entry
+
+    def _below(self, facts: list[Fact], floor: Floor) -> tuple[Floor, Order]:
+        """Return what is hidden below the path, and the order at which the path itself last moved away."""
+        below, gone = floor, BOTTOM
+        for fact in facts:
+            if fact.event is None and fact.entry is None:
+                gone = max(gone, fact.order)
+                below = max(below, Floor(fact.order, None), key=lambda f: f.order)
+            elif fact.event is not None and fact.event.effect in (1, 3) and fact.order > below.order:
+                below = Floor(fact.order, fact.event if fact.event.kind == Kind.PATH_MOVED else None)
+        return below, gone
+
+    def _floor_above(self, key: bytes, path: bytes) -> Floor:
+        while len(self._open) > 1:
+            above = self._open[-1][0]
+            if path and (not above or key.startswith(above + b"\0")):
+                break
+            self._open.pop()
+        return self._open[-1][1]
+
+    def _relocate(self, floor: Floor, path: bytes) -> None:
+        """Merge in what a move brought below *path*."""
+        assert floor.moved is not None
+        ids, _ = self._view.prefix_ids(path)
+        before, source = self._view.origin(floor, path, ids)
+        cut = len(source)
+        itself = path != self._view.log.path_text(floor.moved.path or ROOT_ID)
+        moved = (
+            Fact(tree_order(path + e.path[cut:]), path + e.path[cut:], floor.order, None, e)
+            for e in walk(before, source)
+            if itself or e.path != source
+        )
+        self._add(moved)
+
+    def _add(self, source: Iterator[Fact]) -> None:
+        first = next(source, None)
+        if first is not None:
+            self._count += 1
+            heapq.heappush(self._heap, (first.key, self._count, first, source))
+
+
+# -- layers
+
+
+def _layer_facts(view: View, rank: int, span: Span, top: bytes) -> Iterator[Fact]:
+    log = view.log
+    puts = _first(1, span.upto, lambda version: not _hides(log, span, version))
+    hiding = _sorted_run(log, rank, span, 1, puts, top)
+    return heapq.merge(hiding, _sorted_run(log, rank, span, puts, span.upto + 1, top), key=lambda fact: fact.key)
+
+
+def _sorted_run(log: Log, rank: int, span: Span, first: int, end: int, top: bytes) -> Iterator[Fact]:
+    """Yield the facts at and below *top* of the versions [first, end) of a stream, which lie in tree order."""
+    key = tree_order(top)
+    if top:
+        first = _first(first, end, lambda version: _key_at(log, span, version) >= key)
+    texts = _Texts(log)
+    cursor = log.db.execute(
+        "SELECT p.parent, p.name, e.* FROM event e JOIN path p ON p.id = e.path "
+        "WHERE e.stream = ? AND e.version BETWEEN ? AND ? ORDER BY e.version",
+        (span.stream, first, end - 1),
+    )
+    for row in cursor:
+        event = Event._make(row[2:])
+        path = texts.child(row[0], row[1])
+        found = tree_order(path)
+        if top and found != key and not found.startswith(key + b"\0"):
+            return
+        yield Fact(found, path, (rank, event.version), event)
+
+
+def _first(low: int, high: int, holds: Any) -> int:
+    """Return the first number in [low, high) that *holds*, high if none does: all after it hold too."""
+    while low < high:
+        middle = (low + high) // 2
+        if holds(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def _hides(log: Log, span: Span, version: int) -> bool:
+    row = log.db.execute("SELECT kind FROM event WHERE stream = ? AND version = ?", (span.stream, version)).fetchone()
+    return row[0] in _HIDING_KINDS
+
+
+def _key_at(log: Log, span: Span, version: int) -> bytes:
+    row = log.db.execute("SELECT path FROM event WHERE stream = ? AND version = ?", (span.stream, version)).fetchone()
+    return tree_order(log.path_text(row[0])) if row[0] is not None else b"\xff"
+
+
+class _Texts:
+    """Path texts by directory id, for rows that come in tree order."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._directories: dict[int, bytes] = {0: b"", ROOT_ID: b""}
+
+    def child(self, parent: int, name: bytes) -> bytes:
+        text = self._directories.get(parent)
+        if text is None:
+            if len(self._directories) > 5000:
+                self._directories = {0: b"", ROOT_ID: b""}
+            text = self._directories[parent] = self._log.path_text(parent)
+        return text + b"/" + name if text else name
+
+
+# -- containers
+
+
+def _container_facts(view: View, rank: int, span: Span, top: bytes) -> Iterator[Fact]:
+    touched = iter(touched_paths(view.log, span.stream, top))
+    while batch := list(islice(touched, PATHS_AT_ONCE)):
+        yield from _latest_facts(view.log, rank, span, batch)
+
+
+def touched_paths(log: Log, stream: int, top: bytes = b"") -> list[tuple[bytes, bytes, int]]:
+    """Return (key, path, id) of every path at or below *top* that a container's events were ever about, in tree order."""
+    texts = _Texts(log)
+    rows = log.db.execute(
+        "SELECT p.parent, p.name, p.id FROM event e JOIN path p ON p.id = e.path WHERE e.fresh = 1 AND e.stream = ?1 "
+        "UNION SELECT p.parent, p.name, p.id FROM event e JOIN path p ON p.id = e.source "
+        "WHERE e.source IS NOT NULL AND e.stream = ?1",
+        (stream,),
+    )
+    found = []
+    for parent, name, path_id in rows:
+        path = texts.child(parent, name)
+        if not top or path == top or path.startswith(top + b"/"):
+            found.append((tree_order(path), path, path_id))
+    found.sort()
+    return found
+
+
+def _latest_facts(log: Log, rank: int, span: Span, batch: list[tuple[bytes, bytes, int]]) -> Iterator[Fact]:
+    """Yield what the stream last says, up to the span's end, of each path of the batch: one statement for all."""
+    marks = ",".join(f"({index},?)" for index in range(len(batch)))
+    latest = (
+        "SELECT t.i, e.* FROM t JOIN event e ON e.position = (SELECT position FROM event WHERE path = t.path AND "
+        f"effect = {{}} AND stream = {span.stream} AND version <= {span.upto} ORDER BY version DESC LIMIT 1)"
+    )
+    statement = (
+        f"WITH t (i, path) AS (VALUES {marks}) " + " UNION ALL ".join(latest.format(effect) for effect in (0, 1, 3))
+    )
+    facts: list[list[Fact]] = [[] for _ in batch]
+    for row in log.db.execute(statement, [path_id for _, _, path_id in batch]):
+        key, path, _ = batch[row[0]]
+        event = Event._make(row[1:])
+        facts[row[0]].append(Fact(key, path, (rank, event.version), event))
+    sources = (
+        f"WITH t (i, path) AS (VALUES {marks}) SELECT t.i, max(e.version) FROM t JOIN event e ON e.source = t.path "
+        f"AND e.stream = {span.stream} AND e.version <= {span.upto} GROUP BY t.i"
+    )
+    for index, version in log.db.execute(sources, [path_id for _, _, path_id in batch]):
+        key, path, _ = batch[index]
+        facts[index].append(Fact(key, path, (rank, version), None))
+    for found in facts:
+        yield from found

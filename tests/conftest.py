@@ -1,0 +1,33 @@
+"""Every test's store is verified when the test is over."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from eventstore import commands
+from eventstore.log import Context
+from eventstore.store import Store
+
+ADA = Context(actor={"login": "ada", "uid": 1000, "loginuid": 1000, "host": "test"}, command=("test",))
+
+
+@pytest.fixture
+def open_store(tmp_path: Path) -> Iterator[Callable[[], Store]]:
+    """Open one more connection to the test's one store; all are closed, and the store verified, at the end."""
+    opened: list[Store] = []
+
+    def open_one() -> Store:
+        opened.append(Store.open(str(tmp_path / "store")))
+        with opened[-1].writer(ADA) as writer:
+            commands.create_store(writer)
+        return opened[-1]
+
+    yield open_one
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(open_store: Callable[[], Store]) -> Store:
+    return open_store()
