@@ -17,6 +17,7 @@ from projections.lineage import Span
 from projections.view import BOTTOM, Floor, Named, Order, View
 
 PATHS_AT_ONCE = 200
+MANY_PATHS = 3000
 _HIDING_KINDS = (Kind.PATH_DELETED, Kind.DIRECTORY_CLEARED)
 Place = tuple[int, int, int]
 """Where a fact stands: its event's order, and 1 for what a move brought along, 0 otherwise."""
@@ -42,6 +43,34 @@ def walk(view: View, top: bytes = b"") -> Iterator[Entry]:
         entry = merge.settle(key, facts)
         if entry is not None:
             yield entry
+
+
+def look_up_all(view: View, paths: list[tuple[bytes, bytes]]) -> Iterator[Entry | None]:
+    """Yield what each of *paths*, (tree order key, path) in tree order, is: by look-ups for few, by one walk for many."""
+    if len(paths) < MANY_PATHS:
+        yield from (view.lookup(path) for _, path in paths)
+        return
+    entries = walk(view)
+    entry = next(entries, None)
+    for key, path in paths:
+        while entry is not None and tree_order(entry.path) < key:
+            entry = next(entries, None)
+        yield entry if entry is not None and entry.path == path else None
+
+
+def linked_nodes(view: View) -> set[int]:
+    """Return the nodes that were ever given a second name in *view*: O(hard links of its spans)."""
+    found = set()
+    for rank, span in enumerate(view.spans):
+        for row in view.log.db.execute(
+            f"SELECT node, path FROM event WHERE kind = {Kind.LINK_MADE:d} AND stream = ? AND version <= ?",
+            (span.stream, span.upto),
+        ):
+            entry = None if row[0] is not None else view.through(rank).lookup(view.log.path_text(row[1]))
+            node = row[0] if entry is None else entry.node
+            if node is not None:
+                found.add(node)
+    return found
 
 
 class _Merge:

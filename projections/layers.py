@@ -1,0 +1,146 @@
+"""Layers: what a sealed run of a container's events leaves behind, as the Changes that an image's layer is made of."""
+
+import json
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from eventstore.changes import Change, delete, link
+from eventstore.entries import Entry
+from eventstore.events import Event, Kind
+from eventstore.log import Log
+from eventstore.paths import order
+from projections import lineage
+from projections.diff import Difference, touched_by
+from projections.view import View
+from projections.walk import linked_nodes, walk
+
+
+class ImportedLayer(NamedTuple):
+    """A layer taken from elsewhere: `diff_id` is hex."""
+
+    diff_id: str
+
+
+class SealedLayer(NamedTuple):
+    """The events first..last of a container's stream, last being the seal; `commit` is the seal's id, hex."""
+
+    container: str
+    first: int
+    last: int
+    commit: str
+
+
+Layer = ImportedLayer | SealedLayer
+
+
+def of_base(log: Log, base: object) -> list[Layer]:
+    """Return the layers of what a container is made from, lowest first."""
+    if not isinstance(base, dict):
+        return []
+    if "container" in base:
+        return of_container(log, base["container"], base["version"])
+    return [ImportedLayer(diff_id) for diff_id in lineage.layers_of(log, base["image"])]
+
+
+def of_container(log: Log, container: str, version: int) -> list[Layer]:
+    """Return the layers that lie under a container at *version*: its base's, and one for each of its own seals.
+
+    A base that is no seal (a fork of an unsealed point) has its unsealed events as one more layer.
+    """
+    stream = log.stream("container", container)
+    if stream is None:
+        return []
+    layers = of_base(log, lineage.base_of(log, stream.id))
+    first = 1
+    for seal in seals(log, stream.id):
+        if seal.version <= version:
+            layers.append(SealedLayer(container, first, seal.version, (seal.id or b"").hex()))
+            first = seal.version + 1
+    if first <= version and has_tree_events(log, stream.id, first, version):
+        layers.append(SealedLayer(container, first, version, ""))
+    return layers
+
+
+def seals(log: Log, stream: int) -> Iterator[Event]:
+    """Yield the Committed events of a container's stream, oldest first."""
+    return log.of_kind(Kind.COMMITTED, stream)
+
+
+def has_tree_events(log: Log, stream: int, first: int, last: int) -> bool:
+    row = log.db.execute(
+        "SELECT 1 FROM event WHERE stream = ? AND version BETWEEN ? AND ? AND path IS NOT NULL LIMIT 1", (stream, first, last)
+    ).fetchone()
+    return row is not None
+
+
+def first_unsealed(log: Log, stream: int, version: int) -> int:
+    """Return the version after the last seal at or before *version*."""
+    row = log.db.execute(
+        "SELECT max(version) FROM event WHERE path IS NULL AND kind = ? AND stream = ? AND version <= ?",
+        (Kind.COMMITTED, stream, version),
+    ).fetchone()
+    return (row[0] or 0) + 1
+
+
+def detail(event: Event) -> dict[str, object]:
+    found: dict[str, object] = json.loads(event.detail or "{}")
+    return found
+
+
+def changes(before: View, after: View, stream: int, first: int, last: int) -> Iterator[Change]:
+    """Yield, in tree order, the Changes that make *before* into *after*: what a layer of these events holds.
+
+    Deleted paths are explicit, one for each topmost one.  A node with several names is restated under all of them, so
+    that the layer means the same wherever it is applied.
+    """
+    linked = linked_nodes(after)
+    names = _Names(after, linked)
+    emitted: dict[int, bytes] = {}
+    gone = b""
+    for found in _with_all_names(touched_by(before, after, stream, first, last), linked, names):
+        if found.after is None:
+            if not gone or not found.path.startswith(gone + b"/"):
+                yield delete(found.path)
+                gone = found.path
+        elif found.after.node in emitted:
+            yield link(found.path, emitted[found.after.node])
+        else:
+            if found.after.node in linked:
+                emitted[found.after.node] = found.path
+            if found.before is not None and found.before.is_dir and not found.after.is_dir:
+                gone = found.path
+            yield as_change(found.after)
+
+
+def as_change(entry: Entry) -> Change:
+    return Change(Kind.FILE_WRITTEN, *entry[:9])
+
+
+class _Names:
+    """All names of the linked nodes of a view, found by one walk when first asked for."""
+
+    def __init__(self, view: View, linked: set[int]) -> None:
+        self._view = view
+        self._linked = linked
+        self._paths: dict[int, list[Entry]] | None = None
+
+    def of(self, node: int) -> list[Entry]:
+        if self._paths is None:
+            self._paths = {}
+            for entry in walk(self._view):
+                if entry.node in self._linked and not entry.is_dir:
+                    self._paths.setdefault(entry.node, []).append(entry)
+        return self._paths.get(node, [])
+
+
+def _with_all_names(found: Iterator[Difference], linked: set[int], names: _Names) -> Iterator[Difference]:
+    """Yield *found*, and beside each changed node with several names the names that did not change themselves."""
+    if not linked:
+        yield from found
+        return
+    by_path = {difference.path: difference for difference in found}
+    for difference in list(by_path.values()):
+        if difference.after is not None and difference.after.node in linked:
+            for entry in names.of(difference.after.node):
+                by_path.setdefault(entry.path, Difference(entry.path, entry, entry))
+    yield from (by_path[path] for path in sorted(by_path, key=order))
