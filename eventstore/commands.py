@@ -13,7 +13,7 @@ from eventstore.changes import Change
 from eventstore.entries import Entry, Tree
 from eventstore.errors import ConflictError, NotFoundError
 from eventstore.events import TREE_KINDS, Kind
-from eventstore.log import Appending, Context, Stream
+from eventstore.log import Appending, Context, Log, Stream
 from eventstore.paths import ancestors, checked, shown, split
 from eventstore.staging import Staged
 from eventstore.store import Writer
@@ -121,9 +121,8 @@ def commit(
                 f"container {container[:12]} has nothing to seal since its last commit; "
                 "to give the image one more name use `layerlog tag`, to commit all the same use --allow-empty"
             )
-        detail = {
-            "from": sealed + 1, "events": stream.version - sealed, "parent": parent, "author": author, "message": message,
-        }  # fmt: skip
+        detail: dict[str, Any] = {"from": sealed + 1, "events": stream.version - sealed}
+        detail |= {"parent": parent, "author": author, "message": message}
         found = _add_fact(appending, stream, Kind.COMMITTED, **detail)
         if tag is not None:
             _move_tag(appending, writer, tag, found.hex())
@@ -147,7 +146,7 @@ def _has_unsealed(writer: Writer, stream: Stream, sealed: int) -> bool:
 
 def _require_free_name(appending: Appending, writer: Writer, name: str) -> None:
     appending.flush()
-    holder = container_named(writer, name)
+    holder = container_named(writer.log, name)
     if holder is not None:
         raise ConflictError(
             f"the name {shown(name)!r} is in use by container {holder[:12]}; "
@@ -155,9 +154,9 @@ def _require_free_name(appending: Appending, writer: Writer, name: str) -> None:
         )
 
 
-def container_named(writer: Writer, name: str) -> str | None:
+def container_named(log: Log, name: str) -> str | None:
     """Return the id of the live container that bears *name* now: index look-ups over those that ever did."""
-    db = writer.store.db
+    db = log.db
     named = "kind IN (20, 21) AND path IS NULL"
     for (stream,) in db.execute(f"SELECT DISTINCT stream FROM event WHERE json_extract(detail, '$.name') = ? AND {named}", (name,)):
         kinds = (Kind.CONTAINER_REMOVED, Kind.CONTAINER_RESTORED)
@@ -215,7 +214,7 @@ def restore_image(writer: Writer, image: str) -> None:
 def move_tag(writer: Writer, tag: str, image: str, *, expected: str | None = None) -> None:
     """Let *tag* (a full reference) name *image*; raise ConflictError if it does not name *expected* now, where given."""
     with writer.changeset() as appending:
-        if expected is not None and (current := tag_target(writer, tag)) != expected:
+        if expected is not None and (current := tag_target(writer.log, tag)) != expected:
             raise ConflictError(f"tag {tag} names {(current or 'nothing')[:12]} and not {expected[:12]}; look again and repeat")
         _move_tag(appending, writer, tag, image)
 
@@ -226,9 +225,9 @@ def delete_tag(writer: Writer, tag: str) -> None:
         _delete_tag(appending, writer, tag)
 
 
-def tag_target(writer: Writer, tag: str) -> str | None:
+def tag_target(log: Log, tag: str) -> str | None:
     """Return the image id that *tag* names now, or None."""
-    row = writer.store.db.execute(
+    row = log.db.execute(
         "SELECT e.kind, json_extract(e.detail, '$.image') FROM event e JOIN stream s ON s.id = e.stream "
         "WHERE s.kind = 'tag' AND s.name = ? ORDER BY e.version DESC LIMIT 1",
         (tag,),
@@ -238,14 +237,14 @@ def tag_target(writer: Writer, tag: str) -> str | None:
 
 def _move_tag(appending: Appending, writer: Writer, tag: str, image: str) -> None:
     appending.flush()
-    old = tag_target(writer, tag)
+    old = tag_target(writer.log, tag)
     if old != image:
         _add_fact(appending, appending.open(TAG, tag), Kind.TAG_MOVED, image=image, old=old)
 
 
 def _delete_tag(appending: Appending, writer: Writer, tag: str) -> None:
     appending.flush()
-    old = tag_target(writer, tag)
+    old = tag_target(writer.log, tag)
     if old is None:
         raise NotFoundError(f"no tag {shown(tag)}; `layerlog images` lists those there are")
     _add_fact(appending, appending.open(TAG, tag), Kind.TAG_DELETED, old=old)

@@ -10,7 +10,7 @@ import sqlite3
 import struct
 import threading
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from itertools import accumulate
 from typing import NamedTuple
@@ -175,20 +175,20 @@ class ContentWriter:
 
     def put_stream(self, chunks: Iterable[bytes]) -> bytes:
         """Return the digest of the bytes that *chunks* make together; memory stays flat whatever their length."""
-        whole, size, parts = sha256(), 0, []
-        for piece in self._cut(chunks):
-            whole.update(piece)
-            size += len(piece)
-            parts.append(PART.pack(self.put(piece), len(piece)))
-        if len(parts) == 1:
-            return parts[0][:32]
-        digest = whole.digest()
-        if not parts:
-            return self.put(b"")
+        stream = self.stream()
+        for chunk in chunks:
+            stream.write(chunk)
+        return stream.close()
+
+    def stream(self) -> "ContentStream":
+        """Return where a content is written piece by piece, beside other puts."""
+        return ContentStream(self, _fixed if self._originals else _content_defined)
+
+    def put_parts(self, digest: bytes, size: int, parts: bytes) -> None:
+        """Let *digest* name the concatenation of contents that were put already (`PART` records)."""
         if not self.known(digest):
             self._recent.add(digest)
-            self._wholes.append((digest, size, 0, 0, 0, 0, b"".join(parts), None))
-        return digest
+            self._wholes.append((digest, size, 0, 0, 0, 0, parts, None))
 
     def known(self, digest: bytes) -> bool:
         """Whether *digest* is stored, or was put by this writer."""
@@ -244,12 +244,6 @@ class ContentWriter:
         block = encoded_like(data, base, anchor)
         return (block, anchor) if 2 * len(block) <= len(encoded(data)) else None
 
-    def _cut(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        if self._originals:
-            yield from _fixed(chunks)
-        else:
-            yield from _content_defined(chunks)
-
     def _spill(self) -> None:
         if not self._spilled:
             self._db.execute(
@@ -267,46 +261,70 @@ class ContentWriter:
         return rows
 
 
-def _fixed(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    buffer = bytearray()
-    for chunk in chunks:
-        buffer += chunk
-        while len(buffer) >= ORIGINAL_CHUNK:
-            yield bytes(buffer[:ORIGINAL_CHUNK])
-            del buffer[:ORIGINAL_CHUNK]
-    if buffer:
-        yield bytes(buffer)
+class ContentStream:
+    """A content on its way in: cut into chunks as it comes, named by its whole digest when closed."""
+
+    def __init__(self, writer: ContentWriter, cut: "Cutter") -> None:
+        self._writer = writer
+        self._cut = cut
+        self._whole = sha256()
+        self._size = 0
+        self._pieces: list[bytes] = []
+        self._waiting = 0
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self._whole.update(data)
+        self._size += len(data)
+        self._pieces.append(data)
+        self._waiting += len(data)
+        if self._waiting >= WINDOW:
+            self._put(final=False)
+
+    def close(self) -> bytes:
+        """Return the digest of all that was written."""
+        self._put(final=True)
+        if not self._parts:
+            return self._writer.put(b"")
+        if len(self._parts) == 1:
+            return self._parts[0][:32]
+        digest = self._whole.digest()
+        self._writer.put_parts(digest, self._size, b"".join(self._parts))
+        return digest
+
+    def _put(self, *, final: bool) -> None:
+        buffer = b"".join(self._pieces)
+        done = 0
+        for end in self._cut(buffer, final):
+            piece = buffer[done:end]
+            self._parts.append(PART.pack(self._writer.put(piece), len(piece)))
+            done = end
+        self._pieces, self._waiting = [buffer[done:]], len(buffer) - done
 
 
-def _content_defined(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Cut where FastCDC does; a cut is final once `CHUNK_MAX` bytes follow its start, so windows leave no trace."""
-    buffer = b""
-    pending: list[bytes] = []
-    size = 0
-    for chunk in chunks:
-        pending.append(chunk)
-        size += len(chunk)
-        if size >= WINDOW:
-            buffer = b"".join(pending)
-            rest = yield from _cut_window(buffer, len(buffer) - CHUNK_MAX)
-            pending, size = [buffer[rest:]], len(buffer) - rest
-    buffer = b"".join(pending)
-    if len(buffer) <= CHUNK_MIN:
+Cutter = Callable[[bytes, bool], Iterator[int]]
+"""Where to cut a buffer: the ends of its chunks, those that later bytes could still move left out unless it is final."""
+
+
+def _fixed(buffer: bytes, final: bool) -> Iterator[int]:
+    yield from range(ORIGINAL_CHUNK, len(buffer) + 1, ORIGINAL_CHUNK)
+    if final and len(buffer) % ORIGINAL_CHUNK:
+        yield len(buffer)
+
+
+def _content_defined(buffer: bytes, final: bool) -> Iterator[int]:
+    """Cut where FastCDC does; a cut is settled once `CHUNK_MAX` bytes follow its start, so that windows leave no trace."""
+    if final and len(buffer) <= CHUNK_MIN:
         if buffer:
-            yield buffer
+            yield len(buffer)
         return
-    yield from _cut_window(buffer, len(buffer))
+    from fastcdc import fastcdc  # noqa: PLC0415 - 30 ms, for large contents alone
 
-
-def _cut_window(buffer: bytes, last_start: int) -> Iterator[bytes]:
-    """Yield the chunks that start before *last_start*; return where the first other one starts."""
-    from fastcdc import fastcdc  # noqa: PLC0415 - 30 ms, for large files alone
-
+    settled = len(buffer) if final else len(buffer) - CHUNK_MAX
     for cut in fastcdc(buffer, CHUNK_MIN, CHUNK_AVERAGE, CHUNK_MAX):
-        if cut.offset >= last_start:
-            return cut.offset
-        yield buffer[cut.offset : cut.offset + cut.length]
-    return len(buffer)
+        if cut.offset >= settled:
+            return
+        yield cut.offset + cut.length
 
 
 class _Packer:

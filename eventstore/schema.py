@@ -123,7 +123,7 @@ def migrate(db: sqlite3.Connection) -> None:
         for statement in TABLES.split(";\n"):
             if statement.strip():
                 database.execute(statement)
-        database["kind"].insert_all({"id": int(kind), "name": kind.title} for kind in Kind)
+        database.table("kind").insert_all({"id": int(kind), "name": kind.title} for kind in Kind)
         for table in APPEND_ONLY:
             for verb in ("UPDATE", "DELETE"):
                 database.execute(

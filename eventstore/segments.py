@@ -33,7 +33,7 @@ class Place(NamedTuple):
 def encoded(data: bytes, *, compress: bool = True) -> bytes:
     """Return the block that holds *data*, compressed where that makes it smaller."""
     if compress:
-        packed = lz4.block.compress(data, store_size=False)
+        packed: bytes = lz4.block.compress(data, store_size=False)
         if len(packed) < len(data):
             return HEADER.pack(MAGIC, LZ4, len(data), len(packed)) + packed
     return HEADER.pack(MAGIC, RAW, len(data), len(data)) + data
@@ -41,7 +41,7 @@ def encoded(data: bytes, *, compress: bool = True) -> bytes:
 
 def encoded_like(data: bytes, base: bytes, base_digest: bytes) -> bytes:
     """Return the block that holds *data* as its difference from *base*, which must be at hand to decode it."""
-    packed = lz4.block.compress(data, store_size=False, dict=base)
+    packed: bytes = lz4.block.compress(data, store_size=False, dict=base)
     return HEADER.pack(MAGIC, LZ4_DICTIONARY, len(data), DIGEST + len(packed)) + base_digest + packed
 
 

@@ -1,0 +1,66 @@
+"""The two names for "who": what the machine saw, and what the user says."""
+
+import os
+from typing import TypedDict
+
+UNSET_LOGIN = 4294967295  # (uid_t) -1: no login session stands behind the process
+
+
+class Actor(TypedDict):
+    """*login_uid* is the kernel's, which survives su and sudo; None outside a login session or off Linux."""
+
+    login: str | None
+    uid: int
+    login_uid: int | None
+    host: str
+
+
+def observed_actor() -> Actor:
+    """Return who runs this process; *login* is None where the uid has no name."""
+    import pwd
+
+    uid = os.getuid()
+    try:
+        login = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        login = None
+    return {"login": login, "uid": uid, "login_uid": _login_uid(), "host": os.uname().nodename}
+
+
+def claimed_author(option: str | None) -> str | None:
+    """Return the first of *option* (-a), LAYERLOG_AUTHOR and git's identity, exactly as written; None if there is none.
+
+    May run `git config` once (about 3 ms): only git knows its includes and the current folder's own settings.
+    """
+    return option or os.environ.get("LAYERLOG_AUTHOR") or _git_identity()
+
+
+def _login_uid() -> int | None:
+    try:
+        with open("/proc/self/loginuid", encoding="ascii") as file:
+            uid = int(file.read())
+    except (OSError, ValueError):
+        return None
+    return None if uid == UNSET_LOGIN else uid
+
+
+def _git_identity() -> str | None:
+    name, email = os.environ.get("GIT_AUTHOR_NAME"), os.environ.get("GIT_AUTHOR_EMAIL")
+    if not (name and email):
+        configured = _git_config()
+        name = name or configured.get("author.name") or configured.get("user.name")
+        email = email or configured.get("author.email") or configured.get("user.email")
+    return f"{name} <{email}>" if name and email else name or email
+
+
+def _git_config() -> dict[str, str]:
+    """Return what git is told of the user; never the name and address that git would make up."""
+    import subprocess
+
+    command = ["git", "config", "--null", "--get-regexp", r"^(user|author)\.(name|email)$"]
+    try:
+        output = subprocess.run(command, capture_output=True, check=False).stdout
+    except OSError:
+        return {}
+    pairs = (os.fsdecode(item).partition("\n") for item in output.split(b"\0") if item)
+    return {key: value for key, _, value in pairs}

@@ -1,0 +1,87 @@
+"""Every command: where it lives and what `layerlog --help` says of it, known without importing it."""
+
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    module: str
+    attribute: str
+    help: str
+
+
+IMAGES = "cli.commands.images"
+CONTAINERS = "cli.commands.containers"
+FILES = "cli.commands.files"
+CHANGES = "cli.commands.changes"
+VIEWS = "cli.commands.views"
+HISTORY = "cli.commands.history"
+UNDO = "cli.commands.undo"
+STORE = "cli.commands.store"
+
+HEADINGS: dict[str, dict[str, Entry]] = {
+    "Images": {
+        "images": Entry(IMAGES, "images", "List images"),
+        "inspect": Entry(IMAGES, "inspect", "Show all that is known of an image or a container"),
+        "history": Entry(IMAGES, "history", "List the layers of an image, newest first"),
+        "tag": Entry(IMAGES, "tag", "Give an image one more name"),
+        "rmi": Entry(IMAGES, "rmi", "Remove an image (undelete brings it back)"),
+        "load": Entry(IMAGES, "load", "Bring in images from an archive or an OCI layout"),
+        "import": Entry(IMAGES, "import_", "Make an image of one layer from a tar or a folder"),
+        "save": Entry(IMAGES, "save", "Write images to an archive that Docker and podman load"),
+    },
+    "Containers": {
+        "create": Entry(CONTAINERS, "create", "Put a writable layer on top of an image"),
+        "ps": Entry(CONTAINERS, "ps", "List containers"),
+        "rename": Entry(CONTAINERS, "rename", "Give a container another name"),
+        "rm": Entry(CONTAINERS, "rm", "Remove a container (undelete brings it back)"),
+        "commit": Entry(CONTAINERS, "commit", "Seal a container's changes as a new image"),
+        "config": Entry(CONTAINERS, "config", "Set a container's command, environment, labels, ..."),
+        "status": Entry(CONTAINERS, "status", "Show what the next commit would seal"),
+        "fork": Entry(CONTAINERS, "fork", "Start a container from any point of another's history"),
+    },
+    "Files": {
+        "ls": Entry(FILES, "ls", "List a directory"),
+        "cat": Entry(FILES, "cat", "Print a file"),
+        "stat": Entry(FILES, "stat", "Show a file's owner, mode, times, content and origin"),
+        "cp": Entry(CHANGES, "cp", "Copy files into a container, out of a view, or within"),
+        "write": Entry(CHANGES, "write", "Write a file from standard input or from the command line"),
+        "delete": Entry(CHANGES, "delete", "Delete a file, or a directory with all that is below it"),
+        "move": Entry(CHANGES, "move", "Rename a file or a directory"),
+        "mkdir": Entry(CHANGES, "mkdir", "Make a directory"),
+        "link": Entry(CHANGES, "link", "Make a symbolic or a hard link"),
+        "chmod": Entry(CHANGES, "chmod", "Change a file's mode"),
+        "chown": Entry(CHANGES, "chown", "Change a file's owner"),
+        "diff": Entry(VIEWS, "diff", "Show what differs between two views"),
+        "export": Entry(VIEWS, "export", "Write a view's files as one tar"),
+        "checkout": Entry(VIEWS, "checkout", "Write a view's files into a folder"),
+    },
+    "History": {
+        "log": Entry(HISTORY, "log", "Show commits, or every change of one path"),
+        "show": Entry(HISTORY, "show", "Show one commit or one event"),
+        "blame": Entry(HISTORY, "blame", "Show who wrote a path, when and by what command"),
+        "audit": Entry(HISTORY, "audit", "Show who did what to the whole store"),
+        "events": Entry(HISTORY, "events", "List events in the order in which they happened"),
+        "find": Entry(HISTORY, "find", "Find where a path or a content occurs, and ever did"),
+        "undo": Entry(UNDO, "undo", "Take back a container's last change"),
+        "revert": Entry(UNDO, "revert", "Take back one commit, keeping later ones"),
+        "restore": Entry(UNDO, "restore", "Bring a path back as it was at a point of history"),
+        "undelete": Entry(UNDO, "undelete", "Bring back a removed container, image or tag"),
+        "bisect": Entry(HISTORY, "bisect", "Find the event that broke something, by halving"),
+    },
+    "Store": {
+        "verify": Entry(STORE, "verify", "Check the chain of events and every content"),
+        "df": Entry(STORE, "df", "Show where the disk space goes"),
+        "rebuild": Entry(STORE, "rebuild", "Compute the cache anew from the log"),
+        "gc": Entry(STORE, "gc", "Free space that nothing names"),
+        "prune": Entry(STORE, "prune", "Erase contents that only removed things hold"),
+        "erase": Entry(STORE, "erase", "Erase one content for ever, and record that and why"),
+        "repair": Entry(STORE, "repair", "Bring back damaged contents from a copy"),
+        "backup": Entry(STORE, "backup", "Copy the store while it is in use"),
+        "checkpoint": Entry(STORE, "checkpoint", "Print the head of the log, to sign or keep elsewhere"),
+        "prove": Entry(STORE, "prove", "Prove that an event is in the log, to a stranger"),
+        "demo": Entry("cli.commands.demo", "demo", "Play a small story in a store of its own"),
+        "completion": Entry("cli.commands.completion", "completion", "Print the completion script of a shell"),
+    },
+}
+
+COMMANDS: dict[str, Entry] = {name: entry for rows in HEADINGS.values() for name, entry in rows.items()}

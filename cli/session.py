@@ -1,0 +1,72 @@
+"""What every command starts with: the store, who is asking, and what a reference means."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from cli import logs
+from cli.actor import claimed_author, observed_actor
+from cli.formats import parse_time
+from cli.settings import Settings
+from eventstore import commands
+from eventstore.log import Context
+from eventstore.store import Store, Writer
+from projections import references
+from projections.references import Target
+from projections.view import View
+
+
+class Session:
+    """One command's work: `store` is open while the command runs."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.store = Store.open(settings.store)
+        self.log = self.store.log
+
+    def context(self, author: str | None = None, known: str = "recorded") -> Context:
+        """Return who and why, as the log keeps it."""
+        return Context(dict(observed_actor()), self.settings.argv, claimed_author(author), known)
+
+    @contextmanager
+    def writer(self, author: str | None = None, known: str = "recorded") -> Iterator[Writer]:
+        """Write in this command's name; says in the operational log what was appended."""
+        context = self.context(author, known)
+        before = self.log.head()
+        with self.store.writer(context) as writer:
+            commands.create_store(writer)
+            yield writer
+        after = self.log.head()
+        if after.changesets > before.changesets:
+            logs.event(
+                "appended", changesets=after.changesets - before.changesets, head=after.changesets,
+                events=after.position - before.position, actor=context.actor["login"], author=context.author,
+            )  # fmt: skip
+
+    def resolve(self, ref: str) -> Target:
+        return references.resolve(self.log, ref, parse_time)
+
+    def image(self, ref: str) -> Target:
+        return references.resolve_image(self.log, ref, parse_time)
+
+    def container(self, ref: str) -> str:
+        return references.resolve_container(self.log, ref)
+
+    def view(self, target: Target) -> View:
+        return View(self.log, self.store.content, references.spans(self.log, target))
+
+    def view_of(self, text: str) -> tuple[View, bytes]:
+        """Return the view and the path of REF[@POINT]:PATH; without a path, the root."""
+        ref, path = references.split_path(text)
+        return self.view(self.resolve(ref)), path or b""
+
+
+@contextmanager
+def session() -> Iterator[Session]:
+    """Open the store that the options before the command name."""
+    opened = Session(click.get_current_context().obj)
+    try:
+        yield opened
+    finally:
+        opened.store.close()

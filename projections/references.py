@@ -1,0 +1,293 @@
+"""References: REF[@POINT] and REF:PATH, the same everywhere a view is accepted."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from eventstore import commands
+from eventstore.errors import AmbiguousError, ConflictError, InvalidError, NotFoundError
+from eventstore.events import Event, Kind
+from eventstore.log import Log
+from eventstore.paths import checked, shown
+from projections import lineage
+from projections.names import ImageName, image_name, local
+
+ID_MIN = 2
+_POINT = re.compile(r"(?P<ref>.+?)@(?:(?P<version>\d+)|\{(?P<step>\d+)\}|\{(?P<time>[^}]*)\})", re.DOTALL)
+_HEX = re.compile(r"(?:sha256:)?(?P<hex>[0-9a-f]{1,64})")
+
+Clock = Callable[[str], int]
+"""Reads a user's time: text -> ns since 1970, InvalidError if it is none."""
+
+
+class Target(NamedTuple):
+    """What a reference stands for: a container at `version`, or an image by its id; `commit` is set for images born here.
+
+    For an image born here `container` and `version` say where its seal lies; for an image taken from elsewhere both are
+    None.
+    """
+
+    text: str
+    image: str | None
+    container: str | None
+    version: int | None
+
+    @property
+    def is_container(self) -> bool:
+        return self.image is None
+
+
+def split_path(text: str) -> tuple[str, bytes | None]:
+    """Return (REF, PATH) of REF:PATH, split at the first ":/"; PATH is None without one, and checked."""
+    ref, mark, path = text.partition(":/")
+    if not mark:
+        return text, None
+    if not ref:
+        raise InvalidError(f"{shown(text)!r}: the container or image before ':/' is missing")
+    raw = path.encode("utf-8", "surrogateescape")
+    parts = [part for part in raw.split(b"/") if part not in (b"", b".")]
+    return ref, checked(b"/".join(parts))
+
+
+def resolve(log: Log, text: str, clock: Clock) -> Target:
+    """Return what REF[@POINT] stands for: a container's name or id first, then an image's name, then any id's prefix.
+
+    Raise NotFoundError, AmbiguousError, InvalidError or ConflictError (a point that it does not have).
+    """
+    match = _POINT.fullmatch(text)
+    if match is None:
+        return _resolve(log, text)
+    if match["version"]:
+        return _at_version(log, _resolve(log, match["ref"]), int(match["version"]))
+    if match["step"]:
+        return _at_step(log, match["ref"], int(match["step"]))
+    return _at_time(log, match["ref"], clock(match["time"]))
+
+
+def resolve_container(log: Log, text: str) -> str:
+    """Return the id of a live container by name, id or prefix."""
+    found = _named_container(log, text) or _one(text, _containers(log, text), "containers")
+    if found is None:
+        raise NotFoundError(f"no container {shown(text)}; `layerlog ps` lists those there are")
+    return found
+
+
+def resolve_image(log: Log, text: str, clock: Clock) -> Target:
+    """As `resolve`, but images alone: what `create`, `tag`, `rmi` and `save` take."""
+    match = _POINT.fullmatch(text)
+    if match is not None:
+        found = resolve(log, text, clock)
+        if found.is_container:
+            raise ConflictError(f"{shown(text)} is a point of a container, not an image; commit it first")
+        return found
+    image = tagged(log, text) or _one(text, _images(log, text), "images")
+    if image is None:
+        raise NotFoundError(f"no image {shown(text)}; `layerlog images` lists those there are, `layerlog load` brings one in")
+    return of_image(log, text, image)
+
+
+def spans(log: Log, target: Target) -> list[lineage.Span]:
+    """Return what makes the view of *target*."""
+    if target.container is not None:
+        return lineage.of_container(log, target.container, target.version or 0)
+    return lineage.of_layers(log, lineage.layers_of(log, target.image or ""))
+
+
+def of_image(log: Log, text: str, image: str) -> Target:
+    """Return the target of an image by its whole id."""
+    seal = commit_event(log, image)
+    if seal is None:
+        return Target(text, image, None, None)
+    return Target(text, image, log.stream_of(seal.stream).name, seal.version)
+
+
+def commit_event(log: Log, image: str) -> Event | None:
+    """Return the Committed event whose id is *image* (hex), or None: an index look-up."""
+    row = log.db.execute("SELECT * FROM event WHERE id = ?", (bytes.fromhex(image),)).fetchone()
+    return Event._make(row) if row else None
+
+
+def tagged(log: Log, text: str) -> str | None:
+    """Return the id of the image that the name *text* has now, or None."""
+    try:
+        name = image_name(text)
+    except InvalidError:
+        return None
+    stream = _tag_stream(log, name)
+    if stream is None:
+        return None
+    image = _tag_value(_last_event(log, stream, 2**62))
+    if image is not None and name.digest is not None and name.digest.removeprefix("sha256:") not in _digests(log, image):
+        raise NotFoundError(f"{shown(text)}: the tag names another image now ({image[:12]}); leave the digest out, or the tag")
+    return image
+
+
+def _digests(log: Log, image: str) -> set[str]:
+    """Return the ids under which an image is known: its own, and manifest digests that events recorded."""
+    found = {image}
+    stream = log.stream("image", image)
+    for kind in (Kind.IMAGE_LOADED, Kind.IMAGE_PULLED, Kind.IMAGE_SAVED, Kind.IMAGE_PUSHED):
+        for event in log.of_kind(kind, stream.id) if stream else ():
+            found |= {v for k, v in json.loads(event.detail or "{}").items() if k in ("config", "manifest") and v}
+            found |= {event.content.hex()} if event.content else set()
+    return found
+
+
+def _resolve(log: Log, text: str) -> Target:
+    container = _named_container(log, text)
+    if container is not None:
+        return _container_target(log, text, container)
+    image = tagged(log, text)
+    if image is not None:
+        return of_image(log, text, image)
+    containers, images = _containers(log, text), _images(log, text)
+    _one(text, containers | images, "things")
+    if containers:
+        return _container_target(log, text, containers.pop())
+    if images:
+        return of_image(log, text, images.pop())
+    raise NotFoundError(
+        f"no container or image {shown(text)}; `layerlog ps -a` and `layerlog images` list those there are"
+    )
+
+
+def _container_target(log: Log, text: str, container: str) -> Target:
+    stream = log.stream("container", container)
+    assert stream is not None
+    return Target(text, None, container, stream.version)
+
+
+def _named_container(log: Log, text: str) -> str | None:
+    return commands.container_named(log, text)
+
+
+def _one(text: str, found: set[str], what: str) -> str | None:
+    if len(found) > 1:
+        some = ", ".join(sorted(found_id[:12] for found_id in found)[:4])
+        raise AmbiguousError(f"{shown(text)} begins the ids of {len(found)} {what} ({some}, ...); give more digits")
+    return next(iter(found), None)
+
+
+def _containers(log: Log, text: str) -> set[str]:
+    return _streams(log, "container", text)
+
+
+def _streams(log: Log, kind: str, text: str) -> set[str]:
+    match = _HEX.fullmatch(text)
+    if match is None or len(match["hex"]) < ID_MIN:
+        return set()
+    rows = log.db.execute(
+        "SELECT name FROM stream WHERE kind = ? AND name >= ? AND name < ? LIMIT 20", (kind, match["hex"], match["hex"] + "g")
+    )
+    return {row[0] for row in rows}
+
+
+def _images(log: Log, text: str) -> set[str]:
+    """Return the images whose id, or one of whose recorded digests, begins so."""
+    match = _HEX.fullmatch(text.rpartition("@")[2])
+    if match is None or len(match["hex"]) < ID_MIN:
+        return set()
+    prefix = match["hex"]
+    low, high = bytes.fromhex(prefix.ljust(64, "0")), bytes.fromhex(prefix.ljust(64, "f"))
+    commits = log.db.execute("SELECT id FROM event WHERE id BETWEEN ? AND ? AND id IS NOT NULL LIMIT 20", (low, high))
+    found = _streams(log, "image", prefix) | {row[0].hex() for row in commits}
+    return found or set(_recorded(log, prefix))
+
+
+def _recorded(log: Log, prefix: str) -> Iterator[str]:
+    for kind in (Kind.IMAGE_LOADED, Kind.IMAGE_PULLED, Kind.IMAGE_SAVED, Kind.IMAGE_PUSHED):
+        for event in log.of_kind(kind):
+            detail = json.loads(event.detail or "{}")
+            digests = [event.content.hex() if event.content else "", detail.get("manifest") or "", detail.get("config") or ""]
+            if any(digest.startswith(prefix) for digest in digests if digest):
+                yield log.stream_of(event.stream).name
+
+
+# -- points
+
+
+def _at_version(log: Log, target: Target, version: int) -> Target:
+    if target.container is None:
+        raise ConflictError(
+            f"{shown(target.text)} was made elsewhere, so its writes are not known and it has no versions; "
+            "`layerlog history` shows its layers"
+        )
+    latest = log.version(_stream_id(log, target.container))
+    if not 1 <= version <= latest:
+        raise NotFoundError(f"{shown(target.text)} has no version {version}; it has 1 to {latest}")
+    return Target(f"{target.text}@{version}", None, target.container, version)
+
+
+def _at_step(log: Log, ref: str, step: int) -> Target:
+    stream = _require_tag(log, ref)
+    last = log.version(stream)
+    image = _tag_value(_last_event(log, stream, last - step)) if step < last else None
+    if image is None:
+        raise NotFoundError(f"{shown(ref)} names nothing {step} steps ago; it moved {last} times")
+    return of_image(log, f"{ref}@{{{step}}}", image)
+
+
+def _at_time(log: Log, ref: str, when: int) -> Target:
+    row = log.db.execute(
+        "SELECT first + events - 1 FROM changeset WHERE time <= ? ORDER BY number DESC LIMIT 1", (when,)
+    ).fetchone()
+    position = row[0] if row else 0
+    container = _named_container(log, ref) or next(iter(_containers(log, ref)), None)
+    if container is not None:
+        version = version_at(log, _stream_id(log, container), position)
+        if version:
+            return Target(ref, None, container, version)
+    else:
+        image = _tag_value(_last_event(log, stream := _require_tag(log, ref), version_at(log, stream, position)))
+        if image is not None:
+            return of_image(log, ref, image)
+    raise NotFoundError(f"{shown(ref)} was not there at that time; `layerlog log {shown(ref)}` shows its history")
+
+
+def version_at(log: Log, stream: int, position: int) -> int:
+    """Return the stream's version as of a position of the log, 0 if it had none: a binary search."""
+    low, high = 0, log.version(stream)
+    while low < high:
+        middle = (low + high + 1) // 2
+        row = log.db.execute("SELECT position FROM event WHERE stream = ? AND version = ?", (stream, middle)).fetchone()
+        low, high = (middle, high) if row[0] <= position else (low, middle - 1)
+    return low
+
+
+def _stream_id(log: Log, container: str) -> int:
+    stream = log.stream("container", container)
+    assert stream is not None
+    return stream.id
+
+
+def _require_tag(log: Log, ref: str) -> int:
+    if _named_container(log, ref) is not None:
+        raise InvalidError(f"{shown(ref)} is a container: its points are versions ({shown(ref)}@42) and times")
+    stream = _tag_stream(log, image_name(ref))
+    if stream is None:
+        raise NotFoundError(f"no tag {shown(ref)}; `layerlog images` lists those there are")
+    return stream
+
+
+def _tag_stream(log: Log, name: ImageName) -> int | None:
+    for full in (name, local(name)):
+        stream = log.stream("tag", str(full))
+        if stream is not None and (full != name or _tag_value(_last_event(log, stream.id, stream.version)) is not None):
+            return stream.id
+    stream = log.stream("tag", str(name))
+    return stream.id if stream else None
+
+
+def _last_event(log: Log, stream: int, version: int) -> Event | None:
+    row = log.db.execute(
+        "SELECT * FROM event WHERE stream = ? AND version <= ? ORDER BY version DESC LIMIT 1", (stream, version)
+    ).fetchone()
+    return Event._make(row) if row else None
+
+
+def _tag_value(event: Event | None) -> str | None:
+    if event is None or event.kind != Kind.TAG_MOVED:
+        return None
+    image: str = json.loads(event.detail or "{}")["image"]
+    return image

@@ -1,0 +1,51 @@
+"""The real command line in a process of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def layerlog(*args: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return python("from cli.main import main; main()", *args, env=env)
+
+
+def python(program: str, *args: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", program, *args],
+        cwd=ROOT,
+        env=clean(env or {}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def clean(extra: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment in which the developer's own settings decide nothing."""
+    mine = ("LAYERLOG_", "XDG_", "GIT_", "LC_", "LANG", "NO_COLOR", "PYTHON")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(mine)}
+    return {**kept, "PYTHONPATH": str(ROOT), **extra}
+
+
+def on_terminal(argv: Sequence[str], env: Mapping[str, str] | None = None) -> bytes:
+    """Return what *argv* writes where stdout and stderr are one terminal."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        argv, cwd=ROOT, env=clean(env or {}), stdout=theirs, stderr=theirs, stdin=subprocess.DEVNULL
+    )
+    os.close(theirs)
+    written = b""
+    try:
+        while chunk := os.read(ours, 65536):
+            written += chunk
+    except OSError:  # Linux's way of saying that the other end of a terminal is closed
+        pass
+    os.close(ours)
+    process.wait()
+    return written

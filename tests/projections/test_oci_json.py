@@ -1,0 +1,54 @@
+"""Strict JSON: what is refused, and that what is written is read back."""
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventstore.errors import InvalidError
+from projections import oci_json
+
+
+class TestJson:
+    """Two readers of the same bytes never see two things."""
+
+    @pytest.mark.parametrize(
+        ("data", "reason"),
+        [
+            (b'{"a":1,"a":2}', "stands there twice"),
+            (b'{"x":{"a":1,"a":2}}', "stands there twice"),
+            (b'{"Layers":[]}', "must be spelled 'layers'"),
+            (b'{"a":NaN}', "NaN is not a JSON number"),
+            (b'{"a":-Infinity}', "-Infinity is not a JSON number"),
+            (b'{"a":1e999}', "too large"),
+            (b'{"a":' + b"9" * 5000 + b"}", "not valid JSON"),
+            (b'{"a":"\xff"}', "not UTF-8"),
+            (b'{"a":"\\ud800"}', "not UTF-8"),
+            (b"\xef\xbb\xbf{}", "not valid JSON"),
+            (b"[]", "a JSON object was expected, this is an array"),
+            (b"null", "this is null"),
+            (b"", "not valid JSON"),
+            (b"{} {}", "not valid JSON"),
+            (b'{"a":' * 65 + b"1" + b"}" * 65, "nested more than 64 deep"),
+            (b'{"a":' + b"[" * 100_000, "nested more than 64 deep"),
+            (b'{"a":"' + b"x" * (4 << 20) + b'"}', "at most 4194304"),
+        ],
+    )
+    def test_refused(self, data: bytes, reason: str) -> None:
+        with pytest.raises(InvalidError, match=reason) as caught:
+            oci_json.read_object(data, "manifest X", known=("layers",))
+        assert str(caught.value).startswith("manifest X: ")
+
+    def test_pairs_of_surrogates_are_text(self) -> None:
+        assert oci_json.read_object(b'{"a":"\\ud83d\\ude00"}', "x") == {"a": "\U0001f600"}
+
+    @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20))  # fmt: skip
+    def test_what_is_written_is_read_back(self, value: Any) -> None:
+        assert oci_json.read_object(oci_json.encode({"a": value}), "x") == {"a": value}
+
+    @given(st.binary(max_size=200))
+    def test_any_bytes_are_read_or_refused(self, data: bytes) -> None:
+        with suppress(InvalidError):
+            oci_json.read_object(data, "x")
