@@ -264,7 +264,6 @@ class _Rules:
         self._tree = tree
         self._directories: set[bytes] = set()
         self._buffered: set[bytes] = set()
-        self._ids: dict[bytes, int | None] = {}
         self._moves = self._db.execute("SELECT 1 FROM event WHERE source IS NOT NULL LIMIT 1").fetchone() is not None
 
     def apply(self, change: Change) -> None:
@@ -343,25 +342,13 @@ class _Rules:
 
     def _known(self, path: bytes) -> bool:
         """Whether *path* can exist: a path that no event was ever about does not, unless something was moved."""
-        return self._moves or path in self._buffered or self._path_id(path) is not None
-
-    def _path_id(self, path: bytes) -> int | None:
-        if not path:
-            return 1
-        parent, name = split(path)
-        parent_id = self._ids.get(parent, 0) if parent in self._ids else self._path_id(parent)
-        if parent_id is None:
-            return None
-        row = self._db.execute("SELECT id FROM path WHERE parent = ? AND name = ?", (parent_id, name)).fetchone()
-        if row and len(self._ids) < 20_000:
-            self._ids[path] = row[0]
-        return int(row[0]) if row else None
+        return self._moves or path in self._buffered or self._appending.path_id(path) is not None
 
     def _touched(self, path: bytes) -> bool:
         """Whether this stream already has an event about *path*."""
         if path in self._buffered:
             return True
-        path_id = self._path_id(path)
+        path_id = self._appending.path_id(path)
         row = self._db.execute(
             "SELECT 1 FROM event WHERE fresh = 1 AND stream = ? AND path = ?", (self._stream.id, path_id)
         ).fetchone()

@@ -259,6 +259,10 @@ class Appending:
             self.flush()
         return leaf
 
+    def path_id(self, path: bytes) -> int | None:
+        """Return the interned id of *path*, or None where no event was ever about it, those of this changeset included."""
+        return self._paths.find(path)
+
     def flush(self) -> None:
         self._paths.flush()
         self._db.executemany(_INSERT, self._rows)
@@ -316,12 +320,25 @@ class _Paths:
         self._rows: list[tuple[int, int, bytes, str | None]] = []
         self._next = 0
 
-    def intern(self, path: bytes) -> int:
+    def find(self, path: bytes) -> int | None:
+        """Return the id of *path* if it has one."""
         found = self._ids.get(path)
         if found is None:
             parent, name = split(path)
-            found = self._child(self.intern(parent), name)
-            self._ids[path] = found
+            above = self.find(parent)
+            if above is None or above in self._new:
+                return None
+            found = self._known_child(above, name)
+            if found is not None:
+                self._ids[path] = found
+        return found
+
+    def intern(self, path: bytes) -> int:
+        """Return the id of *path*, given to it now if it has none."""
+        found = self.find(path)
+        if found is None:
+            parent, name = split(path)
+            found = self._ids[path] = self._add(self.intern(parent), name)
         return found
 
     def flush(self) -> None:
@@ -331,11 +348,11 @@ class _Paths:
             self._ids = {b"": ROOT_ID}
             self._new.clear()
 
-    def _child(self, parent: int, name: bytes) -> int:
-        if parent not in self._new:
-            row = self._db.execute("SELECT id FROM path WHERE parent = ? AND name = ?", (parent, name)).fetchone()
-            if row:
-                return int(row[0])
+    def _known_child(self, parent: int, name: bytes) -> int | None:
+        row = self._db.execute("SELECT id FROM path WHERE parent = ? AND name = ?", (parent, name)).fetchone()
+        return row[0] if row else None
+
+    def _add(self, parent: int, name: bytes) -> int:
         if not self._next:
             self._next = self._db.execute("SELECT max(id) FROM path").fetchone()[0]
         self._next += 1

@@ -50,6 +50,8 @@ CREATE INDEX event_link ON event (stream, version) WHERE kind = 2;
 CREATE INDEX event_kind ON event (kind, stream, version) WHERE path IS NULL;
 CREATE UNIQUE INDEX event_id ON event (id) WHERE id IS NOT NULL;
 CREATE INDEX event_container_name ON event (json_extract(detail, '$.name')) WHERE path IS NULL AND kind IN (20, 21);
+CREATE INDEX event_author ON event (json_extract(detail, '$.author'), stream, version) WHERE path IS NULL AND kind = 24;
+CREATE INDEX event_tag_image ON event (json_extract(detail, '$.image')) WHERE path IS NULL AND kind = 47;
 CREATE INDEX changeset_first ON changeset (first);
 CREATE INDEX content_base ON content (base) WHERE base IS NOT NULL;
 INSERT INTO path (id, parent, name) VALUES (1, 0, x'');
@@ -88,7 +90,7 @@ VIEWS = {
             json_extract(e.detail, '$.from') AS first_version, json_extract(e.detail, '$.events') AS events,
             json_extract(e.detail, '$.parent') AS parent, {_TIME.format("c")} AS time,
             json_extract(x.body, '$.actor.login') AS actor, json_extract(x.body, '$.actor.uid') AS uid,
-            json_extract(x.body, '$.actor.loginuid') AS loginuid, json_extract(x.body, '$.actor.host') AS host,
+            json_extract(x.body, '$.actor.login_uid') AS loginuid, json_extract(x.body, '$.actor.host') AS host,
             json_extract(x.body, '$.command') AS command
         FROM event e JOIN stream s ON s.id = e.stream
             JOIN changeset c ON c.number = (SELECT max(number) FROM changeset WHERE first <= e.position)

@@ -71,9 +71,7 @@ def _entry(item: Json, what: str) -> Entry:
     if len(layers) > MAX_LAYERS:
         raise InvalidError(f"{what}: {len(layers)} layers, at most {MAX_LAYERS} are read")
     names = oci_json.items(item, "RepoTags", str, what)
-    return Entry(
-        config, tuple(member(layer, what) for layer in layers), tuple(check_name(name, what) for name in names)
-    )
+    return Entry(config, tuple(member(layer, what) for layer in layers), tuple(check_name(name, what) for name in names))
 
 
 def _described(image: OciImage) -> Json:

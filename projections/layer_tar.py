@@ -101,10 +101,10 @@ def _marked(entry: TarEntry, names: Names) -> Change | None:
 def encode(changes: Iterable[Change], read: Callable[[Change], Iterable[bytes]]) -> Iterator[bytes]:
     """Yield the layer tar that *changes*, in their order, make; same Changes, same bytes, for ever (see ENCODER).
 
-    *read* gives a regular file's content.  A hard link's Change must state its node's attributes beside the target:
-    Docker and podman apply those of a link's entry.  Whiteouts are empty files of mode 0 and time 0, as umoci writes
-    them; implied directories are left out.  Raises InvalidError for what no layer can say, DamagedError where a content
-    has not the size that its Change states.
+    *read* gives a regular file's content.  A hard link must come after what it names, and its Change must state the
+    node's attributes too: Docker and podman apply those of a link's entry to the node.  Whiteouts are empty files of
+    mode 0 and time 0, as umoci writes them; implied directories are left out.  Raises InvalidError for what no layer can
+    say, DamagedError where a content has not the size that its Change states.
     """
     padding = b""
     for change in changes:

@@ -11,9 +11,9 @@ from eventstore.paths import shown
 NOTHING: Mapping[bytes, bytes] = MappingProxyType({})
 XATTR = b"SCHILY.xattr."
 SPARSE = b"GNU.sparse."
+KEYS = frozenset((b"path", b"linkpath", b"size", b"uid", b"gid", b"mtime"))
 
 _LIBARCHIVE_XATTR = b"LIBARCHIVE.xattr."
-_KEYS = frozenset((b"path", b"linkpath", b"size", b"uid", b"gid", b"mtime"))
 _FAMILIES = (XATTR, _LIBARCHIVE_XATTR, SPARSE)
 _NAMES = (b"path", b"linkpath", SPARSE + b"name")
 _PAIR = (SPARSE + b"offset", SPARSE + b"numbytes")
@@ -38,7 +38,7 @@ def parse(body: bytes) -> dict[bytes, bytes]:
             if key != _PAIR[len(pairs) % 2]:
                 raise HeaderError("its sparse map's offsets and lengths do not alternate")
             pairs.append(value)
-        elif key in _KEYS or key.startswith(_FAMILIES):
+        elif key in KEYS or key.startswith(_FAMILIES):
             found[key] = value
     if pairs:
         if _MAP in found:
@@ -99,6 +99,8 @@ def xattrs(pax: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:
             found[name] = value
         elif key.startswith(_LIBARCHIVE_XATTR):
             found.setdefault(_unquoted(key[len(_LIBARCHIVE_XATTR) :]), _base64(value))
+    if any(not name or b"\0" in name for name in found):
+        raise HeaderError("an extended attribute in its PAX header has no possible name")
     return found or NOTHING
 
 

@@ -6,7 +6,7 @@ from projections.tar_header import BLOCK, number
 from projections.tar_pax import SPARSE, HeaderError, decimal
 
 Extents = tuple[tuple[int, int], ...]
-PIECE = 1 << 20
+PIECE = 1 << 16
 MAX_MAP = 1 << 20
 
 _NONE = (1 << 63, 0)
@@ -91,7 +91,7 @@ def check(extents: Extents, size: int, stored: int) -> None:
 
 
 def expand(extents: Extents, size: int, stored: Callable[[int], bytes]) -> Iterator[bytes]:
-    """Yield the file of *size* bytes in pieces of at most 1 MiB, zeros in its holes; *stored*(n) gives the next n."""
+    """Yield the file of *size* bytes in pieces of at most 64 KiB, zeros in its holes; *stored*(n) gives the next n."""
     at = 0
     for offset, length in (*extents, (size, 0)):
         yield from _zeros(offset - at)

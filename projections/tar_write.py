@@ -32,22 +32,20 @@ def header(
         records[b"linkpath"] = link
     if not (records.get(b"path", b"") + records.get(b"linkpath", b"")).isascii():
         records.update(_charset(records))
-    seconds, fraction = divmod(mtime, 1_000_000_000)
-    if fraction or not 0 <= seconds <= _LONG:
-        records[b"mtime"] = _decimal(mtime)
-    for key, value, most in ((b"size", size, _LONG), (b"uid", uid, _SHORT), (b"gid", gid, _SHORT)):
+    numbers = [mode & 0o7777]
+    for key, value, most in ((b"uid", uid, _SHORT), (b"gid", gid, _SHORT), (b"size", size, _LONG)):
         if value > most:
             records[key] = b"%d" % value
-    numbers = (
-        mode & 0o7777, uid if uid <= _SHORT else 0, gid if gid <= _SHORT else 0, size if size <= _LONG else 0,
-        seconds if 0 <= seconds <= _LONG else 0,
-    )  # fmt: skip
-    return _extended(records) + _block(parts, kind, numbers, link[:100], rdev or (0, 0))
+        numbers.append(value if value <= most else 0)
+    seconds, fraction = divmod(mtime, 1_000_000_000)
+    fits = 0 <= seconds <= _LONG
+    if fraction or not fits:
+        records[b"mtime"] = _decimal(mtime)
+    numbers.append(seconds if fits else 0)
+    return _extended(records) + _block(parts, kind, tuple(numbers), link[:100], rdev or (0, 0))
 
 
-def _block(
-    parts: tuple[bytes, bytes], kind: bytes, numbers: tuple[int, ...], link: bytes, rdev: tuple[int, int]
-) -> bytes:
+def _block(parts: tuple[bytes, bytes], kind: bytes, numbers: tuple[int, ...], link: bytes, rdev: tuple[int, int]) -> bytes:
     block = b"".join(
         (
             parts[0].ljust(100, b"\0"),

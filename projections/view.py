@@ -134,12 +134,12 @@ class View:
             return found and self.attributed(found._replace(path=path, origin=event.position))
         if event.kind == Kind.LINK_MADE:
             return self._linked(path, named)
-        return self.attributed(_of_event(path, event))
+        return self.attributed(of_event(path, event))
 
     def _linked(self, path: bytes, named: Named) -> Entry | None:
         event = named.event
         if event.node is not None:
-            return self.attributed(_of_event(path, self.log.at(event.node))._replace(origin=event.position))
+            return self.attributed(of_event(path, self.log.at(event.node))._replace(origin=event.position))
         if event.target == path:
             return None
         found = self.through(named.order[0]).lookup(event.target or b"")
@@ -262,7 +262,8 @@ def streams_about(db: sqlite3.Connection, path_id: int) -> list[int]:
     ]
 
 
-def _of_event(path: bytes, event: Event) -> Entry:
+def of_event(path: bytes, event: Event) -> Entry:
+    """Return the entry that a FileWritten event makes at *path*."""
     return Entry(
         path, event.mode, event.uid, event.gid, event.mtime, event.size, event.content, event.target, event.detail,
         event.position, event.position,

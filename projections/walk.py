@@ -5,6 +5,7 @@ The sources are merged; the rules that settle a path are those of `View`.
 """
 
 import heapq
+import stat
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from eventstore.events import Event, Kind
 from eventstore.log import ROOT_ID, Log
 from eventstore.paths import order as tree_order
 from projections.lineage import Span
-from projections.view import BOTTOM, Floor, Named, Order, View
+from projections.view import BOTTOM, Floor, Named, Order, View, of_event
 
 PATHS_AT_ONCE = 200
 MANY_PATHS = 3000
@@ -93,31 +94,48 @@ class _Merge:
         heap = self._heap
         while heap:
             key = heap[0][0]
-            facts = []
+            facts = [self._take()]
             while heap and heap[0][0] == key:
-                _, number, fact, source = heap[0]
-                facts.append(fact)
-                following = next(source, None)
-                if following is None:
-                    heapq.heappop(heap)
-                else:
-                    heapq.heapreplace(heap, (following.key, number, following, source))
+                facts.append(self._take())
             yield key, facts
+
+    def _take(self) -> Fact:
+        """Return the next fact of all sources."""
+        heap = self._heap
+        _, number, fact, source = heap[0]
+        following = next(source, None)
+        if following is None:
+            heapq.heappop(heap)
+        else:
+            heapq.heapreplace(heap, (following.key, number, following, source))
+        return fact
 
     def settle(self, key: bytes, facts: list[Fact]) -> Entry | None:
         """Return what the path is, and remember what it hides for all that is below it."""
         path = facts[0].path
         floor = self._floor_above(key, path)
+        if len(facts) == 1 and (entry := self._alone(facts[0], floor)) is not None:
+            if stat.S_ISDIR(entry.mode):
+                self._open.append((key, floor))
+            return entry
         below, gone = self._below(facts, floor)
-        named = [Named(f.order, f.event) for f in facts if f.event is not None and f.event.effect != 3 and f.order > max(floor.order, gone)]
+        visible = max(floor.order, gone)
+        named = [Named(f.order, f.event) for f in facts if f.event and f.event.effect != 3 and f.order > visible]
         carried = [f.entry for f in facts if f.entry is not None and f.order == floor.order and gone < f.order]
-        entry = self._view.settle(path, sorted(named, reverse=True)) if named or not path else None
+        found = self._view.settle(path, sorted(named, reverse=True)) if named or not path else None
         if not named and carried:
-            entry = self._view.attributed(carried[0]._replace(path=path))
+            found = self._view.attributed(carried[0]._replace(path=path))
         self._open.append((key, below))
         if below.moved is not None and below.order != floor.order:
             self._relocate(below, path)
-        return entry
+        return found
+
+    def _alone(self, fact: Fact, floor: Floor) -> Entry | None:
+        """Return the entry of a node that one event alone speaks of; whatever lies below a directory has its own facts."""
+        event = fact.event
+        if event is None or event.kind != Kind.FILE_WRITTEN or fact.order <= floor.order or not fact.path:
+            return None
+        return self._view.attributed(of_event(fact.path, event))
 
     def _below(self, facts: list[Fact], floor: Floor) -> tuple[Floor, Order]:
         """Return what is hidden below the path, and the order at which the path itself last moved away."""
@@ -238,19 +256,16 @@ def _container_facts(view: View, rank: int, span: Span, top: bytes) -> Iterator[
 def touched_paths(log: Log, stream: int, top: bytes = b"") -> list[tuple[bytes, bytes, int]]:
     """Return (key, path, id) of every path at or below *top* that a container's events were ever about, in tree order."""
     texts = _Texts(log)
-    rows = log.db.execute(
-        "SELECT p.parent, p.name, p.id FROM event e JOIN path p ON p.id = e.path WHERE e.fresh = 1 AND e.stream = ?1 "
-        "UNION SELECT p.parent, p.name, p.id FROM event e JOIN path p ON p.id = e.source "
-        "WHERE e.source IS NOT NULL AND e.stream = ?1",
-        (stream,),
-    )
-    found = []
-    for parent, name, path_id in rows:
-        path = texts.child(parent, name)
-        if not top or path == top or path.startswith(top + b"/"):
-            found.append((tree_order(path), path, path_id))
-    found.sort()
-    return found
+    found = {}
+    for where in ("e.path WHERE e.fresh = 1", "e.source WHERE e.source IS NOT NULL"):
+        rows = log.db.execute(
+            f"SELECT p.parent, p.name, p.id FROM event e JOIN path p ON p.id = {where} AND e.stream = ?", (stream,)
+        )
+        for parent, name, path_id in rows:
+            path = texts.child(parent, name)
+            if not top or path == top or path.startswith(top + b"/"):
+                found[path_id] = (tree_order(path), path, path_id)
+    return sorted(found.values())
 
 
 def _latest_facts(log: Log, rank: int, span: Span, batch: list[tuple[bytes, bytes, int]]) -> Iterator[Fact]:

@@ -6,6 +6,7 @@ import io
 import json
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
 from typing import Any, BinaryIO
 
 import zstandard
@@ -50,9 +51,8 @@ TARS = (layer_tar({"etc/motd": b"hello\n", "bin/sh": b"#!" * 3000}), layer_tar({
 
 
 def image(*how: str, names: Sequence[str] = (), tars: Sequence[bytes] = TARS, **more: Any) -> OciImage:
-    """An image without a manifest, its layers stored as *how* says, one for each (or one for all)."""
-    ways = how if len(how) == len(tars) else (how or ("gzip",)) * len(tars)
-    layers = tuple(layer(tar, way) for tar, way in zip(tars, ways, strict=True))
+    """An image without a manifest, its layers stored as *how* says in turn."""
+    layers = tuple(map(layer, tars, cycle(how or ("gzip",))))
     return OciImage(config(tars, **more), layers, names=tuple(names))
 
 

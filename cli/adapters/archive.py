@@ -60,14 +60,16 @@ def read(
     """Return the images of a layout folder or an archive: a path, or a stream such as standard input.
 
     A stream, or a compressed archive, is first written to an unnamed file in *spool_dir* (at most *max_size* bytes).
-    *platform* ("os/arch[/variant]") chooses from indexes, else this machine's does.  The images keep the file open.
+    *ref* chooses an image by one of its names, *platform* ("os/arch[/variant]") from an index, else this machine's does.
+    The images keep the file open.
     Cost: one seek for every member; compressed layers whose digest the archive does not say are read once.
     """
     if isinstance(source, str) and os.path.isdir(source):
         return layout.read(source, ref, platform)
     wanted = wanted_platform(platform, os.uname().machine)
-    with about(source if isinstance(source, str) else "standard input"):
-        archive = _Archive(_opened(source, spool_dir, max_size))
+    where = source if isinstance(source, str) else "standard input"
+    with about(where):
+        archive = _Archive(where, _opened(source, spool_dir, max_size))
         images = archive.images(ref, wanted)
         if platform:
             require_platform(images, wanted)
@@ -155,7 +157,8 @@ class _Member(NamedTuple):
 class _Archive:
     """The members of a tar, as blobs and documents."""
 
-    def __init__(self, file: OpenFile) -> None:
+    def __init__(self, where: str, file: OpenFile) -> None:
+        self._where = where
         self._file = file
         self._members = _indexed(file)
         self._hashed: dict[_Member, str] = {}
@@ -169,15 +172,19 @@ class _Archive:
         return _named([self._docker_image(entry) for entry in entries], ref)
 
     def fetch(self, descriptor: Descriptor) -> bytes:
-        with self.open(descriptor) as stream:
-            return check(stream.read(), descriptor, f"blob {descriptor.digest}")
+        return check(self._blob(descriptor).read(descriptor.size), descriptor, f"blob {descriptor.digest}")
 
     def open(self, descriptor: Descriptor) -> BinaryIO:
+        with about(self._where):
+            extent = self._blob(descriptor)
+        return self._verified(extent, descriptor, f"blobs/sha256/{descriptor.hex}")
+
+    def _blob(self, descriptor: Descriptor) -> Extent:
         path = f"blobs/sha256/{descriptor.hex}"
         member = self._find(path)
         if member.size != descriptor.size:
             raise MismatchError(f"{path}: {member.size} bytes, {descriptor.size} were promised; get it again")
-        return self._stream(member, descriptor, path)
+        return self._extent(member)
 
     def _oci_images(self, entries: Sequence[Entry], ref: str | None, wanted: Platform) -> list[OciImage]:
         """Docker's RepoTags say more than its index.json, whose ref.name is the bare tag."""
@@ -199,7 +206,7 @@ class _Archive:
         how = stored_as(self._extent(member).read(HEAD), path)
         digest = (docker_archive.claimed(path) or self._hash(member)) if how else named(diff_id)
         descriptor = Descriptor(LAYER_TYPES[how], digest, member.size)
-        return LayerBlob(diff_id, descriptor, lambda: self._stream(member, descriptor, path))
+        return LayerBlob(diff_id, descriptor, lambda: self._verified(self._extent(member), descriptor, path))
 
     def _config(self, entry: Entry) -> bytes:
         """An image's id is the digest of these bytes, so a name that promises another one is refused."""
@@ -232,8 +239,8 @@ class _Archive:
             self._hashed[member] = named(seen.digest())
         return self._hashed[member]
 
-    def _stream(self, member: _Member, descriptor: Descriptor, what: str) -> BinaryIO:
-        return verified(self._extent(member), descriptor.digest, descriptor.size, shown(what))
+    def _verified(self, extent: Extent, descriptor: Descriptor, path: str) -> BinaryIO:
+        return verified(extent, descriptor.digest, descriptor.size, shown(f"{self._where}: {path}"))
 
     def _extent(self, member: _Member) -> Extent:
         return Extent(self._file, member.offset, member.size)
@@ -272,10 +279,12 @@ def _member(name: str, entry: TarEntry, offset: int) -> _Member:
 
 
 def _named(images: Sequence[OciImage], ref: str | None) -> list[OciImage]:
-    found = [image for image in images if ref is None or ref in image.names]
+    if ref is None:
+        return list(images)
+    found = [replace(image, names=(ref,)) for image in images if ref in image.names]
     if not found:
         there = ", ".join(sorted(shown(name) for image in images for name in image.names)) or "none that has a name"
-        raise NotFoundError(f"no image {shown(ref or '')!r}; there is {there}")
+        raise NotFoundError(f"no image {shown(ref)!r}; there is {there}")
     return found
 
 

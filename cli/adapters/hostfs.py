@@ -260,7 +260,7 @@ def _refusal(root: str, path: bytes, error: OSError) -> LayerlogError:
     if isinstance(error, NotADirectoryError) and not path:
         return ConflictError(f"{name} is not a folder: name the folder that holds it")
     if isinstance(error, PermissionError):
-        return LayerlogError(f"cannot read {name}: permission denied; read it as root or its owner, or leave it out")
+        return LayerlogError(f"cannot read {name}: permission denied; make it readable, read it as root, or leave it out")
     if error.errno in CHANGED:
         return _changed(root, path)
     return LayerlogError(f"cannot read {name}: {error.strerror}; see to the disk that holds it, or leave it out")

@@ -27,7 +27,7 @@ def read(path: str, ref: str | None = None, platform: str | None = None) -> list
     """
     wanted = wanted_platform(platform, os.uname().machine)
     with about(path):
-        folder = _Folder(_open_folder(path))
+        folder = _Folder(path)
         oci_layout.check_marker(folder.document("oci-layout"))
         images = oci_layout.read_images(folder.document("index.json"), folder, ref, wanted)
         if platform:
@@ -43,7 +43,7 @@ def write(path: str, images: Sequence[OciImage]) -> None:
     """
     os.makedirs(path, exist_ok=True)
     with about(path):
-        folder = _Folder(_open_folder(path))
+        folder = _Folder(path)
         fcntl.flock(folder.root.descriptor, fcntl.LOCK_EX)
         old = _prepare(folder)
         for descriptor, opener in blobs_of(images):
@@ -64,8 +64,9 @@ def about(path: str) -> Iterator[None]:
 class _Folder:
     """The files of a layout; below its root no symlink is ever followed."""
 
-    def __init__(self, root: int) -> None:
-        self.root = OpenFile(root)
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self.root = OpenFile(_open_folder(path))
 
     def document(self, name: str) -> bytes:
         file = _regular(self.root, name)
@@ -74,14 +75,18 @@ class _Folder:
         return b"".join(pieces(Extent(file, 0, file.size)))
 
     def fetch(self, descriptor: Descriptor) -> bytes:
-        with self.open(descriptor) as stream:
-            return check(stream.read(), descriptor, f"blob {descriptor.digest}")
+        return check(self._blob(descriptor).read(descriptor.size), descriptor, f"blob {descriptor.digest}")
 
     def open(self, descriptor: Descriptor) -> BinaryIO:
-        file, what = _regular(self.blobs(), descriptor.hex), f"blob {descriptor.digest}"
+        with about(self._path):
+            extent = self._blob(descriptor)
+        return verified(extent, descriptor.digest, descriptor.size, shown(f"{self._path}: blob {descriptor.digest}"))
+
+    def _blob(self, descriptor: Descriptor) -> Extent:
+        file = _regular(self.blobs(), descriptor.hex)
         if file.size != descriptor.size:
-            raise MismatchError(f"{what}: {file.size} bytes, {descriptor.size} were promised; get it again")
-        return verified(Extent(file, 0, file.size), descriptor.digest, descriptor.size, what)
+            raise MismatchError(f"blob {descriptor.digest}: {file.size} bytes, {descriptor.size} were promised; get it again")
+        return Extent(file, 0, file.size)
 
     def blobs(self) -> OpenFile:
         return _folder(_folder(self.root, "blobs"), "sha256")

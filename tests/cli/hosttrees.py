@@ -1,6 +1,7 @@
 """Host folders from literals, and scans turned into entries: what the tests of hostfs and checkout share."""
 
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -121,6 +122,22 @@ def entries(changes: Iterable[Change]) -> tuple[list[Entry], set[int]]:
 
 def scanned(root: str, keeper: Memory | None = None) -> list[Change]:
     return list(scan(root, keeper or Memory()))
+
+
+def directory(path: bytes, node: int = 1) -> Entry:
+    return Entry(path, stat.S_IFDIR | 0o755, os.geteuid(), os.getegid(), LONG_AGO, 0, None, None, None, node, node)
+
+
+def file(path: bytes, data: bytes = b"x") -> Entry:
+    return directory(path, 2)._replace(mode=stat.S_IFREG | 0o644, size=len(data), content=data)
+
+
+def content(entry: Entry) -> Iterable[bytes]:
+    return [entry.content or b""]
+
+
+def all_names(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
 @contextmanager

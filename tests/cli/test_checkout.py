@@ -4,9 +4,7 @@ import os
 import stat
 import subprocess
 import tempfile
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +27,14 @@ from tests.cli.hosttrees import (
     Node,
     Special,
     Symlink,
+    all_names,
     as_root,
-    before_opening,
     build,
     build_deep,
+    content,
+    directory,
     entries,
+    file,
     rights_of_nobody,
     scanned,
 )
@@ -54,7 +55,6 @@ ODD_NAMES = {
 PLAIN = {
     b"empty": b"",
     b"read-only": Node(b"x", mode=0o444),
-    b"closed": Node(b"x", mode=0),
     b"big": os.urandom(400_000),
     b"old": Node(b"x", mtime=-1_000_000_001),
     b"new": Node(b"x", mtime=4_000_000_000_999_999_999),
@@ -72,6 +72,7 @@ LINKS = {
     b"g": Link(b"f"),
 }
 ROOTS = {
+    b"closed": Node(b"x", mode=0),
     b"null": Node(Special(stat.S_IFCHR | 0o666, os.makedev(1, 3)), mode=0o666),
     b"null2": Link(b"null"),
     b"disk": Node(Special(stat.S_IFBLK, os.makedev(259, 70_000)), mode=0o660, gid=6),
@@ -93,7 +94,7 @@ def public() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o777)
         yield Path(folder)
-        subprocess.run(f"rm -rf {folder}/*", shell=True, check=True)
+        subprocess.run(f"chmod -R u+rwx {folder}/*; rm -rf {folder}/*", shell=True, check=True)
 
 
 @pytest.fixture(autouse=True)
@@ -115,22 +116,6 @@ class Source:
         return checkout(self.entries, self.keeper.read, str(dest), linked=self.linked, **options)
 
 
-def directory(path: bytes, node: int = 1) -> Entry:
-    return Entry(path, stat.S_IFDIR | 0o755, os.geteuid(), os.getegid(), LONG_AGO, 0, None, None, None, node, node)
-
-
-def file(path: bytes, data: bytes = b"x") -> Entry:
-    return directory(path, 2)._replace(mode=stat.S_IFREG | 0o644, size=len(data), content=data)
-
-
-def content(entry: Entry) -> Iterable[bytes]:
-    return [entry.content or b""]
-
-
-def all_names(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
-
-
 @pytest.mark.parametrize("tree", [{}, ODD_NAMES, PLAIN, LINKS, pytest.param(ROOTS, marks=as_root)])
 @pytest.mark.parametrize("exists", [False, True])
 def test_scan_checkout_scan_is_the_identity(tmp_path: Path, tree: dict[bytes, Any], exists: bool) -> None:
@@ -144,7 +129,7 @@ def test_scan_checkout_scan_is_the_identity(tmp_path: Path, tree: dict[bytes, An
 
 def test_the_report_counts_what_was_written(tmp_path: Path) -> None:
     report = Source(build(tmp_path / "tree", PLAIN | LINKS)).checkout(tmp_path / "dest")
-    expected = Report(files=9, directories=6, symlinks=3, links=5, specials=2, bytes=400_012)
+    expected = Report(files=8, directories=6, symlinks=3, links=5, specials=2, bytes=400_011)
     assert report == expected
 
 
@@ -209,7 +194,7 @@ def test_zeros_are_written_as_holes(tmp_path: Path) -> None:
     assert (tmp_path / "dest" / "sparse").stat().st_blocks * 512 < 1_000_000
 
 
-@pytest.mark.parametrize("umask", [0, 0o27, 0o777])
+@pytest.mark.parametrize("umask", [0, 0o27, 0o77])
 def test_the_umask_neither_shows_nor_changes(tmp_path: Path, umask: int) -> None:
     source = Source(build(tmp_path / "tree", {b"d": Node({b"f": Node(b"", mode=0o666)}, mode=0o777)}, mode=0o775))
     ours = os.umask(umask)
@@ -347,109 +332,3 @@ def test_trees_that_are_none_are_refused_and_stay_inside(tmp_path: Path, bad: li
 def test_a_missing_directory_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidError, match="d/f: its directory does not come before it"):
         checkout([directory(b""), file(b"d/f")], content, str(tmp_path / "dest"))
-
-
-def swapping(dest: Path, outside: Path) -> Callable[[Entry], Iterable[bytes]]:
-    """Put a symlink to *outside* in the place of the directory of each file that is about to be written."""
-
-    def read(entry: Entry) -> Iterable[bytes]:
-        victim = (dest / os.fsdecode(entry.path)).parent
-        os.rename(victim, f"{victim}.moved")
-        victim.symlink_to(outside)
-        return content(entry)
-
-    return read
-
-
-def test_a_directory_swapped_for_a_symlink_leads_nowhere(tmp_path: Path) -> None:
-    (tmp_path / "outside").mkdir()
-    tree = [directory(b""), directory(b"d"), directory(b"d/e"), file(b"d/e/f"), directory(b"d/g"), file(b"d/h")]
-    with suppress(LayerlogError):
-        checkout(tree, swapping(tmp_path / "dest", tmp_path / "outside"), str(tmp_path / "dest"))
-    assert all_names(tmp_path / "outside") == []
-
-
-def test_a_new_directory_swapped_before_it_is_opened_leads_nowhere(tmp_path: Path) -> None:
-    outside = tmp_path / "outside"
-    outside.mkdir()
-
-    def swap() -> None:
-        os.rmdir(tmp_path / "dest" / "d")
-        os.symlink(outside, tmp_path / "dest" / "d")
-
-    with before_opening(b"d", swap), pytest.raises(LayerlogError, match=r"dest/d: Not a directory; .* incomplete"):
-        checkout([directory(b""), directory(b"d"), file(b"d/f")], content, str(tmp_path / "dest"))
-    assert all_names(outside) == []
-
-
-@pytest.mark.parametrize("kind", [stat.S_IFIFO, stat.S_IFLNK])
-@pytest.mark.parametrize("other", [b"fifo", b"symlink", b"file"])
-def test_a_new_node_swapped_for_another_leaves_that_one_alone(tmp_path: Path, kind: int, other: bytes) -> None:
-    outside = build(tmp_path / "outside", {b"file": b"", b"fifo": Special(stat.S_IFIFO), b"symlink": Symlink(b"file")})
-    before = scanned(outside)
-
-    def swap() -> None:
-        os.unlink(tmp_path / "dest" / "n")
-        os.link(f"{outside}/{other.decode()}", tmp_path / "dest" / "n", follow_symlinks=False)
-
-    node = file(b"n", b"")._replace(mode=kind | 0o666, target=b"x", mtime=5)
-    with before_opening(b"n", swap), pytest.raises(ConflictError, match="n was replaced by another process"):
-        checkout([directory(b""), node], content, str(tmp_path / "dest"))
-    assert scanned(outside) == before
-
-
-def test_a_directory_moved_away_does_not_take_the_checkout_with_it(tmp_path: Path) -> None:
-    def read(entry: Entry) -> Iterable[bytes]:
-        if entry.path == b"d/e/f":
-            os.rename(tmp_path / "dest" / "d" / "e", tmp_path / "e")
-        return content(entry)
-
-    tree = [directory(b""), directory(b"d"), directory(b"d/e"), file(b"d/e/f"), file(b"d/g")]
-    with pytest.raises(ConflictError, match=r"d was moved by another process while it was written; .* incomplete"):
-        checkout(tree, read, str(tmp_path / "dest"))
-    assert all_names(tmp_path) == ["dest", "dest/d", "e", "e/f"]
-
-
-def test_a_link_is_not_made_through_a_symlink(tmp_path: Path) -> None:
-    (tmp_path / "outside").mkdir()
-    (tmp_path / "outside" / "f").write_bytes(b"secret")
-    tree = [directory(b""), directory(b"d"), file(b"d/f"), directory(b"e"), file(b"e/f")]
-
-    def given_and_then_swapped() -> Iterator[Entry]:
-        yield from tree[:-1]
-        os.rename(tmp_path / "dest" / "d", tmp_path / "moved")
-        (tmp_path / "dest" / "d").symlink_to(tmp_path / "outside")
-        yield tree[-1]
-
-    with pytest.raises(LayerlogError, match="e/f: Not a directory"):
-        checkout(given_and_then_swapped(), content, str(tmp_path / "dest"), linked={2})
-    assert (tmp_path / "outside" / "f").stat().st_nlink == 1
-
-
-def test_a_racing_process_cannot_lead_a_checkout_outside(tmp_path: Path) -> None:
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    tree = [directory(b"")]
-    for d in range(40):
-        tree.append(directory(b"d%02d" % d))
-        tree += [file(b"d%02d/%d" % (d, f)) for f in range(9)]
-    done = threading.Event()
-
-    def race(dest: Path) -> None:
-        while not done.is_set():
-            for d in range(40):
-                with suppress(OSError):
-                    os.rename(dest / f"d{d:02}", dest / f"moved{d:02}")
-                    os.symlink(outside, dest / f"d{d:02}")
-
-    for attempt in range(12):
-        done.clear()
-        racer = threading.Thread(target=race, args=[tmp_path / f"dest{attempt}"])
-        racer.start()
-        try:
-            with suppress(LayerlogError):
-                checkout(tree, content, str(tmp_path / f"dest{attempt}"))
-        finally:
-            done.set()
-            racer.join()
-    assert all_names(outside) == []
