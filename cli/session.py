@@ -1,6 +1,6 @@
 """What every command starts with: the store, who is asking, and what a reference means."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import click
@@ -10,9 +10,12 @@ from cli.actor import claimed_author, observed_actor
 from cli.formats import parse_time
 from cli.settings import Settings
 from eventstore import commands
+from eventstore.changes import Change
+from eventstore.errors import InvalidError
 from eventstore.log import Context
+from eventstore.paths import shown
 from eventstore.store import Store, Writer
-from projections import references
+from projections import containers, references
 from projections.references import Target
 from projections.view import View
 
@@ -60,6 +63,27 @@ class Session:
         """Return the view and the path of REF[@POINT]:PATH; without a path, the root."""
         ref, path = references.split_path(text)
         return self.view(self.resolve(ref)), path or b""
+
+    def place(self, text: str) -> tuple[str, bytes]:
+        """Return the live container and the path of REF:PATH, of what a command changes."""
+        ref, path = references.split_path(text)
+        if path is None:
+            raise InvalidError(f"{shown(text)!r} names no path in a container; write CONTAINER:/PATH")
+        return self.container(ref), path
+
+    def places(self, texts: Iterable[str]) -> tuple[str, list[bytes]]:
+        """As `place`, for several paths that must lie in one container, so that they change together or not at all."""
+        places = [self.place(text) for text in texts]
+        found = {container for container, _ in places}
+        if len(found) > 1:
+            raise InvalidError("the paths lie in several containers; change one container at a time")
+        return found.pop(), [path for _, path in places]
+
+    def record(self, writer: Writer, container: str, make: Callable[[View], Iterable[Change]]) -> None:
+        """Append, as one changeset, what *make* says of the container as it is while nobody else can write."""
+        with writer.transaction():
+            now = containers.view_at(self.store, container, containers.get(self.log, container).version)
+            commands.record(writer, container, make(now), containers.live_view(self.store, container))
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def create_store(writer: Writer) -> None:
 
 
 def create_container(writer: Writer, name: str, base: Mapping[str, Any] | None) -> str:
-    """Open a container over *base* ({"image": config digest} or {"container": id, "version": n}; None: scratch).
+    """Open a container over *base*: {"image": config digest}, {"container": id, "version": n}, {"layer": name} or scratch (None).
 
     Return its random id, 64 hex digits.  The caller checked that *name* is free; inside the transaction it is checked
     again by `names_in_use`.
@@ -182,14 +182,33 @@ def import_layer(writer: Writer, diff_id: bytes, changes: Staged, framing: bytes
     """
     with writer.changeset() as appending:
         stream = appending.open(LAYER, diff_id.hex())
-        if stream.version:
-            return
-        targets = changes.link_targets()
-        first = appending.position
-        for change in changes.in_layer_order():
-            target = targets.get(change.target or b"") if change.kind == Kind.LINK_MADE else None
-            appending.add(stream, change, about_path=True, node=None if target is None else first + target)
-        _add_fact(appending, stream, Kind.LAYER_IMPORTED, framing, size=size)
+        if not stream.version:
+            _add_layer(appending, stream, changes, framing, size=size)
+
+
+def import_folder(
+    writer: Writer, changes: Staged, *, author: str | None, message: str | None, instructions: Sequence[str], tag: str | None
+) -> bytes:
+    """Make an image of one layer, *changes*, which no tar framed; return its id, that of the commit which seals it."""
+    with writer.transaction():
+        with writer.changeset() as appending:
+            stream = appending.open(LAYER, secrets.token_hex(32))
+            _add_layer(appending, stream, changes, None)
+        container = create_container(writer, f"import-{stream.name[:12]}", {"layer": stream.name})
+        found = commit(
+            writer, container, parent=None, author=author, message=message, instructions=instructions, tag=tag, allow_empty=True
+        )
+        remove_container(writer, container)
+    return found
+
+
+def _add_layer(appending: Appending, stream: Stream, changes: Staged, framing: bytes | None, **detail: Any) -> None:
+    targets = changes.link_targets()
+    first = appending.position
+    for change in changes.in_layer_order():
+        target = targets.get(change.target or b"") if change.kind == Kind.LINK_MADE else None
+        appending.add(stream, change, about_path=True, node=None if target is None else first + target)
+    _add_fact(appending, stream, Kind.LAYER_IMPORTED, framing, **detail)
 
 
 def record_image(writer: Writer, kind: Kind, image: str, manifest: bytes | None, **detail: Any) -> None:

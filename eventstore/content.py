@@ -34,6 +34,7 @@ CHUNK_MIN, CHUNK_AVERAGE, CHUNK_MAX = 32 << 10, 128 << 10, 512 << 10
 WINDOW = 4 << 20
 ORIGINAL_CHUNK = 1 << 20
 DICTIONARY = 64 << 10
+BLOCK_MEMBERS = 500
 SPILL = 4096
 PART = struct.Struct("<32sI")
 
@@ -153,23 +154,21 @@ class ContentWriter:
         self._packer = _Packer(SegmentWriter(content.segments, originals=originals), compress=not originals)
         self._recent: set[bytes] = set()
         self._spilled = False
-        self._members: list[tuple[bytes, int, int]] = []
-        self._pieces: list[bytes] = []
+        self._members: list[tuple[bytes, bytes]] = []
         self._filled = 0
         self._wholes: list[Row] = []
 
     def put(self, data: bytes, like: bytes | None = None) -> bytes:
         """Return the digest of *data*, stored if it was not; *like* names the content that it replaces, if any."""
         digest = sha256(data).digest()
-        if self.known(digest):
+        if digest in self._recent:
             return digest
         self._recent.add(digest)
-        block = self._successor(data, like) if like and len(data) <= DICTIONARY else None
-        if block is not None:
-            self._packer.write(*block, [(digest, len(data), 0)])
+        if like and len(data) <= DICTIONARY:
+            self._put_successor(digest, data, like)
         else:
             self._gather(digest, data)
-        if len(self._recent) >= SPILL:
+        if self._packer.written >= SPILL:
             self._spill()
         return digest
 
@@ -192,11 +191,17 @@ class ContentWriter:
 
     def known(self, digest: bytes) -> bool:
         """Whether *digest* is stored, or was put by this writer."""
-        if digest in self._recent or self._content.has(digest):
-            return True
-        if not self._spilled:
-            return False
-        return self._db.execute("SELECT 1 FROM temp.pending WHERE digest = ?", (digest,)).fetchone() is not None
+        return digest in self._recent or bool(self._stored([digest]))
+
+    def _stored(self, digests: list[bytes]) -> set[bytes]:
+        """Return those of *digests* that need not be written: stored before, or written out by this writer."""
+        marks = ",".join("?" * len(digests))
+        tables = ("main.content", "temp.pending") if self._spilled else ("main.content",)
+        return {
+            row[0]
+            for table in tables
+            for row in self._db.execute(f"SELECT digest FROM {table} WHERE digest IN ({marks})", digests)
+        }
 
     def sync(self) -> None:
         """Make all that was put durable."""
@@ -220,16 +225,30 @@ class ContentWriter:
     def _gather(self, digest: bytes, data: bytes) -> None:
         if len(data) >= BLOCK:
             self._flush()
-        self._members.append((digest, len(data), self._filled))
-        self._pieces.append(data)
+        self._members.append((digest, data))
         self._filled += len(data)
-        if self._filled >= BLOCK:
+        if self._filled >= BLOCK or len(self._members) >= BLOCK_MEMBERS:
             self._flush()
 
     def _flush(self) -> None:
-        if self._members:
-            self._packer.pack(b"".join(self._pieces), self._members)
-            self._members, self._pieces, self._filled = [], [], 0
+        """Pack the block that is gathered, without what is stored already: asked for once a block, not once a file."""
+        if not self._members:
+            return
+        known = self._stored([digest for digest, _ in self._members])
+        fresh = [(digest, data) for digest, data in self._members if digest not in known]
+        self._recent -= known
+        self._members, self._filled = [], 0
+        if fresh:
+            starts = accumulate((len(data) for _, data in fresh), initial=0)
+            members = [(digest, len(data), start) for (digest, data), start in zip(fresh, starts, strict=False)]
+            self._packer.pack(b"".join(data for _, data in fresh), members)
+
+    def _put_successor(self, digest: bytes, data: bytes, like: bytes) -> None:
+        block = None if self._stored([digest]) else self._successor(data, like)
+        if block is None:
+            self._gather(digest, data)
+        else:
+            self._packer.write(*block, [(digest, len(data), 0)])
 
     def _successor(self, data: bytes, like: bytes) -> tuple[bytes, bytes] | None:
         """Return (block, base) of *data* as a difference from the anchor of *like*, if that is at most half the size."""
@@ -357,6 +376,11 @@ class _Packer:
         """Write a block that is encoded already; waits for those before it."""
         self._settle()
         self._place(block, members, base)
+
+    @property
+    def written(self) -> int:
+        """How many rows `take` would return."""
+        return len(self._rows)
 
     def take(self) -> list[Row]:
         """Return the rows of all blocks written since the last call."""

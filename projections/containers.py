@@ -40,6 +40,17 @@ def all_containers(log: Log) -> Iterator[Container]:
         yield _container(log, stream, name, log.version(stream))
 
 
+def removed_named(log: Log, name: str) -> str | None:
+    """Return the id of the removed container that bore *name* last, or None."""
+    rows = log.db.execute(
+        "SELECT s.name FROM event e JOIN stream s ON s.id = e.stream WHERE json_extract(e.detail, '$.name') = ? "
+        "AND e.path IS NULL AND e.kind IN (20, 21) ORDER BY e.position DESC",
+        (name,),
+    ).fetchall()
+    found = (get(log, row[0]) for row in rows)
+    return next((container.id for container in found if container.removed and container.name == name), None)
+
+
 def _container(log: Log, stream: int, container: str, version: int) -> Container:
     created = next(log.of_kind(Kind.CONTAINER_CREATED, stream))
     detail = json.loads(created.detail or "{}")

@@ -10,7 +10,7 @@ from eventstore.content import Content
 from eventstore.events import Event, Kind
 from eventstore.log import Log
 from projections import layers, lineage
-from projections.layers import ImportedLayer, Layer, SealedLayer
+from projections.layers import FolderLayer, ImportedLayer, Layer, SealedLayer
 from projections.names import familiar
 from projections.oci_config import History, build_config, history, parse_config
 from projections.oci_platform import Platform
@@ -92,10 +92,13 @@ def size(log: Log, image: Image) -> int:
 def layer_size(log: Log, layer: Layer) -> int:
     if isinstance(layer, ImportedLayer):
         return int(imported_layer(log, layer.diff_id)["size"])
-    stream = log.stream("container", layer.container)
+    if isinstance(layer, FolderLayer):
+        stream, first, last = log.stream("layer", layer.name), 1, lineage.LIVE
+    else:
+        stream, first, last = log.stream("container", layer.container), layer.first, layer.last
     row = log.db.execute(
         "SELECT sum(size) FROM event WHERE stream = ? AND version BETWEEN ? AND ? AND kind = ?",
-        (stream.id if stream else 0, layer.first, layer.last, Kind.FILE_WRITTEN),
+        (stream.id if stream else 0, first, last, Kind.FILE_WRITTEN),
     ).fetchone()
     return row[0] or 0
 
@@ -133,7 +136,7 @@ class Step(NamedTuple):
 def exported_layers(log: Log, image: Image) -> list[Layer]:
     """Return the layers that the OCI form has: those without files left out, and above `MAX_LAYERS` the oldest ones born
     here merged into one."""
-    found = [layer for layer in layers_of(log, image) if isinstance(layer, ImportedLayer) or _has_files(log, layer)]
+    found = [layer for layer in layers_of(log, image) if not isinstance(layer, SealedLayer) or _has_files(log, layer)]
     over = len(found) - MAX_LAYERS
     if over <= 0:
         return found
@@ -220,16 +223,17 @@ def instructions_of(log: Log, container: str, version: int) -> list[str]:
 
 def _history(log: Log, exported: Sequence[Layer], seals: Sequence[Event]) -> list[History]:
     made = {layer.commit for layer in exported if isinstance(layer, SealedLayer) and layer.commit}
+    imported = {(seal.id or b"").hex() for seal in seals[:1] if any(isinstance(layer, FolderLayer) for layer in exported)}
     steps = []
     for seal in seals:
-        stated = json.loads(seal.detail or "{}")
+        stated, commit = json.loads(seal.detail or "{}"), (seal.id or b"").hex()
         steps.append(
             History(
                 created=rfc3339(log.changeset_of(seal.position)[0].time),
-                created_by="layerlog commit",
+                created_by="layerlog import" if commit in imported else "layerlog commit",
                 author=stated["author"] or "",
                 comment=stated["message"] or "",
-                empty_layer=(seal.id or b"").hex() not in made,
+                empty_layer=commit not in made | imported,
             )
         )
     return steps

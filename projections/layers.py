@@ -21,6 +21,12 @@ class ImportedLayer(NamedTuple):
     diff_id: str
 
 
+class FolderLayer(NamedTuple):
+    """A layer that a host folder became: it lies as imported ones do, and is encoded as those born here are."""
+
+    name: str
+
+
 class SealedLayer(NamedTuple):
     """The events first..last of a container's stream, last being the seal; `commit` is the seal's id, hex."""
 
@@ -30,7 +36,7 @@ class SealedLayer(NamedTuple):
     commit: str
 
 
-Layer = ImportedLayer | SealedLayer
+Layer = ImportedLayer | FolderLayer | SealedLayer
 
 
 def of_base(log: Log, base: object) -> list[Layer]:
@@ -39,6 +45,8 @@ def of_base(log: Log, base: object) -> list[Layer]:
         return []
     if "container" in base:
         return of_container(log, base["container"], base["version"])
+    if "layer" in base:
+        return [FolderLayer(base["layer"])]
     return [ImportedLayer(diff_id) for diff_id in lineage.layers_of(log, base["image"])]
 
 
@@ -110,6 +118,19 @@ def changes(before: View, after: View, stream: int, first: int, last: int) -> It
             if found.before is not None and found.before.is_dir and not found.after.is_dir:
                 gone = found.path
             yield as_change(found.after)
+
+
+def whole(view: View) -> Iterator[Change]:
+    """Yield, in tree order, the Changes that make all of *view* from nothing, its root's attributes included."""
+    linked = linked_nodes(view)
+    emitted: dict[int, bytes] = {}
+    for entry in walk(view):
+        if entry.node in emitted and not entry.is_dir:
+            yield link(entry.path, emitted[entry.node])
+        else:
+            if entry.node in linked:
+                emitted[entry.node] = entry.path
+            yield as_change(entry)
 
 
 def as_change(entry: Entry) -> Change:

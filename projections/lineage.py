@@ -28,7 +28,7 @@ def of_container(log: Log, container: str, version: int = LIVE) -> list[Span]:
 
 
 def base_of(log: Log, stream: int) -> Mapping[str, Any] | None:
-    """Return what a container was made from: {"image": id}, {"container": id, "version": n} or None (scratch)."""
+    """Return what a container was made from: {"image": id}, {"container": id, "version": n}, {"layer": name} or None (scratch)."""
     created = next(log.of_kind(Kind.CONTAINER_CREATED, stream))
     base: Mapping[str, Any] | None = json.loads(created.detail or "{}").get("base")
     return base
@@ -39,16 +39,18 @@ def of_base(log: Log, base: Mapping[str, Any] | None) -> list[Span]:
         return []
     if "container" in base:
         return of_container(log, base["container"], base["version"])
+    if "layer" in base:
+        return of_layers(log, [base["layer"]])
     return of_layers(log, layers_of(log, base["image"]))
 
 
-def of_layers(log: Log, diff_ids: list[str]) -> list[Span]:
-    """Return the spans of imported layers; of a layer that stands twice the upper one alone counts."""
+def of_layers(log: Log, names: list[str]) -> list[Span]:
+    """Return the spans of layer streams (named by diff_id); of a layer that stands twice the upper one alone counts."""
     spans: list[Span] = []
-    for diff_id in reversed(diff_ids):
-        stream = log.stream("layer", diff_id)
+    for name in reversed(names):
+        stream = log.stream("layer", name)
         if stream is None:
-            raise DamagedError(f"the log lacks the layer {diff_id[:12]}; load its image again")
+            raise DamagedError(f"the log lacks the layer {name[:12]}; load its image again")
         if all(span.stream != stream.id for span in spans):
             spans.append(Span(stream.id, stream.version, layer=True))
     return spans[::-1]

@@ -10,7 +10,7 @@ from eventstore.errors import AmbiguousError, ConflictError, InvalidError, NotFo
 from eventstore.events import Event, Kind
 from eventstore.log import Log
 from eventstore.paths import checked, shown
-from projections import lineage
+from projections import containers, lineage
 from projections.names import ImageName, image_name, local
 
 ID_MIN = 2
@@ -66,11 +66,28 @@ def resolve(log: Log, text: str, clock: Clock) -> Target:
 
 
 def resolve_container(log: Log, text: str) -> str:
-    """Return the id of a live container by name, id or prefix."""
+    """Return the id of a live container by name, id or prefix: what every command that changes something takes.
+
+    Raise NotFoundError or AmbiguousError; ConflictError for a point of history, an image or a removed container, which
+    all stay as they are.
+    """
+    if _POINT.fullmatch(text):
+        raise ConflictError(f"{shown(text)} is a point of history and stays as it is; `layerlog fork {shown(text)}` goes on from it")
     found = _named_container(log, text) or _one(text, _containers(log, text), "containers")
     if found is None:
+        _refuse_image(log, text)
+        found = containers.removed_named(log, text)
+    if found is None:
         raise NotFoundError(f"no container {shown(text)}; `layerlog ps` lists those there are")
+    if containers.get(log, found).removed:
+        raise ConflictError(f"container {shown(text)} was removed; `layerlog undelete {found[:12]}` brings it back")
     return found
+
+
+def _refuse_image(log: Log, text: str) -> None:
+    if tagged(log, text) or _images(log, text):
+        name = shown(text)
+        raise ConflictError(f"{name} is an image and stays as it is; `layerlog create {name}` puts a container on top of it")
 
 
 def resolve_image(log: Log, text: str, clock: Clock) -> Target:

@@ -84,7 +84,7 @@ class NodeWriter:
             raise InvalidError(f"{shown(entry.path)}: a symlink without a target cannot be made; run verify")
         os.symlink(entry.target, name, dir_fd=directory)
         with _pinned(directory, name, entry) as node:
-            self.finish(node, entry, stat.S_IMODE(entry.mode))
+            self.finish(node, entry._replace(mode=0o777), 0o777)  # a symlink's mode means nothing and cannot be changed
         self.report.symlinks += 1
 
     def special(self, directory: int, name: bytes, entry: Entry) -> bool:

@@ -14,7 +14,7 @@ from projections import images, layers, lineage, oci
 from projections.containers import view_at
 from projections.images import Image
 from projections.layer_tar import ENCODER, encode, reassemble
-from projections.layers import ImportedLayer, Layer, SealedLayer
+from projections.layers import FolderLayer, ImportedLayer, Layer, SealedLayer
 from projections.oci import Descriptor, LayerBlob, OciImage
 from projections.oci_digest import named
 from projections.oci_platform import wanted_platform
@@ -53,19 +53,25 @@ def layer_tar(store: Store, layer: Layer) -> Iterator[bytes]:
     """Yield the layer's plain tar: the very bytes it came with, or those that the encoder makes of its events."""
     if isinstance(layer, ImportedLayer):
         return _original_tar(store, layer)
-    view = view_at(store, layer.container, layer.last)
-    before = view_at(store, layer.container, layer.first - 1)
-    made = layers.changes(before, view, view.spans[-1].stream, layer.first, layer.last)
 
     def read(change: Change) -> Iterator[bytes]:
         return store.content.read(change.content) if change.content else iter(())
 
-    return encode(made, read)
+    return encode(_changes(store, layer), read)
 
 
-def encoded(store: Store, layer: SealedLayer) -> Encoded:
+def _changes(store: Store, layer: FolderLayer | SealedLayer) -> Iterator[Change]:
+    if isinstance(layer, FolderLayer):
+        return layers.whole(layer_view(store, layer.name))
+    view = view_at(store, layer.container, layer.last)
+    before = view_at(store, layer.container, layer.first - 1)
+    return layers.changes(before, view, view.spans[-1].stream, layer.first, layer.last)
+
+
+def encoded(store: Store, layer: FolderLayer | SealedLayer) -> Encoded:
     """Return what a layer born here encodes to; computed once, then from cache/."""
-    cached = store.cache("encoded", f"{layer.container}-{layer.first}-{layer.last}-v{ENCODER}.json")
+    key = layer.name if isinstance(layer, FolderLayer) else f"{layer.container}-{layer.first}-{layer.last}"
+    cached = store.cache("encoded", f"{key}-v{ENCODER}.json")
     try:
         with open(cached, encoding="ascii") as file:
             stated = json.load(file)
@@ -94,7 +100,7 @@ def _remember(path: str, stated: dict[str, Any]) -> None:
 def _original_tar(store: Store, layer: ImportedLayer) -> Iterator[bytes]:
     stream = store.log.stream("layer", layer.diff_id)
     assert stream is not None
-    view = layer_view(store, layer)
+    view = layer_view(store, layer.diff_id)
     framing = images.imported_layer(store.log, layer.diff_id)["framing"]
 
     def read(path: bytes) -> Iterator[bytes]:
@@ -103,9 +109,9 @@ def _original_tar(store: Store, layer: ImportedLayer) -> Iterator[bytes]:
     return reassemble(reader(store.content.read(framing)), read)
 
 
-def layer_view(store: Store, layer: ImportedLayer) -> View:
-    """Return one imported layer alone as a view."""
-    return View(store.log, store.content, lineage.of_layers(store.log, [layer.diff_id]))
+def layer_view(store: Store, name: str) -> View:
+    """Return one layer stream alone as a view."""
+    return View(store.log, store.content, lineage.of_layers(store.log, [name]))
 
 
 def _blob(store: Store, image: Image, layer: Layer, *, compress: bool) -> LayerBlob:

@@ -186,6 +186,13 @@ def test_acls_are_restored_and_the_parents_default_acl_is_not_inherited(public: 
     assert scanned(str(public / "dest")) == source.changes
 
 
+def test_a_symlinks_odd_mode_is_of_no_account(tmp_path: Path) -> None:
+    odd = file(b"l", b"")._replace(mode=stat.S_IFLNK | 0o6444, target=b"x", uid=7)
+    report = checkout([directory(b""), odd], content, str(tmp_path / "dest"), safe=True)
+    assert os.readlink(tmp_path / "dest" / "l") == "x"
+    assert report.skipped == {"owners": 1}
+
+
 def test_zeros_are_written_as_holes(tmp_path: Path) -> None:
     data = b"x" * 100_000 + bytes(10_000_000) + b"y" * 5_000 + bytes(200_000)
     source = Source(build(tmp_path / "tree", {b"sparse": data}))

@@ -1,0 +1,146 @@
+"""Records: events with all that is known around them - where, who, when, why, how known."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from eventstore.events import Event, Kind
+from eventstore.log import ROOT_ID, Changeset, Log
+from eventstore.paths import join
+
+REMEMBERED = 5_000
+
+
+class Record(NamedTuple):
+    """An event, the stream it stands in (`kind`, `name`), its path as text, its changeset and who and why (`context`)."""
+
+    event: Event
+    kind: str
+    name: str
+    path: bytes | None
+    changeset: Changeset
+    context: Mapping[str, Any]
+
+    @property
+    def title(self) -> str:
+        return Kind(self.event.kind).title
+
+    @property
+    def time(self) -> int:
+        return self.changeset.time
+
+    @property
+    def author(self) -> str | None:
+        """Who is claimed to have done it."""
+        author: str | None = self.context.get("author")
+        return author
+
+    @property
+    def actor(self) -> Mapping[str, Any]:
+        """Who was seen doing it: login, uid, login_uid, host."""
+        actor: Mapping[str, Any] = self.context.get("actor") or {}
+        return actor
+
+    @property
+    def command(self) -> list[str]:
+        return list(self.context.get("command") or ())
+
+    @property
+    def known(self) -> str:
+        """How it is known: recorded, observed or imported."""
+        return str(self.context.get("known"))
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        return json.loads(self.event.detail) if self.event.detail else {}
+
+
+class Records:
+    """Makes Records of Events; what neighbours in the log share is looked up once."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self._changeset: Changeset | None = None
+        self._contexts: dict[int, Mapping[str, Any]] = {}
+        self._streams: dict[int, tuple[str, str]] = {}
+        self._directories: dict[int, bytes] = {ROOT_ID: b""}
+
+    def of(self, event: Event) -> Record:
+        changeset = self.changeset(event.position)
+        path = None if event.path is None else self.path(event.path)
+        return Record(event, *self._stream(event.stream), path, changeset, self.context(changeset.context))
+
+    def at(self, position: int) -> Record:
+        """Return the record of one position; raise NotFoundError."""
+        return self.of(self.log.at(position))
+
+    def changeset(self, position: int) -> Changeset:
+        """Return the changeset that holds *position*, which must be in the log."""
+        found = self._changeset
+        if found is None or not found.first <= position < found.first + found.events:
+            row = self.log.db.execute(
+                "SELECT * FROM changeset WHERE first <= ? ORDER BY first DESC LIMIT 1", (position,)
+            ).fetchone()
+            found = self._changeset = Changeset(*row)
+        return found
+
+    def context(self, number: int) -> Mapping[str, Any]:
+        found = self._contexts.get(number)
+        if found is None:
+            row = self.log.db.execute("SELECT body FROM context WHERE id = ?", (number,)).fetchone()
+            _make_room(self._contexts)
+            found = self._contexts[number] = json.loads(row[0])
+        return found
+
+    def path(self, path_id: int) -> bytes:
+        found = self._directories.get(path_id)
+        if found is not None:
+            return found
+        parent, name = self.log.db.execute("SELECT parent, name FROM path WHERE id = ?", (path_id,)).fetchone()
+        if parent not in self._directories:
+            _make_room(self._directories)
+            self._directories[ROOT_ID] = b""
+            self._directories[parent] = self.log.path_text(parent)
+        return join(self._directories[parent], name)
+
+    def _stream(self, stream: int) -> tuple[str, str]:
+        found = self._streams.get(stream)
+        if found is None:
+            row = self.log.db.execute("SELECT kind, name FROM stream WHERE id = ?", (stream,)).fetchone()
+            _make_room(self._streams)
+            found = self._streams[stream] = (row[0], row[1])
+        return found
+
+
+def _make_room(memory: dict[int, Any]) -> None:
+    if len(memory) >= REMEMBERED:
+        memory.clear()
+
+
+def position_at(log: Log, when: int, *, after: bool = False) -> int:
+    """Return the last position not later than *when* (ns), or, with *after*, the first that is not earlier."""
+    if after:
+        statement = "SELECT first FROM changeset WHERE number = ?"
+        number = _changesets_before(log, when - 1) + 1
+        row = log.db.execute(statement, (number,)).fetchone()
+        return int(row[0]) if row else log.head().position + 1
+    row = log.db.execute(
+        "SELECT first + events - 1 FROM changeset WHERE number = ?", (_changesets_before(log, when),)
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _changesets_before(log: Log, when: int) -> int:
+    """Return how many changesets bear a time not later than *when*: a binary search, as times never go back."""
+    low, high = 0, log.head().changesets
+    while low < high:
+        middle = (low + high + 1) // 2
+        row = log.db.execute("SELECT time FROM changeset WHERE number = ?", (middle,)).fetchone()
+        low, high = (middle, high) if row[0] <= when else (low, middle - 1)
+    return low
+
+
+def each(log: Log, events: Iterable[Event]) -> Iterator[Record]:
+    """Yield the record of each event, streaming."""
+    records = Records(log)
+    return map(records.of, events)
