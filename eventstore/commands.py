@@ -5,16 +5,17 @@ Each function is one intent: all or nothing, durable when it returns.  Rules tha
 
 import json
 import secrets
-import stat
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from eventstore.appending import Appending
 from eventstore.changes import Change
-from eventstore.entries import Entry, Tree
+from eventstore.entries import Tree
 from eventstore.errors import ConflictError, NotFoundError
-from eventstore.events import TREE_KINDS, Kind
-from eventstore.log import Appending, Context, Log, Stream
-from eventstore.paths import ancestors, checked, shown, split
+from eventstore.events import Kind
+from eventstore.log import Context, Log, Stream
+from eventstore.paths import shown
+from eventstore.rules import Rules
 from eventstore.staging import Staged
 from eventstore.store import Writer
 
@@ -45,7 +46,7 @@ def create_store(writer: Writer) -> None:
 
 
 def create_container(writer: Writer, name: str, base: Mapping[str, Any] | None) -> str:
-    """Open a container over *base*: {"image": config digest}, {"container": id, "version": n}, {"layer": name} or scratch (None).
+    """Open a container over *base*: {"image": config digest}, {"container": id, "version": n}, {"layer": name} or None (scratch).
 
     Return its random id, 64 hex digits.  The caller checked that *name* is free; inside the transaction it is checked
     again by `names_in_use`.
@@ -97,7 +98,7 @@ def record(
     """
     with writer.changeset(context, key) as appending:
         stream = appending.open(CONTAINER, container, expected)
-        rules = _Rules(appending, writer, stream, tree)
+        rules = Rules(appending, writer, stream, tree)
         for change in changes:
             rules.apply(change)
     return stream.version
@@ -158,14 +159,15 @@ def container_named(log: Log, name: str) -> str | None:
     """Return the id of the live container that bears *name* now: index look-ups over those that ever did."""
     db = log.db
     named = "kind IN (20, 21) AND path IS NULL"
-    for (stream,) in db.execute(f"SELECT DISTINCT stream FROM event WHERE json_extract(detail, '$.name') = ? AND {named}", (name,)):
-        kinds = (Kind.CONTAINER_REMOVED, Kind.CONTAINER_RESTORED)
+    holders = f"SELECT DISTINCT stream FROM event WHERE json_extract(detail, '$.name') = ? AND {named}"
+    for (stream,) in db.execute(holders, (name,)).fetchall():
         latest = db.execute(
-            f"SELECT json_extract(detail, '$.name') FROM event WHERE stream = ? AND {named} ORDER BY version DESC LIMIT 1", (stream,)
+            f"SELECT json_extract(detail, '$.name') FROM event WHERE stream = ? AND {named} ORDER BY version DESC LIMIT 1",
+            (stream,),
         ).fetchone()
         life = db.execute(
             "SELECT kind FROM event WHERE path IS NULL AND stream = ? AND kind IN (?, ?) ORDER BY version DESC LIMIT 1",
-            (stream, *kinds),
+            (stream, Kind.CONTAINER_REMOVED, Kind.CONTAINER_RESTORED),
         ).fetchone()
         if latest[0] == name and (life is None or life[0] == Kind.CONTAINER_RESTORED):
             return str(db.execute("SELECT name FROM stream WHERE id = ?", (stream,)).fetchone()[0])
@@ -267,126 +269,3 @@ def _delete_tag(appending: Appending, writer: Writer, tag: str) -> None:
     if old is None:
         raise NotFoundError(f"no tag {shown(tag)}; `layerlog images` lists those there are")
     _add_fact(appending, appending.open(TAG, tag), Kind.TAG_DELETED, old=old)
-
-
-# -- the rules for changing a tree
-
-
-class _Rules:
-    """Applies Changes to one container's stream.  Rows are buffered; a question about a buffered path flushes them."""
-
-    def __init__(self, appending: Appending, writer: Writer, stream: Stream, tree: Tree) -> None:
-        self._appending = appending
-        self._log = writer.log
-        self._db = writer.store.db
-        self._stream = stream
-        self._tree = tree
-        self._directories: set[bytes] = set()
-        self._buffered: set[bytes] = set()
-        self._moves = self._db.execute("SELECT 1 FROM event WHERE source IS NOT NULL LIMIT 1").fetchone() is not None
-
-    def apply(self, change: Change) -> None:
-        if change.kind not in TREE_KINDS:
-            raise ConflictError(f"{change.kind.title} is no change of a tree")
-        path = checked(change.path)
-        known = self._known(path)
-        found = self._lookup(path) if known else None
-        change = change._replace(path=path)
-        node = self._check(change, found)
-        fresh = not known or not self._touched(path)
-        self._appending.add(self._stream, change, about_path=True, node=node, fresh=fresh)
-        self._remember(change, found)
-
-    def _check(self, change: Change, found: Entry | None) -> int | None:
-        """Return the node that the event is about, where it is about one that exists; raise where a rule forbids it."""
-        match change.kind:
-            case Kind.PATH_DELETED | Kind.ATTRIBUTES_CHANGED | Kind.DIRECTORY_CLEARED:
-                return self._check_existing(change, found)
-            case Kind.LINK_MADE:
-                self._require_parent(change.path)
-                return self._link_node(change, found)
-            case Kind.PATH_MOVED:
-                self._require_parent(change.path)
-                self._check_move(change, found)
-            case _:
-                self._require_parent(change.path)
-        return None
-
-    def _check_existing(self, change: Change, found: Entry | None) -> int | None:
-        if found is None:
-            raise NotFoundError(f"no such path: /{shown(change.path)}")
-        if change.kind == Kind.DIRECTORY_CLEARED and not found.is_dir:
-            raise ConflictError(f"/{shown(change.path)} is not a directory, so it cannot be cleared")
-        if change.kind == Kind.PATH_DELETED and not change.path:
-            raise ConflictError("the root directory cannot be deleted")
-        if change.kind == Kind.ATTRIBUTES_CHANGED:
-            if stat.S_IFMT(change.mode) != stat.S_IFMT(found.mode):
-                raise ConflictError(f"/{shown(change.path)} cannot change its file type; delete it and write another")
-            return found.node
-        return None
-
-    def _link_node(self, change: Change, found: Entry | None) -> int:
-        target = self._lookup(checked(change.target or b""))
-        if target is None:
-            raise NotFoundError(f"no such path to link to: /{shown(change.target or b'')}")
-        if target.is_dir:
-            raise ConflictError(f"/{shown(target.path)} is a directory, and directories have one name")
-        if found is not None and found.is_dir:
-            raise ConflictError(f"/{shown(change.path)} exists and is a directory")
-        return target.node
-
-    def _check_move(self, change: Change, found: Entry | None) -> None:
-        source = checked(change.target or b"")
-        moved = self._lookup(source)
-        if moved is None:
-            raise NotFoundError(f"no such path to move: /{shown(source)}")
-        if not source or change.path == source or change.path.startswith(source + b"/"):
-            raise ConflictError(f"/{shown(source)} cannot be moved into itself (/{shown(change.path)})")
-        if found is not None and (found.is_dir or moved.is_dir):
-            raise ConflictError(f"/{shown(change.path)} exists; delete it first")
-        self._moves = True
-
-    def _require_parent(self, path: bytes) -> None:
-        if not path:
-            return
-        parent = split(path)[0]
-        if parent in self._directories or not parent:
-            return
-        found = self._lookup(parent) if self._known(parent) else None
-        if found is None:
-            raise NotFoundError(f"no such directory: /{shown(parent)}; make it first (`layerlog mkdir -p`)")
-        if not found.is_dir:
-            raise ConflictError(f"/{shown(parent)} is not a directory, so /{shown(path)} cannot be below it")
-        self._directories.add(parent)
-
-    def _known(self, path: bytes) -> bool:
-        """Whether *path* can exist: a path that no event was ever about does not, unless something was moved."""
-        return self._moves or path in self._buffered or self._appending.path_id(path) is not None
-
-    def _touched(self, path: bytes) -> bool:
-        """Whether this stream already has an event about *path*."""
-        if path in self._buffered:
-            return True
-        path_id = self._appending.path_id(path)
-        row = self._db.execute(
-            "SELECT 1 FROM event WHERE fresh = 1 AND stream = ? AND path = ?", (self._stream.id, path_id)
-        ).fetchone()
-        return row is not None
-
-    def _lookup(self, path: bytes) -> Entry | None:
-        if path in self._buffered or not self._buffered.isdisjoint(ancestors(path)):
-            self._appending.flush()
-            self._buffered.clear()
-        return self._tree.lookup(path)
-
-    def _remember(self, change: Change, found: Entry | None) -> None:
-        self._buffered.add(change.path)
-        if change.kind == Kind.PATH_MOVED:
-            self._buffered.add(change.target or b"")
-        if len(self._buffered) > 4096:
-            self._appending.flush()
-            self._buffered.clear()
-        if change.kind == Kind.FILE_WRITTEN and stat.S_ISDIR(change.mode):
-            self._directories.add(change.path)
-        elif change.kind == Kind.PATH_MOVED or (found is not None and found.is_dir and change.kind != Kind.ATTRIBUTES_CHANGED):
-            self._directories.clear()

@@ -50,14 +50,16 @@ TREE_KINDS = range(1, 20)
 
 
 class Event(NamedTuple):
-    """One row of the log.  `path` is the interned id (0: no path); `node`, `source`, `effect`, `fresh` and `id` are
-    indexes that the appender derives from the rest (see schema.py)."""
+    """One row of the log, `path` interned.
+
+    `node`, `source`, `effect`, `fresh` and `id` are indexes that the appender derives from the rest (schema.py).
+    """
 
     position: int
     stream: int
     version: int
     kind: int
-    path: int
+    path: int | None
     mode: int
     uid: int
     gid: int

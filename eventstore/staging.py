@@ -23,9 +23,19 @@ class Staged:
             f"CREATE TABLE {self._table} (seq INTEGER PRIMARY KEY, phase INTEGER, key BLOB, "
             "kind, path, mode, uid, gid, mtime, size, content, target, detail)"
         )
-        rows = ((None, 0 if c.kind in _HIDES else 1, order(c.path), *c) for c in changes)
+        self._in_order, self._links = True, False
+        rows = self._rows(changes)
         while batch := list(islice(rows, BATCH)):
             db.executemany(f"INSERT INTO {self._table} VALUES ({', '.join('?' * 13)})", batch)
+
+    def _rows(self, changes: Iterable[Change]) -> Iterator[tuple[object, ...]]:
+        last = (0, b"")
+        for change in changes:
+            place = (0 if change.kind in _HIDES else 1, order(change.path))
+            self._in_order = self._in_order and place >= last
+            self._links = self._links or change.kind == Kind.LINK_MADE
+            last = place
+            yield (None, *place, *change)
 
     def __iter__(self) -> Iterator[Change]:
         """Yield the changes as they came."""
@@ -36,10 +46,12 @@ class Staged:
 
     def in_layer_order(self) -> Iterator[Change]:
         """Yield what hides lower layers first, then the rest, each in tree order."""
-        return self._changes("phase, key")
+        return self._changes("seq" if self._in_order else "phase, key")
 
     def link_targets(self) -> dict[bytes, int]:
         """Return, for each path that a hard link here names and that is here itself, its index in layer order (0 first)."""
+        if not self._links:
+            return {}
         cursor = self._db.execute(
             f"SELECT path, n FROM (SELECT path, kind, row_number() OVER (ORDER BY phase, key) - 1 AS n FROM {self._table}) "
             f"WHERE kind = {Kind.FILE_WRITTEN:d} AND path IN (SELECT target FROM {self._table} WHERE kind = {Kind.LINK_MADE:d})"

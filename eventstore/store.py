@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from eventstore.content import Content, ContentWriter
+from eventstore.appending import Appending, changeset
+from eventstore.content import Content
+from eventstore.content_writer import ContentWriter
 from eventstore.errors import StoreError
-from eventstore.log import Appending, Context, Log
+from eventstore.log import Context, Log
 from eventstore.schema import SCHEMA, migrate
 from eventstore.segments import sync_folder
 
@@ -114,7 +116,7 @@ class Writer:
     @contextmanager
     def changeset(self, context: Context | None = None, key: str | None = None) -> Iterator[Appending]:
         """Append one changeset, in the transaction that is open or in one of its own."""
-        with self.transaction(), self.log.changeset(context or self.context, key) as appending:
+        with self.transaction(), changeset(self.log, context or self.context, key) as appending:
             yield appending
 
     def close(self) -> None:

@@ -28,7 +28,7 @@ def checkout(
     node in *linked*.  Rights that this process lacks are no error: see Report.skipped.
     """
     fd, writer = _opened(dest, safe=safe)
-    work = _Checkout(fd, read, writer, linked)
+    work = TreeWriter(fd, read, writer, linked)
     incomplete = f"{shown(dest)} is incomplete: remove it, then check out again"
     try:
         for entry in entries:
@@ -48,21 +48,21 @@ def checkout(
     return writer.report
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """A directory on the way down: what it becomes when it is full, and how to know it again."""
 
     entry: Entry
     identity: tuple[int, int]
 
 
-class _Checkout:
+class TreeWriter:
     """Holds the current directory and the root open and goes up by a checked `..`: depth is not bound by open files."""
 
     def __init__(self, root: int, read: Read, writer: NodeWriter, linked: Collection[int]) -> None:
         self.root, self.fd = root, os.dup(root)
         self.read, self.writer, self.linked = read, writer, linked
         self.path = self.current = b""
-        self.places: list[_Place] = []
+        self.places: list[Place] = []
         self.firsts: dict[int, bytes] = {}
 
     def write(self, entry: Entry) -> None:
@@ -95,7 +95,7 @@ class _Checkout:
     def _begin(self, entry: Entry) -> None:
         if entry.path or not entry.is_dir:
             raise InvalidError(f"{shown(entry.path)!r} comes before the root directory of the tree; run verify")
-        self.places.append(_Place(entry, _identity(self.fd)))
+        self.places.append(Place(entry, identity(self.fd)))
         self.writer.report.directories += 1
 
     def _make(self, name: bytes, entry: Entry) -> bool:
@@ -114,19 +114,22 @@ class _Checkout:
         above, self.fd = self.fd, self.writer.directory(self.fd, name, entry)
         os.close(above)
         self.path = entry.path
-        self.places.append(_Place(entry, _identity(self.fd)))
+        self.places.append(Place(entry, identity(self.fd)))
 
     def _leave(self) -> None:
         if not self.path:
             raise InvalidError(f"{shown(self.current)}: its directory does not come before it in the tree; run verify")
         full, self.fd = self.fd, os.open(b"..", OPEN_DIRECTORY, dir_fd=self.fd)
         try:
-            self.writer.finish_directory(full, self.places.pop().entry)
+            self._finish(full, self.places.pop().entry)
         finally:
             os.close(full)
         self.path = split(self.path)[0]
-        if _identity(self.fd) != self.places[-1].identity:
+        if identity(self.fd) != self.places[-1].identity:
             raise ConflictError(f"{shown(self.path)} was moved by another process while it was written")
+
+    def _finish(self, fd: int, entry: Entry) -> None:
+        self.writer.finish_directory(fd, entry)
 
     def _link(self, first: bytes, name: bytes) -> None:
         parent, old = split(first)
@@ -152,7 +155,7 @@ def _descend(root: int, path: bytes) -> int:
     return fd
 
 
-def _identity(fd: int) -> tuple[int, int]:
+def identity(fd: int) -> tuple[int, int]:
     status = os.fstat(fd)
     return status.st_dev, status.st_ino
 

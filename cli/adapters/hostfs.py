@@ -6,6 +6,7 @@ import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
+from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 
 from eventstore.changes import Change, link, put
@@ -13,6 +14,7 @@ from eventstore.errors import ConflictError, LayerlogError, NotFoundError, Store
 from eventstore.paths import join, shown
 
 Ignore = Callable[[bytes], bool]
+Like = Callable[[bytes], bytes | None]
 T = TypeVar("T")
 
 WHOLE = 128 * 1024
@@ -28,24 +30,37 @@ CHANGED = frozenset({errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.ENOENT, errn
 class Keeper(Protocol):
     """Where file contents go; both verbs return the content's digest."""
 
-    def put(self, data: bytes) -> bytes:
-        """Keep a content of at most 128 KiB."""
+    def put(self, data: bytes, /, like: bytes | None = None) -> bytes:
+        """Keep a content of at most 128 KiB; *like* names one that it may be stored as a difference from."""
 
     def put_stream(self, chunks: Iterable[bytes]) -> bytes:
         """Keep a content of any size; what *chunks* raises comes out unchanged."""
 
 
-def scan(root: str, keeper: Keeper, *, ignore: Ignore | None = None, skipped: Counter[str] | None = None) -> Iterator[Change]:
+def scan(
+    root: str, keeper: Keeper, *, ignore: Ignore | None = None, skipped: Counter[str] | None = None, like: Like | None = None
+) -> Iterator[Change]:
     """Yield every node of the folder *root* in tree order, the root itself (b"") first.
 
     *root* may be a symlink to a folder; below it none is followed.  *ignore* is asked once for each path below the
     root; what it says yes to is left out with all below it.  *skipped* counts what else is left out: `sockets`, and
-    what `vanished` between listing and opening.  Later names of a hard-linked node come as links to its first.
+    what `vanished` between listing and opening.  *like* may name, for a path, a content that is probably similar.
+    Later names of a hard-linked node come as links to its first.
     Raises NotFoundError or ConflictError for a *root* that is missing or no folder, ConflictError for a node that
     changes while it is read, LayerlogError for one that cannot be read.  Memory: the names of the directories on the
     way down, the first names of hard-linked nodes, 1 MiB of content.
     """
-    return iter(_Scan(root, keeper, ignore, Counter() if skipped is None else skipped))
+    return iter(_Scan(root, keeper, ignore, Counter() if skipped is None else skipped, like))
+
+
+def single(path: str, keeper: Keeper, *, skipped: Counter[str] | None = None, like: Like | None = None) -> Iterator[Change]:
+    """Yield *path*, which is no folder and not followed where it is a symlink, as a tree of one node (b"").
+
+    A socket is skipped, as in `scan`; raises as that does.
+    """
+    folder, name = os.path.split(os.fsencode(path))
+    reading = _Scan(os.fsdecode(folder or b"."), keeper, None, Counter() if skipped is None else skipped, like)
+    return reading.one(name)
 
 
 def xattrs(node: int | bytes) -> dict[bytes, bytes]:
@@ -77,8 +92,10 @@ class _Place(NamedTuple):
 class _Scan:
     """Holds one directory open at a time and goes up by a checked `..`, so open files do not bound the depth."""
 
-    def __init__(self, root: str, keeper: Keeper, ignore: Ignore | None, skipped: Counter[str]) -> None:
-        self.root, self.keeper, self.ignore, self.skipped = root, keeper, ignore, skipped
+    def __init__(
+        self, root: str, keeper: Keeper, ignore: Ignore | None, skipped: Counter[str], like: Like | None = None
+    ) -> None:
+        self.root, self.keeper, self.ignore, self.skipped, self.like = root, keeper, ignore, skipped, like
         self.fd = -1
         self.path = b""
         self.places: list[_Place] = []
@@ -91,6 +108,20 @@ class _Scan:
             yield self._root()
             while self.places:
                 yield from self._siblings()
+        except OSError as error:
+            raise _refusal(self.root, self.path, error) from error
+        finally:
+            if self.fd >= 0:
+                os.close(self.fd)
+
+    def one(self, name: bytes) -> Iterator[Change]:
+        self.path = name
+        try:
+            self.fd = os.open(self.root, LIST & ~os.O_NOFOLLOW)
+            regular = stat.S_ISREG(os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_mode)
+            change = self._file(name, b"") if regular else self._other(name, b"")
+            if change:
+                yield change
         except OSError as error:
             raise _refusal(self.root, self.path, error) from error
         finally:
@@ -193,7 +224,11 @@ class _Scan:
         while len(data) < status.st_size and (more := os.read(fd, status.st_size + 1 - len(data))):
             data += more
         self._check(fd, path, status, len(data))
-        return _kept(self.keeper.put, data, path)
+        return _kept(self._put(path), data, path)
+
+    def _put(self, path: bytes) -> Callable[[bytes], bytes]:
+        similar = self.like(path) if self.like else None
+        return partial(self.keeper.put, like=similar) if similar else self.keeper.put
 
     def _chunks(self, fd: int, path: bytes, status: os.stat_result) -> Iterator[bytes]:
         size = 0

@@ -193,10 +193,11 @@ def _pinned(directory: int, name: bytes, entry: Entry) -> Iterator[bytes]:
 
 def _defaults(directory: int) -> tuple[int, int, int]:
     """Return the (uid, gid, umask) that new nodes below *directory* get: the mount and the process both have a say."""
-    fd = os.open(PROBE, CREATE, 0o777, dir_fd=directory)
+    probe = b"%b-%d" % (PROBE, os.getpid())
+    fd = os.open(probe, CREATE, 0o777, dir_fd=directory)
     try:
         status = os.fstat(fd)
         return status.st_uid, status.st_gid, 0o777 & ~status.st_mode
     finally:
         os.close(fd)
-        os.unlink(PROBE, dir_fd=directory)
+        os.unlink(probe, dir_fd=directory)

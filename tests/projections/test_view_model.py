@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from eventstore import commands
 from eventstore.changes import Change, attributes, clear, delete, link, move, put
-from eventstore.content import ContentWriter
+from eventstore.content_writer import ContentWriter
+from eventstore.rules import Rules
 from eventstore.store import Store
 from projections.containers import live_view, view_at
 from projections.view import View
@@ -67,7 +68,7 @@ def fill(store: Store, container: str, changes: list[Change], model: Model) -> d
             else:
                 try:
                     with writer.changeset() as appending:
-                        commands._Rules(appending, writer, appending.open("container", container), view).apply(change)
+                        Rules(appending, writer, appending.open("container", container), view).apply(change)
                     raise AssertionError(f"{change} was allowed")
                 except (commands.ConflictError, commands.NotFoundError):
                     pass
