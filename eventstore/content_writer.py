@@ -231,7 +231,7 @@ def _content_defined(buffer: bytes, final: bool) -> Iterator[int]:
 class _Packer:
     """Compresses and writes blocks beside the thread that reads and hashes: lz4 and pwrite leave the interpreter free.
 
-    The first block of a writer is packed on the spot, so that a single small write starts no thread.
+    A block that is not full is packed on the spot, so that a single small write wakes no thread.
     """
 
     def __init__(self, writer: SegmentWriter, *, compress: bool) -> None:
@@ -240,12 +240,11 @@ class _Packer:
         self._rows: list[Row] = []
         self._inbox: queue.Queue[tuple[bytes, list[tuple[bytes, int, int]]] | None] = queue.Queue(8)
         self._thread: threading.Thread | None = None
-        self._packed = 0
         self._failure: BaseException | None = None
 
     def pack(self, data: bytes, members: list[tuple[bytes, int, int]]) -> None:
-        self._packed += 1
-        if self._packed <= 2:
+        if len(data) < BLOCK:
+            self._settle()
             self._pack(data, members)
             return
         if self._thread is None:

@@ -1,6 +1,6 @@
 """RFC 6962 Merkle trees over SHA-256: roots, inclusion proofs and consistency proofs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 
 EMPTY = sha256(b"").digest()
@@ -40,6 +40,16 @@ class Frontier:
         for peak in reversed(self._peaks[:-1]):
             root = node_hash(peak, root)
         return root
+
+
+def root_of(leaves: Sequence[bytes]) -> bytes:
+    """Return the root of leaves (or of equal perfect subtrees, the last one any) that are at hand."""
+    if not leaves:
+        return EMPTY
+    while len(leaves) > 1:
+        above = [sha256(b"\1" + left + right).digest() for left, right in zip(leaves[::2], leaves[1::2], strict=False)]
+        leaves = [*above, leaves[-1]] if len(leaves) & 1 else above
+    return leaves[0]
 
 
 def completed(node: Node, number: int, leaf: bytes) -> list[tuple[int, int, bytes]]:

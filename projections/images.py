@@ -37,15 +37,57 @@ def get(log: Log, image: str) -> Image:
 
 
 def all_images(log: Log) -> Iterator[Image]:
-    """Yield every image there ever was, newest first."""
-    found = {}
-    for kind in (Kind.IMAGE_LOADED, Kind.IMAGE_PULLED):
-        for event in log.of_kind(kind):
-            found[log.stream_of(event.stream).name] = Image("", None, event.position, removed=False)
+    """Yield every image there ever was, newest first: O(images)."""
+    found = _arrived(log)
     for event in log.of_kind(Kind.COMMITTED):
-        found[(event.id or b"").hex()] = Image("", event, event.position, removed=False)
-    for name, image in sorted(found.items(), key=lambda item: -item[1].position):
-        yield image._replace(id=name, removed=_removed(log, name))
+        found.append(Image((event.id or b"").hex(), event, event.position, removed=False))
+    yield from _newest_first(log, found)
+
+
+def listed(log: Log) -> Iterator[Image]:
+    """Yield, newest first, the images that have a name and those that no other was made from, removed ones left out.
+
+    O(names + containers + images taken from elsewhere), however many commits the containers hold.
+    """
+    made_from, named = parents(log), tags(log)
+    heads = [Image((event.id or b"").hex(), event, event.position, removed=False) for event in _last_seals(log)]
+    found = {image.id: image for image in (*_arrived(log), *heads) if image.id in named or image.id not in made_from}
+    for name in named.keys() - found.keys():
+        found[name] = get(log, name)
+    yield from (image for image in _newest_first(log, found.values()) if not image.removed)
+
+
+def _newest_first(log: Log, images: Iterable[Image]) -> Iterator[Image]:
+    gone = removed(log)
+    for image in sorted(images, key=lambda image: -image.position):
+        yield image._replace(removed=image.id in gone)
+
+
+def _arrived(log: Log) -> list[Image]:
+    rows = log.db.execute(
+        "SELECT s.name, max(e.position) FROM event e JOIN stream s ON s.id = e.stream WHERE e.path IS NULL AND e.kind IN (?, ?) "
+        "GROUP BY e.stream",
+        (Kind.IMAGE_LOADED, Kind.IMAGE_PULLED),
+    )
+    return [Image(name, None, position, removed=False) for name, position in rows]
+
+
+def _last_seals(log: Log) -> Iterator[Event]:
+    rows = log.db.execute(
+        "SELECT e.* FROM (SELECT stream, max(version) AS version FROM event WHERE path IS NULL AND kind = ? GROUP BY stream) l "
+        "JOIN event e ON e.stream = l.stream AND e.version = l.version",
+        (Kind.COMMITTED,),
+    )
+    return map(Event._make, rows)
+
+
+def removed(log: Log) -> set[str]:
+    """Return the images that are removed now: O(removals)."""
+    rows = log.db.execute(
+        "SELECT DISTINCT s.name FROM event e JOIN stream s ON s.id = e.stream WHERE e.path IS NULL AND e.kind = ?",
+        (Kind.IMAGE_REMOVED,),
+    ).fetchall()
+    return {name for (name,) in rows if _removed(log, name)}
 
 
 def _removed(log: Log, image: str) -> bool:
@@ -59,22 +101,64 @@ def _removed(log: Log, image: str) -> bool:
     return latest is not None and latest[0] == Kind.IMAGE_REMOVED
 
 
+def require_there(log: Log, image: str) -> Image:
+    """As `get`, but raise ConflictError for an image that was removed."""
+    found = get(log, image)
+    if found.removed:
+        raise ConflictError(f"image {image[:12]} was removed; `layerlog undelete {image[:12]}` brings it back")
+    return found
+
+
 def tags(log: Log) -> dict[str, list[str]]:
-    """Return image id -> the full names it has now, sorted."""
+    """Return image id -> the full names it has now, sorted: O(names there ever were)."""
+    rows = log.db.execute(
+        "SELECT s.name, json_extract(e.detail, '$.image') FROM stream s JOIN event e ON e.stream = s.id "
+        "AND e.version = (SELECT max(version) FROM event WHERE stream = s.id) WHERE s.kind = 'tag' AND e.kind = ? ORDER BY s.name",
+        (Kind.TAG_MOVED,),
+    )
     found: dict[str, list[str]] = {}
-    for (name,) in log.db.execute("SELECT name FROM stream WHERE kind = 'tag' ORDER BY name").fetchall():
-        image = tag_target(log, name)
-        if image is not None:
-            found.setdefault(image, []).append(name)
+    for name, image in rows:
+        found.setdefault(image, []).append(name)
     return found
 
 
 def parents(log: Log) -> set[str]:
-    """Return the images that another image or a live container's base was made from: not dangling."""
-    return {
-        json.loads(event.detail or "{}").get("parent") or ""
-        for event in log.of_kind(Kind.COMMITTED)
-    }
+    """Return what each container's first commit was made on; a later one is made on the one before it, which is left out."""
+    rows = log.db.execute(
+        "SELECT json_extract(e.detail, '$.parent') FROM (SELECT stream, min(version) AS version FROM event "
+        "WHERE path IS NULL AND kind = ? GROUP BY stream) f JOIN event e ON e.stream = f.stream AND e.version = f.version",
+        (Kind.COMMITTED,),
+    )
+    return {row[0] for row in rows if row[0]}
+
+
+def children(log: Log, image: Image) -> list[str]:
+    """Return the images, removed ones left out, whose commits were made directly on *image*: O(containers)."""
+    rows = log.db.execute(
+        "SELECT e.id FROM (SELECT stream, min(version) AS version FROM event WHERE path IS NULL AND kind = ? GROUP BY stream) f "
+        "JOIN event e ON e.stream = f.stream AND e.version = f.version WHERE json_extract(e.detail, '$.parent') = ?",
+        (Kind.COMMITTED, image.id),
+    ).fetchall()
+    if image.seal is not None:
+        rows += log.db.execute(
+            "SELECT id FROM event WHERE path IS NULL AND kind = ? AND stream = ? AND version > ? ORDER BY version LIMIT 1",
+            (Kind.COMMITTED, image.seal.stream, image.seal.version),
+        ).fetchall()
+    return [row[0].hex() for row in rows if not _removed(log, row[0].hex())]
+
+
+def users(log: Log, image: Image) -> list[str]:
+    """Return the ids of the live containers that were made from *image*: O(containers)."""
+    where, values = "json_extract(e.detail, '$.base.image') = ?", [image.id]
+    if image.seal is not None:
+        where = "json_extract(e.detail, '$.base.container') = ? AND json_extract(e.detail, '$.base.version') = ?"
+        values = [log.stream_of(image.seal.stream).name, image.seal.version]  # type: ignore[list-item]
+    rows = log.db.execute(
+        "SELECT s.name FROM event e JOIN stream s ON s.id = e.stream "
+        f"WHERE e.path IS NULL AND e.kind = {Kind.CONTAINER_CREATED:d} AND {where}",
+        values,
+    ).fetchall()
+    return [name for (name,) in rows if not containers.get(log, name).removed]
 
 
 def layers_of(log: Log, image: Image) -> list[Layer]:

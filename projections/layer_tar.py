@@ -98,7 +98,9 @@ def _marked(entry: TarEntry, names: Names) -> Change | None:
     return clear(parent) if name == OPAQUE else delete(checked(join(parent, body)))
 
 
-def encode(changes: Iterable[Change], read: Callable[[Change], Iterable[bytes]]) -> Iterator[bytes]:
+def encode(
+    changes: Iterable[Change], read: Callable[[Change], Iterable[bytes]], *, literal: bool = False
+) -> Iterator[bytes]:
     """Yield the layer tar that *changes*, in their order, make; same Changes, same bytes, for ever (see ENCODER).
 
     *read* gives a regular file's content.  A hard link must come after what it names, and its Change must state the
@@ -110,7 +112,7 @@ def encode(changes: Iterable[Change], read: Callable[[Change], Iterable[bytes]])
     for change in changes:
         if change.kind == Kind.DIRECTORY_IMPLIED:
             continue
-        yield padding + _head(change)
+        yield padding + _head(change, literal=literal)
         padding = b""
         if change.kind == Kind.FILE_WRITTEN and change.size and stat.S_ISREG(change.mode):
             yield from _exactly(read(change), change.size, change.path)
@@ -118,8 +120,8 @@ def encode(changes: Iterable[Change], read: Callable[[Change], Iterable[bytes]])
     yield padding + bytes(2 * BLOCK)
 
 
-def _head(change: Change) -> bytes:
-    if is_marker(change.path):
+def _head(change: Change, *, literal: bool) -> bytes:
+    if not literal and is_marker(change.path):
         raise InvalidError(f"'{shown(change.path)}': a layer cannot hold a name that begins with '.wh.'; rename it")
     if change.kind == Kind.FILE_WRITTEN:
         return _node_head(change)

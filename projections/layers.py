@@ -111,7 +111,7 @@ def changes(before: View, after: View, stream: int, first: int, last: int) -> It
                 yield delete(found.path)
                 gone = found.path
         elif found.after.node in emitted:
-            yield link(found.path, emitted[found.after.node])
+            yield as_link(found.after, emitted[found.after.node])
         else:
             if found.after.node in linked:
                 emitted[found.after.node] = found.path
@@ -126,7 +126,7 @@ def whole(view: View) -> Iterator[Change]:
     emitted: dict[int, bytes] = {}
     for entry in walk(view):
         if entry.node in emitted and not entry.is_dir:
-            yield link(entry.path, emitted[entry.node])
+            yield as_link(entry, emitted[entry.node])
         else:
             if entry.node in linked:
                 emitted[entry.node] = entry.path
@@ -135,6 +135,11 @@ def whole(view: View) -> Iterator[Change]:
 
 def as_change(entry: Entry) -> Change:
     return Change(Kind.FILE_WRITTEN, *entry[:9])
+
+
+def as_link(entry: Entry, target: bytes) -> Change:
+    """Return *entry* as one more name of *target*; it states the node's attributes, since some tools apply a link's."""
+    return link(entry.path, target)._replace(mode=entry.mode, uid=entry.uid, gid=entry.gid, mtime=entry.mtime)
 
 
 class _Names:

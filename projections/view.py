@@ -248,11 +248,11 @@ class View:
         return any(span.upto == LIVE for span in self.spans)
 
 
-def streams_about(db: sqlite3.Connection, path_id: int) -> list[int]:
+def streams_about(db: sqlite3.Connection, path_id: int, effects: Iterable[int] = (0, 1)) -> list[int]:
     """Return the streams that hold a naming event of the path: one index look-up each, whatever their length."""
     return [
         row[0]
-        for effect in (0, 1)
+        for effect in effects
         for row in db.execute(
             "WITH RECURSIVE hop (stream) AS (SELECT min(stream) FROM event WHERE path = ?1 AND effect = ?2 UNION ALL "
             "SELECT (SELECT min(stream) FROM event WHERE path = ?1 AND effect = ?2 AND stream > hop.stream) "

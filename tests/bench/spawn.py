@@ -1,5 +1,5 @@
 """Runs one command and says what it cost, as a process that is itself small: the kernel counts a parent's memory into
-the peak of what it starts.  Run as `python -I -S spawn.py`, with {"argv", "cwd", "env", "output"} as JSON on stdin.
+the peak of what it starts.  Run as `python -I -S spawn.py`, with argv, cwd, env, stdin and output as JSON on stdin.
 """
 
 import json
@@ -18,17 +18,16 @@ def busy() -> float:
 
 def main() -> None:
     work = json.load(sys.stdin)
-    with open(work["output"], "wb") as output, open(os.devnull, "rb") as nothing:
+    with open(work["output"], "wb") as output, open(work["stdin"], "rb") as stdin:
         before, start = busy(), time.perf_counter()
         process = subprocess.Popen(
-            work["argv"], cwd=work["cwd"], env=work["env"], stdin=nothing, stdout=output, stderr=subprocess.STDOUT
+            work["argv"], cwd=work["cwd"], env=work["env"], stdin=stdin, stdout=output, stderr=subprocess.STDOUT
         )
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
-    cpu = used.ru_utime + used.ru_stime
-    others = max(0.0, busy() - before - cpu) / wall
-    json.dump({"code": process.returncode, "wall": wall, "cpu": cpu, "peak": used.ru_maxrss * 1024, "others": others}, sys.stdout)
+    others = max(0.0, busy() - before - used.ru_utime - used.ru_stime) / wall
+    json.dump({"code": process.returncode, "wall": wall, "peak": used.ru_maxrss * 1024, "others": others}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,251 @@
+"""The chain, checked from the first event to the last in one streaming pass (FORMAT.md, "The chain" and "The tree")."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from eventstore import merkle
+from eventstore.events import Kind, event_bytes
+from eventstore.findings import Finding
+from eventstore.log import ROOT_ID, Changeset, header
+from eventstore.paths import shown
+
+Advance = Callable[[int], None]
+BLOCK = 4096
+MOST = 20
+_EVENTS = (
+    "SELECT e.position, e.stream, e.version, e.kind, e.path, p.parent, p.name, e.mode, e.uid, e.gid, e.mtime, e.size, "
+    "e.content, e.target, CAST(e.detail AS BLOB), e.source, e.id FROM event e LEFT JOIN path p ON p.id = e.path ORDER BY e.position"
+)
+_CHANGESETS = "SELECT c.*, x.body FROM changeset c LEFT JOIN context x ON x.id = c.context ORDER BY c.number"
+
+
+class Link(NamedTuple):
+    """A changeset's row with what stands around it: its context's text, and the hash that the one before it has."""
+
+    changeset: Changeset
+    body: str | None
+    previous: bytes
+    earlier: int
+    """The time of the changeset before."""
+
+    @property
+    def digest(self) -> bytes:
+        return merkle.leaf_hash(header(self.changeset, self.previous, self.body or ""))
+
+
+def check(db: sqlite3.Connection, advance: Advance) -> Iterator[Finding]:
+    """Yield what is wrong with events, changesets and the tree; *advance* is told of the events passed.
+
+    Cost: one pass over the log in position order; memory does not grow with it but for a number for each stream.
+    """
+    found: list[Finding] = []
+    events = _Events(db, found.append)
+    tree = _Tree(db)
+    previous, recomputed, earlier, number, position = b"", b"", 0, 0, 1
+    try:
+        for *row, body in db.execute(_CHANGESETS):
+            link = Link(Changeset(*row), body, previous, earlier)
+            number, changeset = number + 1, link.changeset
+            root = events.root(changeset.first + changeset.events)
+            found.extend(_misplaced(changeset, number, position))
+            if root != changeset.root or link.digest != changeset.hash:
+                found.append(_diagnosed(link, root, recomputed))
+            found.extend(tree.push(changeset.hash))
+            yield from found
+            found.clear()
+            advance(changeset.events)
+            number, position = changeset.number, changeset.first + changeset.events
+            previous, recomputed, earlier = changeset.hash, link.digest, changeset.time
+        yield from events.left_over(position)
+        yield from found
+        yield from tree.left_over()
+        yield from _orphans(db, number)
+    except sqlite3.DatabaseError as error:
+        yield from found
+        yield Finding("chain", "log.db", f"cannot be read on after changeset {number}: {error}; bring back a backup")
+
+
+def _misplaced(changeset: Changeset, number: int, first: int) -> Iterator[Finding]:
+    if changeset.number != number:
+        yield Finding("chain", f"changeset {number}", f"is missing: the next one there is {changeset.number}")
+    if changeset.first != first:
+        problem = f"begins at event {changeset.first} where event {first} comes next"
+        yield Finding("chain", f"changeset {changeset.number}", problem, events=_span(changeset))
+
+
+def _diagnosed(link: Link, root: bytes, recomputed: bytes) -> Finding:
+    """Say which of the things that the changeset's hash covers is not what it was when it was sealed."""
+    changeset, found = link.changeset, f"changeset {link.changeset.number}"
+    if link.digest == changeset.hash:
+        last = changeset.first + changeset.events - 1
+        which = f"event {last}" if changeset.events == 1 else f"one or more of the events {changeset.first} to {last}"
+        return Finding("chain", found, f"{which} differ from what was sealed", events=_span(changeset))
+    for what, candidate in _candidates(link, root, recomputed):
+        if candidate.digest == changeset.hash:
+            return Finding("chain", found, f"its {what} was changed", events=_span(changeset))
+    if root != changeset.root:
+        return Finding("chain", found, "its events and its own row differ from what was sealed", events=_span(changeset))
+    what = f"its context {changeset.context} (who, command, why) or its own row or hash was changed"
+    return Finding("chain", found, what if link.body is not None else f"its context {changeset.context} is missing", events=_span(changeset))
+
+
+def _candidates(link: Link, root: bytes, recomputed: bytes) -> Iterator[tuple[str, Link]]:
+    changeset = link.changeset
+    yield "predecessor's hash", link._replace(previous=recomputed)
+    yield "root", link._replace(changeset=changeset._replace(root=root))
+    yield "time", link._replace(changeset=changeset._replace(time=max(link.earlier, changeset.wall)))
+    yield "wall clock", link._replace(changeset=changeset._replace(wall=changeset.time))
+
+
+def _span(changeset: Changeset) -> tuple[int, int]:
+    return changeset.first, changeset.first + changeset.events - 1
+
+
+class _Events:
+    """The events in position order, hashed as they pass."""
+
+    def __init__(self, db: sqlite3.Connection, report: Callable[[Finding], None]) -> None:
+        self._rows = db.execute(_EVENTS)
+        self._report = report
+        self._names = {row[0]: bytes(row[1]) for row in db.execute("SELECT id, CAST(name AS BLOB) FROM stream")}
+        self._versions: dict[int, int] = dict.fromkeys(self._names, 0)
+        self._texts = _Texts(db)
+        self._next = 1
+        self._row: tuple[Any, ...] | None = self._rows.fetchone()
+
+    def root(self, end: int) -> bytes:
+        """Return the Merkle root of the events that are left below position *end*."""
+        blocks: list[bytes] = []
+        while len(leaves := self._leaves(end)) == BLOCK:
+            blocks.append(merkle.root_of(leaves))
+        return merkle.root_of([*blocks, merkle.root_of(leaves)] if leaves else blocks)
+
+    def left_over(self, end: int) -> Iterator[Finding]:
+        if self._row is not None:
+            first = self._row[0]
+            last = max(row[0] for row in [self._row, *self._rows])
+            yield Finding("chain", f"events {first} to {last}", f"belong to no changeset: the last one ends before {end}", events=(first, last))
+
+    def _leaves(self, end: int) -> list[bytes]:
+        leaves: list[bytes] = []
+        row, rows, names, versions, texts = self._row, self._rows, self._names, self._versions, self._texts
+        while row is not None and row[0] < end and len(leaves) < BLOCK:
+            position, stream, version, kind, path, parent, name, mode, uid, gid, mtime, size, content, target, detail, source, own = row
+            if position != self._next or versions.get(stream) != version - 1:
+                self._misplaced(position, stream, version)
+            self._next = position + 1
+            versions[stream] = version
+            text = b"" if path is None else texts.child(path, parent, name)
+            leaf = sha256(
+                b"\0" + event_bytes(
+                    names.get(stream, b""), version, kind, text, mode, uid, gid, mtime, size,
+                    content or b"", target or b"", detail or b"",
+                )
+            ).digest()  # fmt: skip
+            leaves.append(leaf)
+            if own is not None or kind in _WITH_INDEXES:
+                self._check_indexes(position, kind, source, target or b"", own, leaf)
+            row = rows.fetchone()
+        self._row = row
+        return leaves
+
+    def _misplaced(self, position: int, stream: int, version: int) -> None:
+        if position != self._next:
+            what = f"event {self._next}" if position == self._next + 1 else f"events {self._next} to {position - 1}"
+            self._report(Finding("chain", what, f"missing: event {position} comes next", events=(self._next, position - 1)))
+        expected = self._versions.get(stream)
+        if expected is None:
+            self._report(Finding("chain", f"event {position}", f"its stream {stream} is missing", events=(position, position)))
+        elif version != expected + 1:
+            problem = f"has version {version} of its stream, where {expected + 1} comes next"
+            self._report(Finding("chain", f"event {position}", problem, events=(position, position)))
+
+    def _check_indexes(self, position: int, kind: int, source: int | None, target: bytes, own: bytes | None, leaf: bytes) -> None:
+        if (own is not None) != (kind == Kind.COMMITTED) or (own is not None and own != leaf):
+            problem = f"its index column id holds {own.hex() if own else 'nothing'}, and {leaf.hex()} is its hash"
+            self._report(Finding("index", f"event {position}", problem, events=(position, position)))
+        if kind == Kind.PATH_MOVED and (source is None or self._texts.of(source) != target):
+            problem = f"its index column source does not stand for /{shown(target)}"
+            self._report(Finding("index", f"event {position}", problem, events=(position, position)))
+
+
+_WITH_INDEXES = (Kind.COMMITTED, Kind.PATH_MOVED)
+
+
+class _Texts:
+    """Path texts, those of directories remembered."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._directories: dict[int, bytes] = {ROOT_ID: b""}
+
+    def child(self, path: int, parent: int | None, name: bytes | None) -> bytes:
+        if path == ROOT_ID or parent is None or name is None:
+            return b""
+        above = self._directories.get(parent)
+        if above is None:
+            if len(self._directories) > 20_000:
+                self._directories = {ROOT_ID: b""}
+            above = self._directories[parent] = self.of(parent)
+        return above + b"/" + name if above else name
+
+    def of(self, path: int) -> bytes:
+        parts: list[bytes] = []
+        while path != ROOT_ID:
+            row = self._db.execute("SELECT parent, name FROM path WHERE id = ? AND parent < id", (path,)).fetchone()
+            if row is None:
+                return b"?"
+            path = row[0]
+            parts.append(row[1])
+        return b"/".join(reversed(parts))
+
+
+class _Tree:
+    """The stored nodes of the tree over all changesets, compared as leaves are pushed."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._peaks: list[bytes] = []
+        self._size = 0
+        self._levels: list[Iterator[tuple[int, bytes]]] = []
+
+    def push(self, leaf: bytes) -> Iterator[Finding]:
+        number, level = self._size, 0
+        self._size += 1
+        while number & 1:
+            leaf = merkle.node_hash(self._peaks.pop(), leaf)
+            number, level = number >> 1, level + 1
+            yield from self._compare(level, number, leaf)
+        self._peaks.append(leaf)
+
+    def left_over(self) -> Iterator[Finding]:
+        for level, rows in enumerate(self._levels, 1):
+            for number, _ in rows:
+                yield Finding("chain", f"tree node {number} at level {level}", "stands for changesets that are not there: the tail was cut")
+        beyond = self._db.execute("SELECT level, count(*) FROM tree_node WHERE level > ? OR level < 1 GROUP BY level", (len(self._levels),))
+        for level, count in beyond:
+            yield Finding("chain", f"{count} tree nodes at level {level}", "stand for changesets that are not there: the tail was cut")
+
+    def _compare(self, level: int, number: int, expected: bytes) -> Iterator[Finding]:
+        if level > len(self._levels):
+            self._levels.append(iter(self._db.execute("SELECT number, hash FROM tree_node WHERE level = ? ORDER BY number", (level,))))
+        there, stored = next(self._levels[level - 1], (-1, b""))
+        if there != number or stored != expected:
+            yield Finding("chain", f"tree node {number} at level {level}", "differs from the changesets below it" if there == number else "is missing")
+
+
+_ORPHANS = {
+    "stream": "SELECT 'stream ' || s.id || ' (' || kind || ' ' || substr(name, 1, 12) || ')' FROM stream s "
+    "WHERE NOT EXISTS (SELECT 1 FROM event e WHERE e.stream = s.id)",
+    "context": "SELECT 'context ' || id FROM context WHERE id NOT IN (SELECT context FROM changeset)",
+    "idempotency": "SELECT 'idempotency key ' || key FROM idempotency WHERE changeset > ?1",
+}
+
+
+def _orphans(db: sqlite3.Connection, last: int) -> Iterator[Finding]:
+    """Yield rows that only a changeset which is no longer there can have left."""
+    for table, select in _ORPHANS.items():
+        for (what,) in db.execute(f"{select} LIMIT {MOST}", (last,) if "?1" in select else ()):
+            yield Finding("chain", shown(what), f"no event or changeset stands for this {table} row: the tail was cut")

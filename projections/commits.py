@@ -1,0 +1,211 @@
+"""Commits: what a seal says, who sealed it, what it is called, where it went; and those that a view stands on."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from eventstore.commands import tag_target
+from eventstore.content import Content
+from eventstore.events import Event, Kind
+from eventstore.log import Log
+from projections import images, lineage
+from projections.diff import Difference, touched_by
+from projections.oci_config import History, history, parse_config
+from projections.records import Record, Records
+from projections.references import Target
+from projections.view import View
+
+
+class Commit(NamedTuple):
+    """A seal over the events first..last of a container's stream; `author` is the claimed one, `id` 64 hex digits."""
+
+    id: str
+    container: str
+    first: int
+    last: int
+    parent: str | None
+    author: str | None
+    message: str
+    record: Record
+
+    @property
+    def time(self) -> int:
+        return self.record.time
+
+    @property
+    def position(self) -> int:
+        return self.record.event.position
+
+
+class Step(NamedTuple):
+    """A layer that came with an image taken from elsewhere, `number` from 1 (the lowest); `built` is the image's own word."""
+
+    image: str
+    number: int
+    diff_id: str
+    built: History
+    arrival: Record
+
+
+class Sent(NamedTuple):
+    """An image on its way out: `how` is save or push."""
+
+    how: str
+    where: str
+    record: Record
+
+
+def of_seal(records: Records, seal: Event) -> Commit:
+    stated = json.loads(seal.detail or "{}")
+    record = records.of(seal)
+    author = stated["author"] or record.author
+    last = seal.version
+    return Commit(
+        (seal.id or b"").hex(), record.name, stated["from"], last, stated["parent"], author, stated["message"] or "", record
+    )
+
+
+def sealing(log: Log, stream: int, version: int) -> Event | None:
+    """Return the seal that closes over an event of a container's stream, or None where it is not yet sealed."""
+    row = log.db.execute(
+        "SELECT * FROM event WHERE path IS NULL AND kind = ? AND stream = ? AND version >= ? ORDER BY version LIMIT 1",
+        (Kind.COMMITTED, stream, version),
+    ).fetchone()
+    return Event._make(row) if row else None
+
+
+def seals_down(log: Log, stream: int, version: int, above: int = 0) -> Iterator[Event]:
+    """Yield a container's seals with above < version <= *version*, newest first, streaming."""
+    cursor = log.db.execute(
+        "SELECT * FROM event WHERE path IS NULL AND kind = ? AND stream = ? AND version <= ? AND version > ? "
+        "ORDER BY version DESC",
+        (Kind.COMMITTED, stream, version, above),
+    )
+    return map(Event._make, cursor)
+
+
+def newest(log: Log, limit: int = -1) -> Iterator[Event]:
+    """Yield every container's seals, newest first: O(commits) once, then streaming."""
+    rows = log.db.execute(
+        "SELECT position FROM event WHERE path IS NULL AND kind = ? ORDER BY position DESC LIMIT ?", (Kind.COMMITTED, limit)
+    )
+    return (log.at(row[0]) for row in rows)
+
+
+def authors(log: Log) -> Iterator[str]:
+    """Yield the distinct claimed authors of commits: one index look-up each."""
+    found: bytes | None = b""
+    while True:
+        row = log.db.execute(
+            "SELECT CAST(min(json_extract(detail, '$.author')) AS BLOB) FROM event INDEXED BY event_author "
+            "WHERE path IS NULL AND kind = 24 AND json_extract(detail, '$.author') > CAST(? AS TEXT)",
+            (found,),
+        ).fetchone()
+        found = row[0]
+        if found is None:
+            return
+        yield found.decode("utf-8", "surrogatepass")
+
+
+def by_author(log: Log, author: str, stream: int | None = None) -> Iterator[int]:
+    """Yield the positions of the commits of one author, newest first where *stream* is given."""
+    which, values = ("", ()) if stream is None else (" AND stream = ? ORDER BY version DESC", (stream,))
+    rows = log.db.execute(
+        "SELECT position FROM event INDEXED BY event_author WHERE path IS NULL AND kind = 24 "
+        f"AND json_extract(detail, '$.author') = CAST(? AS TEXT){which}",
+        (author.encode("utf-8", "surrogatepass"), *values),
+    )
+    return (row[0] for row in rows)
+
+
+# -- what a view stands on
+
+
+def containers_under(log: Log, target: Target) -> list[tuple[int, int]]:
+    """Return (stream, version) of each container that makes the view, the target's own first."""
+    found: list[tuple[int, int]] = []
+    container, version = target.container, target.version or 0
+    while container is not None:
+        stream = log.stream("container", container)
+        assert stream is not None
+        found.append((stream.id, version))
+        base = lineage.base_of(log, stream.id) or {}
+        container, version = base.get("container"), base.get("version", 0)
+    return found
+
+
+def base_image(log: Log, target: Target) -> str | None:
+    """Return the image taken from elsewhere at the bottom of the view, or None where that is scratch or a folder."""
+    if target.container is None:
+        return target.image
+    base = lineage.base_of(log, containers_under(log, target)[-1][0]) or {}
+    found: str | None = base.get("image")
+    return found
+
+
+def commits_under(log: Log, target: Target) -> Iterator[Commit]:
+    """Yield the commits that the target's view stands on, newest first."""
+    records = Records(log)
+    for stream, version in containers_under(log, target):
+        for seal in seals_down(log, stream, version):
+            yield of_seal(records, seal)
+
+
+def steps_under(log: Log, content: Content, target: Target) -> list[Step]:
+    """Return the imported layers that the target's view stands on, the uppermost first."""
+    image = base_image(log, target)
+    return [] if image is None else steps_of(log, content, image)[::-1]
+
+
+def steps_of(log: Log, content: Content, image: str) -> list[Step]:
+    """Return the layers of an image taken from elsewhere, lowest first, with what its build history says of each."""
+    config = parse_config(images.original_config(log, content, image), "config")
+    built = [step for step in history(config) if not step.empty_layer]
+    arrival = Records(log).of(lineage.arrival(log, image))
+    layers = lineage.layers_of(log, image)
+    built += [History()] * (len(layers) - len(built))
+    return [Step(image, n, diff_id, step, arrival) for n, (diff_id, step) in enumerate(zip(layers, built, strict=False), 1)]
+
+
+# -- what a commit holds, and what became of it
+
+
+def differences(content: Content, log: Log, commit: Commit) -> Iterator[Difference]:
+    """Yield what a commit changed, path by path in tree order: O(paths that its events touched)."""
+    stream = commit.record.event.stream
+    spans = lineage.of_container(log, commit.container, commit.last)
+    after = View(log, content, spans)
+    before = View(log, content, [*spans[:-1], spans[-1]._replace(upto=commit.first - 1)])
+    return touched_by(before, after, stream, commit.first, commit.last)
+
+
+def tags_ever(log: Log, image: str) -> list[str]:
+    """Return the full names that the image was ever given, sorted."""
+    rows = log.db.execute(
+        "SELECT DISTINCT s.name FROM event e INDEXED BY event_tag_image JOIN stream s ON s.id = e.stream "
+        "WHERE e.path IS NULL AND e.kind = 47 AND json_extract(e.detail, '$.image') = ? ORDER BY s.name",
+        (image,),
+    )
+    return [row[0] for row in rows]
+
+
+def tags_now(log: Log, image: str) -> list[str]:
+    """Return the full names that the image has, sorted: index look-ups over those it ever had."""
+    return [name for name in tags_ever(log, image) if tag_target(log, name) == image]
+
+
+def sent(log: Log, image: str) -> Iterator[Sent]:
+    """Yield where the image went, oldest first."""
+    stream = log.stream("image", image)
+    records = Records(log)
+    for kind, how in ((Kind.IMAGE_SAVED, "save"), (Kind.IMAGE_PUSHED, "push")):
+        for event in log.of_kind(kind, stream.id) if stream else ():
+            record = records.of(event)
+            yield Sent(how, _destination(record.detail), record)
+
+
+def _destination(detail: dict[str, Any]) -> str:
+    for key in ("destination", "target", "source", "file"):
+        if detail.get(key):
+            return str(detail[key])
+    return ""

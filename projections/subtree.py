@@ -1,0 +1,37 @@
+"""A part of a view, on its way to somewhere else: paths relative to its top, each hard-linked node whole only once."""
+
+from collections.abc import Iterable, Iterator
+
+from eventstore.changes import Change
+from eventstore.entries import Entry
+from eventstore.events import Kind
+from eventstore.paths import join
+from projections.view import View
+from projections.walk import linked_nodes, walk
+
+
+def below(view: View, top: bytes) -> Iterator[Entry]:
+    """Yield *top* and all below it in tree order, with paths relative to it: *top* itself is b""."""
+    cut = len(top) + 1 if top else 0
+    for entry in walk(view, top):
+        yield entry._replace(path=entry.path[cut:])
+
+
+def beneath(entries: Iterable[Entry], name: bytes) -> Iterator[Entry]:
+    """Yield *entries* with their paths below *name*."""
+    for entry in entries:
+        yield entry._replace(path=join(name, entry.path) if entry.path else name)
+
+
+def as_changes(view: View, entries: Iterable[Entry]) -> Iterator[Change]:
+    """Yield the Changes that make *entries* of *view*; a hard link's states its node's attributes beside the target."""
+    linked = linked_nodes(view)
+    firsts: dict[int, bytes] = {}
+    for entry in entries:
+        first = firsts.get(entry.node)
+        if first is not None:
+            yield Change(Kind.LINK_MADE, entry.path, *entry[1:5], target=first)
+            continue
+        if entry.node in linked and not entry.is_dir:
+            firsts[entry.node] = entry.path
+        yield Change(Kind.FILE_WRITTEN, *entry[:9])
