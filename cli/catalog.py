@@ -17,6 +17,8 @@ VIEWS = "cli.commands.views"
 HISTORY = "cli.commands.history"
 UNDO = "cli.commands.undo"
 STORE = "cli.commands.store"
+UPKEEP = "cli.commands.upkeep"
+PROOF = "cli.commands.proof"
 
 HEADINGS: dict[str, dict[str, Entry]] = {
     "Images": {
@@ -36,13 +38,13 @@ HEADINGS: dict[str, dict[str, Entry]] = {
         "rm": Entry(CONTAINERS, "rm", "Remove a container (undelete brings it back)"),
         "commit": Entry(CONTAINERS, "commit", "Seal a container's changes as a new image"),
         "config": Entry(CONTAINERS, "config", "Set a container's command, environment, labels, ..."),
-        "status": Entry(CONTAINERS, "status", "Show what the next commit would seal"),
+        "status": Entry(CONTAINERS, "status_", "Show what the next commit would seal"),
         "fork": Entry(CONTAINERS, "fork", "Start a container from any point of another's history"),
     },
     "Files": {
         "ls": Entry(FILES, "ls", "List a directory"),
         "cat": Entry(FILES, "cat", "Print a file"),
-        "stat": Entry(FILES, "stat", "Show a file's owner, mode, times, content and origin"),
+        "stat": Entry(FILES, "stat_", "Show a file's owner, mode, times, content and origin"),
         "cp": Entry(CHANGES, "cp", "Copy files into a container, out of a view, or within"),
         "write": Entry(CHANGES, "write", "Write a file from standard input or from the command line"),
         "delete": Entry(CHANGES, "delete", "Delete a file, or a directory with all that is below it"),
@@ -62,7 +64,7 @@ HEADINGS: dict[str, dict[str, Entry]] = {
         "audit": Entry(HISTORY, "audit", "Show who did what to the whole store"),
         "events": Entry(HISTORY, "events", "List events in the order in which they happened"),
         "find": Entry(HISTORY, "find", "Find where a path or a content occurs, and ever did"),
-        "undo": Entry(UNDO, "undo", "Take back a container's last change"),
+        "undo": Entry(UNDO, "undo_", "Take back a container's last change"),
         "revert": Entry(UNDO, "revert", "Take back one commit, keeping later ones"),
         "restore": Entry(UNDO, "restore", "Bring a path back as it was at a point of history"),
         "undelete": Entry(UNDO, "undelete", "Bring back a removed container, image or tag"),
@@ -72,13 +74,13 @@ HEADINGS: dict[str, dict[str, Entry]] = {
         "verify": Entry(STORE, "verify", "Check the chain of events and every content"),
         "df": Entry(STORE, "df", "Show where the disk space goes"),
         "rebuild": Entry(STORE, "rebuild", "Compute the cache anew from the log"),
-        "gc": Entry(STORE, "gc", "Free space that nothing names"),
-        "prune": Entry(STORE, "prune", "Erase contents that only removed things hold"),
-        "erase": Entry(STORE, "erase", "Erase one content for ever, and record that and why"),
-        "repair": Entry(STORE, "repair", "Bring back damaged contents from a copy"),
-        "backup": Entry(STORE, "backup", "Copy the store while it is in use"),
-        "checkpoint": Entry(STORE, "checkpoint", "Print the head of the log, to sign or keep elsewhere"),
-        "prove": Entry(STORE, "prove", "Prove that an event is in the log, to a stranger"),
+        "gc": Entry(UPKEEP, "gc", "Free space that nothing names"),
+        "prune": Entry(UPKEEP, "prune", "Erase contents that only removed things hold"),
+        "erase": Entry(UPKEEP, "erase", "Erase one content for ever, and record that and why"),
+        "repair": Entry(UPKEEP, "repair", "Bring back damaged contents from a copy"),
+        "backup": Entry(UPKEEP, "backup", "Copy the store while it is in use"),
+        "checkpoint": Entry(PROOF, "checkpoint", "Print the head of the log, to sign or keep elsewhere"),
+        "prove": Entry(PROOF, "prove", "Prove that an event is in the log, to a stranger"),
         "demo": Entry("cli.commands.demo", "demo", "Play a small story in a store of its own"),
         "completion": Entry("cli.commands.completion", "completion", "Print the completion script of a shell"),
     },

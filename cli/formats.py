@@ -25,7 +25,18 @@ _DATE = re.compile(
     re.ASCII,
 )
 _AGO = re.compile(rf"(\d{{1,9}}|an?)[ .]({'|'.join(_SECONDS)})s?[ .]ago", re.ASCII | re.IGNORECASE)
+_SIZE = re.compile(r"(\d{1,15})\s?(?:([kmgt])(i?)b?|b)?", re.ASCII | re.IGNORECASE)
 _UNIX = re.compile(r"@(-?)(\d{1,15})(?:\.(\d{1,9}))?", re.ASCII)
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes that *text* says: 5000, 64GiB, 10 MB; units with i, or of one letter, as docker's options, are of 1,024."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise InvalidError(f"{shown(text[:40])!r} is not a size; write bytes, or as 512MiB or 64GiB")
+    number, unit, binary = match.groups()
+    decimal = unit and not binary and text.strip().lower().endswith("b")
+    return int(number) * (1000 if decimal else 1024) ** (" kmgt".index(unit.lower()) if unit else 0)
 
 
 def human_size(size: float) -> str:

@@ -85,8 +85,11 @@ def run(group: click.Group, arguments: list[str], obj: Any = None) -> int:
 def complete_if_asked(group: click.Group) -> None:
     instruction = os.environ.get("_LAYERLOG_COMPLETE")
     if instruction:
-        from click.shell_completion import shell_complete
+        from click.shell_completion import add_completion_class, shell_complete
 
+        from cli.bash import Bash
+
+        add_completion_class(Bash)
         sys.exit(shell_complete(group, {}, "layerlog", "_LAYERLOG_COMPLETE", instruction))
 
 

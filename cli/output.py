@@ -109,6 +109,13 @@ def json_ready(row: Row) -> dict[str, Any]:
     return ready
 
 
+def note(counts: Mapping[str, int], what: str) -> None:
+    """Say on stderr how many of which things *what* happened to; nothing where it happened to none."""
+    if any(counts.values()):
+        listed = ", ".join(f"{count} {escape(name)}" for name, count in sorted(counts.items()) if count)
+        print(f"layerlog: {what}: {listed}", file=sys.stderr)
+
+
 def colours(stream: TextIO) -> bool:
     """Return whether *stream* is a terminal whose user takes colours (https://no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -53,6 +53,9 @@ class Session:
     def image(self, ref: str) -> Target:
         return references.resolve_image(self.log, ref, parse_time)
 
+    def base(self, ref: str) -> Target:
+        return references.resolve_base(self.log, ref, parse_time)
+
     def container(self, ref: str) -> str:
         return references.resolve_container(self.log, ref)
 
@@ -79,11 +82,14 @@ class Session:
             raise InvalidError("the paths lie in several containers; change one container at a time")
         return found.pop(), [path for _, path in places]
 
+    def now(self, container: str) -> View:
+        """Return the container as it is now; what is appended later does not show."""
+        return containers.view_at(self.store, container, containers.get(self.log, container).version)
+
     def record(self, writer: Writer, container: str, make: Callable[[View], Iterable[Change]]) -> None:
         """Append, as one changeset, what *make* says of the container as it is while nobody else can write."""
         with writer.transaction():
-            now = containers.view_at(self.store, container, containers.get(self.log, container).version)
-            commands.record(writer, container, make(now), containers.live_view(self.store, container))
+            commands.record(writer, container, make(self.now(container)), containers.live_view(self.store, container))
 
 
 @contextmanager

@@ -16,6 +16,9 @@ from eventstore.log import ROOT_ID, Changeset, Context, Log, Stream, header
 from eventstore.paths import split
 
 BATCH = 512
+_EFFECTS: dict[int, int] = {
+    Kind.LINK_MADE: 1, Kind.PATH_MOVED: 1, Kind.PATH_DELETED: 1, Kind.ATTRIBUTES_CHANGED: 2, Kind.DIRECTORY_CLEARED: 3,
+}  # fmt: skip
 _INSERT = f"INSERT INTO event VALUES ({', '.join('?' * len(Event._fields))})"
 
 
@@ -49,6 +52,7 @@ class Appending:
         self._rows: list[tuple[Any, ...]] = []
         self._merkle = merkle.Frontier()
         self._paths = _Paths(log)
+        self._streams: dict[tuple[str, str], Stream] = {}
 
     @property
     def position(self) -> int:
@@ -62,10 +66,12 @@ class Appending:
 
     def open(self, kind: str, name: str, expected: int | None = None) -> Stream:
         """Return the stream to append to, made if new; raise ConcurrencyError if it is not at version *expected*."""
-        stream = self._log.stream(kind, name)
+        self.flush()
+        stream = self._streams.get((kind, name)) or self._log.stream(kind, name)
         if stream is None:
             cursor = self._db.execute("INSERT INTO stream (kind, name) VALUES (?, ?)", (kind, name))
             stream = Stream(int(cursor.lastrowid or 0), kind, name, 0)
+        self._streams[kind, name] = stream
         if expected is not None and stream.version != expected:
             raise ConcurrencyError(
                 f"{kind} {name[:12]} moved from version {expected} to {stream.version} meanwhile; look again and repeat"
@@ -103,8 +109,9 @@ class Appending:
 
     def flush(self) -> None:
         self._paths.flush()
-        self._db.executemany(_INSERT, self._rows)
-        self._rows.clear()
+        if self._rows:
+            self._db.executemany(_INSERT, self._rows)
+            self._rows.clear()
 
     def close(self, key: str | None) -> None:
         self.flush()
@@ -112,7 +119,7 @@ class Appending:
         if not events:
             return
         head, wall = self._head, time.time_ns()
-        body = self._context.body()
+        body = self._context.body
         unhashed = Changeset(
             head.changesets + 1, self._next - events, events, max(head.time, wall), wall,
             self._context_id(body), self._merkle.root(), b"",
@@ -141,10 +148,7 @@ def effect(kind: int, mode: int) -> int | None:
     """Return what an event does to names, for the index that look-ups use (schema.py)."""
     if kind in (Kind.FILE_WRITTEN, Kind.DIRECTORY_IMPLIED):
         return 0 if stat.S_ISDIR(mode) else 1
-    return {
-        Kind.LINK_MADE: 1, Kind.PATH_MOVED: 1, Kind.PATH_DELETED: 1, Kind.ATTRIBUTES_CHANGED: 2,
-        Kind.DIRECTORY_CLEARED: 3,
-    }.get(Kind(kind))  # fmt: skip
+    return _EFFECTS.get(kind)
 
 
 class _Paths:
@@ -155,6 +159,7 @@ class _Paths:
         self._db = log.db
         self._ids: dict[bytes, int] = {b"": ROOT_ID}
         self._new: set[int] = set()
+        self._absent = b""
         self._rows: list[tuple[int, int, bytes, str | None]] = []
         self._next = 0
 
@@ -167,21 +172,25 @@ class _Paths:
             if above is None or above in self._new:
                 return None
             found = self._known_child(above, name)
-            if found is not None:
+            if found is None:
+                self._absent = path
+            else:
                 self._ids[path] = found
         return found
 
     def intern(self, path: bytes) -> int:
         """Return the id of *path*, given to it now if it has none."""
-        found = self.find(path)
+        found = None if path and path == self._absent else self.find(path)
         if found is None:
             parent, name = split(path)
             found = self._ids[path] = self._add(self.intern(parent), name)
+            self._absent = b""
         return found
 
     def flush(self) -> None:
-        self._db.executemany("INSERT INTO path VALUES (?, ?, ?, ?)", self._rows)
-        self._rows.clear()
+        if self._rows:
+            self._db.executemany("INSERT INTO path VALUES (?, ?, ?, ?)", self._rows)
+            self._rows.clear()
         if len(self._ids) > 20_000:
             self._ids = {b"": ROOT_ID}
             self._new.clear()
@@ -195,11 +204,11 @@ class _Paths:
             self._next = self._db.execute("SELECT max(id) FROM path").fetchone()[0]
         self._next += 1
         self._new.add(self._next)
-        self._rows.append((self._next, parent, name, _shown(name)))
+        self._rows.append((self._next, parent, name, shown_name(name)))
         return self._next
 
 
-def _shown(name: bytes) -> str | None:
+def shown_name(name: bytes) -> str | None:
     """Return how *name* is shown where its bytes are not plain printable text, else None."""
     try:
         text = name.decode()

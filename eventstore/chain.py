@@ -7,16 +7,15 @@ from typing import Any, NamedTuple
 
 from eventstore import merkle
 from eventstore.events import Kind, event_bytes
-from eventstore.findings import Finding
+from eventstore.findings import Advance, Finding, of_event
 from eventstore.log import ROOT_ID, Changeset, header
 from eventstore.paths import shown
 
-Advance = Callable[[int], None]
 BLOCK = 4096
 MOST = 20
 _EVENTS = (
-    "SELECT e.position, e.stream, e.version, e.kind, e.path, p.parent, p.name, e.mode, e.uid, e.gid, e.mtime, e.size, "
-    "e.content, e.target, CAST(e.detail AS BLOB), e.source, e.id FROM event e LEFT JOIN path p ON p.id = e.path ORDER BY e.position"
+    "SELECT e.position, e.stream, e.version, e.kind, p.parent, p.name, e.mode, e.uid, e.gid, e.mtime, e.size, "
+    "e.content, e.target, CAST(e.detail AS BLOB), e.id FROM event e LEFT JOIN path p ON p.id = e.path ORDER BY e.position"
 )
 _CHANGESETS = "SELECT c.*, x.body FROM changeset c LEFT JOIN context x ON x.id = c.context ORDER BY c.number"
 
@@ -47,17 +46,17 @@ def check(db: sqlite3.Connection, advance: Advance) -> Iterator[Finding]:
     try:
         for *row, body in db.execute(_CHANGESETS):
             link = Link(Changeset(*row), body, previous, earlier)
-            number, changeset = number + 1, link.changeset
+            changeset, digest = link.changeset, link.digest
             root = events.root(changeset.first + changeset.events)
-            found.extend(_misplaced(changeset, number, position))
-            if root != changeset.root or link.digest != changeset.hash:
+            found.extend(_misplaced(changeset, number + 1, position))
+            if root != changeset.root or digest != changeset.hash:
                 found.append(_diagnosed(link, root, recomputed))
             found.extend(tree.push(changeset.hash))
             yield from found
             found.clear()
             advance(changeset.events)
             number, position = changeset.number, changeset.first + changeset.events
-            previous, recomputed, earlier = changeset.hash, link.digest, changeset.time
+            previous, recomputed, earlier = changeset.hash, digest, changeset.time
         yield from events.left_over(position)
         yield from found
         yield from tree.left_over()
@@ -87,8 +86,10 @@ def _diagnosed(link: Link, root: bytes, recomputed: bytes) -> Finding:
             return Finding("chain", found, f"its {what} was changed", events=_span(changeset))
     if root != changeset.root:
         return Finding("chain", found, "its events and its own row differ from what was sealed", events=_span(changeset))
-    what = f"its context {changeset.context} (who, command, why) or its own row or hash was changed"
-    return Finding("chain", found, what if link.body is not None else f"its context {changeset.context} is missing", events=_span(changeset))
+    problem = f"its context {changeset.context} (who, command, why) or its own row or hash was changed"
+    if link.body is None:
+        problem = f"its context {changeset.context} is missing"
+    return Finding("chain", found, problem, events=_span(changeset))
 
 
 def _candidates(link: Link, root: bytes, recomputed: bytes) -> Iterator[tuple[str, Link]]:
@@ -107,68 +108,79 @@ class _Events:
     """The events in position order, hashed as they pass."""
 
     def __init__(self, db: sqlite3.Connection, report: Callable[[Finding], None]) -> None:
-        self._rows = db.execute(_EVENTS)
+        self._cursor = db.execute(_EVENTS)
         self._report = report
         self._names = {row[0]: bytes(row[1]) for row in db.execute("SELECT id, CAST(name AS BLOB) FROM stream")}
         self._versions: dict[int, int] = dict.fromkeys(self._names, 0)
         self._texts = _Texts(db)
         self._next = 1
-        self._row: tuple[Any, ...] | None = self._rows.fetchone()
+        self._rows: list[tuple[Any, ...]] = []
+        self._at = 0
 
     def root(self, end: int) -> bytes:
         """Return the Merkle root of the events that are left below position *end*."""
         blocks: list[bytes] = []
-        while len(leaves := self._leaves(end)) == BLOCK:
-            blocks.append(merkle.root_of(leaves))
+        leaves: list[bytes] = []
+        while rows := self._take(end):
+            leaves += self._hashed(rows)
+            if len(leaves) >= BLOCK:
+                blocks.append(merkle.root_of(leaves[:BLOCK]))
+                del leaves[:BLOCK]
         return merkle.root_of([*blocks, merkle.root_of(leaves)] if leaves else blocks)
 
     def left_over(self, end: int) -> Iterator[Finding]:
-        if self._row is not None:
-            first = self._row[0]
-            last = max(row[0] for row in [self._row, *self._rows])
-            yield Finding("chain", f"events {first} to {last}", f"belong to no changeset: the last one ends before {end}", events=(first, last))
+        positions = [row[0] for row in self._take(2**62)]
+        if positions:
+            first, last = positions[0], max(positions[-1], *(row[0] for row in self._cursor), 0)
+            problem = f"belong to no changeset: the last one ends before {end}"
+            yield Finding("chain", f"events {first} to {last}", problem, events=(first, last))
 
-    def _leaves(self, end: int) -> list[bytes]:
-        leaves: list[bytes] = []
-        row, rows, names, versions, texts = self._row, self._rows, self._names, self._versions, self._texts
-        while row is not None and row[0] < end and len(leaves) < BLOCK:
-            position, stream, version, kind, path, parent, name, mode, uid, gid, mtime, size, content, target, detail, source, own = row
-            if position != self._next or versions.get(stream) != version - 1:
-                self._misplaced(position, stream, version)
-            self._next = position + 1
+    def _take(self, end: int) -> list[tuple[Any, ...]]:
+        """Return the next rows below *end*, at most `BLOCK`; none when all were returned."""
+        if self._at == len(self._rows):
+            self._rows, self._at = self._cursor.fetchmany(BLOCK), 0
+        rows, start = self._rows, self._at
+        if rows and rows[-1][0] < end:
+            self._at = len(rows)
+        else:
+            while self._at < len(rows) and rows[self._at][0] < end:
+                self._at += 1
+        return rows[start : self._at]
+
+    def _hashed(self, rows: list[tuple[Any, ...]]) -> Iterator[bytes]:
+        names, versions, texts = self._names, self._versions, self._texts
+        expected = self._next
+        for position, stream, version, kind, parent, name, mode, uid, gid, mtime, size, content, target, detail, own in rows:
+            if position != expected or versions.get(stream) != version - 1:
+                self._misplaced(expected, position, stream, version)
+            expected = position + 1
             versions[stream] = version
-            text = b"" if path is None else texts.child(path, parent, name)
-            leaf = sha256(
-                b"\0" + event_bytes(
-                    names.get(stream, b""), version, kind, text, mode, uid, gid, mtime, size,
-                    content or b"", target or b"", detail or b"",
-                )
-            ).digest()  # fmt: skip
-            leaves.append(leaf)
+            data = event_bytes(
+                names.get(stream, b""), version, kind, b"" if parent is None else texts.child(parent, name),
+                mode, uid, gid, mtime, size, content or b"", target or b"", detail or b"",
+            )  # fmt: skip
+            leaf = sha256(b"\0" + data).digest()
             if own is not None or kind in _WITH_INDEXES:
-                self._check_indexes(position, kind, source, target or b"", own, leaf)
-            row = rows.fetchone()
-        self._row = row
-        return leaves
+                self._check_indexes(position, kind, target or b"", own, leaf)
+            yield leaf
+        self._next = expected
 
-    def _misplaced(self, position: int, stream: int, version: int) -> None:
-        if position != self._next:
-            what = f"event {self._next}" if position == self._next + 1 else f"events {self._next} to {position - 1}"
-            self._report(Finding("chain", what, f"missing: event {position} comes next", events=(self._next, position - 1)))
-        expected = self._versions.get(stream)
-        if expected is None:
-            self._report(Finding("chain", f"event {position}", f"its stream {stream} is missing", events=(position, position)))
-        elif version != expected + 1:
-            problem = f"has version {version} of its stream, where {expected + 1} comes next"
-            self._report(Finding("chain", f"event {position}", problem, events=(position, position)))
+    def _misplaced(self, expected: int, position: int, stream: int, version: int) -> None:
+        if position != expected:
+            what = f"event {expected}" if position == expected + 1 else f"events {expected} to {position - 1}"
+            self._report(Finding("chain", what, f"missing: event {position} comes next", events=(expected, position - 1)))
+        latest = self._versions.get(stream)
+        if latest is None:
+            self._report(of_event(position, f"its stream {stream} is missing"))
+        elif version != latest + 1:
+            self._report(of_event(position, f"has version {version} of its stream, where {latest + 1} comes next"))
 
-    def _check_indexes(self, position: int, kind: int, source: int | None, target: bytes, own: bytes | None, leaf: bytes) -> None:
+    def _check_indexes(self, position: int, kind: int, target: bytes, own: bytes | None, leaf: bytes) -> None:
         if (own is not None) != (kind == Kind.COMMITTED) or (own is not None and own != leaf):
             problem = f"its index column id holds {own.hex() if own else 'nothing'}, and {leaf.hex()} is its hash"
-            self._report(Finding("index", f"event {position}", problem, events=(position, position)))
-        if kind == Kind.PATH_MOVED and (source is None or self._texts.of(source) != target):
-            problem = f"its index column source does not stand for /{shown(target)}"
-            self._report(Finding("index", f"event {position}", problem, events=(position, position)))
+            self._report(of_event(position, problem, "index"))
+        if kind == Kind.PATH_MOVED and self._texts.of_source(position) != target:
+            self._report(of_event(position, f"its index column source does not stand for /{shown(target)}", "index"))
 
 
 _WITH_INDEXES = (Kind.COMMITTED, Kind.PATH_MOVED)
@@ -179,19 +191,22 @@ class _Texts:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._directories: dict[int, bytes] = {ROOT_ID: b""}
+        self._directories: dict[int, bytes] = {0: b"", ROOT_ID: b""}
 
-    def child(self, path: int, parent: int | None, name: bytes | None) -> bytes:
-        if path == ROOT_ID or parent is None or name is None:
-            return b""
+    def child(self, parent: int, name: bytes) -> bytes:
         above = self._directories.get(parent)
         if above is None:
             if len(self._directories) > 20_000:
-                self._directories = {ROOT_ID: b""}
-            above = self._directories[parent] = self.of(parent)
+                self._directories = {0: b"", ROOT_ID: b""}
+            above = self._directories[parent] = self._of(parent)
         return above + b"/" + name if above else name
 
-    def of(self, path: int) -> bytes:
+    def of_source(self, position: int) -> bytes | None:
+        """Return the path that the column `source` of a move stands for, None without one."""
+        row = self._db.execute("SELECT source FROM event WHERE position = ?", (position,)).fetchone()
+        return None if row[0] is None else self._of(row[0])
+
+    def _of(self, path: int) -> bytes:
         parts: list[bytes] = []
         while path != ROOT_ID:
             row = self._db.execute("SELECT parent, name FROM path WHERE id = ? AND parent < id", (path,)).fetchone()
@@ -221,19 +236,21 @@ class _Tree:
         self._peaks.append(leaf)
 
     def left_over(self) -> Iterator[Finding]:
-        for level, rows in enumerate(self._levels, 1):
+        beyond = "SELECT number, hash FROM tree_node WHERE level > ? OR level < 1"
+        rest = self._db.execute(beyond, (len(self._levels),))
+        for level, rows in enumerate([*self._levels, iter(rest)], 1):
             for number, _ in rows:
-                yield Finding("chain", f"tree node {number} at level {level}", "stands for changesets that are not there: the tail was cut")
-        beyond = self._db.execute("SELECT level, count(*) FROM tree_node WHERE level > ? OR level < 1 GROUP BY level", (len(self._levels),))
-        for level, count in beyond:
-            yield Finding("chain", f"{count} tree nodes at level {level}", "stand for changesets that are not there: the tail was cut")
+                problem = "stands for changesets that are not there: the tail was cut"
+                yield Finding("chain", f"tree node {number} at level {level}", problem)
 
     def _compare(self, level: int, number: int, expected: bytes) -> Iterator[Finding]:
         if level > len(self._levels):
-            self._levels.append(iter(self._db.execute("SELECT number, hash FROM tree_node WHERE level = ? ORDER BY number", (level,))))
+            select = "SELECT number, hash FROM tree_node WHERE level = ? ORDER BY number"
+            self._levels.append(iter(self._db.execute(select, (level,))))
         there, stored = next(self._levels[level - 1], (-1, b""))
         if there != number or stored != expected:
-            yield Finding("chain", f"tree node {number} at level {level}", "differs from the changesets below it" if there == number else "is missing")
+            problem = "differs from the changesets below it" if there == number else "is missing"
+            yield Finding("chain", f"tree node {number} at level {level}", problem)
 
 
 _ORPHANS = {

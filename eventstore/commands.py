@@ -4,7 +4,7 @@ Each function is one intent: all or nothing, durable when it returns.  Rules tha
 """
 
 import json
-import secrets
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -39,19 +39,19 @@ def create_store(writer: Writer) -> None:
     with writer.transaction():
         if writer.log.head().position == 0:
             with writer.changeset() as appending:
-                _add_fact(appending, appending.open(STORE, "store"), Kind.STORE_CREATED, id=secrets.token_hex(16))
+                _add_fact(appending, appending.open(STORE, "store"), Kind.STORE_CREATED, id=os.urandom(16).hex())
 
 
 # -- containers
 
 
 def create_container(writer: Writer, name: str, base: Mapping[str, Any] | None) -> str:
-    """Open a container over *base*: {"image": config digest}, {"container": id, "version": n}, {"layer": name} or None (scratch).
+    """Open a container over *base*, which `lineage.base_of` describes; None is scratch.
 
     Return its random id, 64 hex digits.  The caller checked that *name* is free; inside the transaction it is checked
     again by `names_in_use`.
     """
-    container = secrets.token_hex(32)
+    container = os.urandom(32).hex()
     with writer.changeset() as appending:
         _require_free_name(appending, writer, name)
         stream = appending.open(CONTAINER, container)
@@ -162,11 +162,13 @@ def container_named(log: Log, name: str) -> str | None:
     holders = f"SELECT DISTINCT stream FROM event WHERE json_extract(detail, '$.name') = ? AND {named}"
     for (stream,) in db.execute(holders, (name,)).fetchall():
         latest = db.execute(
-            f"SELECT json_extract(detail, '$.name') FROM event WHERE stream = ? AND {named} ORDER BY version DESC LIMIT 1",
+            f"SELECT json_extract(detail, '$.name') FROM event INDEXED BY event_kind WHERE stream = ? AND {named} "
+            "ORDER BY version DESC LIMIT 1",
             (stream,),
         ).fetchone()
         life = db.execute(
-            "SELECT kind FROM event WHERE path IS NULL AND stream = ? AND kind IN (?, ?) ORDER BY version DESC LIMIT 1",
+            "SELECT kind FROM event INDEXED BY event_kind WHERE path IS NULL AND stream = ? AND kind IN (?, ?) "
+            "ORDER BY version DESC LIMIT 1",
             (stream, Kind.CONTAINER_REMOVED, Kind.CONTAINER_RESTORED),
         ).fetchone()
         if latest[0] == name and (life is None or life[0] == Kind.CONTAINER_RESTORED):
@@ -189,14 +191,15 @@ def import_layer(writer: Writer, diff_id: bytes, changes: Staged, framing: bytes
 
 
 def import_folder(
-    writer: Writer, changes: Staged, *, author: str | None, message: str | None, instructions: Sequence[str], tag: str | None
-) -> bytes:
+    writer: Writer, changes: Staged, *, platform: str, author: str | None, message: str | None, instructions: Sequence[str],
+    tag: str | None,
+) -> bytes:  # fmt: skip
     """Make an image of one layer, *changes*, which no tar framed; return its id, that of the commit which seals it."""
     with writer.transaction():
         with writer.changeset() as appending:
-            stream = appending.open(LAYER, secrets.token_hex(32))
+            stream = appending.open(LAYER, os.urandom(32).hex())
             _add_layer(appending, stream, changes, None)
-        container = create_container(writer, f"import-{stream.name[:12]}", {"layer": stream.name})
+        container = create_container(writer, f"import-{stream.name[:12]}", {"layer": stream.name, "platform": platform})
         found = commit(
             writer, container, parent=None, author=author, message=message, instructions=instructions, tag=tag, allow_empty=True
         )
@@ -269,3 +272,34 @@ def _delete_tag(appending: Appending, writer: Writer, tag: str) -> None:
     if old is None:
         raise NotFoundError(f"no tag {shown(tag)}; `layerlog images` lists those there are")
     _add_fact(appending, appending.open(TAG, tag), Kind.TAG_DELETED, old=old)
+
+
+# -- proof and upkeep
+
+
+def sign_commit(writer: Writer, commit_id: str, signature: str, signer: str) -> None:
+    """Record a signature (armoured) over a commit, made with the key of fingerprint *signer*."""
+    with writer.changeset() as appending:
+        stream = appending.open(IMAGE, commit_id)
+        _add_fact(appending, stream, Kind.COMMIT_SIGNED, commit=commit_id, signature=signature, signer=signer)
+
+
+def erase_contents(writer: Writer, sizes: Mapping[bytes, int], reason: str) -> None:
+    """Record that the contents (digest -> bytes) are erased and may not come back; `eventstore.erase` removes the bytes."""
+    with writer.changeset() as appending:
+        stream = appending.open(STORE, "store")
+        for digest, size in sizes.items():
+            _add_fact(appending, stream, Kind.CONTENT_ERASED, digest, reason=reason, size=size)
+
+
+def let_return(writer: Writer, digest: bytes, reason: str) -> None:
+    """Record that a content which was erased may come back."""
+    with writer.changeset() as appending:
+        _add_fact(appending, appending.open(STORE, "store"), Kind.CONTENT_ERASED, digest, reason=reason, returns=True)
+
+
+def drop_originals(writer: Writer, blobs: Iterable[bytes], reason: str) -> None:
+    """Record that compressed blobs are dropped: the manifests that name them can no longer be given out as they came."""
+    with writer.changeset() as appending:
+        stream = appending.open(STORE, "store")
+        _add_fact(appending, stream, Kind.ORIGINALS_DROPPED, blobs=sorted(blob.hex() for blob in blobs), reason=reason)

@@ -7,15 +7,14 @@ what changed and any range is read without the rest.  `content_writer.py` puts i
 import sqlite3
 import struct
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import lz4.block
 
 from eventstore.errors import DamagedError, ErasedError
-from eventstore.events import Kind
 from eventstore.segments import BlockCache, Place, Segments
 
 PART = struct.Struct("<32sI")
@@ -30,6 +29,10 @@ class _Where(NamedTuple):
     base: bytes | None
 
 
+def _where(row: tuple[Any, ...]) -> _Where:
+    return _Where(row[0], Place(row[1], row[2], row[3]), row[4], row[5], row[6])
+
+
 def name(digest: bytes) -> str:
     return "sha256:" + digest.hex()
 
@@ -41,6 +44,7 @@ class Content:
         self._db = db
         self.segments = Segments(folder)
         self._cache = BlockCache()
+        self._located: dict[bytes, _Where] = {}
 
     def has(self, digest: bytes) -> bool:
         return self._db.execute("SELECT 1 FROM content WHERE digest = ?", (digest,)).fetchone() is not None
@@ -74,6 +78,24 @@ class Content:
         """Return a small content whole."""
         return b"".join(self.read(digest))
 
+    def erased(self, digest: bytes) -> int | None:
+        """Return the position of the event that erased *digest* and keeps it out, or None: an index look-up."""
+        row = self._db.execute(
+            "SELECT position, json_extract(detail, '$.returns') FROM event WHERE kind = 62 AND content = ? "
+            "ORDER BY position DESC LIMIT 1",
+            (digest,),
+        ).fetchone()
+        return row[0] if row and not row[1] else None
+
+    def locate(self, digests: Iterable[bytes]) -> None:
+        """Look up where contents lie that are about to be read, all in one go; the last call's are remembered."""
+        wanted = list(digests)
+        marks = ",".join("?" * len(wanted))
+        rows = self._db.execute(
+            f"SELECT digest, size, segment, offset, stored, start, parts, base FROM content WHERE digest IN ({marks})", wanted
+        )
+        self._located = {row[0]: _where(row[1:]) for row in rows}
+
     def close(self) -> None:
         self.segments.close()
 
@@ -81,18 +103,20 @@ class Content:
         """Drop what is cached of the segments, after they were rewritten."""
         self.segments.forget()
         self._cache.clear()
+        self._located.clear()
 
     def _where(self, digest: bytes) -> _Where:
+        found = self._located.get(digest)
+        if found is not None:
+            return found
         row = self._db.execute(
             "SELECT size, segment, offset, stored, start, parts, base FROM content WHERE digest = ?", (digest,)
         ).fetchone()
         if row is not None:
-            return _Where(row[0], Place(row[1], row[2], row[3]), row[4], row[5], row[6])
-        erased = self._db.execute(
-            "SELECT 1 FROM event WHERE path IS NULL AND kind = ? AND content = ?", (Kind.CONTENT_ERASED, digest)
-        ).fetchone()
-        if erased:
-            raise ErasedError(f"content {name(digest)} was erased on request; `layerlog audit` says by whom and why")
+            return _where(row)
+        position = self.erased(digest)
+        if position is not None:
+            raise ErasedError(f"content {name(digest)} was erased on request; `layerlog show {position}` says by whom and why")
         raise DamagedError(f"content {name(digest)} is missing from the store; `layerlog repair` can take it from a copy")
 
     def _chunk(self, digest: bytes, where: _Where) -> bytes:

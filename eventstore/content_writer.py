@@ -27,7 +27,11 @@ Row = tuple[bytes, int, int, int, int, int, bytes | None, bytes | None]
 
 
 class ContentWriter:
-    """Puts contents for one writer.  Use: put..., then `sync` (durable), then `name` inside the transaction."""
+    """Puts contents for one writer.
+
+    Use: put..., then `sync` (durable), then `name` inside the transaction, then `named` once it is committed.  Where it
+    is rolled back, the next `name` names them again.
+    """
 
     def __init__(self, db: sqlite3.Connection, content: Content, *, originals: bool = False) -> None:
         self._db = db
@@ -39,12 +43,18 @@ class ContentWriter:
         self._members: list[tuple[bytes, bytes]] = []
         self._filled = 0
         self._wholes: list[Row] = []
+        self._unnamed: list[Row] = []
+        self._erasures: bool | None = None
 
     def put(self, data: bytes, like: bytes | None = None) -> bytes:
-        """Return the digest of *data*, stored if it was not; *like* names the content that it replaces, if any."""
+        """Return the digest of *data*, stored if it was not; *like* names the content that it replaces, if any.
+
+        Raise ErasedError where it was erased on request and may not come back.
+        """
         digest = sha256(data).digest()
         if digest in self._recent:
             return digest
+        self._admit(digest)
         self._recent.add(digest)
         if like and len(data) <= DICTIONARY:
             self._put_successor(digest, data, like)
@@ -68,6 +78,7 @@ class ContentWriter:
     def put_parts(self, digest: bytes, size: int, parts: bytes) -> None:
         """Let *digest* name the concatenation of contents that were put already (`PART` records)."""
         if not self.known(digest):
+            self._admit(digest)
             self._recent.add(digest)
             self._wholes.append((digest, size, 0, 0, 0, 0, parts, None))
 
@@ -97,12 +108,27 @@ class ContentWriter:
             self._db.execute("INSERT OR IGNORE INTO content SELECT * FROM temp.pending")
             self._db.execute("DELETE FROM temp.pending")
         self._insert("main.content")
+
+    def named(self) -> None:
+        """Say that the transaction which `name` was part of is committed."""
+        self._unnamed.clear()
         self._recent.clear()
 
     def close(self) -> None:
         self._packer.close()
         if self._spilled:
             self._db.execute("DELETE FROM temp.pending")
+
+    def _admit(self, digest: bytes) -> None:
+        if self._erasures is None:  # none can come while a writer is open
+            row = self._db.execute("SELECT EXISTS (SELECT 1 FROM event WHERE kind = 62 AND content IS NOT NULL)").fetchone()
+            self._erasures = bool(row[0])
+        position = self._content.erased(digest) if self._erasures else None
+        if position is not None:
+            raise ErasedError(
+                f"content sha256:{digest.hex()} was erased on request (event {position}) and may not come back; "
+                "to let it, run `layerlog erase --let-return`"
+            )
 
     def _gather(self, digest: bytes, data: bytes) -> None:
         if len(data) >= BLOCK:
@@ -146,20 +172,22 @@ class ContentWriter:
         return (block, anchor) if 2 * len(block) <= len(encoded(data)) else None
 
     def _spill(self) -> None:
+        if self._db.in_transaction:  # what is rolled back would be forgotten
+            return
         if not self._spilled:
             self._db.execute(
                 "CREATE TEMP TABLE IF NOT EXISTS pending (digest BLOB PRIMARY KEY, size INTEGER, segment INTEGER, "
                 "offset INTEGER, stored INTEGER, start INTEGER, parts BLOB, base BLOB) WITHOUT ROWID"
             )
             self._spilled = True
-        for row in self._insert("temp.pending"):
-            self._recent.discard(row[0])
+        self._insert("temp.pending")
+        self._recent.difference_update(row[0] for row in self._unnamed)
+        self._unnamed.clear()
 
-    def _insert(self, table: str) -> list[Row]:
-        rows = self._packer.take() + self._wholes
+    def _insert(self, table: str) -> None:
+        self._unnamed += self._packer.take() + self._wholes
         self._wholes = []
-        self._db.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        return rows
+        self._db.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._unnamed)
 
 
 class ContentStream:
@@ -231,7 +259,7 @@ def _content_defined(buffer: bytes, final: bool) -> Iterator[int]:
 class _Packer:
     """Compresses and writes blocks beside the thread that reads and hashes: lz4 and pwrite leave the interpreter free.
 
-    A block that is not full is packed on the spot, so that a single small write wakes no thread.
+    Small contents are packed on the spot: handing them over costs more than it saves.
     """
 
     def __init__(self, writer: SegmentWriter, *, compress: bool) -> None:
@@ -240,11 +268,11 @@ class _Packer:
         self._rows: list[Row] = []
         self._inbox: queue.Queue[tuple[bytes, list[tuple[bytes, int, int]]] | None] = queue.Queue(8)
         self._thread: threading.Thread | None = None
+        self._place_lock = threading.Lock()
         self._failure: BaseException | None = None
 
     def pack(self, data: bytes, members: list[tuple[bytes, int, int]]) -> None:
-        if len(data) < BLOCK:
-            self._settle()
+        if len(members) > 1 or len(data) < BLOCK:
             self._pack(data, members)
             return
         if self._thread is None:
@@ -254,8 +282,7 @@ class _Packer:
         self._inbox.put((data, members))
 
     def write(self, block: bytes, base: bytes, members: list[tuple[bytes, int, int]]) -> None:
-        """Write a block that is encoded already; waits for those before it."""
-        self._settle()
+        """Write a block that is encoded already."""
         self._place(block, members, base)
 
     @property
@@ -265,7 +292,8 @@ class _Packer:
 
     def take(self) -> list[Row]:
         """Return the rows of all blocks written since the last call."""
-        rows, self._rows = self._rows, []
+        with self._place_lock:
+            rows, self._rows = self._rows, []
         return rows
 
     def sync(self) -> None:
@@ -301,5 +329,6 @@ class _Packer:
         self._place(encoded(data, compress=self._compress), members, None)
 
     def _place(self, block: bytes, members: list[tuple[bytes, int, int]], base: bytes | None) -> None:
-        place = self._writer.append(block)
-        self._rows.extend((digest, size, *place, start, None, base) for digest, size, start in members)
+        with self._place_lock:
+            place = self._writer.append(block)
+            self._rows.extend((digest, size, *place, start, None, base) for digest, size, start in members)

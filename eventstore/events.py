@@ -1,7 +1,8 @@
 """Events: facts in the past tense, and the exact bytes that the hash chain covers (FORMAT.md, "An event's bytes")."""
 
+from collections.abc import Callable, Iterable
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Kind(IntEnum):
@@ -73,6 +74,17 @@ class Event(NamedTuple):
     effect: int | None
     fresh: int | None
     id: bytes | None
+
+
+LIFTS: dict[int, Callable[[Event], Event]] = {}
+"""Kinds of older schemas, by number: each gives its event as the kind and shape of today.  Schema 1 has none older."""
+
+
+def lifted(row: Iterable[Any]) -> Event:
+    """Return a stored row as an event of today's schema; the chain covers the row, never this."""
+    event = Event._make(row)
+    lift = LIFTS.get(event.kind)
+    return lift(event) if lift else event
 
 
 def event_bytes(

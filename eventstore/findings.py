@@ -1,6 +1,10 @@
 """Findings: what a verification has to say, each naming exactly one damaged thing."""
 
+from collections.abc import Callable
 from typing import NamedTuple
+
+Advance = Callable[[int], None]
+"""Is told of each step of a long work: how many more events, or bytes, are done."""
 
 
 class Finding(NamedTuple):
@@ -16,3 +20,11 @@ class Finding(NamedTuple):
     digests: tuple[bytes, ...] = ()
     events: tuple[int, int] | None = None
     note: bool = False
+
+
+def of_content(digest: bytes, problem: str, *, note: bool = False) -> Finding:
+    return Finding("content", f"content sha256:{digest.hex()}", problem, (digest,), note=note)
+
+
+def of_event(position: int, problem: str, check: str = "chain") -> Finding:
+    return Finding(check, f"event {position}", problem, events=(position, position))

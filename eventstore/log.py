@@ -7,11 +7,12 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from eventstore import merkle
 from eventstore.errors import DamagedError, NotFoundError
-from eventstore.events import Event, Kind
+from eventstore.events import Event, Kind, lifted
 
 ROOT_ID = 1
 
@@ -25,6 +26,7 @@ class Context:
     author: str | None = None
     known: str = "recorded"
 
+    @cached_property
     def body(self) -> str:
         stated = {"actor": self.actor, "author": self.author, "command": list(self.command), "known": self.known}
         return json.dumps(stated, sort_keys=True, separators=(",", ":"))
@@ -121,7 +123,7 @@ class Log:
         cursor = self.db.execute(
             "SELECT * FROM event WHERE stream = ? AND version BETWEEN ? AND ? ORDER BY version", (stream, first, last)
         )
-        return map(Event._make, cursor)
+        return map(lifted, cursor)
 
     def of_kind(self, kind: Kind, stream: int | None = None) -> Iterator[Event]:
         """Yield events that are about no path, by kind (and stream), in version order within a stream: an index look-up."""
@@ -129,19 +131,19 @@ class Log:
         cursor = self.db.execute(
             f"SELECT * FROM event WHERE path IS NULL AND kind = ?{where} ORDER BY stream, version", values
         )
-        return map(Event._make, cursor)
+        return map(lifted, cursor)
 
     def at(self, position: int) -> Event:
         """Return the event at *position*; raise NotFoundError."""
         row = self.db.execute("SELECT * FROM event WHERE position = ?", (position,)).fetchone()
         if row is None:
             raise NotFoundError(f"no event at position {position}; the log ends at {self.head().position}")
-        return Event._make(row)
+        return lifted(row)
 
     def everything(self, first: int = 1, last: int = 2**62) -> Iterator[Event]:
         """Yield all events with first <= position <= last in the global order, streaming."""
         cursor = self.db.execute("SELECT * FROM event WHERE position BETWEEN ? AND ? ORDER BY position", (first, last))
-        return map(Event._make, cursor)
+        return map(lifted, cursor)
 
     def changeset_of(self, position: int) -> tuple[Changeset, dict[str, Any]]:
         """Return the changeset that holds *position*, and its context."""

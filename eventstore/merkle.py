@@ -129,3 +129,29 @@ def _subproof(node: Node, old: int, start: int, end: int, *, whole: bool) -> lis
     if old <= cut:
         return [*_subproof(node, old, start, start + cut, whole=whole), range_hash(node, start + cut, end)]
     return [*_subproof(node, old - cut, start + cut, end, whole=False), range_hash(node, start, start + cut)]
+
+
+def is_consistent(old: int, old_root: bytes, new: int, new_root: bytes, proof: list[bytes]) -> bool:
+    """Return whether *proof* shows that the tree of *new* leaves continues that of *old* (RFC 9162 section 2.1.4.2)."""
+    if not 0 < old <= new:
+        return False
+    if old == new:
+        return not proof and old_root == new_root
+    path = [old_root, *proof] if old & (old - 1) == 0 else list(proof)
+    number, last = old - 1, new - 1
+    while number & 1:
+        number, last = number >> 1, last >> 1
+    if not path:
+        return False
+    first = second = path[0]
+    for sibling in path[1:]:
+        if last == 0:
+            return False
+        if number & 1 or number == last:
+            first, second = node_hash(sibling, first), node_hash(sibling, second)
+            while not number & 1 and number:
+                number, last = number >> 1, last >> 1
+        else:
+            second = node_hash(second, sibling)
+        number, last = number >> 1, last >> 1
+    return last == 0 and first == old_root and second == new_root

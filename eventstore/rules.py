@@ -23,6 +23,7 @@ class Rules:
         self._tree = tree
         self._directories: set[bytes] = set()
         self._buffered: set[bytes] = set()
+        self._about: set[bytes] = set()
         self._moves = self._db.execute("SELECT 1 FROM event WHERE source IS NOT NULL LIMIT 1").fetchone() is not None
 
     def apply(self, change: Change) -> None:
@@ -105,7 +106,7 @@ class Rules:
 
     def _touched(self, path: bytes) -> bool:
         """Whether this stream already has an event about *path*."""
-        if path in self._buffered:
+        if path in self._about:
             return True
         path_id = self._appending.path_id(path)
         row = self._db.execute(
@@ -115,18 +116,22 @@ class Rules:
 
     def _lookup(self, path: bytes) -> Entry | None:
         if path in self._buffered or not self._buffered.isdisjoint(ancestors(path)):
-            self._appending.flush()
-            self._buffered.clear()
+            self._flush()
         return self._tree.lookup(path)
 
     def _remember(self, change: Change, found: Entry | None) -> None:
         self._buffered.add(change.path)
+        self._about.add(change.path)
         if change.kind == Kind.PATH_MOVED:
             self._buffered.add(change.target or b"")
         if len(self._buffered) > 4096:
-            self._appending.flush()
-            self._buffered.clear()
+            self._flush()
         if change.kind == Kind.FILE_WRITTEN and stat.S_ISDIR(change.mode):
             self._directories.add(change.path)
         elif change.kind == Kind.PATH_MOVED or (found is not None and found.is_dir and change.kind != Kind.ATTRIBUTES_CHANGED):
             self._directories.clear()
+
+    def _flush(self) -> None:
+        self._appending.flush()
+        self._buffered.clear()
+        self._about.clear()

@@ -51,9 +51,10 @@ CREATE INDEX event_kind ON event (kind, stream, version) WHERE path IS NULL;
 CREATE UNIQUE INDEX event_id ON event (id) WHERE id IS NOT NULL;
 CREATE INDEX event_container_name ON event (json_extract(detail, '$.name')) WHERE path IS NULL AND kind IN (20, 21);
 CREATE INDEX event_author ON event (json_extract(detail, '$.author'), stream, version) WHERE path IS NULL AND kind = 24;
+CREATE INDEX event_commit ON event (position) WHERE path IS NULL AND kind = 24;
 CREATE INDEX event_tag_image ON event (json_extract(detail, '$.image')) WHERE path IS NULL AND kind = 47;
+CREATE INDEX event_erased ON event (content) WHERE kind = 62;
 CREATE INDEX changeset_first ON changeset (first);
-CREATE INDEX content_base ON content (base) WHERE base IS NOT NULL;
 INSERT INTO path (id, parent, name) VALUES (1, 0, x'');
 """
 

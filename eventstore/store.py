@@ -4,10 +4,11 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import TracebackType
 from typing import Self
 
+from eventstore import store_folder
 from eventstore.appending import Appending, changeset
 from eventstore.content import Content
 from eventstore.content_writer import ContentWriter
@@ -33,7 +34,7 @@ class Store:
     def open(cls, path: str) -> Self:
         """Open the store at *path*, making it (empty) where nothing is; raise StoreError where that cannot be."""
         path = os.path.abspath(path)
-        _check_folder(path)
+        store_folder.check(path)
         file = os.path.join(path, "log.db")
         if not os.path.exists(file):
             _create(path)
@@ -84,6 +85,7 @@ class Writer:
         self.content = ContentWriter(store.db, store.content)
         self._originals: ContentWriter | None = None
         self._open = False
+        self._appending: Appending | None = None
 
     @property
     def originals(self) -> ContentWriter:
@@ -106,6 +108,8 @@ class Writer:
             for content in self._contents():
                 content.name()
             self.store.db.execute("COMMIT")
+            for content in self._contents():
+                content.named()
         except BaseException:
             if self.store.db.in_transaction:
                 self.store.db.execute("ROLLBACK")
@@ -115,9 +119,19 @@ class Writer:
 
     @contextmanager
     def changeset(self, context: Context | None = None, key: str | None = None) -> Iterator[Appending]:
-        """Append one changeset, in the transaction that is open or in one of its own."""
+        """Append one changeset, in the transaction that is open or in one of its own.
+
+        Inside another one, and without a context or key of its own, it joins that one.
+        """
+        if self._appending is not None and context is None and key is None:
+            yield self._appending
+            return
         with self.transaction(), changeset(self.log, context or self.context, key) as appending:
-            yield appending
+            self._appending = appending
+            try:
+                yield appending
+            finally:
+                self._appending = None
 
     def close(self) -> None:
         for content in self._contents():
@@ -155,36 +169,28 @@ def _lock(path: str, how: int) -> Iterator[None]:
         os.close(fd)
 
 
-def _check_folder(path: str) -> None:
-    if os.path.lexists(path) and not os.path.isdir(path):
-        raise StoreError(f"{path} is a file, and a store is a folder; choose another with --store DIR")
-    if os.path.isdir(path) and os.listdir(path) and not os.path.exists(os.path.join(path, "lock")):
-        raise StoreError(f"{path} is a folder that holds other things; choose an empty or new one with --store DIR")
-
-
 def _create(path: str) -> None:
-    os.makedirs(path, mode=0o700, exist_ok=True)
-    if not os.access(path, os.W_OK):
-        raise StoreError(f"the store {path} is not there and cannot be made: the folder is not writable")
+    store_folder.make(path)
     with exclusive(path):
         file = os.path.join(path, "log.db")
         if os.path.exists(file):
             return
-        for part in ("content/segments", "content/originals", "cache"):
-            os.makedirs(os.path.join(path, part), mode=0o700, exist_ok=True)
+        store_folder.fill(path)
         fresh = os.path.join(path, "log.db.new")
-        for leftover in (fresh, fresh + "-wal", fresh + "-shm"):
+        for leftover in (fresh, fresh + "-journal", fresh + "-wal", fresh + "-shm"):
             if os.path.lexists(leftover):
                 os.unlink(leftover)
-        db = sqlite3.connect(fresh, isolation_level=None)
+        _create_log(fresh)
+        os.rename(fresh, file)
+        sync_folder(path)
+
+
+def _create_log(file: str) -> None:
+    with closing(sqlite3.connect(file, isolation_level=None)) as db:
+        os.chmod(file, 0o600)
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         migrate(db)
         db.execute("PRAGMA journal_mode = WAL")
-        db.close()
-        os.chmod(fresh, 0o600)
-        os.rename(fresh, file)
-        sync_folder(path)
-        sync_folder(os.path.join(path, "content"))
 
 
 def _connect(path: str, file: str) -> sqlite3.Connection:

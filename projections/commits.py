@@ -6,14 +6,12 @@ from typing import Any, NamedTuple
 
 from eventstore.commands import tag_target
 from eventstore.content import Content
-from eventstore.events import Event, Kind
+from eventstore.events import Event, Kind, lifted
 from eventstore.log import Log
 from projections import images, lineage
-from projections.diff import Difference, touched_by
 from projections.oci_config import History, history, parse_config
 from projections.records import Record, Records
 from projections.references import Target
-from projections.view import View
 
 
 class Commit(NamedTuple):
@@ -38,13 +36,20 @@ class Commit(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A layer that came with an image taken from elsewhere, `number` from 1 (the lowest); `built` is the image's own word."""
+    """A layer that came with an image taken from elsewhere: the `number`th of `total` from below; `built` is the image's
+    own word.
+    """
 
     image: str
     number: int
+    total: int
     diff_id: str
     built: History
     arrival: Record
+
+    @property
+    def top(self) -> bool:
+        return self.number == self.total
 
 
 class Sent(NamedTuple):
@@ -58,11 +63,10 @@ class Sent(NamedTuple):
 def of_seal(records: Records, seal: Event) -> Commit:
     stated = json.loads(seal.detail or "{}")
     record = records.of(seal)
-    author = stated["author"] or record.author
-    last = seal.version
     return Commit(
-        (seal.id or b"").hex(), record.name, stated["from"], last, stated["parent"], author, stated["message"] or "", record
-    )
+        (seal.id or b"").hex(), record.name, stated["from"], seal.version, stated["parent"], stated["author"],
+        stated["message"] or "", record,
+    )  # fmt: skip
 
 
 def sealing(log: Log, stream: int, version: int) -> Event | None:
@@ -71,7 +75,7 @@ def sealing(log: Log, stream: int, version: int) -> Event | None:
         "SELECT * FROM event WHERE path IS NULL AND kind = ? AND stream = ? AND version >= ? ORDER BY version LIMIT 1",
         (Kind.COMMITTED, stream, version),
     ).fetchone()
-    return Event._make(row) if row else None
+    return lifted(row) if row else None
 
 
 def seals_down(log: Log, stream: int, version: int, above: int = 0) -> Iterator[Event]:
@@ -81,24 +85,27 @@ def seals_down(log: Log, stream: int, version: int, above: int = 0) -> Iterator[
         "ORDER BY version DESC",
         (Kind.COMMITTED, stream, version, above),
     )
-    return map(Event._make, cursor)
+    return map(lifted, cursor)
 
 
 def newest(log: Log, limit: int = -1) -> Iterator[Event]:
-    """Yield every container's seals, newest first: O(commits) once, then streaming."""
+    """Yield every container's seals, newest first, streaming."""
     rows = log.db.execute(
-        "SELECT position FROM event WHERE path IS NULL AND kind = ? ORDER BY position DESC LIMIT ?", (Kind.COMMITTED, limit)
+        "SELECT * FROM event INDEXED BY event_commit WHERE path IS NULL AND kind = 24 ORDER BY position DESC LIMIT ?", (limit,)
     )
-    return (log.at(row[0]) for row in rows)
+    return map(lifted, rows)
 
 
 def authors(log: Log) -> Iterator[str]:
-    """Yield the distinct claimed authors of commits: one index look-up each."""
+    """Yield the distinct claimed authors of commits: one index look-up each.
+
+    The + keeps SQLite from converting the indexed side, so that the index serves; bytes, as not every author is UTF-8.
+    """
     found: bytes | None = b""
     while True:
         row = log.db.execute(
             "SELECT CAST(min(json_extract(detail, '$.author')) AS BLOB) FROM event INDEXED BY event_author "
-            "WHERE path IS NULL AND kind = 24 AND json_extract(detail, '$.author') > CAST(? AS TEXT)",
+            "WHERE path IS NULL AND kind = 24 AND json_extract(detail, '$.author') > +CAST(? AS TEXT)",
             (found,),
         ).fetchone()
         found = row[0]
@@ -107,12 +114,14 @@ def authors(log: Log) -> Iterator[str]:
         yield found.decode("utf-8", "surrogatepass")
 
 
-def by_author(log: Log, author: str, stream: int | None = None) -> Iterator[int]:
-    """Yield the positions of the commits of one author, newest first where *stream* is given."""
-    which, values = ("", ()) if stream is None else (" AND stream = ? ORDER BY version DESC", (stream,))
+def by_author(log: Log, author: str, stream: int | None = None, version: int = lineage.LIVE) -> Iterator[int]:
+    """Yield the positions of one author's commits; those of one container up to *version*, newest first, where it is given."""
+    which, values = "", tuple[int, ...]()
+    if stream is not None:
+        which, values = " AND stream = ? AND version <= ? ORDER BY version DESC", (stream, version)
     rows = log.db.execute(
         "SELECT position FROM event INDEXED BY event_author WHERE path IS NULL AND kind = 24 "
-        f"AND json_extract(detail, '$.author') = CAST(? AS TEXT){which}",
+        f"AND json_extract(detail, '$.author') = +CAST(? AS TEXT){which}",
         (author.encode("utf-8", "surrogatepass"), *values),
     )
     return (row[0] for row in rows)
@@ -164,19 +173,11 @@ def steps_of(log: Log, content: Content, image: str) -> list[Step]:
     arrival = Records(log).of(lineage.arrival(log, image))
     layers = lineage.layers_of(log, image)
     built += [History()] * (len(layers) - len(built))
-    return [Step(image, n, diff_id, step, arrival) for n, (diff_id, step) in enumerate(zip(layers, built, strict=False), 1)]
+    pairs = enumerate(zip(layers, built, strict=False), 1)
+    return [Step(image, number, len(layers), diff_id, step, arrival) for number, (diff_id, step) in pairs]
 
 
-# -- what a commit holds, and what became of it
-
-
-def differences(content: Content, log: Log, commit: Commit) -> Iterator[Difference]:
-    """Yield what a commit changed, path by path in tree order: O(paths that its events touched)."""
-    stream = commit.record.event.stream
-    spans = lineage.of_container(log, commit.container, commit.last)
-    after = View(log, content, spans)
-    before = View(log, content, [*spans[:-1], spans[-1]._replace(upto=commit.first - 1)])
-    return touched_by(before, after, stream, commit.first, commit.last)
+# -- what became of an image
 
 
 def tags_ever(log: Log, image: str) -> list[str]:

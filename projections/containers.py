@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from eventstore.errors import NotFoundError
-from eventstore.events import Event, Kind
+from eventstore.events import Event, Kind, lifted
 from eventstore.log import Log
 from eventstore.store import Store
 from projections import lineage
@@ -68,7 +68,7 @@ def _last(log: Log, stream: int, kind: Kind) -> Event | None:
     row = log.db.execute(
         "SELECT * FROM event WHERE path IS NULL AND kind = ? AND stream = ? ORDER BY version DESC LIMIT 1", (kind, stream)
     ).fetchone()
-    return Event._make(row) if row else None
+    return lifted(row) if row else None
 
 
 def live_view(store: Store, container: str) -> View:

@@ -1,14 +1,14 @@
 """What differs between two views, path by path in tree order."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from eventstore.entries import Entry
 from eventstore.log import Log
 from eventstore.paths import order
 from projections.view import View
-from projections.walk import look_up_all, walk
+from projections.walk import Texts, look_up_all, walk
 
 DIRECT = 20
 
@@ -31,10 +31,16 @@ def between(before: View, after: View, top: bytes = b"") -> Iterator[Difference]
     if not top and (events := _events_between(before, after)):
         yield from touched_by(before, after, *events)
         return
+    for found in paired(walk(before, top), walk(after, top)):
+        if found.before is None or found.after is None or not same(found.before, found.after):
+            yield found
+
+
+def paired(before: Iterable[Entry], after: Iterable[Entry]) -> Iterator[Difference]:
+    """Yield each path that either of two runs of entries in tree order has, whether it differs or not."""
     merged = heapq.merge(
-        ((order(e.path), 0, e) for e in walk(before, top)), ((order(e.path), 1, e) for e in walk(after, top)),
-        key=lambda item: item[:2],
-    )  # fmt: skip
+        ((order(e.path), 0, e) for e in before), ((order(e.path), 1, e) for e in after), key=lambda item: item[:2]
+    )
     pending: Entry | None = None
     for _, side, entry in merged:
         if pending is not None and (side == 0 or entry.path != pending.path):
@@ -43,8 +49,7 @@ def between(before: View, after: View, top: bytes = b"") -> Iterator[Difference]
         if side == 0:
             pending = entry
         else:
-            if pending is None or not same(pending, entry):
-                yield Difference(entry.path, pending, entry)
+            yield Difference(entry.path, pending, entry)
             pending = None
     if pending is not None:
         yield Difference(pending.path, pending, None)
@@ -104,21 +109,25 @@ class _Touched:
 def touched_in(log: Log, stream: int, first: int, last: int) -> list[tuple[bytes, bytes]]:
     """Return (tree order key, path) of every path that the events first..last are about, in tree order."""
     rows = log.db.execute(
-        "SELECT DISTINCT path FROM event WHERE stream = ?1 AND version BETWEEN ?2 AND ?3 AND path IS NOT NULL "
-        "UNION SELECT source FROM event WHERE stream = ?1 AND version BETWEEN ?2 AND ?3 AND source IS NOT NULL",
+        "SELECT p.parent, p.name FROM path p WHERE p.id IN "
+        "(SELECT path FROM event WHERE stream = ?1 AND version BETWEEN ?2 AND ?3 AND path IS NOT NULL "
+        "UNION SELECT source FROM event WHERE stream = ?1 AND version BETWEEN ?2 AND ?3 AND source IS NOT NULL)",
         (stream, first, last),
     )
-    paths = (log.path_text(row[0]) for row in rows)
+    texts = Texts(log)
+    paths = (texts.child(parent, name) for parent, name in rows)
     return sorted((order(path), path) for path in paths)
 
 
 def hidden_in(log: Log, stream: int, first: int, last: int) -> set[bytes]:
     """Return the paths whose former contents the events first..last hid or moved."""
+    events = "FROM event WHERE stream = ?1 AND version BETWEEN ?2 AND ?3 AND effect IN (1, 3)"
     rows = log.db.execute(
-        "SELECT path, source FROM event WHERE stream = ? AND version BETWEEN ? AND ? AND effect IN (1, 3)",
+        f"SELECT p.parent, p.name FROM path p WHERE p.id IN (SELECT path {events} UNION SELECT source {events})",
         (stream, first, last),
     )
-    return {log.path_text(path_id) for row in rows for path_id in row if path_id is not None}
+    texts = Texts(log)
+    return {texts.child(parent, name) for parent, name in rows}
 
 
 def _events_between(before: View, after: View) -> tuple[int, int, int] | None:

@@ -8,7 +8,7 @@ from eventstore.changes import Change, delete, link
 from eventstore.entries import Entry
 from eventstore.events import Event, Kind
 from eventstore.log import Log
-from eventstore.paths import order
+from eventstore.paths import order, split
 from projections import lineage
 from projections.diff import Difference, touched_by
 from projections.view import View
@@ -47,7 +47,7 @@ def of_base(log: Log, base: object) -> list[Layer]:
         return of_container(log, base["container"], base["version"])
     if "layer" in base:
         return [FolderLayer(base["layer"])]
-    return [ImportedLayer(diff_id) for diff_id in lineage.layers_of(log, base["image"])]
+    return [ImportedLayer(diff_id) for diff_id in lineage.layers_of(log, base["image"])] if "image" in base else []
 
 
 def of_container(log: Log, container: str, version: int) -> list[Layer]:
@@ -131,6 +131,29 @@ def whole(view: View) -> Iterator[Change]:
             if entry.node in linked:
                 emitted[entry.node] = entry.path
             yield as_change(entry)
+
+
+class Contents:
+    """What the files of one layer's stream hold, by path; asked directory by directory it costs one look-up each."""
+
+    def __init__(self, log: Log, stream: int) -> None:
+        self._log = log
+        self._stream = stream
+        self._directories: dict[bytes, int | None] = {}
+
+    def of(self, path: bytes) -> bytes | None:
+        """Return the digest of a regular file's content, None for anything else."""
+        parent, name = split(path)
+        if parent not in self._directories:
+            if len(self._directories) > 5000:
+                self._directories.clear()
+            self._directories[parent] = self._log.path_id(parent)
+        row = self._log.db.execute(
+            "SELECT e.content FROM path p JOIN event e ON e.path = p.id AND e.effect = 1 AND e.stream = ? "
+            "WHERE p.parent = ? AND p.name = ? AND e.kind = ?",
+            (self._stream, self._directories[parent], name, Kind.FILE_WRITTEN),
+        ).fetchone()
+        return row[0] if row else None
 
 
 def as_change(entry: Entry) -> Change:

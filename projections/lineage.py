@@ -28,20 +28,23 @@ def of_container(log: Log, container: str, version: int = LIVE) -> list[Span]:
 
 
 def base_of(log: Log, stream: int) -> Mapping[str, Any] | None:
-    """Return what a container was made from: {"image": id}, {"container": id, "version": n}, {"layer": name} or None (scratch)."""
+    """Return what a container was made from: {"image": id}, {"container": id, "version": n}, {"layer": name} or None (scratch).
+
+    {"platform": text} alone, or beside a layer, says what an image without a base image runs on.
+    """
     created = next(log.of_kind(Kind.CONTAINER_CREATED, stream))
     base: Mapping[str, Any] | None = json.loads(created.detail or "{}").get("base")
     return base
 
 
 def of_base(log: Log, base: Mapping[str, Any] | None) -> list[Span]:
-    if base is None:
+    if not base:
         return []
     if "container" in base:
         return of_container(log, base["container"], base["version"])
     if "layer" in base:
         return of_layers(log, [base["layer"]])
-    return of_layers(log, layers_of(log, base["image"]))
+    return of_layers(log, layers_of(log, base["image"]) if "image" in base else [])
 
 
 def of_layers(log: Log, names: list[str]) -> list[Span]:

@@ -51,6 +51,17 @@ def local(name: ImageName) -> ImageName:
     return name._replace(repository="localhost/" + name.repository.removeprefix(f"{HUB}/library/").removeprefix(f"{HUB}/"))
 
 
+def archive_name(text: str, *, hub: bool) -> str:
+    """Return the full name for one found in an archive; InvalidError as `image_name`.
+
+    One without a domain is Docker Hub's where *hub* (RepoTags, which Docker writes so), else localhost/NAME (an OCI
+    layout's ref.name), as podman has it.
+    """
+    found = image_name(text)
+    short = found.repository.startswith(f"{HUB}/") and not text.startswith((f"{HUB}/", f"index.{HUB}/"))
+    return str(local(found) if short and not hub else found)
+
+
 def familiar(full: str) -> tuple[str, str]:
     """Return (repository, tag) of a full name as Docker shows them."""
     repository, _, tag = full.rpartition(":")

@@ -89,7 +89,10 @@ class LayerBlob:
 
 @dataclass(frozen=True)
 class OciImage:
-    """`layers` lowest first; `manifest` is None where the source had none (a docker-archive); `index` led to it."""
+    """`layers` lowest first; `manifest` is None where the source had none (a docker-archive); `index` led to it.
+
+    `hub` says that names without a domain are Docker Hub's, as in RepoTags.
+    """
 
     config: bytes
     layers: tuple[LayerBlob, ...]
@@ -97,6 +100,7 @@ class OciImage:
     manifest_type: str = OCI_MANIFEST
     names: tuple[str, ...] = ()
     index: bytes | None = None
+    hub: bool = field(default=False, compare=False)
 
 
 class Blobs(Protocol):

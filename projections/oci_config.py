@@ -1,8 +1,9 @@
 """Image configs: what one says, and the one of an image born here (its base's, unknown fields and all, and more)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from eventstore.errors import InvalidError
 from eventstore.paths import shown
@@ -78,19 +79,19 @@ def build_config(
     *,
     layers: Sequence[bytes],
     added: Sequence[History] = (),
-    changes: Sequence[str] = (),
+    changes: Iterable[Sequence[str]] = (),
     platform: Platform,
 ) -> bytes:
     """Return the config of an image that has *layers* (all its raw diff_ids, lowest first): equal inputs, equal bytes.
 
     *base* is the config of the image below it, *added* are the steps since, *changes* Docker's `commit --change`
-    instructions; *platform* counts where there is no base.  `created` is the time of the last step, `author` the last
-    one that a new step names.
+    instructions, grouped as they were given; *platform* counts where there is no base.  `created` is the time of the
+    last step, `author` the last one that a new step names.
     """
     config = parse_config(base, "base config") if base is not None else _scratch(platform)
     _check_layers(diff_ids(config), layers, added)
     steps = [*_padded(config), *map(_step, added)]
-    config["config"] = apply_changes(config.get("config") or {}, changes)
+    config["config"] = reduce(apply_changes, changes, config.get("config") or {})
     config["rootfs"] = config["rootfs"] | {"type": "layers", "diff_ids": [named(diff_id) for diff_id in layers]}
     config["history"] = steps
     return oci_json.encode(_signed(config, added) if added else config)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from eventstore.events import TREE_KINDS, Event, Kind
+from eventstore.events import TREE_KINDS, Kind, lifted
 from eventstore.log import ROOT_ID, Log
 from eventstore.paths import ancestors
 from projections.touching import ATTRIBUTES, Touch, after, touches
@@ -90,7 +90,7 @@ def _everything(view: View) -> Iterator[Touch]:
             "SELECT * FROM event WHERE stream = ? AND version <= ? AND path IS NOT NULL ORDER BY version DESC",
             (span.stream, span.upto),
         )
-        for event in map(Event._make, cursor):
+        for event in map(lifted, cursor):
             yield Touch((rank, event.version), event, view.log.path_text(event.path or ROOT_ID))
 
 
@@ -114,7 +114,7 @@ def _selected(view: View, patterns: Sequence[bytes]) -> Selected:
 def _moved_in(view: View, patterns: Sequence[bytes]) -> Iterator[bytes]:
     """Yield the paths that globs match only because a directory above them was moved: no event is about those."""
     matches = matcher(patterns).match
-    for event in map(Event._make, view.log.db.execute("SELECT * FROM event WHERE source IS NOT NULL")):
+    for event in map(lifted, view.log.db.execute("SELECT * FROM event WHERE source IS NOT NULL")):
         order = view.order(event.stream, event.version)
         if order is not None:
             path = view.log.path_text(event.path or ROOT_ID)
@@ -167,7 +167,7 @@ def _touch(view: View, order: Order, wanted: list[bytes] | None) -> Touch | None
     row = view.log.db.execute(
         "SELECT * FROM event WHERE stream = ? AND version = ?", (view.spans[order[0]].stream, order[1])
     ).fetchone()
-    event = Event._make(row)
+    event = lifted(row)
     if wanted is None:
         return Touch(order, event, view.log.path_text(event.path or ROOT_ID)) if event.kind in TREE_KINDS else None
     before, now = view.before(order), after(view, order)

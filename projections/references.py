@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from eventstore import commands
 from eventstore.errors import AmbiguousError, ConflictError, InvalidError, NotFoundError
-from eventstore.events import Event, Kind
+from eventstore.events import Event, Kind, lifted
 from eventstore.log import Log
 from eventstore.paths import checked, shown
 from projections import containers, lineage
@@ -72,7 +72,8 @@ def resolve_container(log: Log, text: str) -> str:
     all stay as they are.
     """
     if _POINT.fullmatch(text):
-        raise ConflictError(f"{shown(text)} is a point of history and stays as it is; `layerlog fork {shown(text)}` goes on from it")
+        point = shown(text)
+        raise ConflictError(f"{point} is a point of history and stays as it is; `layerlog fork {point}` goes on from it")
     found = _named_container(log, text) or _one(text, _containers(log, text), "containers")
     if found is None:
         _refuse_image(log, text)
@@ -104,6 +105,19 @@ def resolve_image(log: Log, text: str, clock: Clock) -> Target:
     return of_image(log, text, image)
 
 
+def resolve_base(log: Log, text: str, clock: Clock) -> Target:
+    """Return what a new container can stand on: an image before a container of the same name, else as `resolve`."""
+    image = None if _POINT.fullmatch(text) else tagged(log, text)
+    return resolve(log, text, clock) if image is None else of_image(log, text, image)
+
+
+def as_base(target: Target) -> dict[str, str | int]:
+    """Return *target* as a container's base: its point in the container where it was born here, else the image."""
+    if target.container is not None:
+        return {"container": target.container, "version": target.version or 0}
+    return {"image": target.image or ""}
+
+
 def spans(log: Log, target: Target) -> list[lineage.Span]:
     """Return what makes the view of *target*."""
     if target.container is not None:
@@ -122,7 +136,7 @@ def of_image(log: Log, text: str, image: str) -> Target:
 def commit_event(log: Log, image: str) -> Event | None:
     """Return the Committed event whose id is *image* (hex), or None: an index look-up."""
     row = log.db.execute("SELECT * FROM event WHERE id = ?", (bytes.fromhex(image),)).fetchone()
-    return Event._make(row) if row else None
+    return lifted(row) if row else None
 
 
 def tagged(log: Log, text: str) -> str | None:
@@ -138,6 +152,13 @@ def tagged(log: Log, text: str) -> str | None:
     if image is not None and name.digest is not None and name.digest.removeprefix("sha256:") not in _digests(log, image):
         raise NotFoundError(f"{shown(text)}: the tag names another image now ({image[:12]}); leave the digest out, or the tag")
     return image
+
+
+def tag_name(log: Log, text: str) -> str | None:
+    """Return the full name that *text* means where it is that of a tag, None for ids and points."""
+    if _POINT.fullmatch(text) or tagged(log, text) is None:
+        return None
+    return next(str(full) for full in (image_name(text), local(image_name(text))) if commands.tag_target(log, str(full)))
 
 
 def _digests(log: Log, image: str) -> set[str]:
@@ -300,7 +321,7 @@ def _last_event(log: Log, stream: int, version: int) -> Event | None:
     row = log.db.execute(
         "SELECT * FROM event WHERE stream = ? AND version <= ? ORDER BY version DESC LIMIT 1", (stream, version)
     ).fetchone()
-    return Event._make(row) if row else None
+    return lifted(row) if row else None
 
 
 def _tag_value(event: Event | None) -> str | None:

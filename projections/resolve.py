@@ -47,5 +47,5 @@ def require_file(tree: Tree, path: bytes) -> Entry:
     found = require(tree, path)
     if not found.is_file:
         what = "a directory" if found.is_dir else "a symbolic link" if found.is_symlink else "a device or a fifo"
-        raise ConflictError(f"/{shown(path)} is {what}, not a regular file")
+        raise ConflictError(f"/{shown(path)} is {what}, not a regular file; name a file")
     return found

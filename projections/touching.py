@@ -8,7 +8,7 @@ import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from eventstore.events import Event, Kind
+from eventstore.events import Event, Kind, lifted
 from eventstore.log import ROOT_ID
 from projections.view import FEW_SPANS, Order, View, streams_about
 
@@ -104,7 +104,7 @@ def _through_other_names(view: View, node: int | None, order: Order, newest: Ord
 
 def _attribute_changes(view: View, node: int) -> Iterator[Event]:
     cursor = view.log.db.execute("SELECT * FROM event WHERE node = ? AND effect = ?", (node, ATTRIBUTES))
-    return map(Event._make, cursor)
+    return map(lifted, cursor)
 
 
 Candidate = tuple[Order, Event, bool]
@@ -129,7 +129,7 @@ def _about(view: View, path_id: int, effect: int, *, direct: bool) -> Iterator[C
             "SELECT * FROM event WHERE path = ? AND effect = ? AND stream = ? AND version <= ? ORDER BY version DESC",
             (path_id, effect, span.stream, span.upto),
         ):
-            event = Event._make(row)
+            event = lifted(row)
             yield (rank, event.version), event, direct
 
 
@@ -143,6 +143,6 @@ def _ranks_about(view: View, path_id: int, effect: int) -> Sequence[int]:
 
 def _taken(view: View, path_id: int, *, direct: bool) -> Iterator[Candidate]:
     """Yield the moves that took the path away: few, so all at once."""
-    events = map(Event._make, view.log.db.execute("SELECT * FROM event WHERE source = ?", (path_id,)).fetchall())
+    events = map(lifted, view.log.db.execute("SELECT * FROM event WHERE source = ?", (path_id,)).fetchall())
     ordered = ((view.order(event.stream, event.version), event) for event in events)
     yield from sorted(((order, event, direct) for order, event in ordered if order), key=lambda c: c[0], reverse=True)

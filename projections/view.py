@@ -11,7 +11,7 @@ from typing import NamedTuple
 from eventstore.content import Content
 from eventstore.entries import Entry
 from eventstore.errors import ConflictError, NotFoundError
-from eventstore.events import Event, Kind
+from eventstore.events import Event, Kind, lifted
 from eventstore.log import ROOT_ID, Log
 from eventstore.paths import join, shown, split
 from projections.lineage import LIVE, Span
@@ -152,11 +152,11 @@ class View:
         cursor = self.log.db.execute(
             "SELECT * FROM event WHERE node = ? AND effect = 2 ORDER BY position DESC", (entry.node,)
         )
-        for event in map(Event._make, cursor):
+        for event in map(lifted, cursor):
             if self.order(event.stream, event.version) is not None:
                 return entry._replace(
                     mode=event.mode, uid=event.uid, gid=event.gid, mtime=event.mtime, origin=max(entry.origin, event.position),
-                    detail=_with_device(event.detail, entry.detail),
+                    detail=with_device(event.detail, entry.detail),
                 )  # fmt: skip
         return entry
 
@@ -231,7 +231,7 @@ class View:
                     (path_id, effect, stream, span.upto),
                 ).fetchone()
                 if row:
-                    event = Event._make(row)
+                    event = lifted(row)
                     found.append(Named((self._ranks[stream], event.version), event))
         return sorted(found, reverse=True)
 
@@ -270,7 +270,7 @@ def of_event(path: bytes, event: Event) -> Entry:
     )  # fmt: skip
 
 
-def _with_device(detail: str | None, original: str | None) -> str | None:
+def with_device(detail: str | None, original: str | None) -> str | None:
     """Return an attribute change's *detail* with the device number that only the node's own event states."""
     if not original or "rdev" not in original:
         return detail

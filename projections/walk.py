@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from eventstore.entries import Entry
-from eventstore.events import Event, Kind
+from eventstore.events import Event, Kind, lifted
 from eventstore.log import ROOT_ID, Log
 from eventstore.paths import order as tree_order
 from projections.lineage import Span
@@ -44,6 +44,14 @@ def walk(view: View, top: bytes = b"") -> Iterator[Entry]:
         entry = merge.settle(key, facts)
         if entry is not None:
             yield entry
+
+
+def walk_to_read(view: View, top: bytes = b"") -> Iterator[Entry]:
+    """As `walk`, for who reads every file as it comes: where the contents lie is looked up for many at a time."""
+    entries = walk(view, top)
+    while batch := list(islice(entries, PATHS_AT_ONCE)):
+        view.content.locate({entry.content for entry in batch if entry.content is not None})
+        yield from batch
 
 
 def look_up_all(view: View, paths: list[tuple[bytes, bytes]]) -> Iterator[Entry | None]:
@@ -192,14 +200,14 @@ def _sorted_run(log: Log, rank: int, span: Span, first: int, end: int, top: byte
     key = tree_order(top)
     if top:
         first = _first(first, end, lambda version: _key_at(log, span, version) >= key)
-    texts = _Texts(log)
+    texts = Texts(log)
     cursor = log.db.execute(
         "SELECT p.parent, p.name, e.* FROM event e JOIN path p ON p.id = e.path "
         "WHERE e.stream = ? AND e.version BETWEEN ? AND ? ORDER BY e.version",
         (span.stream, first, end - 1),
     )
     for row in cursor:
-        event = Event._make(row[2:])
+        event = lifted(row[2:])
         path = texts.child(row[0], row[1])
         found = tree_order(path)
         if top and found != key and not found.startswith(key + b"\0"):
@@ -228,7 +236,7 @@ def _key_at(log: Log, span: Span, version: int) -> bytes:
     return tree_order(log.path_text(row[0])) if row[0] is not None else b"\xff"
 
 
-class _Texts:
+class Texts:
     """Path texts by directory id, for rows that come in tree order."""
 
     def __init__(self, log: Log) -> None:
@@ -255,7 +263,7 @@ def _container_facts(view: View, rank: int, span: Span, top: bytes) -> Iterator[
 
 def touched_paths(log: Log, stream: int, top: bytes = b"") -> list[tuple[bytes, bytes, int]]:
     """Return (key, path, id) of every path at or below *top* that a container's events were ever about, in tree order."""
-    texts = _Texts(log)
+    texts = Texts(log)
     found = {}
     for where in ("e.path WHERE e.fresh = 1", "e.source WHERE e.source IS NOT NULL"):
         rows = log.db.execute(
@@ -281,7 +289,7 @@ def _latest_facts(log: Log, rank: int, span: Span, batch: list[tuple[bytes, byte
     facts: list[list[Fact]] = [[] for _ in batch]
     for row in log.db.execute(statement, [path_id for _, _, path_id in batch]):
         key, path, _ = batch[row[0]]
-        event = Event._make(row[1:])
+        event = lifted(row[1:])
         facts[row[0]].append(Fact(key, path, (rank, event.version), event))
     sources = (
         f"WITH t (i, path) AS (VALUES {marks}) SELECT t.i, max(e.version) FROM t JOIN event e ON e.source = t.path "

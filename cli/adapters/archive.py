@@ -192,14 +192,16 @@ class _Archive:
         index = self._document("index.json")
         tags = {digest_of(self._config(entry)): entry.names for entry in entries if entry.names}
         images = oci_layout.read_images(index, self, None if tags else ref, wanted)
-        named_anew = [replace(image, names=tags.get(config_digest(image), image.names)) for image in images]
+        named_anew = [
+            replace(image, names=tags[digest], hub=True) if (digest := config_digest(image)) in tags else image for image in images
+        ]
         return _named(named_anew, ref) if tags else images
 
     def _docker_image(self, entry: Entry) -> OciImage:
         config = self._config(entry)
         ids = diff_ids(parse_config(config, entry.config, layers=len(entry.layers)))
         layers = (self._docker_layer(diff_id, path) for diff_id, path in zip(ids, entry.layers, strict=True))
-        return OciImage(config, tuple(layers), names=entry.names)
+        return OciImage(config, tuple(layers), names=entry.names, hub=True)
 
     def _docker_layer(self, diff_id: bytes, path: str) -> LayerBlob:
         member = self._find(path, symlinks=True)

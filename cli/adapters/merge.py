@@ -2,14 +2,13 @@
 
 import contextlib
 import os
-import secrets
 import stat
 from collections.abc import Collection, Iterable, Iterator
 
 from cli.adapters.checkout import Place, Read, TreeWriter, identity
 from cli.adapters.nodes import NOT_ALLOWED, OPEN_DIRECTORY, NodeWriter, Report
 from eventstore.entries import Entry
-from eventstore.errors import ConflictError, LayerlogError
+from eventstore.errors import ConflictError, LayerlogError, NotFoundError
 from eventstore.paths import shown
 
 
@@ -38,12 +37,17 @@ def merge(
 
 
 def _opened(folder: str, *, safe: bool) -> tuple[int, NodeWriter]:
-    fd = os.open(folder, OPEN_DIRECTORY & ~os.O_NOFOLLOW)
+    fd = -1
     try:
+        fd = os.open(folder, OPEN_DIRECTORY & ~os.O_NOFOLLOW)
         return fd, NodeWriter(fd, safe=safe)
+    except FileNotFoundError as error:
+        raise NotFoundError(f"no such folder: {shown(folder)}; make it first") from error
     except OSError as error:
-        os.close(fd)
-        raise LayerlogError(f"cannot write into {shown(folder)}: {error.strerror}; name a folder in which you may write") from error
+        if fd >= 0:
+            os.close(fd)
+        reason = f"cannot write into {shown(folder)}: {error.strerror}"
+        raise LayerlogError(f"{reason}; name a folder in which you may write") from error
 
 
 class _Merge(TreeWriter):
@@ -103,7 +107,7 @@ class _Merge(TreeWriter):
     @contextlib.contextmanager
     def _aside(self, name: bytes) -> Iterator[bytes]:
         """Yield a free name; what is made under it takes *name* over in one step."""
-        aside = b".layerlog-%b" % secrets.token_hex(8).encode()
+        aside = b".layerlog-%b" % os.urandom(8).hex().encode()
         try:
             yield aside
             with contextlib.suppress(FileNotFoundError):  # a device that may not be made

@@ -1,120 +1,160 @@
 """Images on their way in: layers become streams of events, everything else is kept byte for byte."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any, BinaryIO
+from typing import BinaryIO, NamedTuple
 
-from cli.adapters.blobs import layer_tar, pieces, reader, verified
+from cli.adapters.beside import reading_beside
+from cli.adapters.blobs import MAX_SIZE, Readable, layer_tar, pieces, reader, verified
 from eventstore import commands
 from eventstore.events import Kind
+from eventstore.log import Log
 from eventstore.staging import Staged
 from eventstore.store import Writer
-from projections import oci
+from projections import images, lower_links, oci
 from projections.layer_tar import decode
-from projections.names import image_name
+from projections.names import archive_name
 from projections.oci import LayerBlob, OciImage
 from projections.oci_digest import named
 
 Advance = Callable[[int], None]
 
 
+class Received(NamedTuple):
+    """An image that is here now: `id` is hex, `names` are full."""
+
+    id: str
+    names: tuple[str, ...]
+
+
+class StagedLayer(NamedTuple):
+    """A layer's changes, and the content and the size of the tar that they re-encode to."""
+
+    changes: Staged
+    framing: bytes
+    size: int
+
+
 def receive(
-    writer: Writer, images: Iterable[OciImage], kind: Kind, source: str, advance: Advance, *, names: tuple[str, ...] | None = None
-) -> list[str]:
-    """Record *images* with their layers and names, each in one transaction; return their ids (hex).
+    writer: Writer, found: Sequence[OciImage], kind: Kind, source: str, advance: Advance, *, max_layer: int = MAX_SIZE
+) -> list[Received]:
+    """Record the images with their layers and names, in one transaction; no layer may unpack to over *max_layer* bytes.
 
-    No body of a layer that is here already is read.  Raise InvalidError or MismatchError where an image is not what it
-    says; nothing of it is kept then.  *advance* is told of the blob bytes read.
+    Raise InvalidError or MismatchError where one is not what it says; nothing of any is kept then.  No body is read but
+    those of `unread`; *advance* is told of their bytes.
     """
-    return [_receive(writer, image, kind, source, advance, image.names if names is None else names) for image in images]
+    with ExitStack() as open_until_recorded:
+        staged = _staged(writer, unread(writer.log, found), advance, open_until_recorded, max_layer)
+        with writer.transaction():
+            for diff_id, layer in staged.items():
+                commands.import_layer(writer, diff_id, *layer)
+            return [record(writer, image, kind, source) for image in found]
 
 
-def _receive(writer: Writer, image: OciImage, kind: Kind, source: str, advance: Advance, names: tuple[str, ...]) -> str:
-    full_names = [str(image_name(name)) for name in names]
-    missing = [layer for layer in _distinct(image.layers) if writer.log.stream("layer", layer.diff_id.hex()) is None]
-    with _staged(writer, missing, advance) as staged, writer.transaction():
-        for layer, changes, framing, size in staged:
-            commands.import_layer(writer, layer.diff_id, changes, framing, size)
-        config = writer.content.put(image.config)
-        documents = [document for document in (image.manifest, image.index) if document is not None]
-        kept = {digest.hex() for digest in map(writer.content.put, documents)}
-        commands.record_image(
-            writer, kind, config.hex(), writer.content.put(image.manifest) if image.manifest is not None else None,
-            source=source, names=full_names, config=config.hex(), manifest_type=image.manifest_type,
-            index=writer.content.put(image.index).hex() if image.index is not None else None,
-            layers=[layer.diff_id.hex() for layer in image.layers], blobs=[_blob(layer) for layer in image.layers],
-            documents=sorted(kept),
-        )  # fmt: skip
-        for name in full_names:
-            commands.move_tag(writer, name, config.hex())
-    return config.hex()
+def unread(log: Log, found: Iterable[OciImage]) -> list[LayerBlob]:
+    """Return the layers whose bodies must be read, each once: those not here, or never here in this compression."""
+    came: set[tuple[str, str]] | None = None
+    missing: dict[tuple[bytes, str], LayerBlob] = {}
+    for layer in (layer for image in found for layer in image.layers):
+        here = log.stream("layer", layer.diff_id.hex()) is not None
+        if here and not _is_plain(layer):
+            came = images.blobs_here(log) if came is None else came
+            here = (layer.diff_id.hex(), layer.descriptor.digest) in came
+        if not here:
+            missing.setdefault((layer.diff_id, layer.descriptor.digest), layer)
+    return list(missing.values())
 
 
-def _blob(layer: LayerBlob) -> dict[str, Any]:
-    return oci.describe(layer.descriptor)
+def record(writer: Writer, image: OciImage, kind: Kind, source: str) -> Received:
+    """Record that an image came, whose layers are here, and move its names to it."""
+    lower_links.check(writer.log, writer.store.content, [layer.diff_id.hex() for layer in image.layers])
+    names = tuple(dict.fromkeys(archive_name(name, hub=image.hub) for name in image.names))
+    config, manifest, index = (
+        None if document is None else writer.content.put(document) for document in (image.config, image.manifest, image.index)
+    )
+    assert config is not None
+    commands.record_image(
+        writer, kind, config.hex(), manifest, source=source, names=list(names), config=config.hex(),
+        manifest_type=image.manifest_type, index=None if index is None else index.hex(),
+        layers=[layer.diff_id.hex() for layer in image.layers],
+        blobs=[oci.describe(layer.descriptor) for layer in image.layers],
+        documents=sorted(digest.hex() for digest in {manifest, index} if digest is not None),
+    )  # fmt: skip
+    for name in names:
+        commands.move_tag(writer, name, config.hex())
+    return Received(config.hex(), names)
 
 
-def _distinct(layers: Iterable[LayerBlob]) -> Iterator[LayerBlob]:
-    seen = set()
-    for layer in layers:
-        if layer.diff_id not in seen:
-            seen.add(layer.diff_id)
-            yield layer
+def stage(writer: Writer, tar: Readable, max_size: int = MAX_SIZE) -> StagedLayer:
+    """Read a layer's plain tar to its end: contents and framing into the content store, changes into a temporary table.
 
-
-Received = tuple[LayerBlob, Staged, bytes, int]
-
-
-@contextmanager
-def _staged(writer: Writer, layers: list[LayerBlob], advance: Advance) -> Iterator[list[Received]]:
-    staged: list[Received] = []
-    try:
-        for layer in layers:
-            staged.append(_stage(writer, layer, advance))
-        yield staged
-    finally:
-        for _, changes, _, _ in staged:
-            changes.close()
-
-
-def _stage(writer: Writer, layer: LayerBlob, advance: Advance) -> Received:
-    """Read one layer to its end: contents and framing into the content store, changes into a temporary table."""
+    *max_size* is how many bytes its files may have together, holes included.
+    """
     framing = writer.content.stream()
-    plain = layer.descriptor.digest == named(layer.diff_id)
-    original = None if plain else writer.originals.stream()
-    with layer_tar(_watched(layer, original.write if original else _ignore, advance)) as tar:
-        counted = _Counted(tar)
-        changes = Staged(writer.store.db, decode(counted, writer.content, framing.write))
-    if original is not None:
-        original.close()
-    return layer, changes, framing.close(), counted.size
+    counted = _Counted(tar)
+    changes = Staged(writer.store.db, decode(counted, writer.content, framing.write, limit=max_size))
+    return StagedLayer(changes, framing.close(), counted.size)
 
 
-def _watched(layer: LayerBlob, write: Callable[[bytes], object], advance: Advance) -> LayerBlob:
-    """Return *layer*, whose stored bytes go to *write* as they are read."""
+def _is_plain(layer: LayerBlob) -> bool:
+    return layer.descriptor.digest == named(layer.diff_id)
 
-    def pass_on(chunks: Iterator[bytes]) -> Iterator[bytes]:
-        for chunk in chunks:
-            write(chunk)
-            advance(len(chunk))
-            yield chunk
+
+def _staged(
+    writer: Writer, layers: list[LayerBlob], advance: Advance, until: ExitStack, max_layer: int
+) -> dict[bytes, StagedLayer]:
+    staged: dict[bytes, StagedLayer] = {}
+    for layer in layers:
+        with _opened(writer, layer, advance, max_layer) as tar:
+            if layer.diff_id in staged or writer.log.stream("layer", layer.diff_id.hex()) is not None:
+                deque(pieces(tar), 0)  # only its compressed form is new
+                continue
+            staged[layer.diff_id] = stage(writer, tar, max_layer)
+            until.callback(staged[layer.diff_id].changes.close)
+    return staged
+
+
+def _opened(writer: Writer, layer: LayerBlob, advance: Advance, max_layer: int) -> BinaryIO:
+    """Return the plain tar of *layer*, unpacked and verified in a thread of its own; compressed blobs are kept as originals."""
+    seen: deque[bytes] = deque()
+    original = None if _is_plain(layer) else writer.originals.stream()
 
     def opened() -> BinaryIO:
         stored = verified(layer.open(), layer.descriptor.digest, layer.descriptor.size)
-        found = reader(pass_on(pieces(stored)), stored)
-        found.claim = stored.claim
-        return found
+        noting = reader(_noted(pieces(stored), seen), stored)
+        noting.claim = stored.claim
+        return noting
 
-    return replace(layer, open=opened)
+    def take() -> None:
+        """What the other thread has read is put here, since SQLite wants this one."""
+        while seen:
+            chunk = seen.popleft()
+            advance(len(chunk))
+            if original is not None:
+                original.write(chunk)
+
+    def passed_on(tar: BinaryIO) -> Iterator[bytes]:
+        for piece in pieces(tar):
+            take()
+            yield piece
+        take()
+        if original is not None:
+            original.close()
+
+    ahead = reading_beside(layer_tar(replace(layer, open=opened), max_size=max_layer))
+    return reader(passed_on(ahead), ahead)
 
 
-def _ignore(_: bytes) -> None:
-    pass
+def _noted(chunks: Iterator[bytes], seen: deque[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        seen.append(chunk)
+        yield chunk
 
 
 class _Counted:
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: Readable) -> None:
         self._stream = stream
         self.size = 0
 

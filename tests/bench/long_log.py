@@ -27,72 +27,81 @@ class KnownTree:
     """The tree as the generator knows it, so that the appender's rules cost a dict look-up instead of queries."""
 
     def __init__(self) -> None:
-        self.entries: dict[bytes, Entry] = {b"": self.entry(b"", DIRECTORY)}
-
-    def entry(self, path: bytes, mode: int) -> Entry:
-        return Entry(path, mode, 0, 0, 0, 0, None, None, None, 0, 0)
+        self.nodes: dict[bytes, tuple[int, int]] = {b"": (DIRECTORY, 0)}
 
     def lookup(self, path: bytes) -> Entry | None:
-        return self.entries.get(path)
+        found = self.nodes.get(path)
+        return None if found is None else Entry(path, found[0], 0, 0, 0, 0, None, None, None, found[1], found[1])
 
 
 class Story:
     """Makes the changes of one commit after another; equal seeds, equal stories."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, contents: int) -> None:
         self.random = random.Random(4)
+        self.contents = contents
         self.writer = writer
         self.tree = KnownTree()
         self.files: list[bytes] = []
-        self.made = 0
-        self.pool = [writer.content.put(b"content %d\n" % n) for n in range(1_000)]
+        self.made = self.position = self.puts = 0
         self.lines = [b"line %d\n" % n for n in range(200)]
 
     def directories(self) -> Iterator[Change]:
+        self.position = self.writer.log.head().position
         tops = [b"notes", *(b"d%d" % n for n in range(20))]
         for path in [*tops, *(top + b"/e%d" % n for top in tops[1:] for n in range(20))]:
-            self.tree.entries[path] = self.tree.entry(path, DIRECTORY)
-            yield put(path, DIRECTORY)
+            yield from self.written(path, DIRECTORY)
 
     def changes(self, number: int, count: int) -> Iterator[Change]:
+        self.position = self.writer.log.head().position
         self.lines[self.random.randrange(len(self.lines))] = b"edited in commit %d\n" % number
         text = b"".join(self.lines)
-        yield self.file(b"notes/today.txt", self.writer.content.put(text), len(text))
+        yield from self.written(b"notes/today.txt", FILE, self.writer.content.put(text), len(text))
         for _ in range(count - 1):
-            yield self.change(self.random.random())
+            yield from self.change(self.random.random())
 
-    def change(self, chance: float) -> Change:
+    def change(self, chance: float) -> Iterator[Change]:
         if len(self.files) < 1_000 or chance < 0.9:
-            return self.file(self.fresh() if len(self.files) < 20_000 else self.random.choice(self.files), self.random.choice(self.pool), 12)
+            yield from self.file()
+            return
         index = self.random.randrange(len(self.files))
-        path = self.files[index]
+        path, nodes = self.files[index], self.tree.nodes
         if chance < 0.96:
-            return attributes(path, FILE, uid=self.random.randrange(9), gid=0, mtime=1)
-        if chance < 0.97:
-            self.files.append(self.named(self.fresh()))
-            return link(self.files[-1], path)
-        self.files[index] = self.files[-1]
-        self.files.pop()
-        del self.tree.entries[path]
-        if chance < 0.98:
-            self.files.append(self.named(self.fresh()))
-            return move(path, self.files[-1])
-        return delete(path)
+            yield self.counted(attributes(path, FILE, uid=self.random.randrange(9), gid=0, mtime=1))
+        elif chance < 0.97:
+            self.files.append(self.fresh())
+            yield self.counted(link(self.files[-1], path))
+            nodes[self.files[-1]] = nodes[path]
+        elif chance < 0.98:
+            self.files[index] = self.fresh()
+            yield self.counted(move(path, self.files[index]))
+            nodes[self.files[index]] = nodes.pop(path)
+        else:
+            self.files[index] = self.files[-1]
+            self.files.pop()
+            yield self.counted(delete(path))
+            del nodes[path]
+
+    def file(self) -> Iterator[Change]:
+        if len(self.files) < 20_000:
+            self.files.append(path := self.fresh())
+        else:
+            path = self.random.choice(self.files)
+        self.puts += 1
+        yield from self.written(path, FILE, self.writer.content.put(b"%011d\n" % (self.puts % self.contents)), 12)
 
     def fresh(self) -> bytes:
         self.made += 1
-        number = self.made * 7919 % 999_983
+        number = self.made * 7919
         return b"d%d/e%d/file-%d.conf" % (number % 20, number // 20 % 20, self.made)
 
-    def named(self, path: bytes) -> bytes:
-        self.tree.entries[path] = self.tree.entry(path, FILE)
-        return path
+    def written(self, path: bytes, mode: int, content: bytes | None = None, size: int = 0) -> Iterator[Change]:
+        yield self.counted(put(path, mode, content=content, size=size, mtime=1))
+        self.tree.nodes[path] = (mode, self.position)
 
-    def file(self, path: bytes, content: bytes, size: int) -> Change:
-        if path not in self.tree.entries and not path.startswith(b"notes"):
-            self.files.append(path)
-        self.named(path)
-        return put(path, FILE, content=content, size=size, mtime=1)
+    def counted(self, change: Change) -> Change:
+        self.position += 1
+        return change
 
 
 def context(number: int) -> Context:
@@ -101,13 +110,13 @@ def context(number: int) -> Context:
     return Context(actor, ("layerlog", "cp", f"step-{number % 50}", "web:/"), author)
 
 
-def generate(folder: str, events: int = 1_000_000, commits: int = 10_000) -> float:
-    """Make the store in *folder*, which must be new; return the seconds it took."""
+def generate(folder: str, events: int = 1_000_000, commits: int = 10_000, contents: int = 1_000) -> float:
+    """Make the store in *folder*, which must be new, with so many distinct small contents; return the seconds it took."""
     begun = time.perf_counter()
     with Store.open(folder) as store, store.writer(context(0)) as writer:
         commands.create_store(writer)
         container = commands.create_container(writer, "web", None)
-        story = Story(writer)
+        story = Story(writer, contents)
         commands.record(writer, container, story.directories(), story.tree)
         parent = None
         for start in range(0, commits, COMMITS_AT_ONCE):

@@ -22,9 +22,6 @@ ROOT = Path(__file__).parents[2]
 SPAWN = Path(__file__).with_name("spawn.py")
 LARGE = 1 << 20
 
-OURS = "fsync of segment and log"
-
-
 class Failed(Exception):
     """A command that did not do its work: the message is the end of what it said."""
 
@@ -42,13 +39,21 @@ def nothing(_work: str) -> None:
     pass
 
 
-def wall(_answer: dict[str, Any], run: dict[str, Any]) -> float:
+Run = dict[str, Any]
+"""A finished run: wall (s), peak (bytes), others (cores), output."""
+
+
+def wall(run: Run) -> float:
     return float(run["wall"])
 
 
-def answered(key: str) -> Callable[[dict[str, Any], dict[str, Any]], float]:
-    """What the process itself measured and printed under *key*."""
-    return lambda answer, _run: float(answer[key])
+def answered(key: str) -> Callable[[Run], float]:
+    """What the process itself measured, and printed as JSON in its last line under *key*."""
+    return lambda run: float(json.loads(run["output"].splitlines()[-1])[key])
+
+
+def sample_of(run: Run, value: Callable[[Run], float]) -> Sample:
+    return Sample(value(run), run["peak"], run["others"])
 
 
 class Side(NamedTuple):
@@ -63,7 +68,7 @@ class Side(NamedTuple):
     tool: str = ""
     durability: str = ""
     kept: str = ""
-    value: Callable[[dict[str, Any], dict[str, Any]], float] = wall
+    value: Callable[[Run], float] = wall
 
 
 def layerlog(store: str, *args: str, stdin: str = os.devnull) -> Command:
@@ -90,8 +95,8 @@ class Runner:
         os.makedirs(path)
         return path
 
-    def run(self, command: Command) -> dict[str, Any]:
-        """Run *command* and return wall (s), peak (bytes), others (cores) and output; raise Failed."""
+    def run(self, command: Command) -> Run:
+        """Run *command* to its end; raise Failed."""
         output = os.path.join(self.scratch, "output")
         work = {
             "argv": list(command.argv), "cwd": command.cwd or str(ROOT), "stdin": command.stdin, "output": output,
@@ -102,7 +107,7 @@ class Runner:
         )
         if made.returncode:
             raise Failed(made.stderr.strip().splitlines()[-1])
-        found: dict[str, Any] = json.loads(made.stdout)
+        found: Run = json.loads(made.stdout)
         with open(output, encoding="utf-8", errors="replace") as file:
             found["output"] = file.read()
         if found["code"]:
@@ -128,9 +133,7 @@ class Runner:
         try:
             side.prepare(work)
             os.sync()
-            run = self.run(side.command(work))
-            answer = json.loads(run["output"].splitlines()[-1]) if side.value is not wall else {}
-            sample = Sample(side.value(answer, run), run["peak"], run["others"])
+            sample = sample_of(self.run(side.command(work)), side.value)
         except (Failed, OSError, ValueError) as error:
             self.say(f"    {side.name}: {error}")
             return figure._replace(error=str(error), samples=())

@@ -127,3 +127,17 @@ def test_modes_and_devices():
     assert formats.mode_string(stat.S_IFREG | 0o4755) == "-rwsr-xr-x"
     assert formats.mode_string(stat.S_IFLNK | 0o777) == "lrwxrwxrwx"
     assert formats.device_string((8, 1)) == "8, 1"
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("0", 0), ("5000", 5000), ("7b", 7), ("1k", 1024), ("1KB", 1000), ("1KiB", 1024), ("64GiB", 64 << 30), ("10 MB", 10**7), ("2t", 2 << 40)],
+)
+def test_sizes_are_read_as_dockers_options_are(text: str, size: int) -> None:
+    assert formats.parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5G", "GiB", "1 PiB", "1" * 16, "1e9", "\u0661"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(InvalidError, match="is not a size"):
+        formats.parse_size(text)

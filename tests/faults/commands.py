@@ -18,7 +18,8 @@ Step = Sequence[str] | Mapping[str, Any]
 
 class Done(NamedTuple):
     """`codes` are the exit codes of the steps that ended, `status` the process's (negative: the signal that ended it);
-    `seen` is how many faults could have been made; `memory` the peak in KiB."""
+    `seen` is how many faults could have been made; `memory` the peak in KiB.
+    """
 
     status: int
     codes: list[int]

@@ -1,0 +1,95 @@
+"""A folder or a root filesystem's tar as a new image of one layer, in the manner of `docker import`."""
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import NamedTuple
+
+from cli.adapters import receive, send
+from cli.adapters.beside import reading_beside
+from cli.adapters.blobs import MAX_SIZE, Readable, decompressed, pieces, reader
+from cli.adapters.hostfs import scan
+from eventstore import commands
+from eventstore.changes import Change
+from eventstore.errors import InvalidError
+from eventstore.events import Kind
+from eventstore.staging import Staged
+from eventstore.store import Store, Writer
+from projections.images import rfc3339
+from projections.layers import ImportedLayer
+from projections.oci import OciImage
+from projections.oci_config import History, build_config
+from projections.oci_platform import Platform
+
+Advance = Callable[[int], None]
+
+
+class Making(NamedTuple):
+    """What the new image is to say of itself; *source* is where it comes from, *tag* its full name, if any."""
+
+    source: str
+    tag: str | None
+    message: str
+    author: str | None
+    changes: tuple[str, ...]
+    platform: Platform
+
+
+def folder(writer: Writer, path: str, making: Making, skipped: Counter[str], advance: Advance) -> str:
+    """Record what the folder at *path* holds as an image born here, in one transaction; return its id (hex).
+
+    *skipped* counts what was left out (`hostfs.scan`); *advance* is told of each entry.  Memory is flat.
+    """
+    scanned = _told(scan(path, writer.content, skipped=skipped), advance)
+    with closing(Staged(writer.store.db, scanned)) as changes:
+        return commands.import_folder(
+            writer, changes, platform=str(making.platform), author=making.author, message=making.message,
+            instructions=making.changes, tag=making.tag,
+        ).hex()  # fmt: skip
+
+
+def _told(changes: Iterator[Change], advance: Advance) -> Iterator[Change]:
+    for change in changes:
+        advance(1)
+        yield change
+
+
+def tar(writer: Writer, stream: Readable, making: Making, advance: Advance, *, max_size: int = MAX_SIZE) -> str:
+    """Record a root filesystem's tar (plain, gzip or zstd), byte for byte, as an image; return its id (hex).
+
+    *advance* is told of the bytes of the plain tar, which may be no more than *max_size*.
+    """
+    seen = hashlib.sha256()
+    plain = decompressed(stream, max_size=max_size, what=making.source)
+    with reading_beside(reader(_hashed(plain, seen.update), plain)) as ahead, reader(_counted(ahead, advance)) as unpacked:
+        layer = receive.stage(writer, unpacked, max_size)
+    with closing(layer.changes), writer.transaction():
+        if not layer.size:
+            raise InvalidError(f"{making.source} is empty; a tar with the files of a root filesystem was expected")
+        diff_id = seen.digest()
+        commands.import_layer(writer, diff_id, *layer)
+        return receive.record(writer, _image(writer.store, diff_id, making), Kind.IMAGE_LOADED, making.source).id
+
+
+def _hashed(stream: Readable, update: Callable[[bytes], object]) -> Iterator[bytes]:
+    for piece in pieces(stream):
+        update(piece)
+        yield piece
+
+
+def _counted(stream: Readable, advance: Advance) -> Iterator[bytes]:
+    for piece in pieces(stream):
+        advance(len(piece))
+        yield piece
+
+
+def _image(store: Store, diff_id: bytes, making: Making) -> OciImage:
+    """Return the image of one layer that is in the store already."""
+    step = History(
+        created=rfc3339(time.time_ns()), created_by="layerlog import", author=making.author or "", comment=making.message
+    )
+    config = build_config(None, layers=[diff_id], added=[step], changes=[making.changes], platform=making.platform)
+    blob = send.layer_blob(store, ImportedLayer(diff_id.hex()))
+    return OciImage(config, (blob,), names=(making.tag,) if making.tag else (), hub=True)

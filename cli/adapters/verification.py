@@ -1,0 +1,241 @@
+"""Verification of a whole store, stage by stage; every finding is told, with what it touches."""
+
+import json
+import os
+import random
+import re
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from typing import NamedTuple
+
+from cli.adapters import send
+from cli.adapters.layer_check import differences
+from eventstore import chain, indexes, presence, rehash
+from eventstore.errors import ErasedError, LayerlogError
+from eventstore.events import Kind
+from eventstore.findings import Advance, Finding
+from eventstore.named import Needs, Occurrence, occurrences
+from eventstore.store import Store
+from projections import verify
+from projections.holders import Held, Holders
+from projections.layer_tar import ENCODER
+from projections.layers import FolderLayer, ImportedLayer, SealedLayer
+
+_CACHED = re.compile(r"(?P<stream>[0-9a-f]{64})(?:-(?P<first>\d+)-(?P<last>\d+))?-v(?P<version>\d+)\.json")
+_NOTHING = Held(frozenset(), frozenset(), ())
+
+
+class Stage(NamedTuple):
+    """A part of the work: *total* steps of *unit* ("items" or "bytes"); `run` yields findings and tells of steps done."""
+
+    label: str
+    total: int
+    unit: str
+    run: Callable[[Advance], Iterator[Finding]]
+
+
+class Report(NamedTuple):
+    """A finding, and what is damaged with it."""
+
+    finding: Finding
+    held: Held
+
+
+def stages(store: Store, *, quick: bool = False, share: float = 1.0) -> Iterator[Stage]:
+    """Yield the stages in the order in which they must run; *share* is the part of all but the log that chance draws.
+
+    With *quick*, the log alone, and that what it names is there.
+    """
+    damaged: set[bytes] = set()
+
+    def noting(found: Iterator[Finding]) -> Iterator[Finding]:
+        for finding in found:
+            damaged.update(() if finding.note else finding.digests)
+            yield finding
+
+    yield Stage("log", store.log.head().position, "items", lambda advance: noting(_log(store, advance, quick=quick)))
+    if quick:
+        return
+    stored = store.db.execute("SELECT coalesce(sum(size), 0) FROM content WHERE parts IS NULL").fetchone()[0]
+    yield Stage(
+        "contents", stored, "bytes",
+        lambda advance: noting(rehash.check(store.db, store.content, advance, share=share, lost=frozenset(damaged))),
+    )  # fmt: skip
+    layers = _imported_layers(store)
+    tars = sum(size for _, size in layers)
+    yield Stage("layers", tars, "bytes", lambda advance: _layers(store, layers, advance, share, damaged))
+    chosen = verify.chosen(store.log, share)
+    yield Stage("views", sum(subject.cost for subject in chosen), "items", lambda advance: _views(store, chosen, advance))
+    cached = cached_layers(store)
+    yield Stage("caches", len(cached), "items", lambda advance: _caches(store, cached, advance))
+
+
+def run(stage: Stage, advance: Advance) -> Iterator[Finding]:
+    """Yield the stage's findings; that it cannot be brought to its end is one of them."""
+    try:
+        yield from stage.run(advance)
+    except Exception as error:  # noqa: BLE001 - a damaged store breaks whatever reads it, and the other stages still count
+        yield Finding("schema", stage.label, f"cannot be checked to the end: {type(error).__name__}: {error}")
+
+
+def touched(store: Store, findings: Sequence[Finding]) -> list[Report]:
+    """Return each finding with the images, containers and paths that it touches: one pass over the log for all."""
+    try:
+        needs = Needs(store.db, {digest for finding in findings for digest in finding.digests})
+        named = defaultdict(list)
+        for occurrence in occurrences(store.db, needs.all()):
+            named[occurrence.digest].append(occurrence)
+        holders = Holders(store.log)
+    except (LayerlogError, sqlite3.Error, ValueError, KeyError):
+        return [Report(finding, _NOTHING) for finding in findings]
+    reports = []
+    for finding in findings:
+        needing = {digest for stated in finding.digests for digest in needs.of(stated)}
+        found = [occurrence for digest in needing for occurrence in named[digest]]
+        reports.append(Report(finding, _held(holders, [*found, *_in_range(store, finding)])))
+    return reports
+
+
+def _held(holders: Holders, found: list[Occurrence]) -> Held:
+    try:
+        return holders.of_occurrences(found)
+    except (LayerlogError, TypeError, ValueError):  # the very rows that would tell are damaged
+        return _NOTHING
+
+
+def _in_range(store: Store, finding: Finding) -> Iterator[Occurrence]:
+    if finding.events is not None:
+        rows = store.db.execute(
+            "SELECT position, stream, version, path FROM event WHERE position BETWEEN ? AND ?", finding.events
+        )
+        yield from (Occurrence(b"", *row) for row in rows)
+
+
+def _log(store: Store, advance: Advance, *, quick: bool) -> Iterator[Finding]:
+    with ThreadPoolExecutor(1) as pool:
+        beside = pool.submit(_beside, store.path, quick=quick)
+        broken = []
+        for finding in chain.check(store.db, advance):
+            broken.append(finding)
+            yield finding
+        yield from beside.result()
+    if not quick:
+        yield from _diagnosed(store, broken)
+
+
+def _beside(path: str, *, quick: bool) -> list[Finding]:
+    """Return what is found without hashing: SQLite does the work, so that it runs beside the thread that hashes."""
+    with Store.open(path) as store:
+        found: list[Finding] = []
+        for check in (indexes.check(store.db), presence.check(store), iter(()) if quick else _pages(store.db)):
+            try:
+                found.extend(check)
+            except sqlite3.DatabaseError as error:
+                found.append(Finding("schema", "log.db", f"cannot be read: {error}; bring back a backup"))
+        return found
+
+
+def _pages(db: sqlite3.Connection) -> Iterator[Finding]:
+    for (said,) in db.execute("PRAGMA integrity_check(20)"):
+        if said != "ok":
+            yield Finding("schema", "log.db", f"SQLite finds: {said}")
+
+
+def _diagnosed(store: Store, broken: Sequence[Finding]) -> Iterator[Finding]:
+    """Name the very events that were changed, where the layer that they came in can still be read."""
+    ranges = {finding.events for finding in broken if finding.events is not None}
+    layers = {
+        row[0]
+        for span in ranges
+        for row in store.db.execute(
+            "SELECT DISTINCT s.name FROM event e JOIN stream s ON s.id = e.stream WHERE e.position BETWEEN ? AND ? "
+            "AND s.kind = 'layer'",
+            span,
+        )
+    }
+    for layer in sorted(layers):
+        yield from differences(store, layer)
+
+
+def _imported_layers(store: Store) -> list[tuple[str, int]]:
+    """Return (diff_id, bytes) of every layer that came as a tar."""
+    return [
+        (store.log.stream_of(event.stream).name, json.loads(event.detail or "{}")["size"])
+        for event in store.log.of_kind(Kind.LAYER_IMPORTED)
+        if event.content is not None
+    ]
+
+
+def _layers(
+    store: Store, layers: list[tuple[str, int]], advance: Advance, share: float, damaged: Container[bytes]
+) -> Iterator[Finding]:
+    for diff_id, _ in layers:
+        if share == 1 or random.random() < share:  # noqa: S311 - a sample, no secret
+            yield from _layer(store, diff_id, advance, damaged)
+
+
+def _layer(store: Store, diff_id: str, advance: Advance, damaged: Container[bytes]) -> Iterator[Finding]:
+    stream = store.log.stream("layer", diff_id)
+    span = store.db.execute(
+        "SELECT min(position), max(position) FROM event WHERE stream = ?", (stream.id if stream else 0,)
+    ).fetchone()
+    try:
+        digest = sha256()
+        for chunk in send.layer_tar(store, ImportedLayer(diff_id)):
+            digest.update(chunk)
+            advance(len(chunk))
+        if digest.hexdigest() != diff_id:
+            problem = f"re-encodes to sha256:{digest.hexdigest()}, not to its diff_id"
+            yield Finding("layer", f"layer {diff_id}", problem, events=span)
+    except ErasedError as error:
+        yield Finding("layer", f"layer {diff_id}", f"cannot be re-encoded: {error}", note=True)
+    except (LayerlogError, OSError) as error:
+        contents = store.db.execute("SELECT content FROM event WHERE stream = ?", (stream.id if stream else 0,))
+        if not any(row[0] in damaged for row in contents):  # else its contents have findings of their own
+            yield Finding("layer", f"layer {diff_id}", f"cannot be re-encoded: {error}", events=span)
+
+
+def _views(store: Store, chosen: list[verify.Subject], advance: Advance) -> Iterator[Finding]:
+    for subject in chosen:
+        yield from verify.check(store.log, store.content, subject)
+        advance(subject.cost)
+
+
+Cached = tuple[str, FolderLayer | SealedLayer]
+
+
+def cached_layers(store: Store) -> list[Cached]:
+    """Return (file, layer) of every encoded layer that cache/ remembers."""
+    folder, found = store.cache("encoded"), []
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        match = _CACHED.fullmatch(name)
+        if match is not None and int(match["version"]) == ENCODER:
+            stream = match["stream"]
+            layer = SealedLayer(stream, int(match["first"]), int(match["last"]), "") if match["first"] else FolderLayer(stream)
+            found.append((os.path.join(folder, name), layer))
+    return found
+
+
+def encoded_anew(store: Store, layer: FolderLayer | SealedLayer) -> send.Encoded:
+    """Return what a layer encodes to, whatever cache/ says."""
+    digest, size = sha256(), 0
+    for chunk in send.layer_tar(store, layer):
+        digest.update(chunk)
+        size += len(chunk)
+    return send.Encoded(digest.digest(), size)
+
+
+def _caches(store: Store, cached: list[Cached], advance: Advance) -> Iterator[Finding]:
+    for file, layer in cached:
+        try:
+            remembered, fresh = send.encoded(store, layer), encoded_anew(store, layer)
+            if remembered != fresh:
+                digests = f"{remembered.diff_id.hex()[:12]} where its layer is {fresh.diff_id.hex()[:12]}"
+                problem = f"remembers {digests}; run `layerlog rebuild`"
+                yield Finding("cache", file, problem)
+        except LayerlogError:
+            pass  # the layer's contents have findings of their own
+        advance(1)

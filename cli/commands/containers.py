@@ -1,0 +1,193 @@
+"""Containers: made, listed, named, configured, sealed and removed."""
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from cli import complete, logs
+from cli.container_text import COLUMNS, container_row, print_status, status_row
+from cli.output import Shape, json_line, listing, listing_options
+from cli.session import Session, session
+from eventstore import commands
+from eventstore.log import Log
+from projections import containers, references, run_config, status
+from projections.names import container_name, image_name
+from projections.nicknames import nickname
+
+SCRATCH = "scratch"
+
+
+@click.command()
+@click.argument("image", metavar="IMAGE|REF@POINT|scratch", shell_complete=complete.references)
+@click.option("--name", help="The container's name; one is made up without it.")
+def create(image: str, name: str | None) -> None:
+    r"""Put a writable layer on top of an image, or of any point of a container, and print the container's id.
+
+    Nothing is copied. `scratch` is the empty tree.
+
+    \b
+      layerlog create --name web tomcat
+      layerlog create --name early web@42
+    """
+    with session() as s:
+        base = None if image == SCRATCH else references.as_base(s.base(image))
+        _create(s, name, base)
+
+
+@click.command()
+@click.argument("point", metavar="REF@POINT", shell_complete=complete.references)
+@click.option("--name", help="The container's name; one is made up without it.")
+def fork(point: str, name: str | None) -> None:
+    r"""Start a container from any point of another's history, and print its id.
+
+    A point is a version (web@42), a time (web@{2026-11-24T10:00}, web@{2 days ago}) or an earlier image of a tag
+    (app:1.0@{1}). Without one the container goes on from what is there now; the other one is left alone.
+    """
+    with session() as s:
+        _create(s, name, references.as_base(s.resolve(point)))
+
+
+def _create(s: Session, name: str | None, base: dict[str, str | int] | None) -> None:
+    with s.writer() as writer:
+        print(commands.create_container(writer, container_name(name) if name else _free_name(s.log), base))
+
+
+def _free_name(log: Log) -> str:
+    from secrets import randbelow
+
+    return nickname(lambda name: commands.container_named(log, name) is not None, randbelow)
+
+
+@click.command()
+@click.option("-a", "--all", "all_", is_flag=True, help="Removed ones too.")
+@listing_options(trunc=True)
+def ps(shape: Shape, *, all_: bool) -> None:
+    """List containers, newest first, and how many of their changes no commit has sealed."""
+    with session() as s:
+        found = (c for c in containers.all_containers(s.log) if all_ or not c.removed)
+        listing(shape, (container_row(s.log, c) for c in found), COLUMNS, "id")
+
+
+@click.command()
+@click.argument("container", shell_complete=complete.containers)
+@click.argument("name")
+def rename(container: str, name: str) -> None:
+    """Give a container another name. Its id, and every point of its history, stay."""
+    with session() as s, s.writer() as writer:
+        commands.rename_container(writer, s.container(container), container_name(name))
+
+
+@click.command()
+@click.argument("names", metavar="CONTAINER...", nargs=-1, required=True, shell_complete=complete.containers)
+def rm(names: tuple[str, ...]) -> None:
+    """Remove containers from the list and free their names.
+
+    Nothing is lost: their events stay, sealed or not, and `layerlog undelete` brings them back.
+    """
+    with session() as s, s.writer() as writer:
+        found = {s.container(name): name for name in names}
+        with writer.transaction():
+            for container in found:
+                commands.remove_container(writer, container)
+                logs.event("removed", container=container, undo=f"layerlog undelete {container[:12]}")
+        print(*found.values(), sep="\n")
+
+
+@click.command()
+@click.argument("container", shell_complete=complete.containers)
+@click.argument("name", metavar="[NAME[:TAG]]", required=False, shell_complete=complete.images)
+@click.option("-m", "--message", multiple=True, help="What was done and why; each one more is a paragraph.")
+@click.option("-a", "--author", help='Who did it: "Ada <ada@example.org>".  [env: LAYERLOG_AUTHOR; default: as git has it]')
+@click.option("-c", "--change", multiple=True, metavar="INSTRUCTION", help="Set config as a Dockerfile does: 'CMD [\"run\"]'.")
+@click.option("--allow-empty", is_flag=True, help="Seal even where nothing changed.")
+def commit(
+    container: str, name: str | None, message: tuple[str, ...], author: str | None, change: tuple[str, ...], allow_empty: bool
+) -> None:
+    r"""Seal a container's changes as a new image, and print the image's id.
+
+    The container goes on: its next commit seals only what comes later. However much changed, this takes no time.
+
+    \b
+      layerlog commit -m "default apps" -a "Ada <ada@example.org>" web mytomcat:1.0
+      layerlog commit -c 'ENV PORT=8080' -c 'CMD ["catalina.sh", "run"]' web
+    """
+    with session() as s, s.writer(author) as writer, writer.transaction():
+        found = containers.get(s.log, s.container(container))
+        target = status.target_of(found)
+        run_config.check(s.log, s.store.content, target, change)
+        made = commands.commit(
+            writer, found.id, parent=status.parent(s.log, target), message="\n\n".join(message) or None,
+            author=writer.context.author, instructions=change, tag=str(image_name(name)) if name else None,
+            allow_empty=allow_empty,
+        )  # fmt: skip
+    print(f"sha256:{made.hex()}")
+
+
+_PAIRS = {"env": "ENV", "label": "LABEL"}
+_WORDS = {"user": "USER", "workdir": "WORKDIR", "expose": "EXPOSE", "stop_signal": "STOPSIGNAL"}
+_COMMANDS = {"entrypoint": "ENTRYPOINT", "cmd": "CMD"}
+
+
+@click.command()
+@click.argument("container", shell_complete=complete.containers)
+@click.option("-e", "--env", multiple=True, metavar="NAME=VALUE", help="Set an environment variable.")
+@click.option("-l", "--label", multiple=True, metavar="NAME=VALUE", help="Set a label.")
+@click.option("--cmd", metavar="COMMAND", help='The default command: ["sh", "-c", "..."] or a line for the shell.')
+@click.option("--entrypoint", metavar="COMMAND", help="What the command is given to, written like it.")
+@click.option("-u", "--user", help="Who runs it: a name or number, with :GROUP or without.")
+@click.option("-w", "--workdir", metavar="PATH", help="Where it runs.")
+@click.option("--expose", multiple=True, metavar="PORT[/PROTO]", help="Say that it listens there.")
+@click.option("--volume", multiple=True, metavar="PATH", help="Say that this directory lies outside of the image.")
+@click.option("--stop-signal", metavar="SIGNAL", help="What tells it to stop.")
+@click.option("--show", is_flag=True, help="Print the config that results, as JSON.")
+def config(container: str, *, show: bool, **options: Any) -> None:
+    r"""Set what a container's images say about running them; without an option, show it.
+
+    The next commit seals it, as `commit --change` does at once. Values are stored as they are: they travel with the image.
+
+    \b
+      layerlog config web --env PORT=8080 --cmd '["catalina.sh", "run"]'
+    """
+    instructions = list(_instructions(options))
+    with session() as s:
+        if instructions:
+            with s.writer() as writer, writer.transaction():
+                found = containers.get(s.log, s.container(container))
+                run_config.check(s.log, s.store.content, status.target_of(found), instructions)
+                commands.configure(writer, found.id, instructions)
+        if show or not instructions:
+            print(_pretty(run_config.run_config(s.log, s.store.content, s.resolve(container))))
+
+
+def _instructions(options: dict[str, Any]) -> Iterator[str]:
+    for option, word in _PAIRS.items():
+        yield from (run_config.pair(word, text) for text in options[option])
+    for option, word in _WORDS.items():
+        given = options[option] or ()
+        yield from (f"{word} {run_config.quoted(text)}" for text in ((given,) if isinstance(given, str) else given))
+    if options["volume"]:
+        yield f"VOLUME {_pretty(list(options['volume']), indent=None)}"
+    for option, word in _COMMANDS.items():
+        if options[option] is not None:
+            yield f"{word} {options[option].strip() or '[]'}"
+
+
+def _pretty(found: object, indent: int | None = 4) -> str:
+    import json
+
+    return json.dumps(found, indent=indent)
+
+
+@click.command("status")
+@click.argument("container", shell_complete=complete.containers)
+@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", help="json: one object.")
+def status_(container: str, output_format: str) -> None:
+    """Show what a container's next commit would seal: paths added (A), changed (C) and deleted (D), and config changes."""
+    with session() as s:
+        found = containers.get(s.log, s.container(container))
+        if output_format == "json":
+            print(json_line(status_row(s.store, found)))
+        else:
+            print_status(s.store, found, sys.stdout)

@@ -1,0 +1,253 @@
+"""History: commits and what they changed, single events, and who made a path what it is."""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+import click
+
+from cli import complete, history_rows, history_text
+from cli.change_lines import change_lines
+from cli.formats import parse_time
+from cli.history_rows import item_row
+from cli.output import json_line
+from cli.patterns import matcher
+from cli.session import Session, session
+from eventstore.errors import InvalidError, NotFoundError
+from eventstore.paths import shown
+from projections import blame as blaming
+from projections import commits, item_changes, lineage, logbook, references
+from projections.blame_lines import blame_lines
+from projections.diff import Difference
+from projections.logbook import Filter, Item
+from projections.records import Record, Records
+from projections.references import Target
+from projections.view import View
+
+_SHAPE = click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", help="json: one object a line.")
+_PATCH = click.option("-p", "--patch", is_flag=True, help="Show what changed, line by line.")
+
+
+@click.command(context_settings={"max_content_width": 110})
+@click.argument("ref", required=False, metavar="[REF[@POINT]]", shell_complete=complete.references)
+@click.argument("paths", nargs=-1, metavar="[-- PATH...]")
+@click.option("--all", "everything", is_flag=True, help="The commits of every container, as without REF.")
+@click.option("--oneline", is_flag=True, help="One line each.")
+@click.option("-n", "--max-count", type=click.IntRange(0), help="Show at most so many.")
+@click.option("--since", "--after", metavar="TIME", help="2026-11-24, 2026-11-24T10:00, '2 days ago', ...")
+@click.option("--until", "--before", metavar="TIME", help="Not later than this.")
+@click.option("--author", metavar="PATTERN", help="The claimed author matches this regular expression.")
+@click.option("--actor", metavar="PATTERN", help="The observed actor matches it: login@host (uid N, login uid N).")
+@click.option("--grep", metavar="PATTERN", help="The message matches it.")
+@click.option("--stat", is_flag=True, help="Show which paths changed, and how much.")
+@_PATCH
+@click.option("--follow", is_flag=True, help="Follow one PATH back through moves and hard links.")
+@click.option("--reverse", is_flag=True, help="The oldest first.")
+@click.option("--graph", is_flag=True, help="Show which image and container came from which.")
+@_SHAPE
+def log(ref: str | None, paths: tuple[str, ...], *, everything: bool, graph: bool, **options: Any) -> None:
+    r"""Show commits, newest first, and the imported layers below them; or every change of some paths.
+
+    REF is a container or an image, at any point of its history: its own commits, then those it was made from. Behind it,
+    PATH is a file, a directory with all below it, or a glob in which * matches / too; then events are shown, under
+    the commits that sealed them.
+
+    \b
+      layerlog log web
+      layerlog log web -- /etc '*.conf'
+      layerlog log --oneline --author ada --since '2 days ago' web
+      layerlog log --follow -p web -- /srv/index.html
+    """
+    with session() as s:
+        if graph:
+            print_graph(s, ref)
+            return
+        asked = _asked(s, ref, paths, everything=everything)
+        for item in _limited(logbook.kept(_items(s, asked, options), _filter(options)), options):
+            _show_item(s, asked.view, item, options, touched=bool(asked.patterns))
+
+
+class Asked(NamedTuple):
+    """What the arguments of `log` mean: nothing is every commit."""
+
+    target: Target | None = None
+    view: View | None = None
+    patterns: tuple[bytes, ...] = ()
+
+
+def _asked(s: Session, ref: str | None, paths: tuple[str, ...], *, everything: bool) -> Asked:
+    if ref is None or everything:
+        if ref is not None or paths:
+            raise InvalidError("log: paths need one container or image to look in; `layerlog find --path` looks everywhere")
+        return Asked()
+    name, path = references.split_path(ref)
+    target = s.resolve(name)
+    return Asked(target, s.view(target), (*(() if path is None else (path,)), *map(_pattern, paths)))
+
+
+def _pattern(text: str) -> bytes:
+    raw = text.encode("utf-8", "surrogateescape")
+    return b"/".join(part for part in raw.split(b"/") if part not in (b"", b"."))
+
+
+def _items(s: Session, asked: Asked, options: dict[str, Any]) -> Iterator[Item]:
+    target, view, patterns = asked
+    if target is not None and view is not None and patterns:
+        return logbook.of_paths(view, target, patterns, follow=options["follow"])
+    author = matcher(options["author"], "--author")
+    if author is not None:
+        return logbook.by_author(s.log, s.store.content, target, author)
+    return logbook.of_everything(s.log) if target is None else logbook.of_target(s.log, s.store.content, target)
+
+
+def _filter(options: dict[str, Any]) -> Filter:
+    since, until = (parse_time(options[key]) if options[key] else None for key in ("since", "until"))
+    return Filter(since, until, *(matcher(options[key], f"--{key}") for key in ("author", "actor", "grep")))
+
+
+def _limited(items: Iterable[Item], options: dict[str, Any]) -> Iterable[Item]:
+    found = islice(items, options["max_count"])
+    return list(found)[::-1] if options["reverse"] else found
+
+
+def _show_item(s: Session, view: View | None, item: Item, options: dict[str, Any], *, touched: bool) -> None:
+    image = item.commit.id if item.commit else item.step.image if item.step and item.step.top else None
+    tags = commits.tags_now(s.log, image) if image else []
+    stat, patch = options["stat"], options["patch"]
+    if options["shape"] == "json":
+        print(json_line(item_row(item, tags, touched=touched) | _changes_row(s, view, item, stat=stat, patch=patch)))
+        return
+    lines = [history_text.oneline(item, tags)] if options["oneline"] else history_text.item_lines(item, tags)
+    print(*lines, sep="\n")
+    for record in item.touched:
+        print(f"  {history_text.event_line(record)}")
+    if stat or patch:
+        for line in change_lines(*_changed(s, view, item), stat=stat, patch=patch):
+            print(line)
+    if (touched or stat or patch) and not options["oneline"]:
+        print()
+
+
+def _changed(s: Session, view: View | None, item: Item) -> tuple[item_changes.Around, Iterator[Difference]]:
+    found = item_changes.around(view or View(s.log, s.store.content, []), item)
+    return found, item_changes.differences_at(found, item, s.log) if item.touched else item_changes.differences(found)
+
+
+def _changes_row(s: Session, view: View | None, item: Item, *, stat: bool, patch: bool) -> dict[str, Any]:
+    if not (stat or patch):
+        return {}
+    _, differences = _changed(s, view, item)
+    return {"changes": [history_rows.difference_row(difference) for difference in differences]}
+
+
+def print_graph(s: Session, ref: str | None) -> None:
+    from cli.family_text import family_lines
+
+    target = s.resolve(ref) if ref is not None else None
+    for line in family_lines(s.log, target):
+        print(line)
+
+
+# -- one commit, one event
+
+
+@click.command()
+@click.argument("what", metavar="COMMIT|POSITION|REF[@POINT]", shell_complete=complete.references)
+@_PATCH
+@_SHAPE
+def show(what: str, shape: str, *, patch: bool) -> None:
+    r"""Show one commit with the paths it added (A), changed (C) and deleted (D), or one event with all that is known of it.
+
+    A commit is an id, a tag, or a container (its last one). An event is its position in the log, or its place in a
+    container: web@42.
+
+    \b
+      layerlog show mytomcat:1.0
+      layerlog show -p 3f2a9c
+      layerlog show web@42
+    """
+    with session() as s:
+        found = _commit_or_event(s, what)
+        if isinstance(found, Record):
+            _show_event(found, shape)
+        else:
+            _show_commit(s, found, shape, patch=patch)
+
+
+def _commit_or_event(s: Session, what: str) -> commits.Commit | Record:
+    records = Records(s.log)
+    if re.fullmatch(r"\d+", what, re.ASCII) and 0 < int(what) <= s.log.head().position:
+        return records.at(int(what))
+    target = s.resolve(what)
+    if target.container is None:
+        return records.of(lineage.arrival(s.log, target.image or ""))
+    stream = s.log.stream("container", target.container)
+    assert stream is not None
+    if target.is_container and re.search(r"@\d+\Z", what):
+        return records.of(next(s.log.events(stream.id, target.version or 0, target.version or 0)))
+    seal = next(commits.seals_down(s.log, stream.id, target.version or 0), None)
+    if seal is None:
+        raise NotFoundError(f"{shown(what)} has no commit yet; `layerlog show {shown(what)}@1` shows its first event")
+    return commits.of_seal(records, seal)
+
+
+def _show_event(record: Record, shape: str) -> None:
+    from projections.event_rows import event_row
+
+    if shape == "json":
+        print(json_line(event_row(record) | {"events_in_changeset": record.changeset.events}))
+    else:
+        print(*history_text.event_lines(record), sep="\n")
+
+
+def _show_commit(s: Session, commit: commits.Commit, shape: str, *, patch: bool) -> None:
+    item = logbook.of_commit(commit)
+    tags = commits.tags_now(s.log, commit.id)
+    if shape == "json":
+        print(json_line(item_row(item, tags, touched=False) | _changes_row(s, None, item, stat=True, patch=patch)))
+        return
+    print(*history_text.commit_lines(commit, tags), sep="\n")
+    for line in change_lines(*_changed(s, None, item), patch=patch):
+        print(line)
+
+
+# -- who made a path what it is
+
+
+@click.command()
+@click.argument("place", metavar="REF[@POINT]:PATH", shell_complete=complete.paths)
+@click.option("--lines", is_flag=True, help="Of a text file, say it for each line, through moves and hard links.")
+@_SHAPE
+def blame(place: str, shape: str, *, lines: bool) -> None:
+    r"""Show who made a path what it is: the event, its author, time, command, commit, and the image it came with.
+
+    What wrote the content, what brought it to its name and what changed its mode or owner later are shown apart. Of a
+    path that is not there: who removed it, and what its last content was.
+
+    \b
+      layerlog blame web:/etc/motd
+      layerlog blame --lines web@42:/etc/motd
+    """
+    with session() as s:
+        ref, path = references.split_path(place)
+        if path is None:
+            raise InvalidError(f"{shown(place)}: name a path behind it, as in {shown(place)}:/etc/motd")
+        target = s.resolve(ref)
+        view, causes = s.view(target), blaming.Causes(s.log, s.store.content, target)
+        if lines:
+            _show_lines(causes, view, path, shape)
+            return
+        found = blaming.blame(causes, view, path)
+        print(json_line(history_rows.blame_row(found)) if shape == "json" else "\n".join(history_text.blame_text(found)))
+
+
+def _show_lines(causes: blaming.Causes, view: View, path: bytes, shape: str) -> None:
+    found: dict[int, blaming.Cause] = {}
+    blamed = blame_lines(view, path)
+    for number, line in enumerate(blamed, 1):
+        cause = found.get(line.position) or found.setdefault(line.position, causes.of(line.position))
+        if shape == "json":
+            print(json_line(history_rows.line_row(number, line, cause)))
+        else:
+            print(history_text.line_text(number, line, cause, len(str(len(blamed))), renamed=line.path != path))

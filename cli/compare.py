@@ -1,0 +1,130 @@
+"""`diff`: which two views, and how what differs is shown."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from cli.container_text import coloured
+from cli.entry_rows import entry_row
+from cli.output import colours, json_line
+from cli.session import Session
+from eventstore.errors import ConflictError, InvalidError
+from eventstore.paths import shown
+from projections import difference_text, references, status
+from projections.diff import Difference, between
+from projections.difference_text import Stat
+from projections.references import Target
+from projections.resolve import follow
+from projections.view import View
+
+Show = Callable[["Compared"], bool]
+"""Prints what differs, and returns whether anything does."""
+
+
+class Compared(NamedTuple):
+    before: View
+    after: View
+    differences: Iterator[Difference]
+
+
+def compare(s: Session, first: str, second: str | None, *, base: bool) -> Compared:
+    """Return the two views that the user means, and what differs below the path that he names."""
+    left, top = references.split_path(first)
+    right, other = references.split_path(second) if second else (None, None)
+    if top is not None and other is not None and top != other:
+        raise InvalidError(f"/{shown(top)} and /{shown(other)}: one path is compared in two views; name the same in both")
+    before, after = _pair(s, s.resolve(left), right, base=base)
+    path = top if top is not None else other or b""
+    path = follow(after, path) if after.lookup(follow(after, path)) else follow(before, path)
+    return Compared(before, after, between(before, after, path))
+
+
+def _pair(s: Session, target: Target, second: str | None, *, base: bool) -> tuple[View, View]:
+    if second is not None:
+        if base:
+            raise InvalidError("--base compares one container with what it was made from; name one alone")
+        return s.view(target), s.view(s.resolve(second))
+    if target.image is not None or target.container is None:
+        name = shown(target.text)
+        raise ConflictError(f"{name} is an image, in which all is sealed; name two to compare: `layerlog diff {name} OTHER`")
+    if base:
+        return status.base_view(s.store, target.container), s.view(target)
+    found = status.unsealed(s.store, target.container, target.version or 0)
+    return found.before, found.after
+
+
+def print_lines(compared: Compared) -> bool:
+    """As docker diff: what was below a deleted directory is not listed."""
+    return _print(map(coloured, status.topmost(compared.differences)))
+
+
+def print_names(compared: Compared) -> bool:
+    return _print(f"/{shown(d.path)}" for d in compared.differences)
+
+
+def print_json(compared: Compared) -> bool:
+    return _print(map(json_line, map(_row, compared.differences)))
+
+
+def print_patch(compared: Compared) -> bool:
+    """Bytes as they are to a file or a program; escaped, and in colours, to a terminal."""
+    lines = (line for d in compared.differences for line in difference_text.patch(compared.before, compared.after, d))
+    if sys.stdout.isatty():
+        return _print(map(_painted, lines))
+    anything = False
+    for line in lines:
+        anything = True
+        sys.stdout.buffer.write(line)
+    return anything
+
+
+def print_stat(compared: Compared) -> bool:
+    """As git diff --stat."""
+    total = Stat(0, 0, binary=False)
+    count = 0
+    for difference in compared.differences:
+        found = difference_text.stat_of(compared.before, compared.after, difference)
+        print(f" /{shown(difference.path)} | {_stat_text(found)}")
+        count += 1
+        if not found.binary:
+            total = Stat(total.added + found.added, total.removed + found.removed, binary=False)
+    if count:
+        print(f" {count} path{'s' * (count > 1)} changed, {total.added} insertions(+), {total.removed} deletions(-)")
+    return count > 0
+
+
+def _stat_text(found: Stat) -> str:
+    if found.binary:
+        return f"Bin {found.removed} -> {found.added} bytes"
+    if not found.added and not found.removed:
+        return "attributes"
+    most = max(found.added + found.removed, 1)
+    scale = min(1.0, 40 / most)
+    marks = ("+" * round(found.added * scale), "-" * round(found.removed * scale))
+    return f"{found.added + found.removed} {''.join(marks)}"
+
+
+def _row(difference: Difference) -> dict[str, Any]:
+    before, after = difference.before, difference.after
+    return {
+        "change": difference.letter,
+        "path": b"/" + difference.path,
+        "before": entry_row(before) if before else None,
+        "after": entry_row(after) if after else None,
+    }
+
+
+def _print(lines: Iterable[str]) -> bool:
+    anything = False
+    for line in lines:
+        anything = True
+        print(line)
+    return anything
+
+
+def _painted(line: bytes) -> str:
+    import click
+
+    text = "\t".join(map(shown, line.rstrip(b"\n").split(b"\t")))
+    colour = {"+": "green", "-": "red", "@": "cyan"}.get(text[:1])
+    return click.style(text, fg=colour) if colour and colours(sys.stdout) else text

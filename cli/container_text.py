@@ -1,0 +1,106 @@
+"""Containers as rows of `ps`, and `status` as text."""
+
+from typing import Any, TextIO
+
+from cli.formats import ago, from_rfc3339, rfc3339, short_id
+from cli.output import Column, paint
+from eventstore.log import Log
+from eventstore.paths import shown
+from eventstore.store import Store
+from projections import commits, difference_text, status
+from projections.commits import Commit
+from projections.containers import Container
+from projections.diff import Difference
+from projections.records import Records
+
+COLUMNS = (
+    Column("id", "CONTAINER ID", short_id, str),
+    Column("image", "IMAGE"),
+    Column("created", "CREATED", lambda when: ago(from_rfc3339(when))),
+    Column("status", "STATUS"),
+    Column("name", "NAMES"),
+)
+_COLOURS = {"A": "green", "C": "yellow", "D": "red"}
+_WORDS = {"A": "added", "C": "changed", "D": "deleted"}
+
+
+def container_row(log: Log, container: Container) -> dict[str, Any]:
+    """Return what `ps` knows of a container; all of it in JSON."""
+    count = status.count_unsealed(log, container)
+    return {
+        "id": container.id,
+        "name": container.name,
+        "image": status.base_name(log, container),
+        "base": container.base,
+        "created": rfc3339(log.changeset_of(container.created)[0].time),
+        "status": _state(container, count),
+        "unsealed": count,
+        "version": container.version,
+        "sealed_version": container.sealed,
+        "removed": container.removed,
+    }
+
+
+def _state(container: Container, count: int) -> str:
+    if container.removed:
+        return "removed"
+    if count:
+        return f"{_counted(count, 'change')} not sealed"
+    return "sealed" if container.sealed else "no changes"
+
+
+def status_row(store: Store, container: Container) -> dict[str, Any]:
+    """Return all of `status` as one object."""
+    found = status.unsealed(store, container.id, container.version)
+    changes = [{"change": d.letter, "path": b"/" + d.path} for d in status.topmost(status.differences(found))]
+    commit = _last_commit(store.log, container)
+    when = rfc3339(commit.time) if commit else None
+    return {
+        **container_row(store.log, container),
+        "commit": commit and {"id": commit.id, "author": commit.author, "message": commit.message, "time": when},
+        "changes": changes,
+        "config": status.unsealed_instructions(store.log, container),
+    }
+
+
+def print_status(store: Store, container: Container, out: TextIO) -> None:
+    base, commit = status.base_name(store.log, container), _last_commit(store.log, container)
+    print(f"Container {shown(container.name)} ({container.id[:12]}) on {shown(base)}, at version {container.version}", file=out)
+    print(f"Last commit: {_commit_text(commit)}" if commit else "No commit yet", file=out)
+    counts = dict.fromkeys(_WORDS, 0)
+    found = status.unsealed(store, container.id, container.version)
+    for number, difference in enumerate(status.topmost(status.differences(found))):
+        if not number:
+            print("\nNot sealed yet:", file=out)
+        counts[difference.letter] += 1
+        print(f"  {coloured(difference)}", file=out)
+    instructions = status.unsealed_instructions(store.log, container)
+    if instructions:
+        print("\nConfig not sealed yet:", *(f"  {shown(text)}" for text in instructions), sep="\n", file=out)
+    print(f"\n{_summary(counts, len(instructions))}", file=out)
+
+
+def coloured(difference: Difference) -> str:
+    return paint(difference_text.line(difference), _COLOURS[difference.letter])
+
+
+def _summary(counts: dict[str, int], instructions: int) -> str:
+    if not any(counts.values()) and not instructions:
+        return "Nothing to commit"
+    parts = [f"{count} {_WORDS[letter]}" for letter, count in counts.items()]
+    return ", ".join(parts) + (f"; {_counted(instructions, 'config change')}" if instructions else "")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _last_commit(log: Log, container: Container) -> Commit | None:
+    seal = status.last_commit(log, container)
+    return commits.of_seal(Records(log), seal) if seal else None
+
+
+def _commit_text(commit: Commit) -> str:
+    title = shown(commit.message.partition("\n")[0])
+    by = f" by {shown(commit.author)}" if commit.author else ""
+    return f"{commit.id[:12]}{f' {title!r}' if title else ''}{by}, {ago(commit.time)}"

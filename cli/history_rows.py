@@ -1,0 +1,101 @@
+"""Commits, layers and causes as JSON rows; events within them are as `projections/event_rows.py` says."""
+
+from typing import Any
+
+from projections.blame import Blame, Cause
+from projections.blame_lines import Line
+from projections.commits import Commit, Step
+from projections.diff import Difference
+from projections.event_rows import event_row
+from projections.images import rfc3339, shown_names
+from projections.logbook import Item
+
+
+def commit_row(commit: Commit, tags: list[str]) -> dict[str, Any]:
+    return {
+        "commit": commit.id,
+        "tags": shown_names(tags),
+        "container": commit.container,
+        "from": commit.first,
+        "version": commit.last,
+        "position": commit.position,
+        "parent": commit.parent,
+        "author": commit.author,
+        "actor": dict(commit.record.actor),
+        "command": commit.record.command,
+        "time": rfc3339(commit.time),
+        "message": commit.message,
+    }
+
+
+def step_row(step: Step, tags: list[str]) -> dict[str, Any]:
+    return {
+        "layer": step.diff_id,
+        "tags": shown_names(tags),
+        "image": step.image,
+        "number": step.number,
+        "created": step.built.created or None,
+        "created_by": step.built.created_by or None,
+        "author": step.built.author or None,
+        "comment": step.built.comment or None,
+        "loaded": rfc3339(step.arrival.time),
+        "source": step.arrival.detail.get("source"),
+    }
+
+
+def item_row(item: Item, tags: list[str], *, touched: bool) -> dict[str, Any]:
+    """Return a commit's, a layer's or (commit null) the unsealed rest's row; `events` are there where paths were asked for."""
+    if item.commit is not None:
+        row = commit_row(item.commit, tags)
+    elif item.step is not None:
+        row = step_row(item.step, tags)
+    else:
+        row = {"commit": None, "container": item.container}
+    return row | ({"events": [event_row(record) for record in item.touched]} if touched else {})
+
+
+def difference_row(difference: Difference) -> dict[str, Any]:
+    before, after = difference.before, difference.after
+    return {
+        "change": difference.letter,
+        "path": b"/" + difference.path,
+        "size_before": before.size if before else None,
+        "size_after": after.size if after else None,
+    }
+
+
+def blame_row(found: Blame) -> dict[str, Any]:
+    last = found.last.content if found.last is not None else None
+    return {
+        "path": b"/" + found.path,
+        "there": found.entry is not None,
+        **{key: cause_row(getattr(found, key)) for key in ("content", "name", "attributes", "removed")},
+        "last_content": f"sha256:{last.hex()}" if last else None,
+    }
+
+
+def cause_row(cause: Cause | None) -> dict[str, Any] | None:
+    if cause is None:
+        return None
+    return {
+        "event": event_row(cause.record),
+        "container": cause.container,
+        "commit": commit_row(cause.commit, cause.tags) if cause.commit else None,
+        "layer": step_row(cause.step, cause.tags) if cause.step else None,
+    }
+
+
+def line_row(number: int, line: Line, cause: Cause) -> dict[str, Any]:
+    """Return one line of a text file and what brought it."""
+    record = cause.record
+    return {
+        "line": number,
+        "text": line.text,
+        "position": line.position,
+        "path": b"/" + line.path,
+        "time": rfc3339(record.time),
+        "author": record.author,
+        "actor": dict(record.actor),
+        "commit": cause.commit.id if cause.commit else None,
+        "layer": cause.step.diff_id if cause.step else None,
+    }

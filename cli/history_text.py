@@ -1,0 +1,210 @@
+"""Commits, events and causes as text for people: every line escaped, so that no text can pass for another line."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from cli.formats import human_size, rfc3339, short_id
+from cli.output import paint
+from eventstore.events import Kind
+from eventstore.paths import shown
+from projections import event_rows
+from projections.blame import Blame, Cause
+from projections.blame_lines import Line
+from projections.commits import Commit, Step
+from projections.images import shown_names
+from projections.logbook import Item, actor_text
+from projections.records import Record
+
+SUBJECT = 120
+
+
+def subject(message: str, width: int = SUBJECT) -> str:
+    """Return the first line of a message, escaped and cut."""
+    first = message.lstrip("\n").partition("\n")[0]
+    return shown(first if len(first) <= width else first[: width - 3] + "...")
+
+
+def indented(message: str) -> Iterator[str]:
+    """Yield a message's lines, each escaped and indented."""
+    for line in message.rstrip("\n").split("\n"):
+        yield f"    {shown(line)}".rstrip()
+
+
+def names_text(tags: list[str]) -> str:
+    return f" ({', '.join(map(shown, shown_names(tags)))})" if tags else ""
+
+
+def who_lines(author: str | None, record: Record) -> Iterator[str]:
+    yield f"Author: {shown(author) if author else 'nobody named'} (claimed)"
+    yield f"Actor:  {shown(actor_text(record))} (observed)"
+
+
+def commit_lines(commit: Commit, tags: list[str]) -> Iterator[str]:
+    yield paint(f"commit {commit.id}", "yellow") + names_text(tags)
+    yield from who_lines(commit.author, commit.record)
+    yield f"Date:   {rfc3339(commit.time)}"
+    yield ""
+    if commit.message:
+        yield from indented(commit.message)
+        yield ""
+
+
+def step_lines(step: Step, tags: list[str]) -> Iterator[str]:
+    yield paint(f"layer {step.diff_id}", "yellow") + names_text(tags)
+    yield f"Image:  {short_id(step.image)}, layer {step.number} of {step.total}"
+    yield from (f"Author: {shown(step.built.author)} (claimed)",) if step.built.author else ()
+    yield f"Loaded: {rfc3339(step.arrival.time)} by {shown(actor_text(step.arrival))}{source_text(step)}"
+    yield from (f"Date:   {shown(step.built.created)} (the image's word)",) if step.built.created else ()
+    yield ""
+    if step.built.created_by or step.built.comment:
+        yield from indented(step.built.created_by or step.built.comment)
+        yield ""
+
+
+def source_text(step: Step) -> str:
+    source = step.arrival.detail.get("source")
+    return f" from {shown(str(source))}" if source else ""
+
+
+def item_lines(item: Item, tags: list[str]) -> Iterator[str]:
+    """Yield the head of an item, ending in an empty line."""
+    if item.commit is not None:
+        yield from commit_lines(item.commit, tags)
+    elif item.step is not None:
+        yield from step_lines(item.step, tags)
+    elif item.touched[0].kind == "layer":
+        yield from (paint(f"layer {item.touched[0].name}", "yellow"), "")
+    else:
+        yield from (paint("not yet sealed", "yellow") + f" (container {short_id(item.container or '')})", "")
+
+
+def oneline(item: Item, tags: list[str]) -> str:
+    """Return an item on one line."""
+    if item.commit is not None:
+        return f"{paint(short_id(item.commit.id), 'yellow')}{names_text(tags)} {subject(item.commit.message)}"
+    if item.step is not None:
+        built = item.step.built
+        return f"{paint(short_id(item.step.diff_id), 'yellow')}{names_text(tags)} {subject(built.created_by or built.comment)}"
+    return f"{paint('(unsealed)  ', 'yellow')} {len(item.touched)} events"
+
+
+def event_line(record: Record) -> str:
+    """Return one event on one line: its position, point, time, who, and what it did."""
+    who = record.actor.get("login") or record.actor.get("uid")
+    return f"{record.event.position:>8}  {rfc3339(record.time)[:19]}Z  {shown(str(who))}  {what(record)}"
+
+
+def what(record: Record) -> str:
+    """Return what an event did, in a few words."""
+    event, target = record.event, event_rows.target(record)
+    words = [record.title]
+    if record.path is not None:
+        words.append("/" + shown(record.path))
+    if target is not None:
+        words += ["from" if event.kind == Kind.PATH_MOVED else "->", shown(target)]
+    if event.kind in (Kind.FILE_WRITTEN, Kind.ATTRIBUTES_CHANGED):
+        words.append(f"{event.mode & 0o7777:04o} {event.uid}:{event.gid}")
+    if event.content is not None and event.kind == Kind.FILE_WRITTEN:
+        words.append(human_size(event.size))
+    if record.path is None and record.event.detail:
+        words.append(shown(record.event.detail[:SUBJECT]))
+    return " ".join(words)
+
+
+def event_lines(record: Record) -> Iterator[str]:
+    """Yield all that is known of one event, a field a line."""
+    yield paint(f"event {record.event.position}", "yellow") + f" {record.title}"
+    row = event_rows.event_row(record)
+    for key in ("stream", "name", "version", "path", "mode", "uid", "gid", "size", "content", "target", "id", "detail"):
+        if row[key] is not None:
+            yield f"{key + ':':<11}{_field(key, row[key])}"
+    if row["mtime"] is not None:
+        yield f"mtime:     {rfc3339(row['mtime'])}"
+    yield f"changeset: {row['changeset']}, {record.changeset.events} events, at {row['time']}"
+    yield f"author:    {shown(record.author) if record.author else 'nobody named'} (claimed)"
+    yield f"actor:     {shown(actor_text(record))} (observed)"
+    yield f"command:   {command_text(record)}"
+    yield f"known:     {shown(record.known)}"
+
+
+def _field(key: str, value: Any) -> str:
+    import json
+
+    if key == "detail":
+        return json.dumps(value)
+    return shown(value) if isinstance(value, str | bytes) else str(value)
+
+
+def command_text(record: Record) -> str:
+    import shlex
+
+    return shown(shlex.join(record.command)) if record.command else "not known"
+
+
+# -- blame
+
+
+def blame_text(found: Blame) -> Iterator[str]:
+    """Yield what made a path what it is, and why."""
+    path = "/" + shown(found.path)
+    if found.entry is None:
+        assert found.removed is not None
+        yield f"{path} is not there"
+        yield from cause_lines("removed", found.removed)
+        if found.last is not None and found.last.content is not None:
+            yield f"last:       sha256:{found.last.content.hex()}, {human_size(found.last.size)}"
+        return
+    yield path
+    if found.content is None:
+        yield "the root of every view; no event made it"
+        return
+    yield from cause_lines("content", found.content)
+    for label, cause in (("name", found.name), ("attributes", found.attributes)):
+        if cause is not None:
+            yield from cause_lines(label, cause)
+
+
+def cause_lines(label: str, cause: Cause) -> Iterator[str]:
+    record = cause.record
+    yield f"{label + ':':<12}{what(record)}"
+    yield f"  event    {record.event.position}, version {record.event.version} of {where(cause)}"
+    yield f"  when     {rfc3339(record.time)}"
+    yield f"  author   {shown(record.author) if record.author else 'nobody named'} (claimed)"
+    yield f"  actor    {shown(actor_text(record))} (observed)"
+    yield f"  command  {command_text(record)} ({shown(record.known)})"
+    yield from _sealed_lines(cause)
+    yield from _step_lines(cause)
+
+
+def where(cause: Cause) -> str:
+    name = short_id(cause.record.name)
+    return f"container {shown(cause.container)} ({name})" if cause.container else f"{cause.record.kind} {name}"
+
+
+def _sealed_lines(cause: Cause) -> Iterator[str]:
+    commit = cause.commit
+    if commit is not None:
+        by = f" by {shown(commit.author)}" if commit.author else ""
+        yield f"  commit   {short_id(commit.id)}{names_text(cause.tags)}{by}: {subject(commit.message)}"
+    elif cause.record.kind == "container":
+        yield "  commit   not yet sealed"
+
+
+def _step_lines(cause: Cause) -> Iterator[str]:
+    step = cause.step
+    if step is not None:
+        yield f"  image    {short_id(step.image)}{names_text(cause.tags)}, layer {step.number} of {step.total}"
+        yield f"  built by {subject(step.built.created_by or step.built.comment) or 'not said'}"
+        yield f"  loaded   {rfc3339(step.arrival.time)}{source_text(step)}"
+
+
+
+def line_text(number: int, line: Line, cause: Cause, width: int, *, renamed: bool) -> str:
+    """Return one line of a text file behind what brought it: the commit or layer, who, when."""
+    record = cause.record
+    came = short_id(cause.commit.id) if cause.commit else short_id(record.name) if record.kind == "layer" else "(unsealed)  "
+    who = (cause.step.built.author if cause.step else record.author) or str(record.actor.get("login"))
+    name = f" /{shown(line.path)}" if renamed else ""
+    text = "\t".join(map(shown, line.text.split(b"\t")))
+    when = rfc3339(record.time)[:16]
+    return f"{paint(came, 'yellow')} {line.position:>7}{name} ({subject(who, 24):<24} {when} {number:>{width}}) {text}"

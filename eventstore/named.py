@@ -1,0 +1,136 @@
+"""Which contents the log names: what must be kept, what may be dropped, and which events name a content."""
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from eventstore.content import PART
+from eventstore.events import Kind
+from eventstore.log import Log
+
+_HEX = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+_ARRIVALS = (Kind.IMAGE_LOADED, Kind.IMAGE_PULLED)
+NOT_KEPT = (Kind.IMAGE_SAVED, Kind.IMAGE_PUSHED, Kind.CONTENT_ERASED)
+"""Kinds whose digest says what left the store, or what is gone: nothing needs to be here for it."""
+
+
+class Occurrence(NamedTuple):
+    """An event that names a content; `path` is interned, None where the event is about none."""
+
+    digest: bytes
+    position: int
+    stream: int
+    version: int
+    path: int | None
+
+
+def documents(log: Log) -> Iterator[tuple[int, bytes]]:
+    """Yield (position, digest) of every config, manifest and index that an image's arrival keeps."""
+    for kind in _ARRIVALS:
+        for event in log.of_kind(kind):
+            stated = json.loads(event.detail or "{}")
+            for digest in {stated.get("config"), stated.get("index"), *stated.get("documents", ())} - {None}:
+                yield event.position, bytes.fromhex(digest)
+
+
+def originals(log: Log) -> set[bytes]:
+    """Return the digests of all blobs that images came in, whether they are kept or not."""
+    return {
+        bytes.fromhex(blob["digest"].removeprefix("sha256:"))
+        for kind in _ARRIVALS
+        for event in log.of_kind(kind)
+        for blob in json.loads(event.detail or "{}").get("blobs", ())
+    }
+
+
+def erased(db: sqlite3.Connection) -> dict[bytes, int]:
+    """Return digest -> position of the event, for every content that was erased and may not come back."""
+    rows = db.execute("SELECT content, position, detail FROM event WHERE kind = 62 AND content IS NOT NULL ORDER BY position")
+    latest = {digest: (position, detail) for digest, position, detail in rows}
+    return {digest: position for digest, (position, detail) in latest.items() if not json.loads(detail or "{}").get("returns")}
+
+
+def mark_live(db: sqlite3.Connection, *, originals: bool = True) -> None:
+    """Fill temp.live with the digest of every content that the log needs; without *originals*, of blobs only those that
+    something else needs too.
+
+    Any digest in any event's detail counts, so that a kind of event that this version does not know loses nothing.
+    """
+    db.execute("DROP TABLE IF EXISTS temp.live")
+    db.execute("CREATE TEMP TABLE live (digest BLOB PRIMARY KEY) WITHOUT ROWID")
+    db.execute("INSERT OR IGNORE INTO live SELECT content FROM event WHERE content IS NOT NULL AND kind <> 62")
+    add_live(db, _in_details(db, originals=originals))
+
+
+def add_live(db: sqlite3.Connection, digests: Iterable[bytes]) -> None:
+    """Add *digests* to temp.live, and what all that is there is made of: chunks and dictionaries."""
+    db.executemany("INSERT OR IGNORE INTO live VALUES (?)", ((digest,) for digest in digests))
+    wholes = db.execute("SELECT parts FROM content JOIN live USING (digest) WHERE parts IS NOT NULL").fetchall()
+    for (parts,) in wholes:
+        db.executemany("INSERT OR IGNORE INTO live VALUES (?)", ((digest,) for digest, _ in PART.iter_unpack(parts)))
+    bases = "SELECT base FROM content JOIN live USING (digest) WHERE base IS NOT NULL"
+    while db.execute(f"INSERT OR IGNORE INTO live {bases}").rowcount > 0:
+        pass
+
+
+def _in_details(db: sqlite3.Connection, *, originals: bool) -> Iterator[bytes]:
+    past = (Kind.CONTENT_ERASED, Kind.ORIGINALS_DROPPED)
+    for kind, detail in db.execute("SELECT kind, detail FROM event WHERE path IS NULL AND detail IS NOT NULL"):
+        if kind in _ARRIVALS and not originals:
+            detail = json.dumps({key: value for key, value in json.loads(detail).items() if key != "blobs"})
+        if kind not in past:
+            yield from map(bytes.fromhex, _HEX.findall(detail))
+
+
+class Needs:
+    """What cannot be read without certain contents: those that they are a chunk or the dictionary of."""
+
+    def __init__(self, db: sqlite3.Connection, digests: Iterable[bytes]) -> None:
+        """Read the content table's large and dependent rows as often as needs are stacked (once or twice)."""
+        self._direct: dict[bytes, set[bytes]] = {digest: set() for digest in digests}
+        size = -1
+        while len(self._direct) > size:
+            size = len(self._direct)
+            self._add(db)
+
+    def of(self, digest: bytes) -> set[bytes]:
+        """Return *digest* and all that needs it."""
+        found, waiting = {digest}, [digest]
+        while waiting:
+            fresh = self._direct.get(waiting.pop(), set()) - found
+            found |= fresh
+            waiting.extend(fresh)
+        return found
+
+    def all(self) -> set[bytes]:
+        return set(self._direct)
+
+    def _add(self, db: sqlite3.Connection) -> None:
+        for digest, base in db.execute("SELECT digest, base FROM content WHERE base IS NOT NULL"):
+            self._need(digest, base)
+        for digest, parts in db.execute("SELECT digest, parts FROM content WHERE parts IS NOT NULL"):
+            for part, _ in PART.iter_unpack(parts[: len(parts) // PART.size * PART.size]):
+                self._need(digest, part)
+
+    def _need(self, digest: bytes, needed: bytes) -> None:
+        if needed in self._direct:
+            self._direct[needed].add(digest)
+            self._direct.setdefault(digest, set())
+
+
+def occurrences(db: sqlite3.Connection, digests: Iterable[bytes]) -> Iterator[Occurrence]:
+    """Yield, in no order, the events that name one of *digests*: one pass over the log."""
+    sought = set(digests)
+    db.execute("CREATE TEMP TABLE IF NOT EXISTS sought (digest BLOB PRIMARY KEY) WITHOUT ROWID")
+    try:
+        db.executemany("INSERT OR IGNORE INTO sought VALUES (?)", ((digest,) for digest in sought))
+        rows = "SELECT e.content, e.position, e.stream, e.version, e.path FROM event e JOIN sought ON digest = e.content"
+        yield from map(Occurrence._make, db.execute(f"{rows} WHERE e.kind <> {Kind.CONTENT_ERASED:d}").fetchall())
+    finally:
+        db.execute("DROP TABLE temp.sought")
+    arrivals = "SELECT position, stream, version, detail FROM event WHERE path IS NULL AND kind IN (?, ?)"
+    for position, stream, version, detail in db.execute(arrivals, _ARRIVALS).fetchall():
+        for digest in set(map(bytes.fromhex, _HEX.findall(detail or ""))) & sought:
+            yield Occurrence(digest, position, stream, version, None)

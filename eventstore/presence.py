@@ -1,0 +1,97 @@
+"""Presence: whether what the log and the content table name is there, without reading a byte of it."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+
+from eventstore import named
+from eventstore.content import PART, Content, name
+from eventstore.findings import Finding, of_content, of_event
+from eventstore.paths import shown
+from eventstore.store import Store
+
+MOST = 1000
+_KEPT = f"kind NOT IN ({', '.join(f'{kind:d}' for kind in named.NOT_KEPT)})"
+
+
+def check(store: Store) -> Iterator[Finding]:
+    """Yield every content that is named and not there, every segment that is missing or too short, and erasures as notes."""
+    gone = named.erased(store.db)
+    yield from _erasures(store, gone)
+    yield from _named_by_events(store, gone)
+    yield from _named_by_contents(store, gone)
+    yield from _sizes(store)
+    yield from _segments(store)
+
+
+def _erasures(store: Store, gone: dict[bytes, int]) -> Iterator[Finding]:
+    for digest, position in gone.items():
+        reason = json.loads(store.log.at(position).detail or "{}").get("reason")
+        yield of_content(digest, f"was erased on request by event {position}: {shown(str(reason))}", note=True)
+
+
+def _named_by_events(store: Store, gone: dict[bytes, int]) -> Iterator[Finding]:
+    rows = store.db.execute(
+        "SELECT e.content, min(e.position), count(*) FROM event e LEFT JOIN content c ON c.digest = e.content "
+        f"WHERE e.content IS NOT NULL AND c.digest IS NULL AND e.{_KEPT} GROUP BY e.content"
+    )
+    missing = {digest: (position, count) for digest, position, count in rows}
+    for position, digest in named.documents(store.log):
+        if not store.content.has(digest):
+            missing.setdefault(digest, (position, 1))
+    for digest, (position, count) in missing.items():
+        if digest not in gone:
+            more = f" and {count - 1} more events" if count > 1 else ""
+            yield of_content(digest, f"is missing: event {position}{more} names it")
+
+
+def _named_by_contents(store: Store, gone: dict[bytes, int]) -> Iterator[Finding]:
+    """A large content's chunks must be there and make up its size; a dictionary must be there."""
+    for digest, size, parts in store.db.execute("SELECT digest, size, parts FROM content WHERE parts IS NOT NULL"):
+        yield from _parts(store.content, digest, size, parts, gone)
+    loose = "SELECT digest, base FROM content c WHERE base IS NOT NULL AND base NOT IN (SELECT digest FROM content)"
+    for digest, base in store.db.execute(loose):
+        yield of_content(digest, f"cannot be unpacked: its dictionary {name(base)} is missing")
+
+
+def _parts(content: Content, digest: bytes, size: int, parts: bytes, gone: Iterable[bytes]) -> Iterator[Finding]:
+    if len(parts) % PART.size:
+        yield of_content(digest, "its list of chunks is cut")
+        return
+    chunks = list(PART.iter_unpack(parts))
+    if sum(length for _, length in chunks) != size:
+        yield of_content(digest, f"its chunks do not make up its size of {size} bytes")
+    for chunk in {chunk for chunk, _ in chunks}:
+        if not content.has(chunk) and chunk not in gone:
+            yield of_content(digest, f"its chunk {name(chunk)} is missing")
+
+
+def _sizes(store: Store) -> Iterator[Finding]:
+    rows = store.db.execute(
+        "SELECT e.position, e.size, c.size, c.digest FROM event e JOIN content c ON c.digest = e.content "
+        f"WHERE e.kind = 1 AND e.size <> c.size LIMIT {MOST}"
+    )
+    for position, stated, size, digest in rows:
+        yield of_event(position, f"states {stated} bytes where its content {name(digest)} has {size}", "content")
+
+
+def _segments(store: Store) -> Iterator[Finding]:
+    ends = "SELECT segment, max(offset + stored) FROM content WHERE parts IS NULL AND size > 0 GROUP BY segment"
+    for segment, end in store.db.execute(ends).fetchall():
+        try:
+            size = os.stat(store.content.segments.path(segment)).st_size
+        except FileNotFoundError:
+            yield _segment(store, segment, "is missing", 0)
+        except OSError as error:
+            yield _segment(store, segment, f"cannot be read ({error.strerror})", 0)
+        else:
+            if size < end:
+                yield _segment(store, segment, f"was cut: it ends at byte {size} of {end}", size)
+
+
+def _segment(store: Store, segment: int, problem: str, end: int) -> Finding:
+    rows = store.db.execute(
+        "SELECT digest FROM content WHERE parts IS NULL AND segment = ? AND offset + stored > ? AND size > 0", (segment, end)
+    )
+    digests = tuple(row[0] for row in rows)
+    return Finding("content", f"segment {segment}", f"{problem}; {len(digests)} contents are lost with it", digests)

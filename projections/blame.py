@@ -1,0 +1,130 @@
+"""Blame: the events that made a path what it is, and behind each the chain of why."""
+
+from typing import NamedTuple
+
+from eventstore.content import Content
+from eventstore.entries import Entry
+from eventstore.errors import NotFoundError
+from eventstore.log import Log
+from eventstore.paths import shown
+from projections import commits, containers, images, lineage
+from projections.commits import Commit, Step
+from projections.records import Record, Records
+from projections.references import Target
+from projections.touching import ATTRIBUTES, touches
+from projections.view import View
+
+
+class Cause(NamedTuple):
+    """An event and why it is: `container` names the one it was made in; `commit` is None where it is not yet sealed;
+    `step` is the layer that it came with, and through that its image and archive.
+    """
+
+    record: Record
+    container: str | None
+    commit: Commit | None
+    tags: list[str]
+    step: Step | None
+
+
+class Blame(NamedTuple):
+    """What `path` is (`entry`, None: it is not there) and what made it so.
+
+    `content` wrote it, `name` brought it to this path by a move or a hard link, `attributes` changed its mode, owner or
+    time later; each None where there is no such event.  Of a path that is not there `removed` took it away, and `entry`
+    before that was `last`.
+    """
+
+    path: bytes
+    entry: Entry | None
+    content: Cause | None
+    name: Cause | None
+    attributes: Cause | None
+    removed: Cause | None
+    last: Entry | None
+
+
+class Causes:
+    """Answers why an event of a target's view is, with one look-up for what its events share."""
+
+    def __init__(self, log: Log, content: Content, target: Target) -> None:
+        self._log = log
+        self._content = content
+        self._target = target
+        self._records = Records(log)
+        self._steps: dict[str, Step] | None = None
+
+    def of(self, position: int) -> Cause:
+        record = self._records.at(position)
+        if record.kind == "container":
+            name = containers.get(self._log, record.name).name
+            return self._sealed(record, name, record.event.stream, record.event.version)
+        step = self._step(record.name)
+        if step is not None:
+            return Cause(record, None, None, commits.tags_now(self._log, step.image), step)
+        return self._imported(record)
+
+    def _sealed(self, record: Record, name: str | None, stream: int, version: int) -> Cause:
+        seal = commits.sealing(self._log, stream, version)
+        if seal is None:
+            return Cause(record, name, None, [], None)
+        commit = commits.of_seal(self._records, seal)
+        return Cause(record, name, commit, commits.tags_now(self._log, commit.id), None)
+
+    def _step(self, diff_id: str) -> Step | None:
+        if self._steps is None:
+            self._steps = {step.diff_id: step for step in commits.steps_under(self._log, self._content, self._target)}
+        return self._steps.get(diff_id)
+
+    def _imported(self, record: Record) -> Cause:
+        """A layer of no image from elsewhere is an imported folder: the commit on top of it sealed it."""
+        under = commits.containers_under(self._log, self._target)
+        if under and (lineage.base_of(self._log, under[-1][0]) or {}).get("layer") == record.name:
+            return self._sealed(record, None, under[-1][0], 1)
+        return Cause(record, None, None, [], None)
+
+
+def blame(causes: Causes, view: View, path: bytes) -> Blame:
+    """Return why *path* is what it is in *view*; raise NotFoundError where it never was anything there.
+
+    O(depth + moves and attribute changes since its content came) index look-ups.
+    """
+    entry = view.lookup(path)
+    if entry is None:
+        return _of_absent(causes, view, path)
+    if not entry.node:
+        return Blame(path, entry, None, None, None, None, None)
+    name = next((touch.event.position for touch in touches(view, path) if touch.event.effect != ATTRIBUTES), entry.node)
+    attributes = _attributes_changed(view, entry)
+    return Blame(
+        path, entry, causes.of(entry.node), causes.of(name) if name != entry.node else None,
+        causes.of(attributes) if attributes else None, None, None,
+    )  # fmt: skip
+
+
+def _attributes_changed(view: View, entry: Entry) -> int | None:
+    """Return the position of the latest change of the node's attributes, by whichever name."""
+    changes = view.log.db.execute(
+        "SELECT position, stream, version FROM event WHERE node = ? AND effect = ? ORDER BY position DESC",
+        (entry.node, ATTRIBUTES),
+    )
+    return next((position for position, *place in changes if view.order(*place) is not None), None)
+
+
+def _of_absent(causes: Causes, view: View, path: bytes) -> Blame:
+    removal = next(touches(view, path), None)
+    if removal is None:
+        raise NotFoundError(f"no such path: /{shown(path)}, and no event was ever about it; `layerlog ls` shows what is there")
+    last = view.before(removal.order).lookup(path)
+    return Blame(path, None, None, None, None, causes.of(removal.event.position), last)
+
+
+def source(step: Step) -> str:
+    """Return where the image of an imported layer came from: the archive, folder or registry."""
+    return str(step.arrival.detail.get("source") or "")
+
+
+def image_names(log: Log, image: str) -> list[str]:
+    """Return the names that an image has now, as Docker shows them."""
+    return images.shown_names(commits.tags_now(log, image))
+

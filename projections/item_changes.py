@@ -1,0 +1,82 @@
+"""What an entry of the logbook changed, path by path."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from eventstore.errors import DamagedError
+from eventstore.log import Log
+from eventstore.paths import order
+from projections import lineage
+from projections.commits import Commit
+from projections.diff import Difference, between, same, touched_by
+from projections.logbook import Item
+from projections.view import View
+
+
+class Around(NamedTuple):
+    """The view before a run of events and after it; `events` is (stream, first, last) of a container's."""
+
+    before: View
+    after: View
+    events: tuple[int, int, int] | None
+
+
+def around_commit(view: View, commit: Commit) -> Around:
+    return _around_events(view, commit.container, commit.first, commit.last)
+
+
+def around(view: View, item: Item) -> Around:
+    """Return the views around an item that *view* holds."""
+    if item.commit is not None:
+        return around_commit(view, item.commit)
+    if item.container is not None:
+        return _around_unsealed(view, item.container)
+    name = item.step.diff_id if item.step is not None else item.touched[0].name
+    rank = _rank(view, "layer", name)
+    return Around(_view(view, view.spans[:rank]), _view(view, view.spans[: rank + 1]), None)
+
+
+def _around_unsealed(view: View, container: str) -> Around:
+    span = view.spans[_rank(view, "container", container)]
+    row = view.log.db.execute(
+        "SELECT max(version) FROM event WHERE path IS NULL AND kind = 24 AND stream = ? AND version <= ?",
+        (span.stream, span.upto),
+    ).fetchone()
+    return _around_events(view, container, (row[0] or 0) + 1, span.upto)
+
+
+def _around_events(view: View, container: str, first: int, last: int) -> Around:
+    spans = lineage.of_container(view.log, container, last)
+    before = _view(view, [*spans[:-1], spans[-1]._replace(upto=first - 1)])
+    return Around(before, _view(view, spans), (spans[-1].stream, first, last))
+
+
+def _rank(view: View, kind: str, name: str) -> int:
+    stream = view.log.stream(kind, name)
+    for rank, span in enumerate(view.spans):
+        if stream is not None and span.stream == stream.id:
+            return rank
+    raise DamagedError(f"the log lacks the {kind} {name[:12]}; `layerlog verify` says more")
+
+
+def _view(view: View, spans: Iterable[lineage.Span]) -> View:
+    return View(view.log, view.content, list(spans))
+
+
+def differences(found: Around) -> Iterator[Difference]:
+    """Yield all that changed, in tree order: O(paths touched), or O(the tree) for an imported layer."""
+    if found.events is not None:
+        return touched_by(found.before, found.after, *found.events)
+    return between(found.before, found.after)
+
+
+def differences_at(found: Around, item: Item, log: Log) -> Iterator[Difference]:
+    """Yield what changed of the paths that the item's events are about, in tree order: look-ups for those alone."""
+    paths = {record.path for record in item.touched if record.path is not None}
+    paths |= {log.path_text(record.event.source) for record in item.touched if record.event.source is not None}
+    for path in sorted(paths, key=order):
+        before, after = found.before.lookup(path), found.after.lookup(path)
+        if before is None and after is None:
+            continue
+        if before is None or after is None or not same(before, after):
+            yield Difference(path, before, after)

@@ -1,0 +1,193 @@
+"""The logbook: commits and imported layers that a view stands on, or the events that touched some paths under them."""
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import takewhile
+from typing import NamedTuple
+
+from eventstore.content import Content
+from eventstore.log import Log
+from projections import commits, layers, lineage
+from projections.commits import Commit, Step
+from projections.pathspecs import is_glob, touched_by_any
+from projections.records import Record, Records
+from projections.references import Target
+from projections.touching import Touch, touches
+from projections.view import View
+
+Matches = Callable[[str], bool]
+
+
+class Item(NamedTuple):
+    """One entry: a commit, or an imported layer, or (neither) what a container has not yet sealed.
+
+    `touched` are, where paths were asked for, the events that touched them, newest first; the item's events begin at
+    version `first` of their stream.
+    """
+
+    commit: Commit | None
+    step: Step | None
+    container: str | None
+    first: int
+    touched: list[Record]
+
+    @property
+    def time(self) -> int:
+        """When it came into the log, ns."""
+        if self.commit is not None:
+            return self.commit.time
+        return self.step.arrival.time if self.step is not None else self.touched[0].time
+
+
+class Filter(NamedTuple):
+    """What an item must be; None: anything.  `since` and `until` are ns, both included."""
+
+    since: int | None = None
+    until: int | None = None
+    author: Matches | None = None
+    actor: Matches | None = None
+    grep: Matches | None = None
+
+    def keeps(self, item: Item) -> bool:
+        return (
+            (self.until is None or item.time <= self.until)
+            and self.recent(item)
+            and (self.author is None or self.author(author(item) or ""))
+            and (self.actor is None or self.actor(actor_text(record_of(item))))
+            and (self.grep is None or self.grep(message(item)))
+        )
+
+    def recent(self, item: Item) -> bool:
+        return self.since is None or item.time >= self.since
+
+
+def of_target(log: Log, content: Content, target: Target) -> Iterator[Item]:
+    """Yield the commits and imported layers that *target* stands on, newest first, streaming."""
+    for commit in commits.commits_under(log, target):
+        yield of_commit(commit)
+    yield from (Item(None, step, None, 0, []) for step in commits.steps_under(log, content, target))
+
+
+def of_everything(log: Log) -> Iterator[Item]:
+    """Yield every commit of the store, newest first."""
+    records = Records(log)
+    return (of_commit(commits.of_seal(records, seal)) for seal in commits.newest(log))
+
+
+def by_author(log: Log, content: Content, target: Target | None, matches: Matches) -> Iterator[Item]:
+    """As the two above, but only what an author made who *matches*: O(authors + those commits) index look-ups."""
+    names = [name for name in commits.authors(log) if matches(name)]
+    records = Records(log)
+    for position in _positions_by(log, target, names):
+        yield of_commit(commits.of_seal(records, log.at(position)))
+    for step in commits.steps_under(log, content, target) if target is not None else ():
+        if matches(step.built.author):
+            yield Item(None, step, None, 0, [])
+
+
+def _positions_by(log: Log, target: Target | None, names: Sequence[str]) -> Iterator[int]:
+    if target is None:
+        yield from sorted((position for name in names for position in commits.by_author(log, name)), reverse=True)
+        return
+    for stream, version in commits.containers_under(log, target):
+        found = heapq.merge(*(commits.by_author(log, name, stream, version) for name in names), reverse=True)
+        yield from found
+
+
+def of_paths(view: View, target: Target, patterns: Sequence[bytes], *, follow: bool) -> Iterator[Item]:
+    """Yield the events that touched what *patterns* mean, under their commits and layers, newest first.
+
+    With *follow* a single path is followed back through moves and hard links.
+    """
+    if follow and len(patterns) == 1 and not is_glob(patterns[0]):
+        found: Iterable[Touch] = touches(view, patterns[0], follow=True)
+    else:
+        found = touched_by_any(view, patterns)
+    grouped = _Grouping(view.log, view.content, target)
+    item: Item | None = None
+    for touch in found:
+        record = grouped.records.of(touch.event)
+        if item is not None and grouped.holds(item, record):
+            item.touched.append(record)
+            continue
+        if item is not None:
+            yield item
+        item = grouped.opened(record)
+    if item is not None:
+        yield item
+
+
+class _Grouping:
+    """Finds the commit or the layer that an event belongs to."""
+
+    def __init__(self, log: Log, content: Content, target: Target) -> None:
+        self._log = log
+        self._content = content
+        self._target = target
+        self.records = Records(log)
+        self._steps: dict[str, Step] | None = None
+        self._folder = _imported_folder(log, target)
+
+    def holds(self, item: Item, record: Record) -> bool:
+        return record.event.stream == item.touched[0].event.stream and record.event.version >= item.first
+
+    def opened(self, record: Record) -> Item:
+        if record.kind == "container":
+            stream, version = record.event.stream, record.event.version
+            seal = commits.sealing(self._log, stream, version)
+            if seal is None:
+                return Item(None, None, record.name, layers.first_unsealed(self._log, stream, version), [record])
+            commit = commits.of_seal(self.records, seal)
+            return Item(commit, None, record.name, commit.first, [record])
+        if self._folder is not None and record.name == self._folder[0]:
+            seal = commits.sealing(self._log, self._folder[1], 1)
+            return Item(None if seal is None else commits.of_seal(self.records, seal), None, None, 0, [record])
+        return Item(None, self._step(record.name), None, 0, [record])
+
+    def _step(self, diff_id: str) -> Step | None:
+        if self._steps is None:
+            self._steps = {step.diff_id: step for step in commits.steps_under(self._log, self._content, self._target)}
+        return self._steps.get(diff_id)
+
+
+def _imported_folder(log: Log, target: Target) -> tuple[str, int] | None:
+    """Return (layer, stream of the container that its commit sealed) where an imported folder is at the bottom."""
+    under = commits.containers_under(log, target)
+    base = lineage.base_of(log, under[-1][0]) if under else None
+    return (base["layer"], under[-1][0]) if base and "layer" in base else None
+
+
+def kept(items: Iterable[Item], wanted: Filter) -> Iterator[Item]:
+    """Yield the items that the filter keeps, and stop at the first that is too old: time never goes up on the way down."""
+    return filter(wanted.keeps, takewhile(lambda item: item.step is not None or wanted.recent(item), items))
+
+
+def author(item: Item) -> str | None:
+    if item.commit is not None:
+        return item.commit.author
+    return item.step.built.author if item.step is not None else record_of(item).author
+
+
+def message(item: Item) -> str:
+    if item.commit is not None:
+        return item.commit.message
+    return f"{item.step.built.created_by}\n{item.step.built.comment}" if item.step is not None else ""
+
+
+def record_of(item: Item) -> Record:
+    """Return the event that stands for the item: the seal, the image's arrival, or the latest of its events."""
+    if item.commit is not None:
+        return item.commit.record
+    return item.step.arrival if item.step is not None else item.touched[0]
+
+
+def actor_text(record: Record) -> str:
+    """Return the observed actor on one line: who, where, and the login uid where it says more."""
+    actor = record.actor
+    login, uid, login_uid = actor.get("login"), actor.get("uid"), actor.get("login_uid")
+    more = f", login uid {login_uid}" if login_uid not in (None, uid) else ""
+    return f"{login or uid}@{actor.get('host')} (uid {uid}{more})"
+
+
+def of_commit(commit: Commit) -> Item:
+    return Item(commit, None, commit.container, commit.first, [])

@@ -1,0 +1,39 @@
+"""Hard links whose file lies in a lower layer: only the whole image can tell whether it is there."""
+
+from collections.abc import Sequence
+
+from eventstore.content import Content
+from eventstore.events import Kind
+from eventstore.log import Log
+from eventstore.paths import shown
+from projections import lineage
+from projections.tar_format import refusal
+from projections.view import View
+
+
+def check(log: Log, content: Content, diff_ids: Sequence[str]) -> None:
+    """Raise InvalidError, naming the link, where one of the layers (lowest first) links to what none below it has as a file.
+
+    Cost: one look-up for each such link.
+    """
+    for index, diff_id in enumerate(diff_ids):
+        links = _links(log, diff_id)
+        if not links:
+            continue
+        lower = View(log, content, lineage.of_layers(log, list(diff_ids[:index])))
+        for path, target in links:
+            found = lower.lookup(target)
+            if found is None:
+                raise refusal(log.path_text(path), f"it is a hard link to '{shown(target)}', which no lower layer has")
+            if found.is_dir:
+                raise refusal(log.path_text(path), f"it is a hard link to the directory '{shown(target)}' of a lower layer")
+
+
+def _links(log: Log, diff_id: str) -> list[tuple[int, bytes]]:
+    """Return the (path's id, target) of the layer's links to what is not in the layer itself."""
+    stream = log.stream("layer", diff_id)
+    assert stream is not None
+    return log.db.execute(
+        f"SELECT path, target FROM event WHERE kind = {Kind.LINK_MADE:d} AND stream = ? AND node IS NULL ORDER BY version",
+        (stream.id,),
+    ).fetchall()

@@ -1,0 +1,44 @@
+"""A container's run config (Env, Cmd, ...): its base image's, and what was set since."""
+
+import shlex
+from collections.abc import Sequence
+
+from eventstore.content import Content
+from eventstore.errors import InvalidError
+from eventstore.log import Log
+from eventstore.paths import shown
+from projections import commits, images, oci_json
+from projections.oci_changes import apply_changes
+from projections.oci_config import parse_config
+from projections.oci_json import Json
+from projections.references import Target
+
+
+def run_config(log: Log, content: Content, target: Target) -> Json:
+    """Return the run config of an image or a container at a point, with the fields that OCI and Docker know it by."""
+    image = commits.base_image(log, target)
+    config: Json = {}
+    if image is not None:
+        found = parse_config(images.original_config(log, content, image), "config")
+        config = oci_json.field(found, "config", dict, "config", {})
+    for instructions in images.instructions(log, commits.containers_under(log, target)[::-1]):
+        config = apply_changes(config, instructions)
+    return config
+
+
+def check(log: Log, content: Content, target: Target, instructions: Sequence[str]) -> Json:
+    """Return the run config that *instructions* would make; raise InvalidError for one that is none."""
+    return apply_changes(run_config(log, content, target), instructions)
+
+
+def pair(instruction: str, text: str) -> str:
+    """Return ENV or LABEL for NAME=VALUE, the value taken as it stands; raise InvalidError."""
+    name, equals, value = text.partition("=")
+    if not name or not equals or any(c.isspace() for c in name):
+        raise InvalidError(f"{shown(text)!r} is not NAME=VALUE")
+    return f"{instruction} {quoted(name)}={quoted(value)}"
+
+
+def quoted(text: str) -> str:
+    """Return *text* as one word of a Dockerfile: nothing in it is expanded."""
+    return shlex.quote(text).replace("""'"'"'""", r"""'\''""")

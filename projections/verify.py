@@ -1,0 +1,102 @@
+"""What projections answer, compared with a plain replay of the events: the walk, the look-ups, and the nodes recorded."""
+
+import random
+from collections.abc import Iterator
+from itertools import zip_longest
+from typing import NamedTuple
+
+from eventstore.content import Content
+from eventstore.entries import Entry
+from eventstore.errors import LayerlogError
+from eventstore.events import Kind
+from eventstore.findings import Finding
+from eventstore.indexes import index_finding
+from eventstore.log import Log
+from eventstore.paths import shown
+from projections import containers, images, lineage
+from projections.lineage import Span
+from projections.replay import Replay, tree_events
+from projections.view import View
+from projections.walk import walk
+
+MOST = 20
+LOOKUPS = 300
+BUDGET = 1_000_000
+
+
+class Subject(NamedTuple):
+    """A view to check; `cost` is the number of events that it is made of."""
+
+    name: str
+    spans: list[Span]
+    cost: int
+
+
+def subjects(log: Log) -> Iterator[Subject]:
+    """Yield every container at its latest version and every image taken from elsewhere, removed ones too, newest first."""
+    for container in containers.all_containers(log):
+        spans = lineage.of_container(log, container.id, container.version)
+        yield Subject(f"container {container.name}", spans, sum(span.upto for span in spans))
+    for image in images.all_images(log):
+        if image.seal is None:
+            spans = lineage.of_layers(log, lineage.layers_of(log, image.id))
+            yield Subject(f"image {image.id[:12]}", spans, sum(span.upto for span in spans))
+
+
+def chosen(log: Log, share: float = 1.0) -> list[Subject]:
+    """Return the views to check: as many as cost about twice the log's own length, drawn by chance if *share* is below 1."""
+    left = max(BUDGET, 2 * log.head().position)
+    found: list[Subject] = []
+    for subject in subjects(log):
+        if share < 1 and random.random() >= share:  # noqa: S311 - a sample, no secret
+            continue
+        left -= subject.cost
+        if left < 0 and found:
+            break
+        found.append(subject)
+    return found
+
+
+def check(log: Log, content: Content, subject: Subject) -> Iterator[Finding]:
+    """Yield where walk, look-ups and recorded nodes differ from what a replay of the view's events gives.
+
+    O(the view's events + its tree); memory for one whole tree.  A container is also compared at one earlier version.
+    """
+    replay, top = Replay(), subject.spans[-1]
+    earlier = random.randint(1, top.upto) if top.upto and not top.layer else 0  # noqa: S311 - a sample, no secret
+    for span in subject.spans:
+        for event, path in tree_events(log, span):
+            node = replay.apply(event, path)
+            named = event.kind == Kind.ATTRIBUTES_CHANGED or (event.kind == Kind.LINK_MADE and not span.layer)
+            if span is top and named and node != event.node:
+                yield index_finding(event.position, "node")
+            if span is top and event.version == earlier:
+                spans = [*subject.spans[:-1], top._replace(upto=earlier)]
+                yield from _compared(log, content, f"{subject.name}@{earlier}", spans, replay)
+    yield from _compared(log, content, subject.name, subject.spans, replay)
+
+
+def _compared(log: Log, content: Content, name: str, spans: list[Span], replay: Replay) -> Iterator[Finding]:
+    view = View(log, content, spans)
+    try:
+        yield from _differences(view, name, replay)
+    except (LayerlogError, AssertionError, ValueError, RecursionError) as error:
+        yield Finding("view", name, f"cannot be read: {error}")
+
+
+def _differences(view: View, name: str, replay: Replay) -> Iterator[Finding]:
+    found, odds = 0, LOOKUPS / max(1, sum(span.upto for span in view.spans))
+    for expected, walked in zip_longest(replay.entries(), walk(view)):
+        if expected != walked:
+            yield Finding("view", f"{name}:/{shown(_path(expected, walked))}", "the walk differs from the replayed events")
+            found += 1
+        elif random.random() < odds and expected is not None and view.lookup(expected.path) != expected:  # noqa: S311
+            yield Finding("view", f"{name}:/{shown(expected.path)}", "the look-up differs from the replayed events")
+            found += 1
+        if found >= MOST:
+            yield Finding("view", name, "differs in more places, which are not listed")
+            return
+
+
+def _path(one: Entry | None, other: Entry | None) -> bytes:
+    return min(entry.path for entry in (one, other) if entry is not None)

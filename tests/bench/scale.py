@@ -1,0 +1,105 @@
+"""Scale: W10, W11."""
+
+import os
+from collections.abc import Iterator
+from hashlib import sha256
+
+from tests.bench.bench import Bench, ours
+from tests.bench.figures import Case, Figure, Target, flatness, slowdown, worst
+from tests.bench.runner import answered, inside, layerlog
+
+LIMIT = 120 << 20
+MIB = 1 << 20
+
+
+def w10(bench: Bench) -> Iterator[Case]:
+    for corpus, store, commands in _corpora(bench):
+        figures = tuple(_peak(bench, store, args) for args in commands)
+        yield Case("W10", f"peak memory of each command: {corpus}", bench.corpus, "MiB", figures, Target(worst, LIMIT, "MiB"))
+
+
+def _peak(bench: Bench, store: str, args: list[str]) -> Figure:
+    side = ours(args[0], lambda work: layerlog(store, *(arg.replace("WORK", work) for arg in args)), value=lambda run: run["peak"])
+    return bench.once().alternate(side)[0]
+
+
+def _corpora(bench: Bench) -> Iterator[tuple[str, str, list[list[str]]]]:
+    given = bench.corpora
+    many, image, big = (bench.place(f"w10-{name}") for name in ("many", "image", "big"))
+    yield f"{given.many_files:,} files", many, [["import", given.many, "many"], *_about("many"), *_changes("many")]
+    yield "the image", image, [["load", "-i", given.oci_archive], *_about(bench.image_id(bench.image_kept))]
+    yield f"{given.versions} versions", bench.history, _about("c3")
+    yield f"one file of {bench.sizes.big_file >> 20:,} MiB", big, [["import", _big_file(bench), "big"], *_about("big")]
+
+
+def _about(ref: str) -> list[list[str]]:
+    return [
+        ["ls", f"{ref}:/"], ["log", ref], ["history", ref], ["images"], ["checkout", ref, "WORK/x"], ["save", "-o", "WORK/x.tar", ref],
+        ["export", ref], ["audit"], ["events"], ["verify"], ["df"], ["gc"], ["rebuild"], ["backup", "WORK/b"],
+    ]  # fmt: skip
+
+
+def _changes(ref: str) -> list[list[str]]:
+    return [
+        ["create", "--name", "web", ref], ["cp", "web:/py/.", "web:/copy"], ["status", "web"], ["diff", "web"], ["commit", "-m", "x", "web", "y:1"],
+        ["diff", ref, "y:1"], ["blame", "web:/copy"], ["save", "-o", "WORK/x.tar", "y:1"],
+    ]  # fmt: skip
+
+
+def _big_file(bench: Bench) -> str:
+    """Make a folder with one large file, no two MiB of it equal."""
+    folder = bench.place("big")
+    os.makedirs(folder)
+    with open(os.path.join(folder, "file"), "wb") as out:
+        for number in range(bench.sizes.big_file // MIB):
+            out.write(sha256(b"%d" % number).digest() * (MIB // 32))
+    return folder
+
+
+def w11(bench: Bench) -> Iterator[Case]:
+    stores = [_grown(bench, events) for events in bench.sizes.growth]
+    names = [f"{events:,} events" for events in bench.sizes.growth]
+    points = [
+        bench.answers(name, inside("reads:points", store=store, name="web", asked=bench.sizes.asked), ["stat", "blame"])
+        for name, store in zip(names, stores, strict=True)
+    ]
+    for key in ("stat", "blame"):
+        figures = tuple(found[key] for found in points)
+        yield Case("W11", f"{key} of a path, asked for the first time", "made", "s", figures, Target(flatness, 1.3))
+    yield Case("W11", "check out the head", "made", "s", _checked_out(bench, names, stores), Target(flatness, 1.3))
+    yield Case("W11", "append", "made", "events/s", _appended(bench, names, stores), Target(slowdown, 2))
+
+
+def _grown(bench: Bench, events: int) -> str:
+    store = bench.place(f"grown-{events}")
+    contents = bench.sizes.growth_contents * events // bench.sizes.growth[1]
+    bench.inside("long_log:generate", folder=store, events=events, commits=events // 100, contents=contents)
+    return store
+
+
+def _checked_out(bench: Bench, names: list[str], stores: list[str]) -> tuple[Figure, ...]:
+    return bench.runner.alternate(
+        *(
+            ours(
+                f"checkout at {name}", lambda work, store=store: inside("reads:check_out", store=store, name="web", folder=work),
+                durability="no fsync", value=answered("seconds"),
+            )
+            for name, store in zip(names, stores, strict=True)
+        )
+    )  # fmt: skip
+
+
+def _appended(bench: Bench, names: list[str], stores: list[str]) -> tuple[Figure, ...]:
+    sizes, numbers = bench.sizes, iter(range(10**9))
+    return bench.runner.alternate(
+        *(
+            ours(
+                f"record at {name}",
+                lambda _, store=store: inside(
+                    "appends:append", store=store, events=sizes.appends, batch=sizes.batch, name=f"grown{next(numbers)}"
+                ),
+                value=answered("rate"),
+            )
+            for name, store in zip(names, stores, strict=True)
+        )
+    )

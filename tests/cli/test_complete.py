@@ -1,0 +1,99 @@
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.invoking import Layerlog, with_base, with_loaded
+from tests.cli.running import ROOT, clean, layerlog
+from tests.peers import peer
+
+TRY = """
+eval "$(layerlog completion bash)"
+compopt() { printf 'option: %s\\n' "$2"; }
+COMP_LINE="$LINE"; COMP_POINT=${#COMP_LINE}
+_layerlog_completion layerlog
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+@pytest.fixture
+def ll(tmp_path: Path) -> Layerlog:
+    ll = with_base(tmp_path / "store")
+    with_loaded(ll, "app:2", "localhost/site")
+    return ll
+
+
+def completed(store: str, line: str, breaks: str = "") -> list[str]:
+    """What the program answers to bash's question."""
+    asked = {"_LAYERLOG_COMPLETE": "bash_complete", "LAYERLOG_LINE": line, "LAYERLOG_BREAKS": breaks, "LAYERLOG_STORE": store}
+    done = layerlog(env=asked)
+    assert done.stderr == ""
+    return [line for line in done.stdout.split("\n") if line]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("create ", ["web", "app:2", "base:1", "localhost/app:2", "localhost/site", "site"]),
+        ("create a", ["app:2"]),
+        ("create loc", ["localhost/app:2", "localhost/site"]),
+        ("rm ", ["web"]),
+        ("commit web ", ["app:2", "base:1", "localhost/app:2", "localhost/site", "site"]),
+        ("ls w", ["web:/"]),
+        ("ls web:/", ["web:/bin", "web:/etc/", "web:/srv/", "web:/usr/"]),
+        ("ls base:1:/etc/m", ["base:1:/etc/motd"]),
+        ("cat web:/bin/s", ["web:/bin/sh", "web:/bin/su"]),
+        ("cat web@1:/etc/os", ["web@1:/etc/os-release"]),
+        ("cat base:1:/etc/motd web:/etc/m", ["web:/etc/motd"]),
+        ("write a", []),
+        ("chmod 600 web:/etc/g", ["web:/etc/group"]),
+        ("ls nope:/e", []),
+        ("ls web:/nope/x", []),
+        ("diff web b", ["base:1:/"]),
+    ],
+)
+def test_what_completes(ll, line, expected):
+    assert completed(ll.store, f"layerlog {line}") == expected
+
+
+def test_cp_completes_this_machines_paths_too(ll, tmp_path):
+    (tmp_path / "a folder").mkdir()
+    (tmp_path / "a file").touch()
+    assert completed(ll.store, f"layerlog cp {tmp_path}/a") == [f"{tmp_path}/a\\ file", f"{tmp_path}/a\\ folder/"]
+    assert completed(ll.store, "layerlog cp web:/etc/m") == ["web:/etc/motd"]
+
+
+def test_the_store_of_the_line_counts(ll, tmp_path):
+    assert completed("/nope", f"layerlog --store {ll.store} rm ") == ["web"]
+
+
+def test_completing_makes_no_store_and_never_fails(tmp_path):
+    assert completed(str(tmp_path / "none"), "layerlog rm ") == []
+    assert not (tmp_path / "none").exists()
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/log.db").write_bytes(b"x" * 5000)
+    assert completed(str(tmp_path / "broken"), "layerlog rm ") == []
+
+
+def test_only_what_bash_takes_for_the_last_word_is_answered(ll):
+    breaks = " \t\n\"'@><=;|&(:"
+    assert completed(ll.store, "layerlog cat web:/etc/m", breaks) == ["/etc/motd"]
+    assert completed(ll.store, "layerlog cat web@1:/etc/m", breaks) == ["/etc/motd"]
+    assert completed(ll.store, "layerlog create app", breaks) == ["app:2"]
+    assert completed(ll.store, "layerlog create app:", breaks) == ["2"]
+
+
+def test_bash_itself(ll, tmp_path):
+    bash = peer("bash")
+    (tmp_path / "layerlog").write_text(f'#!/bin/sh\nexec {os.sys.executable} -c "from cli.main import main; main()" "$@"\n')
+    (tmp_path / "layerlog").chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+
+    def ask(line: str) -> list[str]:
+        env = clean({"PATH": path, "LAYERLOG_STORE": ll.store, "LINE": line, "PYTHONPATH": str(ROOT)})
+        return subprocess.run([bash, "--norc", "-c", TRY], env=env, capture_output=True, text=True, check=True).stdout.split("\n")[:-1]
+
+    assert ask("layerlog cat web:/etc/mo") == ["/etc/motd"]
+    assert ask("layerlog ls web:/us") == ["option: nospace", "/usr/"]
+    assert ask("layerlog comm") == ["commit"]

@@ -1,0 +1,71 @@
+"""Layers, through `load`: hostile ones are refused whole, odd ones become exactly the tree that they describe."""
+
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.faults import totals
+from tests.faults.checking import problems
+from tests.faults.commands import Commands
+from tests.hostile.hostile_layers import HOSTILE, Hostile
+from tests.hostile.legal_layers import LEGAL, Legal
+from tests.hostile.making import NAME, docker_archive
+from tests.hostile.refusals import check_refused, state
+from tests.hostile.trees import tree
+
+
+@pytest.fixture(scope="module")
+def shop(commands: Commands, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with something in it, used by all cases here; sound at the end."""
+    store = tmp_path_factory.mktemp("layers") / "store"
+    commands.ok(store, ["create", "--name", "first", "scratch"])
+    return store
+
+
+def written(case: Hostile | Legal, folder: Path) -> Path:
+    path = folder / "image.tar"
+    tars = (case.lower, case.tar) if case.lower else (case.tar,)
+    stored = (*tars[:-1], case.tar if case.stored is None else case.stored)
+    path.write_bytes(docker_archive(*tars, stored=stored))
+    return path
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_layer_is_refused_whole(name: str, shop: Path, commands: Commands, tmp_path: Path) -> None:
+    case = HOSTILE[name]
+    before = state(shop)
+    done = commands.run(shop, ["load", *case.options, "-i", str(written(case, tmp_path))])
+    check_refused(done, case.says)
+    assert state(shop) == before
+    totals.count("hostile cases handled", 1, 1)
+
+
+@pytest.mark.parametrize("name", LEGAL)
+def test_an_odd_layer_becomes_its_tree_and_comes_back_byte_for_byte(name: str, commands: Commands, tmp_path: Path) -> None:
+    case, store = LEGAL[name], tmp_path / "store"
+    commands.ok(store, ["load", "-i", str(written(case, tmp_path))])
+    commands.ok(store, ["checkout", NAME, str(tmp_path / "out")], ["save", "-o", str(tmp_path / "saved.tar"), NAME])
+    found = tree(tmp_path / "out")
+    assert {path: found.get(path) for path in case.holds} == case.holds
+    assert layers(tmp_path / "saved.tar")[-1] == (case.tar if case.stored is None else case.stored)
+    assert problems(store) == []
+    totals.count("hostile cases handled", 1, 1)
+
+
+def test_the_store_that_refused_them_all_is_sound(shop: Path) -> None:
+    assert problems(shop) == []
+
+
+def layers(path: Path) -> list[bytes]:
+    """The layers of an archive as it keeps them."""
+    with tarfile.open(path) as tar:
+        def read(name: str) -> bytes:
+            found = tar.extractfile(name)
+            assert found
+            return found.read()
+
+        return [read(name) for name in json.loads(read("manifest.json"))[0]["Layers"]]
+
+
