@@ -34,10 +34,9 @@ class Bash(BashComplete):
 
     def complete(self) -> str:
         args, incomplete = self.get_completion_args()
-        behind = max((incomplete.rfind(mark) for mark in os.environ.get("LAYERLOG_BREAKS", "") if not mark.isspace()), default=-1)
-        return "\n".join(
-            _SPECIAL.sub(r"\\\1", item.value[behind + 1 :]) for item in self.get_completions(args, incomplete)
-        )
+        breaks = os.environ.get("LAYERLOG_BREAKS", "").strip()
+        start = max((incomplete.rfind(mark) for mark in breaks), default=-1) + 1
+        return "\n".join(_SPECIAL.sub(r"\\\1", item.value[start:]) for item in self.get_completions(args, incomplete))
 
     def format_completion(self, item: CompletionItem) -> str:
         return str(item.value)

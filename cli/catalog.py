@@ -15,6 +15,8 @@ FILES = "cli.commands.files"
 CHANGES = "cli.commands.changes"
 VIEWS = "cli.commands.views"
 HISTORY = "cli.commands.history"
+AUDIT = "cli.commands.audit"
+BISECT = "cli.commands.bisect"
 UNDO = "cli.commands.undo"
 STORE = "cli.commands.store"
 UPKEEP = "cli.commands.upkeep"
@@ -61,14 +63,14 @@ HEADINGS: dict[str, dict[str, Entry]] = {
         "log": Entry(HISTORY, "log", "Show commits, or every change of one path"),
         "show": Entry(HISTORY, "show", "Show one commit or one event"),
         "blame": Entry(HISTORY, "blame", "Show who wrote a path, when and by what command"),
-        "audit": Entry(HISTORY, "audit", "Show who did what to the whole store"),
-        "events": Entry(HISTORY, "events", "List events in the order in which they happened"),
-        "find": Entry(HISTORY, "find", "Find where a path or a content occurs, and ever did"),
+        "audit": Entry(AUDIT, "audit", "Show who did what to the whole store"),
+        "events": Entry(AUDIT, "events", "List events in the order in which they happened"),
+        "find": Entry(AUDIT, "find", "Find where a path or a content occurs, and ever did"),
         "undo": Entry(UNDO, "undo_", "Take back a container's last change"),
         "revert": Entry(UNDO, "revert", "Take back one commit, keeping later ones"),
         "restore": Entry(UNDO, "restore", "Bring a path back as it was at a point of history"),
         "undelete": Entry(UNDO, "undelete", "Bring back a removed container, image or tag"),
-        "bisect": Entry(HISTORY, "bisect", "Find the event that broke something, by halving"),
+        "bisect": Entry(BISECT, "bisect", "Find the event that broke something, by halving"),
     },
     "Store": {
         "verify": Entry(STORE, "verify", "Check the chain of events and every content"),

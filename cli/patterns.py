@@ -13,13 +13,15 @@ from eventstore.paths import shown
 SECONDS = 2.0
 
 
-def matcher(pattern: str | None, option: str) -> Callable[[str], bool] | None:
-    """Return what says whether a text holds *pattern*, or None for None; raise InvalidError for what is no pattern.
+def optional_matcher(pattern: str | None, option: str) -> Callable[[str], bool] | None:
+    return None if pattern is None else matcher(pattern, option)
+
+
+def matcher(pattern: str, option: str) -> Callable[[str], bool]:
+    """Return what says whether a text holds *pattern*; raise InvalidError for what is no regular expression.
 
     A search that takes over `SECONDS` raises InvalidError: some patterns need longer than anybody lives.
     """
-    if pattern is None:
-        return None
     try:
         search = re.compile(pattern).search
     except (re.error, OverflowError, RecursionError) as error:

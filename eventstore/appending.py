@@ -167,8 +167,8 @@ class _Paths:
         """Return the id of *path* if it has one."""
         found = self._ids.get(path)
         if found is None:
-            parent, name = split(path)
-            above = self.find(parent)
+            parent, _, name = path.rpartition(b"/")
+            above = self._ids.get(parent) or self.find(parent)
             if above is None or above in self._new:
                 return None
             found = self._known_child(above, name)

@@ -108,6 +108,7 @@ class ContentWriter:
             self._db.execute("INSERT OR IGNORE INTO content SELECT * FROM temp.pending")
             self._db.execute("DELETE FROM temp.pending")
         self._insert("main.content")
+        self._packer.keep()
 
     def named(self) -> None:
         """Say that the transaction which `name` was part of is committed."""
@@ -300,12 +301,20 @@ class _Packer:
         self._settle()
         self._writer.sync()
 
+    def keep(self) -> None:
+        """Say that all that was written may be named from now on."""
+        self._writer.keep()
+
     def close(self) -> None:
+        """Stop, and give back the room of what was never to be named."""
         if self._thread is not None:
             self._inbox.put(None)
             self._thread.join()
             self._thread = None
-        self._writer.close()
+        try:
+            self._writer.drop()
+        finally:
+            self._writer.close()
 
     def _settle(self) -> None:
         if self._thread is not None:

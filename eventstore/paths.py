@@ -44,6 +44,11 @@ def order(path: bytes) -> bytes:
     return path.replace(b"/", b"\0")
 
 
+def path_of(key: bytes) -> bytes:
+    """Return the path whose `order` is *key*."""
+    return key.replace(b"\0", b"/")
+
+
 def join(parent: bytes, name: bytes) -> bytes:
     return parent + b"/" + name if parent else name
 

@@ -1,9 +1,8 @@
 """Rehashing: every block is read and unpacked once, in the order in which it lies on disk; every content in it hashed."""
 
-import random
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from hashlib import sha256
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -30,22 +29,23 @@ class _Member(NamedTuple):
 
 
 def check(
-    db: sqlite3.Connection, content: Content, advance: Advance, *, share: float = 1.0, lost: Container[bytes] = ()
-) -> Iterator[Finding]:
+    db: sqlite3.Connection, content: Content, advance: Advance, *, wanted: Callable[[Place], bool] | None = None,
+    lost: Container[bytes] = (),
+) -> Iterator[Finding]:  # fmt: skip
     """Yield every content whose bytes are not what its digest names; *advance* is told of the bytes unpacked.
 
-    *share* is the part of the blocks that is drawn by chance; *lost* are digests that need not be looked for.
+    *wanted* chooses the blocks, all without it; *lost* are digests that need not be looked for.
     Memory is that of one block and of the large contents' chunk lists.
     """
     wholes = _Wholes(db, content)
     for (segment, offset, stored), rows in groupby(db.execute(_BLOCKS), key=lambda row: row[:3]):
         members = [member for row in rows if (member := _Member(*row[3:])).digest not in lost]
-        if not members or (share < 1 and random.random() >= share):  # noqa: S311 - a sample, no secret
-            continue
         place = Place(segment, offset, stored)
+        if not members or (wanted is not None and not wanted(place)):
+            continue
         yield from _block(content, place, members, wholes)
         advance(sum(member.size for member in members))
-    if share == 1:
+    if wanted is None:
         yield from wholes.left_over(advance)
 
 

@@ -32,7 +32,8 @@ class Rules:
         path = checked(change.path)
         known = self._known(path)
         found = self._lookup(path) if known else None
-        change = change._replace(path=path)
+        if path is not change.path:
+            change = change._replace(path=path)
         node = self._check(change, found)
         fresh = not known or not self._touched(path)
         self._appending.add(self._stream, change, about_path=True, node=node, fresh=fresh)

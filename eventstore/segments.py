@@ -76,13 +76,18 @@ class Segments:
         kind = "originals" if segment < 0 else "segments"
         return os.path.join(self._folder, kind, f"{abs(segment):06d}")
 
-    def read(self, place: Place) -> Block:
-        """Return the block at *place*; raise DamagedError where there is none, FileNotFoundError without its segment."""
+    def raw(self, place: Place) -> bytes:
+        """Return the bytes at *place*, whatever they are; raise DamagedError or FileNotFoundError where they are not."""
         if place.segment not in self._files:
             self._files[place.segment] = os.open(self.path(place.segment), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         found = os.pread(self._files[place.segment], place.stored, place.offset)
         if len(found) < HEADER.size or len(found) != place.stored:
             raise DamagedError(f"segment {place.segment} ends inside the block at {place.offset}")
+        return found
+
+    def read(self, place: Place) -> Block:
+        """Return the block at *place*; raise DamagedError where there is none, FileNotFoundError without its segment."""
+        found = self.raw(place)
         magic, codec, size, stored = HEADER.unpack_from(found)
         if magic != MAGIC or stored != place.stored - HEADER.size or size > MAX_RATIO * stored + MAX_RATIO:
             raise DamagedError(f"segment {place.segment} holds no block at {place.offset}")
@@ -124,13 +129,18 @@ class BlockCache:
 
 
 class SegmentWriter:
-    """Appends blocks to a segment that no other process writes: the file lock goes with the process."""
+    """Appends blocks to a segment that no other process writes: the file lock goes with the process.
 
-    def __init__(self, segments: Segments, *, originals: bool = False) -> None:
+    A *fresh* one begins with a segment of its own and takes up none that is there.
+    """
+
+    def __init__(self, segments: Segments, *, originals: bool = False, fresh: bool = False) -> None:
         self._segments = segments
+        self._fresh = fresh
         self._sign = -1 if originals else 1
         self._fd = -1
-        self._end = 0
+        self._end = self._kept = 0
+        self._left: list[tuple[int, int]] = []  # full segments, and up to where each may be named
         self._dirty = False
         self.segment = 0
 
@@ -152,6 +162,20 @@ class SegmentWriter:
             os.fdatasync(self._fd)
             self._dirty = False
 
+    def keep(self) -> None:
+        """Say that what was appended may be named from now on: `drop` leaves it alone."""
+        self._kept = self._end
+        self._left.clear()
+
+    def drop(self) -> None:
+        """Give the room back that was appended to since `keep`: nothing names it, and so it is no part of the store."""
+        if self._fd >= 0 and self._end > self._kept:
+            os.ftruncate(self._fd, self._kept)
+            self._end = self._kept
+        for segment, kept in self._left:
+            os.truncate(self._segments.path(segment), kept)
+        self._left.clear()
+
     def close(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
@@ -159,10 +183,12 @@ class SegmentWriter:
 
     def _open(self) -> None:
         self.sync()
+        if self._end > self._kept:
+            self._left.append((self.segment, self._kept))
         self.close()
         folder = os.path.dirname(self._segments.path(self._sign))
         numbers = sorted(int(name) for name in os.listdir(folder) if name.isdigit())
-        for number in reversed(numbers[-8:]):
+        for number in () if self._fresh else reversed(numbers[-8:]):
             if self._take(number, os.O_RDWR):
                 return
         number = numbers[-1] if numbers else 0
@@ -185,6 +211,7 @@ class SegmentWriter:
             os.close(fd)
             return False
         self._fd, self._end, self.segment = fd, end.st_size, self._sign * number
+        self._kept = self._end
         return True
 
 

@@ -60,6 +60,16 @@ class Store:
             finally:
                 writer.close()
 
+    @contextmanager
+    def alone(self, context: Context) -> Iterator["Writer"]:
+        """As `writer`, with every other writer kept out; waits for those that are open, so never inside `writer`."""
+        with exclusive(self.path):
+            writer = Writer(self, context)
+            try:
+                yield writer
+            finally:
+                writer.close()
+
     def cache(self, *parts: str) -> str:
         """Return a path below cache/; everything there may be deleted at any moment."""
         return os.path.join(self.path, "cache", *parts)

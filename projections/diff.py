@@ -1,16 +1,18 @@
 """What differs between two views, path by path in tree order."""
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from eventstore.entries import Entry
 from eventstore.log import Log
-from eventstore.paths import order
+from eventstore.paths import order, path_of
 from projections.view import View
-from projections.walk import Texts, look_up_all, walk
+from projections.walk import Texts, walk
 
 DIRECT = 20
+MANY = 3000
 
 
 class Difference(NamedTuple):
@@ -31,9 +33,7 @@ def between(before: View, after: View, top: bytes = b"") -> Iterator[Difference]
     if not top and (events := _events_between(before, after)):
         yield from touched_by(before, after, *events)
         return
-    for found in paired(walk(before, top), walk(after, top)):
-        if found.before is None or found.after is None or not same(found.before, found.after):
-            yield found
+    yield from _whole(before, after, top)
 
 
 def paired(before: Iterable[Entry], after: Iterable[Entry]) -> Iterator[Difference]:
@@ -60,74 +60,84 @@ def same(one: Entry, other: Entry) -> bool:
     return one[1:9] == other[1:9]
 
 
+def _whole(before: View, after: View, top: bytes) -> Iterator[Difference]:
+    return (found for found in paired(walk(before, top), walk(after, top)) if _differ(found.before, found.after))
+
+
+def _differ(old: Entry | None, new: Entry | None) -> bool:
+    if old is None or new is None:
+        return old is not new
+    return not same(old, new)
+
+
 def touched_by(before: View, after: View, stream: int, first: int, last: int) -> Iterator[Difference]:
     """Yield what differs between a container's view before event *first* and after event *last* of its stream.
 
-    O(paths that the events touched), whatever the size of the tree.
+    O(paths that the events touched), whatever the size of the tree; for more than `MANY` paths one walk of both views.
     """
-    log = after.log
-    found = _Touched(before, after, hidden_in(log, stream, first, last))
-    paths = touched_in(log, stream, first, last)
-    for (_, path), old, new in zip(paths, look_up_all(before, paths), look_up_all(after, paths), strict=True):
-        yield from found.up_to(path)
-        yield from found.at(path, old, new)
-    yield from found.up_to(None)
+    points = _Points(before, after)
+    yield from points.differences(touched_in(after.log, stream, first, last, MANY + 1))
+    if points.left < 0:
+        done = points.done
+        yield from (d for d in _whole(before, after, b"") if done is None or order(d.path) > done)
 
 
-class _Touched:
-    """Adds, to the paths that events name, those that they changed by hiding or moving a directory above them."""
+class _Points:
+    """Compares path by path: those that events name, and those that they changed by hiding or moving what is above.
 
-    def __init__(self, before: View, after: View, hidden: set[bytes]) -> None:
+    Gives up when `left` is below 0; then all up to and with the key `done` is said.
+    """
+
+    def __init__(self, before: View, after: View) -> None:
+        self.left = MANY
+        self.done: bytes | None = None
         self._before = before
         self._after = after
-        self._hidden = hidden
-        self._more: list[tuple[bytes, bytes]] = []
-        self._done = b""
+        self._more: list[bytes] = []
 
-    def up_to(self, path: bytes | None) -> Iterator[Difference]:
-        while self._more and (path is None or self._more[0][0] < order(path)):
-            _, more = heapq.heappop(self._more)
-            yield from self.at(more, self._before.lookup(more), self._after.lookup(more))
+    def differences(self, touched: Sequence[tuple[bytes, bool]]) -> Iterator[Difference]:
+        self.left -= len(touched)
+        for key, hides in touched:
+            while self.left >= 0 and self._more and self._more[0] < key:
+                yield from self._at(heapq.heappop(self._more), hides=True)
+            if self.left >= 0:
+                yield from self._at(key, hides=hides)
+        while self.left >= 0 and self._more:
+            yield from self._at(heapq.heappop(self._more), hides=True)
 
-    def at(self, path: bytes, old: Entry | None, new: Entry | None) -> Iterator[Difference]:
-        key = order(path)
-        while self._more and self._more[0][0] == key:
+    def _at(self, key: bytes, *, hides: bool) -> Iterator[Difference]:
+        while self._more and self._more[0] == key:
             heapq.heappop(self._more)
-        if path and path == self._done:
-            return
-        self._done = path
-        if (old is None) != (new is None) or (old is not None and new is not None and not same(old, new)):
+            hides = True
+        path = path_of(key)
+        old, new = self._before.lookup(path), self._after.lookup(path)
+        if _differ(old, new):
             yield Difference(path, old, new)
-        if path in self._hidden:
-            for view, entry in ((self._before, old), (self._after, new)):
-                if entry is not None and entry.is_dir:
-                    for child in view.children(path):
-                        self._hidden.add(child.path)
-                        heapq.heappush(self._more, (order(child.path), child.path))
+        self.done = key
+        for view, entry in ((self._before, old), (self._after, new)):
+            if hides and entry is not None and entry.is_dir:
+                self._wait_for(view.children(path))
+
+    def _wait_for(self, children: Iterator[Entry]) -> None:
+        for child in islice(children, max(self.left + 1, 0)):
+            heapq.heappush(self._more, order(child.path))
+            self.left -= 1
 
 
-def touched_in(log: Log, stream: int, first: int, last: int) -> list[tuple[bytes, bytes]]:
-    """Return (tree order key, path) of every path that the events first..last are about, in tree order."""
+def touched_in(log: Log, stream: int, first: int, last: int, limit: int) -> list[tuple[bytes, bool]]:
+    """Return, of each path that the events are about, its tree order key and whether what was below was hidden or moved.
+
+    Of more than *limit* paths, any so many.
+    """
+    events = "FROM event WHERE stream = ?1 AND version BETWEEN ?2 AND ?3"
     rows = log.db.execute(
-        "SELECT p.parent, p.name FROM path p WHERE p.id IN "
-        "(SELECT path FROM event WHERE stream = ?1 AND version BETWEEN ?2 AND ?3 AND path IS NOT NULL "
-        "UNION SELECT source FROM event WHERE stream = ?1 AND version BETWEEN ?2 AND ?3 AND source IS NOT NULL)",
-        (stream, first, last),
+        "SELECT p.parent, p.name, t.hides FROM (SELECT id, max(hides) AS hides FROM ("
+        f"SELECT path AS id, effect IN (1, 3) AS hides {events} AND path IS NOT NULL "
+        f"UNION ALL SELECT source, 1 {events} AND source IS NOT NULL) GROUP BY id LIMIT ?4) t JOIN path p ON p.id = t.id",
+        (stream, first, last, limit),
     )
     texts = Texts(log)
-    paths = (texts.child(parent, name) for parent, name in rows)
-    return sorted((order(path), path) for path in paths)
-
-
-def hidden_in(log: Log, stream: int, first: int, last: int) -> set[bytes]:
-    """Return the paths whose former contents the events first..last hid or moved."""
-    events = "FROM event WHERE stream = ?1 AND version BETWEEN ?2 AND ?3 AND effect IN (1, 3)"
-    rows = log.db.execute(
-        f"SELECT p.parent, p.name FROM path p WHERE p.id IN (SELECT path {events} UNION SELECT source {events})",
-        (stream, first, last),
-    )
-    texts = Texts(log)
-    return {texts.child(parent, name) for parent, name in rows}
+    return sorted((order(texts.child(parent, name)), bool(hides)) for parent, name, hides in rows)
 
 
 def _events_between(before: View, after: View) -> tuple[int, int, int] | None:

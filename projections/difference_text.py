@@ -73,6 +73,8 @@ def _attribute_lines(old: Entry | None, new: Entry | None) -> Iterator[bytes]:
         for key in sorted(old.xattrs.keys() | new.xattrs.keys()):
             if old.xattrs.get(key) != new.xattrs.get(key):
                 yield b"xattr %b %b\n" % (key, _came(old.xattrs.get(key), new.xattrs.get(key)))
+        if old[1:4] == new[1:4] and old[5:9] == new[5:9]:
+            yield b"modified time %d -> %d (ns)\n" % (old.mtime, new.mtime)
         if old.rdev != new.rdev:
             yield b"device %b -> %b\n" % (_device(old), _device(new))
 

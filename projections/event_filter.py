@@ -11,28 +11,40 @@ from eventstore.paths import shown
 from projections.logbook import Matches, actor_text
 from projections.names import image_name, local
 from projections.pathspecs import matcher
+from projections.pathspecs import pattern as pathspec
 from projections.records import Record, Records
 
 AT_ONCE = 5_000
+FEW = 100
+STREAM_KINDS = ("container", "layer", "image", "tag", "store")
 KEYS = ("stream", "kind", "path", "author", "actor")
 _HEX = re.compile(r"(?:sha256:)?([0-9a-f]{2,64})")
 
 
 class Wanted(NamedTuple):
-    """What an event must be; None: anything.  Several of one key are alternatives, different keys must all hold."""
+    """What an event must be; None or empty: anything.  Several of one key are alternatives, different keys must all hold.
 
-    streams: frozenset[int] | None = None
-    kinds: frozenset[int] | None = None
+    Streams are asked for one by one (`streams`, numbers) or all of a kind (`stream_kinds`), those to come included.
+    """
+
+    streams: frozenset[int] = frozenset()
+    stream_kinds: frozenset[str] = frozenset()
+    kinds: frozenset[int] = frozenset()
     path: re.Pattern[bytes] | None = None
     author: tuple[Matches, ...] = ()
     actor: tuple[Matches, ...] = ()
 
     def keeps(self, record: Record) -> bool:
         return (
-            (self.path is None or (record.path is not None and self.path.match(record.path) is not None))
+            self._keeps_stream(record)
+            and (self.path is None or (record.path is not None and self.path.match(record.path) is not None))
             and (not self.author or any(matches(record.author or "") for matches in self.author))
             and (not self.actor or any(matches(actor_text(record)) for matches in self.actor))
         )
+
+    def _keeps_stream(self, record: Record) -> bool:
+        anything = not self.streams and not self.stream_kinds
+        return anything or record.kind in self.stream_kinds or record.event.stream in self.streams
 
 
 def wanted(log: Log, filters: Sequence[str], pattern: Callable[[str, str], Matches]) -> Wanted:
@@ -46,11 +58,11 @@ def wanted(log: Log, filters: Sequence[str], pattern: Callable[[str, str], Match
         if not mark or key not in KEYS:
             raise InvalidError(f"filter {shown(text)!r}: write KEY=VALUE with one of the keys {', '.join(KEYS)}")
         values[key].append(value)
-    streams = frozenset(stream for value in values["stream"] for stream in _streams(log, value))
     return Wanted(
-        streams if values["stream"] else None,
-        frozenset(map(_kind, values["kind"])) if values["kind"] else None,
-        matcher([_path(value) for value in values["path"]]) if values["path"] else None,
+        frozenset(stream for value in values["stream"] if value not in STREAM_KINDS for stream in _streams(log, value)),
+        frozenset(values["stream"]).intersection(STREAM_KINDS),
+        frozenset(map(_kind, values["kind"])),
+        matcher([pathspec(value.encode("utf-8", "surrogateescape")) for value in values["path"]]) if values["path"] else None,
         tuple(pattern(value, "--filter author=") for value in values["author"]),
         tuple(pattern(value, "--filter actor=") for value in values["actor"]),
     )
@@ -63,16 +75,10 @@ def _kind(text: str) -> int:
     raise InvalidError(f"no kind of event {shown(text)!r}; there are {', '.join(kind.title for kind in Kind)}")
 
 
-def _path(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape").strip(b"/")
-
-
 def _streams(log: Log, text: str) -> list[int]:
-    """Return the streams that *text* means: a kind of stream, a container's name, a tag, or the beginning of an id."""
-    rows = log.db.execute("SELECT id FROM stream WHERE kind = ?", (text,)).fetchall()
-    rows += log.db.execute(
-        "SELECT DISTINCT stream FROM event WHERE json_extract(detail, '$.name') = ? AND kind IN (20, 21) AND path IS NULL", (text,)
-    ).fetchall()
+    """Return the streams that *text* means: a container's name, a tag, or the beginning of an id."""
+    named = "json_extract(detail, '$.name') = ? AND kind IN (20, 21) AND path IS NULL"
+    rows = log.db.execute(f"SELECT DISTINCT stream FROM event WHERE {named}", (text,)).fetchall()
     match = _HEX.fullmatch(text)
     if match is not None:
         for kind in ("container", "image", "layer"):
@@ -81,7 +87,7 @@ def _streams(log: Log, text: str) -> list[int]:
             ).fetchall()
     found = [row[0] for row in rows] + _tags(log, text)
     if not found:
-        raise NotFoundError(f"no stream {shown(text)!r}: give a container, tag, id or one of container, layer, image, tag, store")
+        raise NotFoundError(f"no stream {shown(text)!r}: give a container, a tag, an id, or one of {', '.join(STREAM_KINDS)}")
     return found
 
 
@@ -108,8 +114,9 @@ def select(log: Log, wanted: Wanted, first: int, last: int) -> Iterator[Record]:
 
 def _statement(wanted: Wanted, first: int, last: int) -> tuple[str, list[int]]:
     where, values = "position BETWEEN ? AND ?", [first, last]
-    for column, allowed in (("stream", wanted.streams), ("kind", wanted.kinds)):
-        if allowed is not None:
+    streams = frozenset() if wanted.stream_kinds or len(wanted.streams) > FEW else wanted.streams
+    for column, allowed in (("stream", streams), ("kind", wanted.kinds)):
+        if allowed:
             where += f" AND +{column} IN ({','.join('?' * len(allowed))})"
             values += sorted(allowed)
     return f"SELECT * FROM event WHERE {where} ORDER BY position", values

@@ -61,6 +61,10 @@ class Names:
         self.enter(path, target)
         return target
 
+    def covered(self, path: bytes) -> bool:
+        """Whether the layer has stated a parent of *path* that is no directory, so that nothing of lower layers is below."""
+        return any(self._find(directory) not in (None, DIRECTORY) for directory in ancestors(path)[1:])
+
     def finish(self) -> Iterator[Change]:
         """Check what only the whole layer can tell, and yield the directories that it left out, parents first."""
         for target, path in self._lower.items():

@@ -47,6 +47,7 @@ def decode(
     """
     reader = TarReader(stream, frame)
     names = Names()
+    held = 0
     for entry in reader:
         if MARKER in entry.path and is_marker(entry.path):
             change = _marked(entry, names)
@@ -55,11 +56,16 @@ def decode(
         elif entry.type == b"1":
             yield link(entry.path, names.linked(entry.path, entry.target))
         else:
-            limit -= entry.size
-            if limit < 0:
-                raise refusal(entry.path, "with it, the layer holds more bytes than allowed")
+            held += entry.size
+            if held > limit:
+                raise _over(entry.path, limit)
             yield _node(entry, reader, names, keeper)
     yield from names.finish()
+
+
+def _over(path: bytes, limit: int) -> InvalidError:
+    what = f"tar entry '{shown(path)}'"
+    return InvalidError(f"{what}: with it, the layer's files hold over {limit} bytes; allow more with --max-layer-size")
 
 
 def _node(entry: TarEntry, reader: TarReader, names: Names, keeper: Keeper) -> Change:
@@ -83,7 +89,11 @@ def _node(entry: TarEntry, reader: TarReader, names: Names, keeper: Keeper) -> C
 
 
 def _marked(entry: TarEntry, names: Names) -> Change | None:
-    """Return what a whiteout of any type does; None for AUFS's own bookkeeping, as Docker skips it."""
+    """Return what a whiteout of any type does; None for one that does nothing.
+
+    AUFS's own bookkeeping is passed over as Docker does.  umoci deletes, one by one, what was in a directory whose place
+    a file takes: that is gone with it.
+    """
     path = entry.path
     at = 0 if path.startswith(MARKER) else path.index(b"/" + MARKER) + 1
     parent, (name, slash, _) = path[: max(at - 1, 0)], path[at:].partition(b"/")
@@ -94,6 +104,8 @@ def _marked(entry: TarEntry, names: Names) -> Change | None:
     body = name[len(MARKER) :]
     if slash or body in (b"", b".", b".."):
         raise refusal(path, f"'{shown(name)}' is a malformed whiteout")
+    if names.covered(path):
+        return None
     names.enter(path, WHITEOUT)
     return clear(parent) if name == OPAQUE else delete(checked(join(parent, body)))
 

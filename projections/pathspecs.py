@@ -27,6 +27,11 @@ class Selected(NamedTuple):
     above: dict[int, list[bytes]]
 
 
+def pattern(text: bytes) -> bytes:
+    """Return what a user wrote as a pattern: without slashes at its ends, doubled ones, and parts that are a dot."""
+    return b"/".join(part for part in text.split(b"/") if part not in (b"", b"."))
+
+
 def is_glob(pattern: bytes) -> bool:
     return _MAGIC.search(pattern) is not None
 

@@ -37,7 +37,7 @@ def find_removed(log: Log, text: str) -> Removed:
     found = list(_by_name(log, text)) or list(_by_id(log, text))
     if not found:
         raise NotFoundError(
-            f"nothing that was removed is called {shown(text)}; `layerlog ps -a` lists removed containers, `layerlog events` all"
+            f"nothing that was removed is called {shown(text)}; `layerlog ps -a` and `layerlog events` list what was"
         )
     if len(found) > 1:
         listed = ", ".join(f"{removed.kind} {removed.id[:12]}" for removed in found[:4])

@@ -49,3 +49,11 @@ def require_file(tree: Tree, path: bytes) -> Entry:
         what = "a directory" if found.is_dir else "a symbolic link" if found.is_symlink else "a device or a fifo"
         raise ConflictError(f"/{shown(path)} is {what}, not a regular file; name a file")
     return found
+
+
+def require_directory(tree: Tree, path: bytes) -> Entry:
+    """As `require`, but raise ConflictError for what is no directory."""
+    found = require(tree, path)
+    if not found.is_dir:
+        raise ConflictError(f"/{shown(path)} is not a directory; `layerlog cp` copies a single file")
+    return found

@@ -86,8 +86,6 @@ class TarReader:
         padding, self._left, self._padding, self._expanded = self._padding, 0, 0, None
         block = self._take(padding + BLOCK)
         self._frame(block)
-        if len(block) < padding:
-            raise self._cut()
         self._block, self._pax = block[padding:], tar_pax.NOTHING
         if not self._block or self._block == _ZEROS:
             return self._end(self._block)
@@ -97,7 +95,9 @@ class TarReader:
         return True
 
     def _end(self, block: bytes) -> bool:
-        """A missing end marker, and half of one, are what Go's reader accepts too; GNU's even stops at a lone block."""
+        """A missing end marker, half of one, and missing padding (`umoci insert` leaves both out) are what Go's reader
+        accepts too; GNU's even stops at a lone block.
+        """
         if block:
             second = self._take(BLOCK)
             self._frame(second)

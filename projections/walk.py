@@ -14,11 +14,11 @@ from eventstore.entries import Entry
 from eventstore.events import Event, Kind, lifted
 from eventstore.log import ROOT_ID, Log
 from eventstore.paths import order as tree_order
+from eventstore.paths import path_of
 from projections.lineage import Span
 from projections.view import BOTTOM, Floor, Named, Order, View, of_event
 
 PATHS_AT_ONCE = 200
-MANY_PATHS = 3000
 _HIDING_KINDS = (Kind.PATH_DELETED, Kind.DIRECTORY_CLEARED)
 Place = tuple[int, int, int]
 """Where a fact stands: its event's order, and 1 for what a move brought along, 0 otherwise."""
@@ -52,19 +52,6 @@ def walk_to_read(view: View, top: bytes = b"") -> Iterator[Entry]:
     while batch := list(islice(entries, PATHS_AT_ONCE)):
         view.content.locate({entry.content for entry in batch if entry.content is not None})
         yield from batch
-
-
-def look_up_all(view: View, paths: list[tuple[bytes, bytes]]) -> Iterator[Entry | None]:
-    """Yield what each of *paths*, (tree order key, path) in tree order, is: by look-ups for few, by one walk for many."""
-    if len(paths) < MANY_PATHS:
-        yield from (view.lookup(path) for _, path in paths)
-        return
-    entries = walk(view)
-    entry = next(entries, None)
-    for key, path in paths:
-        while entry is not None and tree_order(entry.path) < key:
-            entry = next(entries, None)
-        yield entry if entry is not None and entry.path == path else None
 
 
 def linked_nodes(view: View) -> set[int]:
@@ -256,15 +243,14 @@ class Texts:
 
 
 def _container_facts(view: View, rank: int, span: Span, top: bytes) -> Iterator[Fact]:
-    touched = iter(touched_paths(view.log, span.stream, top))
+    touched = touched_paths(view.log, span.stream, top)
     while batch := list(islice(touched, PATHS_AT_ONCE)):
         yield from _latest_facts(view.log, rank, span, batch)
 
 
-def touched_paths(log: Log, stream: int, top: bytes = b"") -> list[tuple[bytes, bytes, int]]:
-    """Return (key, path, id) of every path at or below *top* that a container's events were ever about, in tree order."""
-    texts = Texts(log)
-    found = {}
+def touched_paths(log: Log, stream: int, top: bytes = b"") -> Iterator[tuple[bytes, bytes, int]]:
+    """Yield (key, path, id) of every path at or below *top* that a container's events were ever about, in tree order."""
+    texts, packed = Texts(log), []
     for where in ("e.path WHERE e.fresh = 1", "e.source WHERE e.source IS NOT NULL"):
         rows = log.db.execute(
             f"SELECT p.parent, p.name, p.id FROM event e JOIN path p ON p.id = {where} AND e.stream = ?", (stream,)
@@ -272,8 +258,18 @@ def touched_paths(log: Log, stream: int, top: bytes = b"") -> list[tuple[bytes, 
         for parent, name, path_id in rows:
             path = texts.child(parent, name)
             if not top or path == top or path.startswith(top + b"/"):
-                found[path_id] = (tree_order(path), path, path_id)
-    return sorted(found.values())
+                packed.append(_PACKED % (tree_order(path), path_id.to_bytes(8)))
+    packed.sort(reverse=True)
+    last = b""
+    while packed:  # giving back its room on the way
+        item = packed.pop()
+        if item != last:
+            yield item[:-10], path_of(item[:-10]), int.from_bytes(item[-8:])
+        last = item
+
+
+_PACKED = b"%b\0\0%b"
+"""A key and an id in one object, where a hundred thousand have to wait; no name begins with NUL, so they sort as keys do."""
 
 
 def _latest_facts(log: Log, rank: int, span: Span, batch: list[tuple[bytes, bytes, int]]) -> Iterator[Fact]:

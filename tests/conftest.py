@@ -5,9 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from cli.adapters import verification
 from eventstore import commands
+from eventstore.findings import Finding
 from eventstore.log import Context
 from eventstore.store import Store
+
+
+def findings(path: str) -> list[Finding]:
+    """What a full verification finds wrong with the store at *path*."""
+    with Store.open(path) as store:
+        return [f for stage in verification.stages(store) for f in verification.run(stage, lambda _: None) if not f.note]
+
 
 ADA = Context(actor={"login": "ada", "uid": 1000, "loginuid": 1000, "host": "test"}, command=("test",))
 
@@ -26,6 +35,8 @@ def open_store(tmp_path: Path) -> Iterator[Callable[[], Store]]:
     yield open_one
     for store in opened:
         store.close()
+    if opened:
+        assert not findings(opened[0].path)
 
 
 @pytest.fixture

@@ -2,14 +2,17 @@
 
 import os
 import shutil
+from typing import NoReturn
 
 import pytest
 
 
 def peer(name: str) -> str:
     """Return the path of the tool *name*, or skip the test, saying which tool it lacks."""
-    path = shutil.which(name)
-    if path is None:
-        verdict = pytest.fail if os.environ.get("LAYERLOG_REQUIRE_PEERS") == "1" else pytest.skip
-        verdict(f"{name} is not installed")
-    return path
+    return shutil.which(name) or lacking(f"{name} is not installed")
+
+
+def lacking(what: str) -> NoReturn:
+    """Skip the test, or fail it where peers are required, for *what* is not there to compare with."""
+    verdict = pytest.fail if os.environ.get("LAYERLOG_REQUIRE_PEERS") == "1" else pytest.skip
+    verdict(what)

@@ -28,7 +28,7 @@ SQL_WRITE = re.compile(
     r"\s*(insert\s+(or|into)|replace\s+into|update\s+\S+\s+set|delete\s+from|create\s|drop\s|alter\s|vacuum|begin|commit$|rollback)",
     re.IGNORECASE,
 )
-MAX_FILE, MAX_FUNCTION, MAX_MEDIAN, OBVIOUS = 400, 50, 10, 8
+MAX_FILE, MAX_FUNCTION, MAX_MEDIAN, OBVIOUS = 400, 50, 10, 12
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -65,12 +65,14 @@ class Module(NamedTuple):
 
 @cache
 def modules(*folders: str) -> tuple[Module, ...]:
-    found = []
-    for file in sorted(path for folder in folders or PACKAGES for path in (ROOT / folder).rglob("*.py")):
-        path = str(file.relative_to(ROOT))
-        text = file.read_text()
-        found.append(Module(path.removesuffix(".py").removesuffix("/__init__").replace("/", "."), path, text, ast.parse(text)))
-    return tuple(found)
+    files = sorted(path for folder in folders or PACKAGES for path in (ROOT / folder).rglob("*.py"))
+    return tuple(module(str(file.relative_to(ROOT))) for file in files)
+
+
+@cache
+def module(path: str) -> Module:
+    text = (ROOT / path).read_text()
+    return Module(path.removesuffix(".py").removesuffix("/__init__").replace("/", "."), path, text, ast.parse(text))
 
 
 @cache

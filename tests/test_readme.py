@@ -28,6 +28,7 @@ MASKS = (
     (r"\bevent +\d+", "event POSITION"),
     (r"\b\d[\d,]* (?=(files|events|contents|changesets|layers|bytes|owners)\b)", "N "),
     (r"/\S+/(?=\w+\.tar\b)", "FOLDER/"),
+    (r"(?m)^layerlog: left out: \d+ owners\n", ""),  # said where checkout is not root's
     (r"[ \t]+", " "),
 )
 """What differs from run to run and from machine to machine, and what stands for it."""
@@ -43,9 +44,15 @@ def blocks(language: str) -> list[str]:
 
 
 def steps() -> list[Step]:
-    """Return the commands of all console blocks in order, each with the output below it."""
+    """Return the commands of all console blocks in order, each with the output below it.
+
+    What the demo prints holds commands, too.
+    """
     found = []
     for block in blocks("console"):
+        if block.startswith(f"$ {INSTALL}"):
+            found.append(Step(*block.removeprefix("$ ").split("\n", 1)))
+            continue
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, shown = part.partition("\n")
             found.append(Step(command, shown))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, cast
 
-from cli.adapters.blobs import Readable, Reader, pieces, reader
+from cli.adapters.blobs import Readable, Reader, passed, pieces, reader
 from eventstore.errors import MismatchError
 
 DEPTH = 4  # pieces of at most 1 MiB
@@ -127,7 +127,7 @@ class _Ahead:
 
     def _run(self) -> None:
         try:
-            for piece in pieces(self._stream):
+            for piece in passed(self._stream):
                 if self._stopped:
                     return
                 self._queue.put(piece)

@@ -35,26 +35,35 @@ class Readable(Protocol):
 
 
 class Reader(io.BufferedReader):
-    """`claim` is the (digest, size) that reading to the end proves."""
+    """`claim` is the (digest, size) that reading to the end proves; `chunks` is what it reads."""
 
     claim: tuple[str, int | None] | None = None
+    chunks: "_Chunks"
 
 
 def reader(chunks: Iterator[bytes], source: Readable | None = None) -> Reader:
     """Return *chunks* as a stream; what they raise is raised again by every later read.  Closing closes *source*."""
-    return Reader(_Chunks(chunks, source), PIECE)
+    raw = _Chunks(chunks, source)
+    found = Reader(raw, PIECE)
+    found.chunks = raw
+    return found
 
 
 def pieces(stream: Readable) -> Iterator[bytes]:
-    """Return the rest of *stream* in pieces of at most 1 MiB."""
+    """Return the rest of *stream* in pieces of at most 1 MiB, a `reader` fills all but the last."""
     return iter(lambda: stream.read(PIECE), b"")
+
+
+def passed(stream: Readable) -> Iterator[bytes]:
+    """Return the rest of *stream* in pieces of any size: nothing is copied where nothing was read of it yet."""
+    return stream.chunks.untouched() if isinstance(stream, Reader) and not stream.chunks.touched else pieces(stream)
 
 
 def verified(stream: Readable, digest: str, size: int | None, what: str = "") -> Reader:
     """Return *stream* as a reader whose end is a MismatchError unless the bytes have this digest (and size, if any)."""
     if isinstance(stream, Reader) and stream.claim == (digest, size):
         return stream
-    found = reader(_verified(pieces(stream), digest, size, what or f"blob {digest}"), stream)
+    found = reader(_verified(passed(stream), digest, size, what or f"blob {digest}"), stream)
     found.claim = (digest, size)
     return found
 
@@ -72,7 +81,7 @@ def layer_tar(layer: LayerBlob, *, max_size: int = MAX_SIZE) -> Reader:
     diff_id, what = named(layer.diff_id), f"layer {layer.descriptor.digest}"
     stored = verified(layer.open(), layer.descriptor.digest, layer.descriptor.size, what)
     if layer.descriptor.digest == diff_id:
-        return reader(_limited(pieces(stored), max_size, what), stored)
+        return reader(_limited(passed(stored), max_size, what), stored)
     return verified(decompressed(stored, max_size=max_size, what=what), diff_id, None, f"{what}, unpacked")
 
 
@@ -130,19 +139,29 @@ class _Chunks(io.RawIOBase):
         self._source = source
         self._left = memoryview(b"")
         self._error: LayerlogError | None = None
+        self.touched = False
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def untouched(self) -> Iterator[bytes]:
+        while (chunk := self._next()) is not None:
+            if chunk:  # an empty one would be taken for the end
+                yield chunk
+
+    def _next(self) -> bytes | None:
+        self.touched = True
         if self._error:
             raise self._error
         try:
-            while not self._left and (chunk := next(self._chunks, None)) is not None:
-                self._left = memoryview(chunk)
+            return next(self._chunks, None)
         except LayerlogError as error:
             self._error = error
             raise
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        while not self._left and (chunk := self._next()) is not None:
+            self._left = memoryview(chunk)
         size = min(len(buffer), len(self._left))
         buffer[:size], self._left = self._left[:size], self._left[size:]
         return size

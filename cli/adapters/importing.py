@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from cli.adapters import receive, send
 from cli.adapters.beside import reading_beside
-from cli.adapters.blobs import MAX_SIZE, Readable, decompressed, pieces, reader
+from cli.adapters.blobs import MAX_SIZE, Readable, decompressed, passed, reader
 from cli.adapters.hostfs import scan
 from eventstore import commands
 from eventstore.changes import Change
@@ -74,13 +74,13 @@ def tar(writer: Writer, stream: Readable, making: Making, advance: Advance, *, m
 
 
 def _hashed(stream: Readable, update: Callable[[bytes], object]) -> Iterator[bytes]:
-    for piece in pieces(stream):
+    for piece in passed(stream):
         update(piece)
         yield piece
 
 
 def _counted(stream: Readable, advance: Advance) -> Iterator[bytes]:
-    for piece in pieces(stream):
+    for piece in passed(stream):
         advance(len(piece))
         yield piece
 

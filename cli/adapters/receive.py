@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import BinaryIO, NamedTuple
 
 from cli.adapters.beside import reading_beside
-from cli.adapters.blobs import MAX_SIZE, Readable, layer_tar, pieces, reader, verified
+from cli.adapters.blobs import MAX_SIZE, Readable, layer_tar, passed, reader, verified
 from eventstore import commands
 from eventstore.events import Kind
 from eventstore.log import Log
@@ -109,7 +109,7 @@ def _staged(
     for layer in layers:
         with _opened(writer, layer, advance, max_layer) as tar:
             if layer.diff_id in staged or writer.log.stream("layer", layer.diff_id.hex()) is not None:
-                deque(pieces(tar), 0)  # only its compressed form is new
+                deque(passed(tar), 0)  # only its compressed form is new
                 continue
             staged[layer.diff_id] = stage(writer, tar, max_layer)
             until.callback(staged[layer.diff_id].changes.close)
@@ -123,7 +123,7 @@ def _opened(writer: Writer, layer: LayerBlob, advance: Advance, max_layer: int) 
 
     def opened() -> BinaryIO:
         stored = verified(layer.open(), layer.descriptor.digest, layer.descriptor.size)
-        noting = reader(_noted(pieces(stored), seen), stored)
+        noting = reader(_noted(passed(stored), seen), stored)
         noting.claim = stored.claim
         return noting
 
@@ -136,7 +136,7 @@ def _opened(writer: Writer, layer: LayerBlob, advance: Advance, max_layer: int) 
                 original.write(chunk)
 
     def passed_on(tar: BinaryIO) -> Iterator[bytes]:
-        for piece in pieces(tar):
+        for piece in passed(tar):
             take()
             yield piece
         take()

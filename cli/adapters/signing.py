@@ -14,6 +14,7 @@ from typing import NamedTuple
 from eventstore import commands
 from eventstore.errors import InvalidError, NotFoundError
 from eventstore.events import Event, Kind
+from eventstore.findings import Finding, of_event
 from eventstore.log import Log
 from eventstore.paths import shown
 from eventstore.store import Writer
@@ -112,6 +113,16 @@ def verdicts(log: Log, commit_id: str, allowed_signers: str | None = None) -> li
     """Return what each of a commit's signatures is worth; [] where it is not signed."""
     data = payload(log, commit_id)
     return [verify(data, signature, COMMIT, allowed_signers) for _, _, signature in signatures(log, commit_id)]
+
+
+def check(log: Log, allowed_signers: str | None) -> list[Finding]:
+    """Return what is wrong with the signatures of commits; with *allowed_signers*, also whose key nobody knows."""
+    found = []
+    for position, commit_id, signature in signatures(log):
+        problem = verify(payload(log, commit_id), signature, COMMIT, allowed_signers).problem
+        if problem:
+            found.append(of_event(position, f"commit {commit_id[:12]}: {problem}", "signature"))
+    return found
 
 
 # -- ssh-keygen

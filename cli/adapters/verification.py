@@ -3,28 +3,26 @@
 import json
 import os
 import random
-import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import NamedTuple
 
-from cli.adapters import send
+from cli.adapters import caches, send
 from cli.adapters.layer_check import differences
 from eventstore import chain, indexes, presence, rehash
 from eventstore.errors import ErasedError, LayerlogError
 from eventstore.events import Kind
 from eventstore.findings import Advance, Finding
 from eventstore.named import Needs, Occurrence, occurrences
-from eventstore.store import Store
+from eventstore.store import Store, shared
 from projections import verify
 from projections.holders import Held, Holders
-from projections.layer_tar import ENCODER
-from projections.layers import FolderLayer, ImportedLayer, SealedLayer
+from projections.layers import ImportedLayer
 
-_CACHED = re.compile(r"(?P<stream>[0-9a-f]{64})(?:-(?P<first>\d+)-(?P<last>\d+))?-v(?P<version>\d+)\.json")
 _NOTHING = Held(frozenset(), frozenset(), ())
 
 
@@ -62,14 +60,14 @@ def stages(store: Store, *, quick: bool = False, share: float = 1.0) -> Iterator
     stored = store.db.execute("SELECT coalesce(sum(size), 0) FROM content WHERE parts IS NULL").fetchone()[0]
     yield Stage(
         "contents", stored, "bytes",
-        lambda advance: noting(rehash.check(store.db, store.content, advance, share=share, lost=frozenset(damaged))),
+        lambda advance: noting(rehash.check(store.db, store.content, advance, wanted=_drawn(share), lost=frozenset(damaged))),
     )  # fmt: skip
     layers = _imported_layers(store)
     tars = sum(size for _, size in layers)
     yield Stage("layers", tars, "bytes", lambda advance: _layers(store, layers, advance, share, damaged))
     chosen = verify.chosen(store.log, share)
     yield Stage("views", sum(subject.cost for subject in chosen), "items", lambda advance: _views(store, chosen, advance))
-    cached = cached_layers(store)
+    cached = caches.encoded(store)
     yield Stage("caches", len(cached), "items", lambda advance: _caches(store, cached, advance))
 
 
@@ -97,6 +95,10 @@ def touched(store: Store, findings: Sequence[Finding]) -> list[Report]:
         found = [occurrence for digest in needing for occurrence in named[digest]]
         reports.append(Report(finding, _held(holders, [*found, *_in_range(store, finding)])))
     return reports
+
+
+def _drawn(share: float) -> Callable[[object], bool] | None:
+    return None if share == 1 else lambda _: random.random() < share  # noqa: S311 - a sample, no secret
 
 
 def _held(holders: Holders, found: list[Occurrence]) -> Held:
@@ -204,38 +206,33 @@ def _views(store: Store, chosen: list[verify.Subject], advance: Advance) -> Iter
         advance(subject.cost)
 
 
-Cached = tuple[str, FolderLayer | SealedLayer]
-
-
-def cached_layers(store: Store) -> list[Cached]:
-    """Return (file, layer) of every encoded layer that cache/ remembers."""
-    folder, found = store.cache("encoded"), []
-    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
-        match = _CACHED.fullmatch(name)
-        if match is not None and int(match["version"]) == ENCODER:
-            stream = match["stream"]
-            layer = SealedLayer(stream, int(match["first"]), int(match["last"]), "") if match["first"] else FolderLayer(stream)
-            found.append((os.path.join(folder, name), layer))
-    return found
-
-
-def encoded_anew(store: Store, layer: FolderLayer | SealedLayer) -> send.Encoded:
-    """Return what a layer encodes to, whatever cache/ says."""
-    digest, size = sha256(), 0
-    for chunk in send.layer_tar(store, layer):
-        digest.update(chunk)
-        size += len(chunk)
-    return send.Encoded(digest.digest(), size)
-
-
-def _caches(store: Store, cached: list[Cached], advance: Advance) -> Iterator[Finding]:
-    for file, layer in cached:
+def _caches(store: Store, cached: caches.Cached, advance: Advance) -> Iterator[Finding]:
+    for name, layer in cached.items():
         try:
-            remembered, fresh = send.encoded(store, layer), encoded_anew(store, layer)
+            remembered, fresh = send.encoded(store, layer), caches.encoded_anew(store, layer)
             if remembered != fresh:
                 digests = f"{remembered.diff_id.hex()[:12]} where its layer is {fresh.diff_id.hex()[:12]}"
-                problem = f"remembers {digests}; run `layerlog rebuild`"
-                yield Finding("cache", file, problem)
+                yield Finding("cache", f"cache/{name}", f"remembers {digests}; run `layerlog rebuild`")
         except LayerlogError:
             pass  # the layer's contents have findings of their own
         advance(1)
+
+
+@contextmanager
+def undisturbed(store: Store) -> Iterator[None]:
+    """Keep collection and erasure out while the store is read, where it can be locked at all."""
+    if not os.access(store.path, os.W_OK):
+        yield
+        return
+    with shared(store.path):
+        yield
+
+
+def summary(store: Store, *, quick: bool) -> dict[str, int]:
+    """Return how many of which things the store holds, and so were checked."""
+    head = store.log.head()
+    found = {"events": head.position, "changesets": head.changesets}
+    if not quick:
+        found["contents"] = store.db.execute("SELECT count(*) FROM content").fetchone()[0]
+        found["imported layers"] = len(_imported_layers(store))
+    return found

@@ -39,8 +39,8 @@ layerlog blame mytomcat:1.0:/usr/local/tomcat/webapps/ROOT/index.html
 # And any point of history comes back. At its version 1 the container had just
 # been made, so this is before the copy and before the commit:
 layerlog ls web@1:/usr/local/tomcat/webapps
+layerlog diff mytomcat:1.0 web@1
 layerlog checkout web@1 before
-layerlog diff --stat web@1 mytomcat:1.0
 
 # Nothing of this has to be believed:
 layerlog verify

@@ -12,12 +12,12 @@ from cli.change_lines import change_lines
 from cli.formats import parse_time
 from cli.history_rows import item_row
 from cli.output import json_line
-from cli.patterns import matcher
+from cli.patterns import optional_matcher
 from cli.session import Session, session
 from eventstore.errors import InvalidError, NotFoundError
 from eventstore.paths import shown
 from projections import blame as blaming
-from projections import commits, item_changes, lineage, logbook, references
+from projections import commits, item_changes, lineage, logbook, pathspecs, references
 from projections.blame_lines import blame_lines
 from projections.diff import Difference
 from projections.logbook import Filter, Item
@@ -83,19 +83,15 @@ def _asked(s: Session, ref: str | None, paths: tuple[str, ...], *, everything: b
         return Asked()
     name, path = references.split_path(ref)
     target = s.resolve(name)
-    return Asked(target, s.view(target), (*(() if path is None else (path,)), *map(_pattern, paths)))
-
-
-def _pattern(text: str) -> bytes:
-    raw = text.encode("utf-8", "surrogateescape")
-    return b"/".join(part for part in raw.split(b"/") if part not in (b"", b"."))
+    patterns = [pathspecs.pattern(text.encode("utf-8", "surrogateescape")) for text in paths]
+    return Asked(target, s.view(target), (*(() if path is None else (path,)), *patterns))
 
 
 def _items(s: Session, asked: Asked, options: dict[str, Any]) -> Iterator[Item]:
     target, view, patterns = asked
     if target is not None and view is not None and patterns:
         return logbook.of_paths(view, target, patterns, follow=options["follow"])
-    author = matcher(options["author"], "--author")
+    author = optional_matcher(options["author"], "--author")
     if author is not None:
         return logbook.by_author(s.log, s.store.content, target, author)
     return logbook.of_everything(s.log) if target is None else logbook.of_target(s.log, s.store.content, target)
@@ -103,7 +99,7 @@ def _items(s: Session, asked: Asked, options: dict[str, Any]) -> Iterator[Item]:
 
 def _filter(options: dict[str, Any]) -> Filter:
     since, until = (parse_time(options[key]) if options[key] else None for key in ("since", "until"))
-    return Filter(since, until, *(matcher(options[key], f"--{key}") for key in ("author", "actor", "grep")))
+    return Filter(since, until, *(optional_matcher(options[key], f"--{key}") for key in ("author", "actor", "grep")))
 
 
 def _limited(items: Iterable[Item], options: dict[str, Any]) -> Iterable[Item]:

@@ -10,7 +10,7 @@ from cli.compare import Compared, compare, print_json, print_lines, print_names,
 from cli.output import note, progress
 from cli.session import session
 from cli.transfer import counted_read, tar_output, write_tar
-from projections.resolve import follow, require
+from projections.resolve import follow, require_directory
 from projections.subtree import below
 from projections.walk import linked_nodes
 
@@ -62,7 +62,7 @@ def export(ref: str, output: str | None) -> None:
     with session() as s:
         view, path = s.view_of(ref)
         path = follow(view, path)
-        require(view, path)
+        require_directory(view, path)
         with progress(None, "Exporting", "bytes") as advance:
             if output is None or output == "-":
                 write_tar(view, below(view, path), tar_output(), advance)
@@ -90,7 +90,7 @@ def checkout(ref: str, folder: str, *, safe: bool) -> None:
     with session() as s:
         view, path = s.view_of(ref)
         path = follow(view, path)
-        require(view, path)
+        require_directory(view, path)
         with progress(None, "Checking out", "bytes") as advance:
             report = write_tree(below(view, path), counted_read(view, advance), folder, safe=safe, linked=linked_nodes(view))
     note(Counter(report.skipped), "left out")

@@ -9,8 +9,8 @@ from typing import Any
 from tests.bench import build
 from tests.bench.corpora import Corpora, Sizes
 from eventstore.store import Store
-from tests.bench.figures import Case, Figure, Sample
-from tests.bench.runner import Command, Failed, Runner, Side, answered, inside, layerlog, sample_of
+from tests.bench.figures import OURS, Case, Figure, Sample
+from tests.bench.runner import Command, Failed, Runner, Side, answered, inside, layerlog, nothing, sample_of
 
 Item = Callable[["Bench"], Iterator[Case]]
 
@@ -56,7 +56,7 @@ class Bench:
             if number >= self.runner.warmups:
                 for key in keys:
                     samples[key].append(sample_of(run, answered(key)))
-        return {key: Figure(name, tuple(found), error=error) for key, found in samples.items()}
+        return {key: Figure(f"{OURS}, {name}", tuple(found), error=error) for key, found in samples.items()}
 
     @cached_property
     def many(self) -> str:
@@ -137,5 +137,5 @@ class Bench:
         self.runner.call("git", "-C", folder, "commit-graph", "write", "--reachable", "--changed-paths")
 
 
-def ours(name: str, make: Callable[[str], Command], **more: Any) -> Side:
-    return Side(f"layerlog {name}", make, **{"durability": "fsync of segments and log", **more})
+def ours(name: str, make: Callable[[str], Command], prepare: Callable[[str], object] = nothing, **more: Any) -> Side:
+    return Side(f"{OURS} {name}", make, prepare, **{"durability": "fsync of segments and log", **more})

@@ -5,6 +5,9 @@ from statistics import median
 from typing import NamedTuple
 
 
+OURS = "layerlog"
+
+
 class Sample(NamedTuple):
     """One run: `value` is in the unit of its case; `peak` (bytes) is the whole process's and its children's, 0 if not
     known; `others` is how many cores' worth of work other processes did meanwhile."""
@@ -110,12 +113,11 @@ class Case(NamedTuple):
 
     @property
     def missing(self) -> str:
-        """Why there is no verdict, "" if there is one."""
-        ours = self.figures[0]
-        if not ours.samples:
-            return f"{ours.name}: {ours.error or 'not run'}"
-        if len(self.judged) < 2 <= len(self.figures):
-            return "; ".join(f"{figure.name}: {figure.error or 'not run'}" for figure in self.figures[1:])
+        """Why there is no verdict, "" if there is one: a figure of layerlog's own is missing, or every peer's."""
+        without = [figure for figure in self.figures if not figure.samples]
+        ours = [figure for figure in without if figure.name.startswith(OURS) or figure is self.figures[0]]
+        if ours or len(self.judged) < 2 <= len(self.figures):
+            return "; ".join(f"{figure.name}: {figure.error or 'not run'}" for figure in ours or without)
         return ""
 
     @property

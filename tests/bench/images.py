@@ -23,7 +23,7 @@ def w7(bench: Bench) -> Iterator[Case]:
     podman = peers.podman_save(bench.runner, archive, "docker-archive")
     title = "save the image to a docker-archive"
     yield Case("W7", title, bench.corpus, "s", bench.runner.alternate(plain, podman), Target(to_best, 0.5))
-    packed = _save(bench, bench.image, "save, layers gzip'd now", "--gzip")
+    packed = _save(bench, bench.image, "save, layers gzip'd now", "--compress")
     kept = _save(bench, bench.image_kept, "save, layers gzip'd as they came")
     podman = peers.podman_save(bench.runner, archive, "oci-archive")
     mine, beside, peer = bench.runner.alternate(packed, kept, podman)
@@ -40,7 +40,7 @@ def w8i(bench: Bench) -> Iterator[Case]:
     kept = ours("originals kept", lambda work: layerlog(f"{work}/s", "load", "-i", archive), kept="s")
     dropped = ours(
         "originals dropped", lambda work: layerlog(f"{work}/s", "gc", "--originals"),
-        lambda work: bench.layerlog(f"{work}/s", "load", "-i", archive) and None, kept="s",
+        lambda work: bench.layerlog(f"{work}/s", "load", "-i", archive), kept="s",
     )  # fmt: skip
     whole, rest, podman = map(sized, bench.once().alternate(kept, dropped, peers.podman_load(archive)))
     title = "bytes on disk of the image, cache/ included"

@@ -19,8 +19,8 @@ def shell(script: str, *args: str) -> Command:
     return Command(["bash", "-c", "set -e\n" + script, "bash", *args])
 
 
-def _before(runner: Runner, script: str, *args: str) -> Callable[[str], None]:
-    return lambda work: runner.run(shell(script, work, *args)) and None
+def _before(runner: Runner, script: str) -> Callable[[str], object]:
+    return lambda work: runner.run(shell(script, work))
 
 
 def imports(runner: Runner, folder: str) -> list[Side]:

@@ -12,7 +12,8 @@ WORKERS = (1, 2)
 
 def w4(bench: Bench) -> Iterator[Case]:
     many = ours("checkout", lambda work: layerlog(bench.many, "checkout", "many", f"{work}/x"), durability="no fsync")
-    git = [peers.git_clone_checkout(bench.runner, _git_many(bench), workers) for workers in WORKERS]
+    packed = _git_many(bench)
+    git = [peers.git_clone_checkout(bench.runner, packed, workers) for workers in WORKERS]
     title = f"check out {bench.corpora.many_files:,} small files into a new folder"
     yield Case("W4", title, bench.corpus, "s", bench.runner.alternate(many, *git), Target(to_best, 0.85))
     image = bench.image_id(bench.image)

@@ -64,7 +64,7 @@ class Side(NamedTuple):
 
     name: str
     command: Callable[[str], Command]
-    prepare: Callable[[str], None] = nothing
+    prepare: Callable[[str], object] = nothing
     tool: str = ""
     durability: str = ""
     kept: str = ""

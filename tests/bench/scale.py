@@ -19,30 +19,35 @@ def w10(bench: Bench) -> Iterator[Case]:
 
 
 def _peak(bench: Bench, store: str, args: list[str]) -> Figure:
-    side = ours(args[0], lambda work: layerlog(store, *(arg.replace("WORK", work) for arg in args)), value=lambda run: run["peak"])
+    side = ours(
+        " ".join(args[:1]), lambda work: layerlog(store, *(arg.replace("WORK", work) for arg in args)), value=lambda run: run["peak"],
+        durability="",
+    )  # fmt: skip
     return bench.once().alternate(side)[0]
 
 
 def _corpora(bench: Bench) -> Iterator[tuple[str, str, list[list[str]]]]:
     given = bench.corpora
     many, image, big = (bench.place(f"w10-{name}") for name in ("many", "image", "big"))
-    yield f"{given.many_files:,} files", many, [["import", given.many, "many"], *_about("many"), *_changes("many")]
+    top = sorted(os.listdir(given.many))[0]
+    last = f"c3:{given.versions}"
+    yield f"{given.many_files:,} files", many, [["import", given.many, "many"], *_about("many"), *_changes("many", top)]
     yield "the image", image, [["load", "-i", given.oci_archive], *_about(bench.image_id(bench.image_kept))]
-    yield f"{given.versions} versions", bench.history, _about("c3")
+    yield f"{given.versions} versions", bench.history, [*_about(last), ["diff", "c3:0", last]]
     yield f"one file of {bench.sizes.big_file >> 20:,} MiB", big, [["import", _big_file(bench), "big"], *_about("big")]
 
 
 def _about(ref: str) -> list[list[str]]:
     return [
         ["ls", f"{ref}:/"], ["log", ref], ["history", ref], ["images"], ["checkout", ref, "WORK/x"], ["save", "-o", "WORK/x.tar", ref],
-        ["export", ref], ["audit"], ["events"], ["verify"], ["df"], ["gc"], ["rebuild"], ["backup", "WORK/b"],
+        ["export", "-o", "WORK/x.tar", ref], ["audit"], ["events"], ["verify"], ["df"], ["gc"], ["rebuild"], ["backup", "WORK/b"],
     ]  # fmt: skip
 
 
-def _changes(ref: str) -> list[list[str]]:
+def _changes(ref: str, folder: str) -> list[list[str]]:
     return [
-        ["create", "--name", "web", ref], ["cp", "web:/py/.", "web:/copy"], ["status", "web"], ["diff", "web"], ["commit", "-m", "x", "web", "y:1"],
-        ["diff", ref, "y:1"], ["blame", "web:/copy"], ["save", "-o", "WORK/x.tar", "y:1"],
+        ["create", "--name", "web", ref], ["cp", f"web:/{folder}/.", "web:/copy"], ["status", "web"], ["diff", "web"],
+        ["commit", "-m", "x", "web", "y:1"], ["diff", ref, "y:1"], ["blame", "web:/copy"], ["save", "-o", "WORK/x.tar", "y:1"],
     ]  # fmt: skip
 
 

@@ -67,7 +67,7 @@ def w2g(bench: Bench) -> Iterator[Case]:
     )
     git = Side(
         "git fast-import", lambda work: Command(["git", "-C", f"{work}/g", "fast-import", "--quiet"], stdin=stream),
-        lambda work: bench.runner.call("git", "init", "-q", "--bare", f"{work}/g") and None,
+        lambda work: bench.runner.call("git", "init", "-q", "--bare", f"{work}/g"),
         "git", "one fsync of the pack at the end", "g",
     )  # fmt: skip
     title = f"{commits:,} commits of one small file each, one final fsync"
@@ -109,7 +109,7 @@ def w3c(bench: Bench) -> Iterator[Case]:
     numbers = iter(range(10**9))
     mine = ours(
         "commit", lambda _: layerlog(store, "commit", "-m", "x", "web", "y:1"),
-        lambda _: bench.layerlog(store, "write", "web:/changed", f"{next(numbers)}") and None,
+        lambda _: bench.layerlog(store, "write", "--text", f"{next(numbers)}", "web:/changed"),
     )
     title = f"commit of one changed file in an image of {bench.corpora.many_files:,}, as a whole command"
     figures = bench.runner.alternate(mine, *_committers(bench))

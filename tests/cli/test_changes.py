@@ -2,6 +2,7 @@ import json
 import os
 import stat
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -83,11 +84,8 @@ def test_write_refuses_what_is_no_file(ll):
 
 def test_what_many_processes_append_at_once_is_all_there(ll):
     """The old content is read while nobody else can write."""
-    program = f"from cli.main import main; main(['--store', {ll.store!r}, 'write', '--append', '--text', '%d\\n', 'web:/log'])"
-    running = [
-        subprocess.Popen(["python3", "-c", program.replace("%d", str(n))], cwd=ROOT, env=clean({"PATH": os.environ["PATH"]}))
-        for n in range(6)
-    ]
+    command = [sys.executable, "-c", "from cli.main import main; main()", "--store", ll.store, "write", "--append", "web:/log"]
+    running = [subprocess.Popen([*command, "--text", f"{n}\n"], cwd=ROOT, env=clean({})) for n in range(6)]
     assert [process.wait() for process in running] == [0] * 6
     assert sorted(ll.lines("cat", "web:/log")) == [str(n) for n in range(6)]
 
@@ -235,7 +233,7 @@ SPECS = st.lists(
 @given(SPECS, st.integers(0, 0o7777), st.booleans())
 @example("g=u,o-w", 0o6755, True)
 def test_modes_are_those_of_chmod(tmp_path_factory, spec, mode, directory):
-    """coreutils' chmod, umask 0, is the yardstick."""
+    """The yardstick is chmod of coreutils with umask 0."""
     chmod = peer("chmod")
     path = tmp_path_factory.mktemp("chmod") / "node"
     path.mkdir() if directory else path.touch()

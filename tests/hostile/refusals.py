@@ -10,13 +10,14 @@ from tests.faults.commands import Done
 
 
 def state(store: Path) -> tuple[object, ...]:
-    """Return where the log ends, how many contents there are, and every file by name."""
+    """Return where the log ends, how many contents there are, and every file by name (segments apart: they may stay, empty)."""
     with closing(sqlite3.connect(store / "log.db")) as db:
         head = db.execute("SELECT max(number), max(first + events) FROM changeset").fetchone()
         contents = db.execute("SELECT count(*) FROM content").fetchone()
         streams = db.execute("SELECT count(*) FROM stream").fetchone()
     files = [os.path.join(folder, name) for folder, _, names in os.walk(store) for name in names]
-    return head, contents, streams, sorted(name for name in files if not name.endswith(("-wal", "-shm")))
+    room = sum(os.path.getsize(name) for name in files if "/content/" in name)
+    return head, contents, streams, room, sorted(n for n in files if not n.endswith(("-wal", "-shm")) and "/content/" not in n)
 
 
 def check_refused(done: Done, says: str) -> None:

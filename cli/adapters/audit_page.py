@@ -1,0 +1,220 @@
+"""The audit as one HTML page: no scripts, nothing from elsewhere, every text escaped."""
+
+import html
+from collections.abc import Iterator, Sequence
+from math import sqrt
+from typing import NamedTuple
+
+from eventstore.paths import shown
+from projections.deeds import Deed, Group
+from projections.images import rfc3339, shown_names
+from projections.logbook import actor_text
+
+MOST_TEXT = 600
+LANES, STEPS = 12, 100
+WIDTH, LABEL, LANE, AXIS = 1000, 210, 30, 34
+NO_COMMIT = "loads, removals, ..."
+COLOURS = ("#2f6fb5", "#c2571a", "#3d8b4a", "#8a55b0", "#b3435c", "#6b7280", "#0f8b8d", "#a07a1a")
+
+_STYLE = """
+:root{color-scheme:light dark;--ink:#1c2430;--soft:#5b6675;--line:#dde2e8;--back:#fff;--band:#f6f8fa;--mark:#2f6fb5}
+@media(prefers-color-scheme:dark){:root{--ink:#e6e9ee;--soft:#9aa5b4;--line:#343c48;--back:#14181f;--band:#1b212a}}
+*{box-sizing:border-box}body{margin:0 auto;max-width:1180px;padding:2rem 1.5rem;background:var(--back);color:var(--ink);
+font:15px/1.5 system-ui,"Segoe UI",Roboto,Helvetica,Arial,sans-serif}
+h1{font-size:1.7rem;margin:0}h2{font-size:1.15rem;margin:2.2rem 0 .6rem}p.about{color:var(--soft);margin:.2rem 0 1.4rem}
+dl.sums{display:grid;grid-template-columns:repeat(auto-fit,minmax(120px,1fr));gap:.8rem;margin:0}
+dl.sums div{background:var(--band);border:1px solid var(--line);border-radius:8px;padding:.7rem .9rem}
+dl.sums dt{color:var(--soft);font-size:.8rem}dl.sums dd{margin:0;font-size:1.35rem;font-weight:600}
+table{border-collapse:collapse;width:100%;font-size:.88rem}th{text-align:left;color:var(--soft);font-weight:600}
+th,td{padding:.4rem .55rem;border-bottom:1px solid var(--line);vertical-align:top}td.n,th.n{text-align:right;white-space:nowrap}
+td.t,td.id{white-space:nowrap}code,td.id{font:.82rem ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
+table.deeds{table-layout:fixed}.deeds td{overflow-wrap:anywhere}td.said{white-space:pre-wrap}.soft{color:var(--soft);font-size:.82rem}
+.deeds td.n{white-space:normal}.what{display:inline-block;white-space:nowrap;border-radius:4px;padding:0 .4rem;background:var(--band);border:1px solid var(--line)}
+.erase{background:#b3435c;border-color:#b3435c;color:#fff}.signed{color:#3d8b4a}svg{width:100%;height:auto;display:block}
+svg text{fill:var(--ink);font:12px system-ui,sans-serif}svg .soft{fill:var(--soft)}svg line{stroke:var(--line)}
+@media print{body{max-width:none;padding:0}}
+"""
+
+
+class Lane(NamedTuple):
+    """One row of the timeline; `counts` says how many deeds fell into each step."""
+
+    name: str
+    total: int
+    counts: dict[int, int]
+
+
+def page(deeds: Sequence[Deed], authors: Sequence[Group], store_id: str, head: int) -> Iterator[str]:
+    """Yield the page in pieces; *deeds* are the oldest first, *head* is the log's last position."""
+    yield (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>Audit of store {text(store_id[:12])}</title><style>{_STYLE}</style></head><body>\n"
+    )
+    yield "<h1>Who did what</h1>\n"
+    yield f'<p class="about">Store <code>{text(store_id[:12])}</code>, {_period(deeds)}, up to event {head}. '
+    yield "Authors are claimed; actors, below them, were seen by the machine.</p>\n"
+    yield _sums(deeds, authors)
+    if deeds:
+        yield f"<h2>Timeline</h2>\n{timeline(deeds)}\n"
+    yield from _authors(authors)
+    yield from _deeds(deeds)
+    yield "</body></html>\n"
+
+
+def text(value: str | bytes) -> str:
+    """Return *value* on one line, its control and bidi characters visible, safe within HTML."""
+    return html.escape(shown(value))
+
+
+def lines(value: str) -> str:
+    """As `text`, line by line; what is longer than `MOST_TEXT` is cut, and says so."""
+    cut = "\n".join(map(text, value[:MOST_TEXT].rstrip("\n").split("\n")))
+    return cut if len(value) <= MOST_TEXT else f'{cut}<span class="soft"> ... ({len(value)} characters in all)</span>'
+
+
+def size(count: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
+
+
+def _minute(when: int) -> str:
+    return rfc3339(when)[:16].replace("T", " ")
+
+
+def _period(deeds: Sequence[Deed]) -> str:
+    if not deeds:
+        return "nothing happened yet"
+    return f"{_minute(deeds[0].record.time)} to {_minute(deeds[-1].record.time)} UTC"
+
+
+def _sums(deeds: Sequence[Deed], authors: Sequence[Group]) -> str:
+    commits = [deed for deed in deeds if deed.what == "commit"]
+    sums = {
+        "commits": str(len(commits)),
+        "signed": str(sum(deed.signer is not None for deed in commits)),
+        "authors": str(len(authors)),
+        "changes sealed": str(sum(deed.events for deed in commits)),
+        "written": size(sum(deed.bytes for deed in commits)),
+        "sent out": str(sum(len(deed.sent) for deed in deeds)),
+        "erasures": str(sum(deed.what == "erase" for deed in deeds)),
+    }
+    return '<dl class="sums">' + "".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in sums.items()) + "</dl>\n"
+
+
+# -- the timeline
+
+
+def timeline(deeds: Sequence[Deed]) -> str:
+    """Return an SVG: a lane for each author with the most commits, one for the others, one for all that is no commit."""
+    first, last = deeds[0].record.time, max(deeds[-1].record.time, deeds[0].record.time + 1)
+    lanes = _lanes(deeds, first, last)
+    height = LANE * len(lanes) + AXIS
+    parts = [f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="Commits and other deeds over time">']
+    for number, lane in enumerate(lanes):
+        parts.append(_lane(lane, number, COLOURS[number % len(COLOURS)], first, last))
+    parts.append(_axis(first, last, height))
+    return "".join([*parts, "</svg>"])
+
+
+def _lanes(deeds: Sequence[Deed], first: int, last: int) -> list[Lane]:
+    names = [deed.author or "nobody named" if deed.what == "commit" else "" for deed in deeds]
+    totals: dict[str, int] = {}
+    for name in names:
+        totals[name] = totals.get(name, 0) + 1
+    ranked = sorted((name for name in totals if name), key=lambda name: (-totals[name], name))
+    label = {name: name for name in ranked[:LANES]} | dict.fromkeys(ranked[LANES:], "others") | {"": NO_COMMIT}
+    found: dict[str, dict[int, int]] = {}
+    for deed, name in zip(deeds, names, strict=True):
+        counts = found.setdefault(label[name], {})
+        step = min(STEPS - 1, (deed.record.time - first) * STEPS // (last - first + 1))
+        counts[step] = counts.get(step, 0) + 1
+    order = dict.fromkeys([*(label[name] for name in ranked), label[""]])
+    return [Lane(name, sum(found[name].values()), found[name]) for name in order if name in found]
+
+
+def _lane(lane: Lane, number: int, colour: str, first: int, last: int) -> str:
+    y = LANE * number + LANE / 2
+    name = shown(lane.name)
+    name = name if len(name) <= 23 else name[:22] + "…"
+    parts = [f'<line x1="{LABEL}" x2="{WIDTH}" y1="{y}" y2="{y}"/><text x="0" y="{y + 4}">{html.escape(name)}</text>']
+    parts.append(f'<text class="soft" x="{LABEL - 10}" y="{y + 4}" text-anchor="end">{lane.total}</text>')
+    most = max(lane.counts.values())
+    for step, count in sorted(lane.counts.items()):
+        x = LABEL + 14 + (WIDTH - LABEL - 28) * (step + 0.5) / STEPS
+        when = _minute(first + (last - first) * step // STEPS)
+        radius = 4 + (LANE / 2 - 5) * sqrt(count / most) if most > 1 else 5
+        parts.append(
+            f'<circle cx="{x:.1f}" cy="{y}" r="{radius:.1f}" fill="{colour}" fill-opacity=".72">'
+            f"<title>{text(lane.name)}: {count} from {when}</title></circle>"
+        )
+    return "".join(parts)
+
+
+def _axis(first: int, last: int, height: int) -> str:
+    parts = []
+    for part in range(5):
+        x = LABEL + 14 + (WIDTH - LABEL - 28) * part / 4
+        anchor = "start" if part == 0 else "end" if part == 4 else "middle"
+        when = _minute(first + (last - first) * part // 4)
+        parts.append(f'<line x1="{x:.0f}" x2="{x:.0f}" y1="0" y2="{height - AXIS + 6}" stroke-dasharray="2 4"/>')
+        parts.append(f'<text class="soft" x="{x:.0f}" y="{height - 10}" text-anchor="{anchor}">{when}</text>')
+    return "".join(parts)
+
+
+# -- the tables
+
+
+def _authors(groups: Sequence[Group]) -> Iterator[str]:
+    yield '<h2>By author</h2>\n<table><thead><tr><th>Author (claimed)</th><th class="n">Commits</th>'
+    yield '<th class="n">Changes</th><th class="n">Files</th><th class="n">Written</th><th>First</th><th>Last</th></tr>'
+    yield "</thead><tbody>\n"
+    for group in sorted(groups, key=lambda group: -group.commits):
+        yield f"<tr><td>{text(group.key) or 'nobody named'}</td>"
+        yield "".join(f'<td class="n">{cell}</td>' for cell in (group.commits, group.events, group.files, size(group.bytes)))
+        yield f'<td class="t">{_minute(group.first)}</td><td class="t">{_minute(group.last)}</td></tr>\n'
+    yield "</tbody></table>\n"
+
+
+def _deeds(deeds: Sequence[Deed]) -> Iterator[str]:
+    yield '<h2>Everything, newest first</h2>\n<table class="deeds"><colgroup>'
+    yield "".join(f'<col style="width:{width}%">' for width in (13, 8, 10, 19, 13, 15, 22))
+    yield "</colgroup><thead><tr><th>When (UTC)</th><th>What</th><th>Id</th><th>Who</th>"
+    yield '<th class="n">Sealed</th><th>Names, and where it went</th><th>Message</th></tr></thead><tbody>\n'
+    for deed in reversed(deeds):
+        yield _deed(deed)
+    yield "</tbody></table>\n"
+
+
+def _deed(deed: Deed) -> str:
+    what = f'<span class="what {deed.what}">{deed.what}</span>'
+    who = f"{text(deed.author or 'nobody named')}<br><span class=\"soft\">{text(actor_text(deed.record))}</span>"
+    return (
+        f'<tr><td class="t">{_minute(deed.record.time)}</td><td>{what}</td><td class="id" title="{text(deed.object)}">'
+        f"{text(deed.object.rpartition(':')[2][:12])}{_signed(deed)}</td><td>{who}</td>"
+        f'<td class="n">{_sealed(deed)}</td><td>{_went(deed)}</td><td class="said">{lines(deed.said)}</td></tr>\n'
+    )
+
+
+def _signed(deed: Deed) -> str:
+    if deed.what != "commit":
+        return ""
+    if deed.signer is None:
+        return '<br><span class="soft">unsigned</span>'
+    return f'<br><span class="soft signed" title="{text(deed.signer)}">signed</span>'
+
+
+def _sealed(deed: Deed) -> str:
+    if deed.what != "commit":
+        return ""
+    return f'{deed.files} files<br><span class="soft">{deed.events} changes, {size(deed.bytes)}</span>'
+
+
+def _went(deed: Deed) -> str:
+    names = [f"<code>{text(name)}</code>" for name in shown_names(deed.tags)]
+    went = [f'<span class="soft">{sent.how} {text(sent.where)}, {_minute(sent.record.time)}</span>' for sent in deed.sent]
+    return "<br>".join(names + went)

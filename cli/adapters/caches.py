@@ -1,0 +1,52 @@
+"""What cache/ remembers: the encoded layers, which are cheap to compare and to compute anew."""
+
+import os
+import re
+from hashlib import sha256
+
+from cli.adapters import send
+from eventstore import compaction
+from eventstore.errors import LayerlogError
+from eventstore.findings import Advance
+from eventstore.store import Store
+from projections.layer_tar import ENCODER
+from projections.layers import FolderLayer, SealedLayer
+
+_NAME = re.compile(r"(?P<stream>[0-9a-f]{64})(?:-(?P<first>\d+)-(?P<last>\d+))?-v(?P<version>\d+)\.json")
+
+Cached = dict[str, FolderLayer | SealedLayer]
+"""File name below cache/ -> the layer that it tells the digest of."""
+
+
+def encoded(store: Store) -> Cached:
+    """Return every encoded layer that cache/ remembers."""
+    folder = store.cache("encoded")
+    found: Cached = {}
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        match = _NAME.fullmatch(name)
+        if match is not None and int(match["version"]) == ENCODER:
+            stream, first = match["stream"], match["first"]
+            found[f"encoded/{name}"] = SealedLayer(stream, int(first), int(match["last"]), "") if first else FolderLayer(stream)
+    return found
+
+
+def encoded_anew(store: Store, layer: FolderLayer | SealedLayer) -> send.Encoded:
+    """Return what a layer encodes to, whatever cache/ says."""
+    digest, size = sha256(), 0
+    for chunk in send.layer_tar(store, layer):
+        digest.update(chunk)
+        size += len(chunk)
+    return send.Encoded(digest.digest(), size)
+
+
+def rebuild(store: Store, remembered: Cached, advance: Advance) -> dict[str, int]:
+    """Empty cache/ and compute *remembered* anew; return how many `entries`, how many `changed`, and the bytes `freed`."""
+    before = {name: send.encoded(store, layer) for name, layer in remembered.items()}
+    freed, changed = compaction.clear_cache(store), 0
+    for name, layer in remembered.items():
+        try:
+            changed += send.encoded(store, layer) != before[name]
+        except LayerlogError:
+            changed += 1
+        advance(1)
+    return {"entries": len(remembered), "changed": changed, "freed": freed}

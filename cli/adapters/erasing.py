@@ -1,0 +1,96 @@
+"""What erasing contents means for what is here, and doing it: layers' blobs and framing that hold the same bytes go too."""
+
+import json
+from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
+
+from eventstore import erase, named
+from eventstore.content import Content
+from eventstore.erase import Extent
+from eventstore.errors import LayerlogError
+from eventstore.events import Kind
+from eventstore.store import Store, Writer
+from projections import commits
+from projections.commits import Sent
+from projections.holders import Held, Holders
+
+SHORT = 8
+LONG = 1 << 20
+
+
+class Plan(NamedTuple):
+    """What erasing removes, which blobs go with it, and who holds or carried it."""
+
+    extent: Extent
+    blobs: frozenset[bytes]
+    held: Held
+    tags: list[str]
+    sent: list[Sent]
+    copies: frozenset[bytes]
+    """Contents of other names that must go as well since they hold the bytes: the framing of layers."""
+
+
+def plan(store: Store, digests: Collection[bytes]) -> Plan:
+    """Return what erasing *digests* would do: one pass over the log, and over the framing of the layers concerned.
+
+    Raise ConflictError where a content that would stay is made of one of them.
+    """
+    found = list(named.occurrences(store.db, named.Needs(store.db, digests).all()))
+    held = Holders(store.log).of_occurrences(found)
+    streams = (store.log.stream_of(stream) for stream in sorted({occurrence.stream for occurrence in found}))
+    layers = {stream.name for stream in streams if stream.kind == "layer"}
+    blobs = frozenset(_blobs(store, layers))
+    copies = frozenset(_framing(store, layers, digests))
+    return Plan(
+        erase.extent(store, {*digests, *copies}, blobs), blobs, held,
+        sorted({tag for image in held.images for tag in commits.tags_ever(store.log, image)}),
+        [sent for image in sorted(held.images) for sent in commits.sent(store.log, image)],
+        copies,
+    )  # fmt: skip
+
+
+def carry_out(store: Store, writer: Writer, planned: Plan, reason: str) -> None:
+    """Erase; needs the exclusive lock."""
+    erase.erase(store, writer, planned.extent, reason, planned.blobs)
+
+
+def _blobs(store: Store, layers: set[str]) -> Iterator[bytes]:
+    """Yield the kept compressed forms of *layers*: they hold what the layers hold."""
+    for kind in (Kind.IMAGE_LOADED, Kind.IMAGE_PULLED):
+        for event in store.log.of_kind(kind):
+            stated = json.loads(event.detail or "{}")
+            for layer, blob in zip(stated["layers"], stated["blobs"], strict=False):
+                digest = bytes.fromhex(blob["digest"].removeprefix("sha256:"))
+                if layer in layers and store.content.has(digest):
+                    yield digest
+
+
+def _framing(store: Store, layers: set[str], digests: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the framing of *layers* in which one of the contents stands, as far as it is long enough to be told from chance."""
+    needles = [data for digest in digests if (data := _short_enough(store.content, digest)) is not None]
+    for event in store.log.of_kind(Kind.LAYER_IMPORTED):
+        if needles and event.content is not None and store.log.stream_of(event.stream).name in layers:
+            try:
+                if _holds(store.content.read(event.content), needles):
+                    yield event.content
+            except LayerlogError:
+                continue
+
+
+def _short_enough(content: Content, digest: bytes) -> bytes | None:
+    try:
+        return content.read_all(digest) if SHORT <= content.size(digest) <= LONG else None
+    except LayerlogError:
+        return None
+
+
+def _holds(chunks: Iterator[bytes], needles: list[bytes]) -> bool:
+    longest, before = max(map(len, needles)), b""
+    for chunk in chunks:
+        window = before + chunk
+        if any(needle in window for needle in needles):
+            return True
+        before = window[-longest:]
+    return False
+
+

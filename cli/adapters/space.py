@@ -1,0 +1,61 @@
+"""Where the disk space goes, and what could be had back."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from eventstore import compaction, gc
+from eventstore.events import Kind
+from eventstore.store import Store
+from projections import containers, images
+from projections.images import Image
+from projections.layers import Layer
+
+
+def rows(store: Store) -> Iterator[dict[str, Any]]:
+    """Yield a row (type, count, size, reclaimable, how) for each kind of thing: O(events + contents)."""
+    garbage = gc.survey(store, originals=True)
+    yield _images(store)
+    yield _containers(store)
+    count = "SELECT count(*) FROM content WHERE segment >= 0 AND parts IS NULL"
+    contents = store.db.execute(count).fetchone()[0]
+    held = compaction.folder_size(os.path.join(store.path, "content", "segments"))
+    kept = compaction.folder_size(os.path.join(store.path, "content", "originals"))
+    plain = gc.survey(store)
+    yield _row("contents", contents, held, plain.content_bytes + plain.unnamed_bytes, "gc")
+    yield _row("originals", garbage.originals, kept, garbage.original_bytes, "gc --originals")
+    head = store.log.head()
+    files = (os.path.join(store.path, name) for name in ("log.db", "log.db-wal"))
+    yield _row("log", head.position, sum(os.path.getsize(file) for file in files if os.path.exists(file)), 0, "")
+    cached = sum(len(names) for _, _, names in os.walk(store.cache()))
+    yield _row("cache", cached, garbage.cache_bytes, garbage.cache_bytes, "gc")
+
+
+def _row(what: str, count: int, size: int, reclaimable: int, how: str) -> dict[str, Any]:
+    return {"type": what, "count": count, "size": size, "reclaimable": reclaimable, "how": how if reclaimable else ""}
+
+
+def _images(store: Store) -> dict[str, Any]:
+    """Count the layers of images, each once; those that only removed images have could be pruned."""
+    log, alive, gone = store.log, set[Layer](), set[Layer]()
+    count = 0
+    for image in images.all_images(log):
+        count += not image.removed
+        (gone if image.removed else alive).update(_layers(store, image))
+    sizes = {layer: images.layer_size(log, layer) for layer in alive | gone}
+    return _row("images", count, sum(sizes.values()), sum(sizes[layer] for layer in gone - alive), "prune")
+
+
+def _layers(store: Store, image: Image) -> list[Layer]:
+    return images.layers_of(store.log, image)
+
+
+def _containers(store: Store) -> dict[str, Any]:
+    """Count what containers wrote, sealed or not; what those wrote that were removed and never sealed could be pruned."""
+    log, count, size, gone = store.log, 0, 0, 0
+    sizes = dict(log.db.execute(f"SELECT stream, sum(size) FROM event WHERE kind = {Kind.FILE_WRITTEN:d} GROUP BY stream"))
+    for container in containers.all_containers(log):
+        count += not container.removed
+        size += sizes.get(container.stream, 0)
+        gone += sizes.get(container.stream, 0) if container.removed and not container.sealed else 0
+    return _row("containers", count, size, gone, "prune")

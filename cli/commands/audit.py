@@ -1,0 +1,203 @@
+"""Audit: who did what to the store, every event as it comes, and where something is or ever was."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import click
+
+from cli import audit_rows, find_rows
+from cli.follow import heads
+from cli.formats import parse_time
+from cli.history_text import event_line
+from cli.output import Column, Shape, json_line, listing, note, progress
+from cli.patterns import matcher
+from cli.session import Session, session
+from eventstore.errors import InvalidError
+from eventstore.paths import shown
+from projections import deeds, event_filter, holdings
+from projections.deeds import Deed
+from projections.event_rows import event_row
+from projections.pathspecs import pattern
+from projections.proofs import store_id
+from projections.records import position_at
+from projections.search import Needle, search, total
+
+
+@click.command()
+@click.option("--by", type=click.Choice(["author", "day", "prefix"]), help="Add up the commits by this.")
+@click.option("--depth", type=click.IntRange(1), default=1, help="How many parts of a path a prefix has.", show_default=True)
+@click.option("--since", metavar="TIME", help="2026-11-24, 2026-11-24T10:00, '2 days ago', ...")
+@click.option("--until", metavar="TIME", help="Not later than this.")
+@click.option("--commits", "only_commits", is_flag=True, help="No loads, removals and erasures.")
+@click.option("--no-trunc", is_flag=True, help="Show ids and texts in full.")
+@click.option(
+    "--format", "shape", type=click.Choice(["table", "json", "csv", "html"]), default="table",
+    help="json: one object a line; html: one page with a timeline, to read or print.",
+)  # fmt: skip
+def audit(shape: str, *, no_trunc: bool, by: str | None, depth: int, **options: Any) -> None:
+    r"""Show who did what to the whole store, the oldest first: commits, loads, removals, erasures.
+
+    For each commit: the author that was claimed and the actor that the machine saw, the key that signed it, how much it
+    sealed (events, files, bytes written), every tag it ever got, and where it was saved or pushed to. Whether the
+    record itself can be trusted, `layerlog verify` says.
+
+    \b
+      layerlog audit --since 2026-11-01
+      layerlog audit --by author
+      layerlog audit --by prefix --depth 2 --format json
+      layerlog audit --format html > audit.html
+    """
+    with session() as s:
+        found = _deeds(s, **options)
+        if shape == "html":
+            _write_page(s, list(found))
+        elif by is None:
+            _write(shape, no_trunc, map(audit_rows.deed_row, found), audit_rows.DEEDS)
+        else:
+            rows = [audit_rows.group_row(group, by) for group in _groups(s, found, by, depth)]
+            _write(shape, no_trunc, rows, audit_rows.group_columns(by))
+
+
+def _deeds(s: Session, since: str | None, until: str | None, *, only_commits: bool) -> Iterator[Deed]:
+    first = position_at(s.log, parse_time(since), after=True) if since else 1
+    last = position_at(s.log, parse_time(until)) if until else s.log.head().position
+    return deeds.deeds(s.log, first, last, only_commits=only_commits)
+
+
+def _groups(s: Session, found: Iterable[Deed], by: str, depth: int) -> list[deeds.Group]:
+    if by == "prefix":
+        return deeds.by_prefix(s.log, found, depth)
+    return deeds.by(found, deeds.day if by == "day" else deeds.author)
+
+
+def _write(shape: str, no_trunc: bool, rows: Iterable[dict[str, Any]], columns: Sequence[Column]) -> None:
+    if shape == "csv":
+        audit_rows.write_csv(sys.stdout, rows, columns)
+    else:
+        listing(Shape(shape, no_trunc=no_trunc), rows, columns, columns[0].key)
+
+
+def _write_page(s: Session, found: list[Deed]) -> None:
+    from cli.adapters.audit_page import page
+
+    for piece in page(found, deeds.by(found, deeds.author), store_id(s.log), s.log.head().position):
+        sys.stdout.write(piece)
+
+
+# -- events
+
+
+@click.command(context_settings={"max_content_width": 110})
+@click.option("--from", "first", type=click.IntRange(1), default=1, metavar="POSITION", help="Begin with this event.")
+@click.option("--to", "last", type=click.IntRange(1), metavar="POSITION", help="End with this event.")
+@click.option("-f", "--follow", is_flag=True, help="Go on with those that come.")
+@click.option("--filter", "filters", multiple=True, metavar="KEY=VALUE", help="Only these events; see below.")
+@click.option("--format", "shape", type=click.Choice(["json", "table"]), default="json", help="table: a line for people.")
+def events(first: int, last: int | None, filters: tuple[str, ...], shape: str, *, follow: bool) -> None:
+    r"""List the events of the whole store in the order in which they happened, one JSON object a line.
+
+    Each has a position, and positions never change: who has read up to position N goes on with --from N+1, misses
+    nothing and sees nothing twice. Filters of one key are alternatives, those of different keys must all hold:
+
+    \b
+      stream=web, stream=tomcat:latest, stream=3f2a9c, stream=container (or layer, image, tag, store)
+      kind=FileWritten        path=/etc or path='*.conf'
+      author=PATTERN          actor=PATTERN (login@host (uid N, login uid N))
+
+    The keys of an object are always the same, null where an event has no such thing:
+
+    \b
+      position time changeset   where in the log; time is RFC 3339, UTC
+      stream name version       container + id, layer + diff_id, image + id, tag + name; its number there
+      event                     FileWritten, LinkMade, AttributesChanged, PathMoved, PathDeleted, DirectoryCleared,
+                                DirectoryImplied, Committed, TagMoved, ImageLoaded, ...
+      path target               with a leading slash; not UTF-8: approximate, and path_b64 beside it is exact
+      mode uid gid mtime size   mode in octal with type bits, mtime in ns since 1970, size in bytes
+      content                   "sha256:..."
+      detail id                 what else the event says; a commit's id
+      known                     recorded, observed or imported
+      author actor command      claimed; seen: {login, uid, login_uid, host}; the command line
+
+    \b
+      layerlog events --filter stream=web --filter path=/etc
+      layerlog events --from 1042 --follow | while read -r event; do ...; done
+    """
+    with session() as s:
+        wanted = event_filter.wanted(s.log, filters, matcher)
+        for head in heads(s.store, last, keep_on=follow):
+            for record in event_filter.select(s.log, wanted, first, head):
+                print(json_line(event_row(record)) if shape == "json" else event_line(record))
+            sys.stdout.flush()
+            first = max(first, head + 1)
+
+
+# -- find
+
+
+@click.command()
+@click.option("--path", "patterns", multiple=True, metavar="PATH|GLOB", help="This path and all below it, or a glob.")
+@click.option("--content", "digests", multiple=True, metavar="sha256:DIGEST", help="Files with this content.")
+@click.option("--bytes", "data", metavar="STRING", help="Files that hold these bytes, anywhere; configs and manifests too.")
+@click.option("--text", metavar="STRING", help="Text files that hold this, capitals or not.")
+@click.option("--format", "shape", type=click.Choice(["table", "json"]), default="table", help="json: one object a line.")
+@click.option("--no-trunc", is_flag=True, help="Show ids in full.")
+def find(
+    patterns: tuple[str, ...], digests: tuple[str, ...], data: str | None, text: str | None, shape: str, *, no_trunc: bool
+) -> None:
+    r"""Find every container and image that holds a path or a content, or ever did, and where it went from there.
+
+    For each container it says since when and until when it showed, and which commits hold it, with their tags, saves
+    and pushes. An image whose upper layers hide it still carries it in a lower one: that is said too. --bytes reads
+    every content in the store once.
+
+    \b
+      layerlog find --path /etc/passwd
+      layerlog find --path '*.pem'
+      layerlog find --bytes 'BEGIN PRIVATE KEY'
+    """
+    if sum(map(bool, (patterns, digests, data, text))) != 1:
+        raise click.UsageError("Give one of --path, --content, --bytes and --text.")
+    with session() as s:
+        rows = _found(s, patterns, digests, Needle(_bytes(data or text or ""), text=text is not None))
+        listing(Shape(shape, no_trunc=no_trunc), rows, find_rows.COLUMNS, "where")
+
+
+def _found(s: Session, patterns: Sequence[str], digests: Sequence[str], needle: Needle) -> Iterator[dict[str, Any]]:
+    log, content = s.log, s.store.content
+    if patterns:
+        sought = holdings.of_paths(log, content, [pattern(_bytes(text)) for text in patterns])
+    else:
+        contents = [_digest(text) for text in digests] or _searched(s, needle)
+        sought = holdings.of_contents(log, content, contents)
+        yield from (find_rows.document_row(log, found) for found in holdings.in_documents(log, contents))
+        if needle.data:
+            yield from (find_rows.document_row(log, found) for found in holdings.in_instructions(log, needle))
+    yield from (find_rows.holding_row(log, found) for found in holdings.holdings(log, content, sought))
+
+
+def _searched(s: Session, needle: Needle) -> list[bytes]:
+    found, unread = [], 0
+    with progress(total(s.log), "searching", "bytes") as advance:
+        for one in search(s.log, s.store.content, needle):
+            advance(one.size)
+            unread += one.holds is None
+            if one.holds:
+                found.append(one.digest)
+    if unread:
+        note({"contents that cannot be read": unread}, "not searched")
+    return found
+
+
+def _digest(text: str) -> bytes:
+    try:
+        found = bytes.fromhex(text.removeprefix("sha256:"))
+    except ValueError:
+        found = b""
+    if len(found) != 32:
+        raise InvalidError(f"{shown(text)!r} is no digest: write sha256: and 64 hex digits, as `layerlog stat` shows them")
+    return found
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

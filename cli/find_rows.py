@@ -1,0 +1,85 @@
+"""What `find` found as rows."""
+
+from typing import Any
+
+from cli.audit_rows import sent_row
+from cli.formats import rfc3339, short_id
+from cli.output import Column
+from eventstore.log import Log
+from eventstore.paths import shown
+from projections import commits, containers
+from projections.holdings import Document, Holding
+from projections.images import shown_names
+
+COLUMNS = (
+    Column("where", "WHERE"),
+    Column("path", "PATH", lambda path: shown(path) if isinstance(path, bytes) else str(path)),
+    Column("since", "SINCE", lambda time: time[:19] + "Z", str),
+    Column("status", "STATUS"),
+    Column("images", "IMAGES", lambda images: ", ".join(_image_text(image) for image in images[:3]) + _more(images)),
+    Column("sent", "SENT", lambda sent: ", ".join(f"{one['how']} {one['where']}" for one in sent)),
+)
+
+
+def holding_row(log: Log, holding: Holding) -> dict[str, Any]:
+    ended = holding.ended
+    row = {
+        "kind": holding.kind,
+        "id": holding.id,
+        "where": _name(log, holding.kind, holding.id),
+        "path": b"/" + holding.path,
+        "content": f"sha256:{holding.content.hex()}" if holding.content else None,
+        "shown": holding.shown,
+        "from_version": holding.first if holding.kind == "container" and holding.shown else None,
+        "since": rfc3339(holding.since.time) if holding.since else None,
+        "until": rfc3339(ended.time) if ended else None,
+        "until_position": ended.event.position if ended else None,
+        "status": _status(holding),
+    }
+    return row | _images(log, holding.images)
+
+
+def document_row(log: Log, document: Document) -> dict[str, Any]:
+    what = "its config or manifest" if document.kind == "image" else "its config"
+    row = {
+        "kind": document.kind,
+        "id": document.id,
+        "where": _name(log, document.kind, document.id),
+        "path": None,
+        "since": rfc3339(document.record.time),
+        "status": f"in {what}",
+    }
+    return row | _images(log, document.images)
+
+
+def _status(holding: Holding) -> str:
+    if not holding.shown:
+        return "hidden in a lower layer"
+    if holding.ended is None:
+        return "there now"
+    return f"until {rfc3339(holding.ended.time)[:19]}Z"
+
+
+def _images(log: Log, images: tuple[str, ...]) -> dict[str, Any]:
+    rows = [_image_row(log, image) for image in images]
+    return {"images": rows, "sent": [sent for row in rows for sent in row["sent"]]}
+
+
+def _image_row(log: Log, image: str) -> dict[str, Any]:
+    sent = [sent_row(one) for one in commits.sent(log, image)]
+    return {"id": image, "tags": shown_names(commits.tags_ever(log, image)), "sent": sent}
+
+
+def _name(log: Log, kind: str, identity: str) -> str:
+    if kind == "image":
+        return ", ".join(shown_names(commits.tags_ever(log, identity))) or short_id(identity)
+    container = containers.get(log, identity)
+    return f"{container.name} (removed)" if container.removed else container.name
+
+
+def _image_text(image: dict[str, Any]) -> str:
+    return image["tags"][0] if image["tags"] else short_id(image["id"])
+
+
+def _more(images: list[Any]) -> str:
+    return f" and {len(images) - 3} more" if len(images) > 3 else ""

@@ -1,0 +1,72 @@
+"""Garbage collection: contents that no event names go, segments give their room back, the cache is emptied."""
+
+import os
+from typing import NamedTuple
+
+from eventstore import commands, compaction, named
+from eventstore.compaction import Freed
+from eventstore.store import Store, Writer
+
+_BLOCKS_FREED = """
+    SELECT coalesce(sum(stored), 0) FROM (
+        SELECT stored FROM content LEFT JOIN live USING (digest) WHERE parts IS NULL
+        GROUP BY segment, offset HAVING count(live.digest) = 0)"""
+
+
+class Garbage(NamedTuple):
+    """What a collection would free, in numbers and bytes.
+
+    `content_bytes` are those of blocks that only dead contents lie in, `unnamed_bytes` those of segments that no content
+    names; `originals` are the blobs that would be dropped.
+    """
+
+    contents: int
+    content_bytes: int
+    unnamed_bytes: int
+    originals: int
+    original_bytes: int
+    cache_bytes: int
+
+
+def survey(store: Store, *, originals: bool = False) -> Garbage:
+    """Return what `collect` would free: O(events + contents).  Nothing is changed."""
+    db = store.db
+    named.mark_live(db, originals=not originals)
+    dead = db.execute("SELECT count(*) FROM content WHERE digest NOT IN (SELECT digest FROM live)").fetchone()[0]
+    blobs = dropped(store)
+    blob_bytes = sum(store.content.size(blob) for blob in blobs)
+    unnamed = sum(usage.size - usage.live for usage in compaction.usages(store))
+    return Garbage(
+        dead, db.execute(_BLOCKS_FREED).fetchone()[0], unnamed, len(blobs), blob_bytes,
+        compaction.folder_size(store.cache()),
+    )  # fmt: skip
+
+
+def collect(store: Store, writer: Writer, *, originals: bool = False) -> tuple[Garbage, Freed]:
+    """Free what `survey` says, in the exclusive lock that *writer* holds (`Store.alone`); return that and what went.
+
+    With *originals*, the compressed blobs that images came in go too, and an event says so.
+    """
+    found = survey(store, originals=originals)
+    with writer.transaction():
+        blobs = dropped(store)
+        if blobs:
+            commands.drop_originals(writer, blobs, "gc --originals")
+        store.db.execute("DELETE FROM content WHERE digest NOT IN (SELECT digest FROM live)")
+    freed = compaction.compact(store)
+    if compaction.must_wipe(store):
+        compaction.wipe(store)
+    compaction.clear_cache(store)
+    return found, freed
+
+
+def dropped(store: Store) -> list[bytes]:
+    """Return the kept blobs that temp.live, as `named.mark_live` left it, does not hold."""
+    alive = "SELECT EXISTS (SELECT 1 FROM live WHERE digest = ?)"
+    kept = (blob for blob in named.originals(store.log) if store.content.has(blob))
+    return [blob for blob in kept if not store.db.execute(alive, (blob,)).fetchone()[0]]
+
+
+def content_folder_size(store: Store, folder: str) -> int:
+    """Return the bytes of segments/ or originals/."""
+    return compaction.folder_size(os.path.join(store.path, "content", folder))

@@ -1,0 +1,166 @@
+"""Deeds: what an audit lists - commits, and what else brought something in, took it away, or erased it."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from eventstore.events import Event, Kind
+from eventstore.log import Log
+from eventstore.paths import order
+from projections import commits
+from projections.images import rfc3339
+from projections.records import Record, Records
+
+OTHERS = {
+    Kind.IMAGE_LOADED: "load", Kind.IMAGE_PULLED: "pull", Kind.IMAGE_REMOVED: "remove", Kind.CONTAINER_REMOVED: "remove",
+    Kind.HISTORY_RECEIVED: "receive", Kind.CONTENT_ERASED: "erase", Kind.ORIGINALS_DROPPED: "drop",
+}  # fmt: skip
+
+
+class Deed(NamedTuple):
+    """`what` is commit, load, ...; `object` the commit's or image's id (hex), the container's, or the content's digest.
+
+    Of a commit: `events`, `files` (paths) and `bytes` (written) it sealed, `signer` of its signature (None: unsigned),
+    `tags` it ever got and `sent`, where it went.  `said` is its message, or what the event itself says.
+    """
+
+    what: str
+    object: str
+    record: Record
+    author: str | None
+    said: str
+    container: str | None = None
+    events: int = 0
+    files: int = 0
+    bytes: int = 0
+    signer: str | None = None
+    tags: tuple[str, ...] = ()
+    sent: tuple[commits.Sent, ...] = ()
+
+
+class Sealed(NamedTuple):
+    events: int
+    files: int
+    bytes: int
+
+
+def deeds(log: Log, since: int = 1, until: int = 2**62, *, only_commits: bool = False) -> Iterator[Deed]:
+    """Yield the deeds at the positions since..until, oldest first: O(the events that their commits sealed)."""
+    records = Records(log)
+    kinds = [Kind.COMMITTED] if only_commits else [Kind.COMMITTED, *OTHERS]
+    positions = log.db.execute(
+        f"SELECT position FROM event INDEXED BY event_kind WHERE path IS NULL AND kind IN ({','.join('?' * len(kinds))}) "
+        "AND position BETWEEN ? AND ? ORDER BY position",
+        (*kinds, since, until),
+    ).fetchall()
+    for (position,) in positions:
+        event = log.at(position)
+        yield _of_commit(log, records, event) if event.kind == Kind.COMMITTED else _other(records.of(event))
+
+
+def _of_commit(log: Log, records: Records, seal: Event) -> Deed:
+    commit = commits.of_seal(records, seal)
+    held = sealed(log, seal.stream, commit.first, commit.last)
+    return Deed(
+        "commit", commit.id, commit.record, commit.author, commit.message, commit.container, *held,
+        signer=signer(log, commit.id), tags=tuple(commits.tags_ever(log, commit.id)), sent=tuple(commits.sent(log, commit.id)),
+    )  # fmt: skip
+
+
+def _other(record: Record) -> Deed:
+    detail = record.detail
+    content = record.event.content
+    erased = record.event.kind == Kind.CONTENT_ERASED and content is not None
+    name = f"sha256:{content.hex()}" if erased and content is not None else record.name
+    said = detail.get("reason") or detail.get("source") or ""
+    what = "return" if detail.get("returns") else OTHERS[Kind(record.event.kind)]
+    return Deed(what, name, record, record.author, str(said), tags=tuple(detail.get("names") or ()))
+
+
+def sealed(log: Log, stream: int, first: int, last: int) -> Sealed:
+    """Return what the events first..last of a container are: how many, about how many paths, and the bytes they wrote."""
+    row = log.db.execute(
+        f"SELECT count(*), count(DISTINCT path), total(CASE kind WHEN {Kind.FILE_WRITTEN:d} THEN size END) FROM event "
+        "WHERE stream = ? AND version BETWEEN ? AND ? AND path IS NOT NULL",
+        (stream, first, last),
+    ).fetchone()
+    return Sealed(row[0], row[1], int(row[2]))
+
+
+def signer(log: Log, commit: str) -> str | None:
+    """Return the fingerprint of the key that signed a commit last, or None; whether it holds `verify` says."""
+    stream = log.stream("image", commit)
+    found = None
+    for event in log.of_kind(Kind.COMMIT_SIGNED, stream.id) if stream is not None else ():
+        found = str(json.loads(event.detail or "{}").get("signer"))
+    return found
+
+
+# -- grouping
+
+
+def author(deed: Deed) -> str:
+    return deed.author or ""
+
+
+def day(deed: Deed) -> str:
+    return rfc3339(deed.record.time)[:10]
+
+
+class Group(NamedTuple):
+    """Deeds of one author, day or path prefix; `first` and `last` are ns."""
+
+    key: str | bytes
+    commits: int
+    events: int
+    files: int
+    bytes: int
+    first: int
+    last: int
+    authors: tuple[str, ...]
+
+
+def by(found: Iterable[Deed], key: Callable[[Deed], str]) -> list[Group]:
+    """Return the commits grouped by what *key* says of each, in the order of the keys; files are counted per commit."""
+    groups: dict[str, Group] = {}
+    for deed in found:
+        if deed.what == "commit":
+            name, held = key(deed), Sealed(deed.events, deed.files, deed.bytes)
+            groups[name] = _added(groups.get(name), name, deed.record.time, deed.author, held)
+    return [groups[name] for name in sorted(groups)]
+
+
+def by_prefix(log: Log, found: Iterable[Deed], depth: int) -> list[Group]:
+    """Return what commits changed grouped by the first *depth* parts of the paths: O(the events they sealed)."""
+    records = Records(log)
+    groups: dict[bytes, Group] = {}
+    for deed in found:
+        if deed.what != "commit":
+            continue
+        for prefix, held in _sealed_below(log, records, deed, depth).items():
+            groups[prefix] = _added(groups.get(prefix), prefix, deed.record.time, deed.author, held)
+    return [groups[prefix] for prefix in sorted(groups, key=order)]
+
+
+def _sealed_below(log: Log, records: Records, deed: Deed, depth: int) -> dict[bytes, Sealed]:
+    rows = log.db.execute(
+        f"SELECT path, count(*), total(CASE kind WHEN {Kind.FILE_WRITTEN:d} THEN size END) FROM event "
+        "WHERE stream = ? AND version BETWEEN ? AND ? AND path IS NOT NULL GROUP BY path",
+        (deed.record.event.stream, deed.record.detail["from"], deed.record.event.version),
+    )
+    found: dict[bytes, Sealed] = {}
+    for path_id, events, size in rows:
+        prefix = b"/".join(records.path(path_id).split(b"/")[:depth])
+        held = found.get(prefix, Sealed(0, 0, 0))
+        found[prefix] = Sealed(held.events + events, held.files + 1, held.bytes + int(size))
+    return found
+
+
+def _added(group: Group | None, key: str | bytes, time: int, author: str | None, held: Sealed) -> Group:
+    if group is None:
+        return Group(key, 1, *held, time, time, (author or "",))
+    authors = group.authors if (author or "") in group.authors else (*group.authors, author or "")
+    return Group(
+        key, group.commits + 1, group.events + held.events, group.files + held.files, group.bytes + held.bytes,
+        min(group.first, time), max(group.last, time), authors,
+    )  # fmt: skip

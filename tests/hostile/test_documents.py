@@ -1,0 +1,40 @@
+"""OCI layouts and archives, through `load`: what lies is refused whole, what is odd but legal comes in."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults import totals
+from tests.faults.checking import problems
+from tests.faults.commands import Commands
+from tests.hostile.documents import DOCUMENTS
+from tests.hostile.refusals import check_refused, state
+
+
+@pytest.fixture(scope="module")
+def shop(commands: Commands, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with something in it, used by all cases here; sound at the end."""
+    store = tmp_path_factory.mktemp("documents") / "store"
+    commands.ok(store, ["create", "--name", "first", "scratch"])
+    return store
+
+
+@pytest.mark.parametrize("name", [name for name, case in DOCUMENTS.items() if case.says is not None])
+def test_a_document_that_lies_is_refused_whole(name: str, shop: Path, commands: Commands, tmp_path: Path) -> None:
+    case = DOCUMENTS[name]
+    before = state(shop)
+    done = commands.run(shop, ["load", "-i", str(case.build(tmp_path))])
+    check_refused(done, case.says or "")
+    assert state(shop) == before
+    totals.count("hostile cases handled", 1, 1)
+
+
+@pytest.mark.parametrize("name", [name for name, case in DOCUMENTS.items() if case.says is None])
+def test_an_odd_document_is_taken(name: str, shop: Path, commands: Commands, tmp_path: Path) -> None:
+    path = DOCUMENTS[name].build(tmp_path)
+    assert commands.ok(shop, ["load", "-i", str(path)]).startswith("Loaded image")
+    totals.count("hostile cases handled", 1, 1)
+
+
+def test_the_store_that_met_them_all_is_sound(shop: Path) -> None:
+    assert problems(shop) == []
