@@ -1,0 +1,5 @@
+"""The command line."""
+
+import gc
+
+gc.set_threshold(200_000, 20, 20)  # looking for garbage, of which there is next to none, took 3 ms of every start

@@ -18,6 +18,7 @@ from eventstore.paths import shown
 BUG = 70
 INTERRUPTED = 130
 PIPE_CLOSED = 141
+_HALF = 1000  # characters
 
 _NEXT_STEPS = {
     errno.ENOSPC: "free some space, then run the command again",
@@ -58,8 +59,13 @@ def report(error: BaseException, settings: Settings) -> int:
         if settings.verbosity and not isinstance(error, LayerlogError | KeyboardInterrupt | BrokenPipeError):
             _print_traceback(error)
         if message:
-            print(f"layerlog: {shown(message)}", file=sys.stderr)
+            print(f"layerlog: {shown(_readable(message))}", file=sys.stderr)
     return code
+
+
+def _readable(message: str) -> str:
+    """Return *message* without the middle of what nobody would read."""
+    return message if len(message) <= 2 * _HALF else f"{message[:_HALF]} ... {message[-_HALF:]}"
 
 
 def explained(error: BaseException, store: str) -> tuple[str, int]:

@@ -23,7 +23,7 @@ def finding_row(log: Log, report: Report) -> dict[str, Any]:
     finding, held = report
     return {
         "check": finding.check, "object": finding.object, "problem": finding.problem, "note": finding.note,
-        "events": list(finding.events) if finding.events else None, **held_row(log, held),
+        "events": [list(span) for span in finding.events], **held_row(log, held),
     }  # fmt: skip
 
 

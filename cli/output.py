@@ -112,7 +112,7 @@ def json_ready(row: Row) -> dict[str, Any]:
 def note(counts: Mapping[str, int], what: str) -> None:
     """Say on stderr how many of which things *what* happened to; nothing where it happened to none."""
     if any(counts.values()):
-        listed = ", ".join(f"{count} {escape(name)}" for name, count in sorted(counts.items()) if count)
+        listed = ", ".join(f"{escape(name)} ({count})" for name, count in sorted(counts.items()) if count)
         print(f"layerlog: {what}: {listed}", file=sys.stderr)
 
 

@@ -10,16 +10,17 @@ _CREDENTIALS = ("-u", "--creds")
 _CHANGES = ("-c", "--change")
 _PROSE = ("-m", "--message", "-a", "--author")
 _ALSO_FLAGS = (*_CREDENTIALS, *_CHANGES, *_PROSE)  # of some command: the option behind one is not its value
-_SECRET = re.compile(r"--[\w-]*(password|passphrase|token)")
-_SHORT_PAIR = re.compile(r"(-[A-Za-z]*e)(?:[A-Za-z_]\w*=.*)?", re.DOTALL)
-_URL_PASSWORD = re.compile(r"(\w+://[^/\s:@]*:)[^/\s]*@")
+_SECRET = re.compile(r"--([\w-]*(password|passphrase|token)|text)")
+_SHORT_PAIR = re.compile(r"(-[A-Za-z]{0,20}e)(?:[A-Za-z_]\w*=.*)?", re.DOTALL)
+_URL_PASSWORD = re.compile(r"(\b\w++://[^/\s:@]*:)[^/\s]*@")
 
 
 def redacted(argv: Sequence[str]) -> list[str]:
     """Return *argv* with secret values shown as ***; whole where there is none, and one item for each of its items.
 
     Hidden: values of NAME=VALUE after -e, --env, --build-arg and in --change "ENV ..."; all of --*password,
-    --*passphrase and --*token; what follows the colon in -u and --creds; passwords in URLs.  Messages and authors stay.
+    --*passphrase and --*token, and of --text, which is a file's content; what follows the colon in -u and --creds;
+    passwords in URLs.  Messages and authors stay.
     """
     return list(_redacted(argv))
 

@@ -36,10 +36,22 @@ class Session:
     def writer(self, author: str | None = None, known: str = "recorded") -> Iterator[Writer]:
         """Write in this command's name; says in the operational log what was appended."""
         context = self.context(author, known)
-        before = self.log.head()
-        with self.store.writer(context) as writer:
+        with self._told(context), self.store.writer(context) as writer:
             commands.create_store(writer)
             yield writer
+
+    @contextmanager
+    def alone(self) -> Iterator[Writer]:
+        """As `writer`, with every other writer kept out; never inside `writer`."""
+        context = self.context()
+        with self._told(context), self.store.alone(context) as writer:
+            commands.create_store(writer)
+            yield writer
+
+    @contextmanager
+    def _told(self, context: Context) -> Iterator[None]:
+        before = self.log.head()
+        yield
         after = self.log.head()
         if after.changesets > before.changesets:
             logs.event(

@@ -1,48 +1,47 @@
-"""Standard input on its way into a file: read whole before the store is locked."""
+"""A file's new content on its way from standard input into the store."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
-from itertools import chain
-from typing import BinaryIO
 
 from eventstore.content_writer import ContentWriter
-from eventstore.entries import Entry
-from projections.view import View
 
 SMALL = 128 << 10
 PIECE = 1 << 20
 IN_MEMORY = 8 << 20
 
 
-class Spooled:
-    def __init__(self, file: BinaryIO, size: int) -> None:
-        self._file = file
-        self._size = size
+def pieces(text: str | None) -> Iterator[bytes]:
+    """Return *text*, or standard input to its end."""
+    if text is not None:
+        return iter([text.encode("utf-8", "surrogateescape")])
+    return iter(lambda: sys.stdin.buffer.read(PIECE), b"")
 
-    def put(self, keeper: ContentWriter, view: View, old: Entry | None, *, append: bool) -> tuple[bytes, int]:
-        """Return (digest, size) of the data, put behind *old*'s where *append*; a small one as a difference from that."""
-        before = view.read(old) if old is not None and append else iter(())
-        size = self._size + (old.size if old is not None and append else 0)
-        self._file.seek(0)
-        pieces = chain(before, iter(lambda: self._file.read(PIECE), b""))
-        if size <= SMALL:
-            return keeper.put(b"".join(pieces), old.content if old is not None else None), size
-        return keeper.put_stream(pieces), size
+
+def put(keeper: ContentWriter, data: Iterator[bytes], like: bytes | None) -> tuple[bytes, int]:
+    """Return (digest, size) of *data*; a small one may be kept as a difference from the content *like*."""
+    head = b""
+    for piece in data:
+        head += piece
+        if len(head) > SMALL:
+            break
+    else:
+        return keeper.put(head, like), len(head)
+    stream, size = keeper.stream(), len(head)
+    stream.write(head)
+    for piece in data:
+        stream.write(piece)
+        size += len(piece)
+    return stream.close(), size
 
 
 @contextmanager
-def spooled(text: str | None) -> Iterator[Spooled]:
-    """Read standard input to its end, or take *text*."""
-    if text is not None:
-        data = text.encode("utf-8", "surrogateescape")
-        yield Spooled(BytesIO(data), len(data))
-        return
+def spooled(data: Iterator[bytes]) -> Iterator[Iterator[bytes]]:
+    """Read *data* to its end before the block begins, so that what the block locks is not held up by its source."""
     from tempfile import SpooledTemporaryFile
 
     with SpooledTemporaryFile(IN_MEMORY) as file:
-        size = 0
-        while piece := sys.stdin.buffer.read(PIECE):
-            size += file.write(piece)
-        yield Spooled(file, size)  # type: ignore[arg-type]
+        for piece in data:
+            file.write(piece)
+        file.seek(0)
+        yield iter(lambda: file.read(PIECE), b"")

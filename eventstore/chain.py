@@ -21,13 +21,16 @@ _CHANGESETS = "SELECT c.*, x.body FROM changeset c LEFT JOIN context x ON x.id =
 
 
 class Link(NamedTuple):
-    """A changeset's row with what stands around it: its context's text, and the hash that the one before it has."""
+    """A changeset's row with what its hash covers beside it: its context's text and its predecessor's hash.
+
+    `root` is what its events give now, `earlier` the time of the changeset before.
+    """
 
     changeset: Changeset
     body: str | None
+    root: bytes
     previous: bytes
     earlier: int
-    """The time of the changeset before."""
 
     @property
     def digest(self) -> bytes:
@@ -40,24 +43,20 @@ def check(db: sqlite3.Connection, advance: Advance) -> Iterator[Finding]:
     Cost: one pass over the log in position order; memory does not grow with it but for a number for each stream.
     """
     found: list[Finding] = []
-    events = _Events(db, found.append)
-    tree = _Tree(db)
-    previous, recomputed, earlier, number, position = b"", b"", 0, 0, 1
+    events, links, tree = _Events(db, found.append), _Links(found.append), _Tree(db)
+    number = 0
     try:
         for *row, body in db.execute(_CHANGESETS):
-            link = Link(Changeset(*row), body, previous, earlier)
-            changeset, digest = link.changeset, link.digest
+            changeset = Changeset(*row)
             root = events.root(changeset.first + changeset.events)
-            found.extend(_misplaced(changeset, number + 1, position))
-            if root != changeset.root or digest != changeset.hash:
-                found.append(_diagnosed(link, root, recomputed))
-            found.extend(tree.push(changeset.hash))
+            for true_hash in links.add(changeset, body, root):
+                found.extend(tree.push(true_hash))
             yield from found
             found.clear()
             advance(changeset.events)
-            number, position = changeset.number, changeset.first + changeset.events
-            previous, recomputed, earlier = changeset.hash, digest, changeset.time
-        yield from events.left_over(position)
+            number = changeset.number
+        found.extend(finding for last in links.end() for finding in tree.push(last))
+        yield from events.left_over(links.position)
         yield from found
         yield from tree.left_over()
         yield from _orphans(db, number)
@@ -66,42 +65,83 @@ def check(db: sqlite3.Connection, advance: Advance) -> Iterator[Finding]:
         yield Finding("chain", "log.db", f"cannot be read on after changeset {number}: {error}; bring back a backup")
 
 
-def _misplaced(changeset: Changeset, number: int, first: int) -> Iterator[Finding]:
-    if changeset.number != number:
-        yield Finding("chain", f"changeset {number}", f"is missing: the next one there is {changeset.number}")
-    if changeset.first != first:
-        problem = f"begins at event {changeset.first} where event {first} comes next"
-        yield Finding("chain", f"changeset {changeset.number}", problem, events=_span(changeset))
+class _Links:
+    """The changesets in order.  Each is judged when the next one has told whether its stored hash is the one it had."""
+
+    def __init__(self, report: Callable[[Finding], None]) -> None:
+        self._report = report
+        self._held: tuple[Link, bytes] | None = None
+        self._number = 0
+        self.position = 1
+
+    def add(self, changeset: Changeset, body: str | None, root: bytes) -> Iterator[bytes]:
+        """Take the next changeset; yield the true hash of the one before."""
+        self._place(changeset)
+        if self._held is None:
+            link = Link(changeset, body, root, b"", 0)
+            self._held = link, link.digest
+            return
+        before, digest = self._held
+        link = Link(changeset, body, root, before.changeset.hash, before.changeset.time)
+        own = link.digest
+        if own != changeset.hash and digest != before.changeset.hash:
+            other = link._replace(previous=digest)
+            if other.digest == changeset.hash:
+                link, own = other, changeset.hash
+        yield from self._judge(before, digest, link.previous)
+        self._held = link, own
+
+    def end(self) -> Iterator[bytes]:
+        if self._held is not None:
+            before, digest = self._held
+            yield from self._judge(before, digest, before.changeset.hash)
+
+    def _judge(self, link: Link, digest: bytes, true_hash: bytes) -> Iterator[bytes]:
+        changeset = link.changeset
+        if true_hash != changeset.hash:
+            self._report(_of_changeset(changeset, "its hash was changed"))
+        elif link.root != changeset.root or digest != changeset.hash:
+            self._report(_diagnosed(link, digest))
+        yield true_hash
+
+    def _place(self, changeset: Changeset) -> None:
+        if changeset.number != self._number + 1:
+            problem = f"is missing: the next one there is {changeset.number}"
+            self._report(Finding("chain", f"changeset {self._number + 1}", problem))
+        if changeset.first != self.position:
+            self._report(_of_changeset(changeset, f"begins at event {changeset.first} where event {self.position} comes next"))
+        self._number, self.position = changeset.number, changeset.first + changeset.events
 
 
-def _diagnosed(link: Link, root: bytes, recomputed: bytes) -> Finding:
+def _diagnosed(link: Link, digest: bytes) -> Finding:
     """Say which of the things that the changeset's hash covers is not what it was when it was sealed."""
-    changeset, found = link.changeset, f"changeset {link.changeset.number}"
-    if link.digest == changeset.hash:
-        last = changeset.first + changeset.events - 1
-        which = f"event {last}" if changeset.events == 1 else f"one or more of the events {changeset.first} to {last}"
-        return Finding("chain", found, f"{which} differ from what was sealed", events=_span(changeset))
-    for what, candidate in _candidates(link, root, recomputed):
-        if candidate.digest == changeset.hash:
-            return Finding("chain", found, f"its {what} was changed", events=_span(changeset))
-    if root != changeset.root:
-        return Finding("chain", found, "its events and its own row differ from what was sealed", events=_span(changeset))
-    problem = f"its context {changeset.context} (who, command, why) or its own row or hash was changed"
-    if link.body is None:
-        problem = f"its context {changeset.context} is missing"
-    return Finding("chain", found, problem, events=_span(changeset))
-
-
-def _candidates(link: Link, root: bytes, recomputed: bytes) -> Iterator[tuple[str, Link]]:
     changeset = link.changeset
-    yield "predecessor's hash", link._replace(previous=recomputed)
-    yield "root", link._replace(changeset=changeset._replace(root=root))
+    if digest == changeset.hash:
+        last = changeset.first + changeset.events - 1
+        several = f"one or more of the events {changeset.first} to {last} differ"
+        which = f"event {last} differs" if changeset.events == 1 else several
+        return _of_changeset(changeset, f"{which} from what was sealed", "events")
+    for what, candidate in _candidates(link):
+        if candidate.digest == changeset.hash:
+            return _of_changeset(changeset, f"its {what} was changed")
+    if link.root != changeset.root:
+        return _of_changeset(changeset, "its events and its own row differ from what was sealed", "events")
+    if link.body is None:
+        return _of_changeset(changeset, f"its context {changeset.context} is missing", "context")
+    problem = f"its context {changeset.context} (who, command, why), or its own row, was changed"
+    return _of_changeset(changeset, problem, "context")
+
+
+def _candidates(link: Link) -> Iterator[tuple[str, Link]]:
+    changeset = link.changeset
+    yield "root", link._replace(changeset=changeset._replace(root=link.root))
     yield "time", link._replace(changeset=changeset._replace(time=max(link.earlier, changeset.wall)))
     yield "wall clock", link._replace(changeset=changeset._replace(wall=changeset.time))
 
 
-def _span(changeset: Changeset) -> tuple[int, int]:
-    return changeset.first, changeset.first + changeset.events - 1
+def _of_changeset(changeset: Changeset, problem: str, cause: str = "") -> Finding:
+    span = changeset.first, changeset.first + changeset.events - 1
+    return Finding("chain", f"changeset {changeset.number}", problem, events=(span,), cause=cause)
 
 
 class _Events:
@@ -112,6 +152,7 @@ class _Events:
         self._report = report
         self._names = {row[0]: bytes(row[1]) for row in db.execute("SELECT id, CAST(name AS BLOB) FROM stream")}
         self._versions: dict[int, int] = dict.fromkeys(self._names, 0)
+        self._shifts: dict[int, int] = {}
         self._texts = _Texts(db)
         self._next = 1
         self._rows: list[tuple[Any, ...]] = []
@@ -133,7 +174,7 @@ class _Events:
         if positions:
             first, last = positions[0], max(positions[-1], *(row[0] for row in self._cursor), 0)
             problem = f"belong to no changeset: the last one ends before {end}"
-            yield Finding("chain", f"events {first} to {last}", problem, events=(first, last))
+            yield Finding("chain", f"events {first} to {last}", problem, events=((first, last),))
 
     def _take(self, end: int) -> list[tuple[Any, ...]]:
         """Return the next rows below *end*, at most `BLOCK`; none when all were returned."""
@@ -154,7 +195,7 @@ class _Events:
             if position != expected or versions.get(stream) != version - 1:
                 self._misplaced(expected, position, stream, version)
             expected = position + 1
-            versions[stream] = version
+            versions[stream] = versions.get(stream, 0) + 1
             data = event_bytes(
                 names.get(stream, b""), version, kind, b"" if parent is None else texts.child(parent, name),
                 mode, uid, gid, mtime, size, content or b"", target or b"", detail or b"",
@@ -168,12 +209,14 @@ class _Events:
     def _misplaced(self, expected: int, position: int, stream: int, version: int) -> None:
         if position != expected:
             what = f"event {expected}" if position == expected + 1 else f"events {expected} to {position - 1}"
-            self._report(Finding("chain", what, f"missing: event {position} comes next", events=(expected, position - 1)))
+            problem = f"missing: event {position} comes next"
+            self._report(Finding("chain", what, problem, events=((expected, position - 1),)))
         latest = self._versions.get(stream)
         if latest is None:
             self._report(of_event(position, f"its stream {stream} is missing"))
-        elif version != latest + 1:
+        elif version != latest + 1 + self._shifts.get(stream, 0):  # what follows a gap is not told again
             self._report(of_event(position, f"has version {version} of its stream, where {latest + 1} comes next"))
+        self._shifts[stream] = version - (latest or 0) - 1
 
     def _check_indexes(self, position: int, kind: int, target: bytes, own: bytes | None, leaf: bytes) -> None:
         if (own is not None) != (kind == Kind.COMMITTED) or (own is not None and own != leaf):

@@ -155,7 +155,8 @@ def _move(store: Store, chosen: list[int]) -> None:
     writers = {sign: SegmentWriter(store.content.segments, originals=sign < 0, fresh=True) for sign in (-1, 1)}
     marks = ",".join("?" * len(chosen))
     columns = "segment, offset, new_segment, new_offset, PRIMARY KEY (segment, offset)"
-    store.db.execute(f"CREATE TEMP TABLE moved ({columns})")
+    store.db.execute(f"CREATE TEMP TABLE IF NOT EXISTS moved ({columns})")
+    store.db.execute("DELETE FROM temp.moved")
     try:
         rows = store.db.execute(f"{_BLOCKS} AND segment IN ({marks}) ORDER BY segment, offset", chosen).fetchall()
         for place in map(Place._make, rows):
@@ -168,7 +169,6 @@ def _move(store: Store, chosen: list[int]) -> None:
             "AND content.segment = moved.segment AND content.offset = moved.offset"
         )
     finally:
-        store.db.execute("DROP TABLE temp.moved")
         for writer in writers.values():
             writer.close()
     store.content.forget()

@@ -8,6 +8,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from itertools import accumulate
 
@@ -21,6 +22,7 @@ WINDOW = 4 << 20
 ORIGINAL_CHUNK = 1 << 20
 DICTIONARY = 64 << 10
 BLOCK_MEMBERS = 500
+WORTH_A_THREAD = 1 << 20
 SPILL = 4096
 
 Row = tuple[bytes, int, int, int, int, int, bytes | None, bytes | None]
@@ -200,11 +202,10 @@ class ContentStream:
         self._whole = sha256()
         self._size = 0
         self._pieces: list[bytes] = []
-        self._waiting = 0
+        self._waiting = self._hashed = 0
         self._parts: list[bytes] = []
 
     def write(self, data: bytes) -> None:
-        self._whole.update(data)
         self._size += len(data)
         self._pieces.append(data)
         self._waiting += len(data)
@@ -225,11 +226,28 @@ class ContentStream:
     def _put(self, *, final: bool) -> None:
         buffer = b"".join(self._pieces)
         done = 0
-        for end in self._cut(buffer, final):
-            piece = buffer[done:end]
-            self._parts.append(PART.pack(self._writer.put(piece), len(piece)))
-            done = end
+        with _beside(self._whole.update, memoryview(buffer)[self._hashed :]):
+            for end in self._cut(buffer, final):
+                piece = buffer[done:end]
+                self._parts.append(PART.pack(self._writer.put(piece), len(piece)))
+                done = end
         self._pieces, self._waiting = [buffer[done:]], len(buffer) - done
+        self._hashed = self._waiting
+
+
+@contextmanager
+def _beside(work: Callable[[memoryview], object], data: memoryview) -> Iterator[None]:
+    """Do *work* while the block runs, in a thread of its own where *data* is worth one."""
+    if len(data) < WORTH_A_THREAD:
+        work(data)
+        yield
+        return
+    thread = threading.Thread(target=work, args=(data,))
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 Cutter = Callable[[bytes, bool], Iterator[int]]

@@ -11,15 +11,17 @@ class Finding(NamedTuple):
     """One thing that is wrong; a `note` tells of an erasure and is no fault.
 
     `check` is schema, chain, index, content, layer, view, cache, checkpoint or signature.  `digests` (raw) and `events`
-    (first and last position) are what is damaged, so that others can tell what it touches.
+    (ranges of positions, first and last) are what is damaged, so that others can tell what it touches; `cause` is events
+    or context where a changeset differs because of these.
     """
 
     check: str
     object: str
     problem: str
     digests: tuple[bytes, ...] = ()
-    events: tuple[int, int] | None = None
+    events: tuple[tuple[int, int], ...] = ()
     note: bool = False
+    cause: str = ""
 
 
 def of_content(digest: bytes, problem: str, *, note: bool = False) -> Finding:
@@ -27,4 +29,4 @@ def of_content(digest: bytes, problem: str, *, note: bool = False) -> Finding:
 
 
 def of_event(position: int, problem: str, check: str = "chain") -> Finding:
-    return Finding(check, f"event {position}", problem, events=(position, position))
+    return Finding(check, f"event {position}", problem, events=((position, position),))

@@ -8,9 +8,10 @@ from eventstore.compaction import Freed
 from eventstore.store import Store, Writer
 
 _BLOCKS_FREED = """
-    SELECT coalesce(sum(stored), 0) FROM (
-        SELECT stored FROM content LEFT JOIN live USING (digest) WHERE parts IS NULL
+    SELECT coalesce(sum(stored) FILTER (WHERE segment > 0), 0), coalesce(sum(stored) FILTER (WHERE segment < 0), 0) FROM (
+        SELECT segment, stored FROM content LEFT JOIN live USING (digest) WHERE parts IS NULL
         GROUP BY segment, offset HAVING count(live.digest) = 0)"""
+_DEAD = "SELECT count(*) FROM content WHERE digest NOT IN (SELECT digest FROM live) AND segment > 0"
 
 
 class Garbage(NamedTuple):
@@ -32,14 +33,11 @@ def survey(store: Store, *, originals: bool = False) -> Garbage:
     """Return what `collect` would free: O(events + contents).  Nothing is changed."""
     db = store.db
     named.mark_live(db, originals=not originals)
-    dead = db.execute("SELECT count(*) FROM content WHERE digest NOT IN (SELECT digest FROM live)").fetchone()[0]
-    blobs = dropped(store)
-    blob_bytes = sum(store.content.size(blob) for blob in blobs)
+    dead = db.execute(_DEAD).fetchone()[0]
+    content_bytes, original_bytes = db.execute(_BLOCKS_FREED).fetchone()
     unnamed = sum(usage.size - usage.live for usage in compaction.usages(store))
-    return Garbage(
-        dead, db.execute(_BLOCKS_FREED).fetchone()[0], unnamed, len(blobs), blob_bytes,
-        compaction.folder_size(store.cache()),
-    )  # fmt: skip
+    cached = compaction.folder_size(store.cache())
+    return Garbage(dead, content_bytes, unnamed, len(dropped(store)), original_bytes, cached)
 
 
 def collect(store: Store, writer: Writer, *, originals: bool = False) -> tuple[Garbage, Freed]:

@@ -19,7 +19,6 @@ _WRONG = {
     "effect": """effect IS NOT CASE WHEN kind IN (1, 7) THEN (mode & 61440) <> 16384 WHEN kind IN (2, 4, 5) THEN 1
         WHEN kind = 3 THEN 2 WHEN kind = 6 THEN 3 END""",
     "source": "(source IS NOT NULL) <> (kind = 4)",
-    "id": "(id IS NOT NULL) <> (kind = 24)",
     "node": f"""CASE WHEN kind NOT IN (2, 3) THEN node IS NOT NULL
         WHEN kind = 2 AND stream IN {_LAYERS} THEN 0
         ELSE node IS NULL OR node >= position OR (node = 0 AND kind = 2) OR (node <> 0 AND NOT EXISTS (

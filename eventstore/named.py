@@ -58,10 +58,15 @@ def mark_live(db: sqlite3.Connection, *, originals: bool = True) -> None:
 
     Any digest in any event's detail counts, so that a kind of event that this version does not know loses nothing.
     """
-    db.execute("DROP TABLE IF EXISTS temp.live")
-    db.execute("CREATE TEMP TABLE live (digest BLOB PRIMARY KEY) WITHOUT ROWID")
+    _empty(db, "live")
     db.execute("INSERT OR IGNORE INTO live SELECT content FROM event WHERE content IS NOT NULL AND kind <> 62")
     add_live(db, _in_details(db, originals=originals))
+
+
+def _empty(db: sqlite3.Connection, table: str) -> None:
+    """A table is emptied, not dropped: that would fail while any other statement of the connection is open."""
+    db.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table} (digest BLOB PRIMARY KEY) WITHOUT ROWID")
+    db.execute(f"DELETE FROM temp.{table}")
 
 
 def add_live(db: sqlite3.Connection, digests: Iterable[bytes]) -> None:
@@ -123,13 +128,10 @@ class Needs:
 def occurrences(db: sqlite3.Connection, digests: Iterable[bytes]) -> Iterator[Occurrence]:
     """Yield, in no order, the events that name one of *digests*: one pass over the log."""
     sought = set(digests)
-    db.execute("CREATE TEMP TABLE IF NOT EXISTS sought (digest BLOB PRIMARY KEY) WITHOUT ROWID")
-    try:
-        db.executemany("INSERT OR IGNORE INTO sought VALUES (?)", ((digest,) for digest in sought))
-        rows = "SELECT e.content, e.position, e.stream, e.version, e.path FROM event e JOIN sought ON digest = e.content"
-        yield from map(Occurrence._make, db.execute(f"{rows} WHERE e.kind <> {Kind.CONTENT_ERASED:d}").fetchall())
-    finally:
-        db.execute("DROP TABLE temp.sought")
+    _empty(db, "sought")
+    db.executemany("INSERT OR IGNORE INTO sought VALUES (?)", ((digest,) for digest in sought))
+    rows = "SELECT e.content, e.position, e.stream, e.version, e.path FROM event e JOIN sought ON digest = e.content"
+    yield from map(Occurrence._make, db.execute(f"{rows} WHERE e.kind <> {Kind.CONTENT_ERASED:d}").fetchall())
     arrivals = "SELECT position, stream, version, detail FROM event WHERE path IS NULL AND kind IN (?, ?)"
     for position, stream, version, detail in db.execute(arrivals, _ARRIVALS).fetchall():
         for digest in set(map(bytes.fromhex, _HEX.findall(detail or ""))) & sought:

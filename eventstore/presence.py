@@ -94,4 +94,5 @@ def _segment(store: Store, segment: int, problem: str, end: int) -> Finding:
         "SELECT digest FROM content WHERE parts IS NULL AND segment = ? AND offset + stored > ? AND size > 0", (segment, end)
     )
     digests = tuple(row[0] for row in rows)
-    return Finding("content", f"segment {segment}", f"{problem}; {len(digests)} contents are lost with it", digests)
+    file = os.path.relpath(store.content.segments.path(segment), store.path)
+    return Finding("content", file, f"{problem}; {len(digests)} contents are lost with it", digests)

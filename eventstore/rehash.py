@@ -1,5 +1,6 @@
 """Rehashing: every block is read and unpacked once, in the order in which it lies on disk; every content in it hashed."""
 
+import os
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Container, Iterator
@@ -56,7 +57,8 @@ def _block(content: Content, place: Place, members: list[_Member], wholes: "_Who
         if len(piece) == member.size and sha256(piece).digest() == member.digest:
             yield from wholes.feed(member.digest, piece)
         else:
-            where = f"segment {place.segment}, block at {place.offset}"
+            file = os.path.basename(content.segments.path(place.segment))
+            where = f"{'originals' if place.segment < 0 else 'segments'}/{file}, block at {place.offset}"
             yield of_content(member.digest, f"{problem or 'its bytes were changed'} ({where})")
 
 

@@ -52,6 +52,8 @@ class Rules:
                 self._check_move(change, found)
             case _:
                 self._require_parent(change.path)
+                if not change.path and not stat.S_ISDIR(change.mode):
+                    raise ConflictError("the root is a directory, and nothing else can take its place")
         return None
 
     def _check_existing(self, change: Change, found: Entry | None) -> int | None:

@@ -1,6 +1,5 @@
 """Bisection: which event made good into bad, by halving - over commits first, then over the events of the guilty one."""
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from eventstore.errors import ConflictError, InvalidError
@@ -34,6 +33,12 @@ class State(NamedTuple):
     good: Point | None = None
     bad: Point | None = None
     skipped: tuple[Point, ...] = ()
+
+    def marked(self, verdict: str, point: Point) -> "State":
+        """Return the state once *point* is known to be good or bad, or is to be skipped."""
+        if verdict == "good":
+            return self._replace(good=point)
+        return self._replace(bad=point) if verdict == "bad" else self._replace(skipped=(*self.skipped, point))
 
 
 class Step(NamedTuple):
@@ -144,7 +149,3 @@ def require_order(log: Log, state: State) -> State:
 def steps_left(count: int) -> int:
     """Return about how many checks halving *count* points takes."""
     return count.bit_length()
-
-
-def points(pairs: Iterable[Iterable[int]]) -> tuple[Point, ...]:
-    return tuple(Point(*pair) for pair in pairs)

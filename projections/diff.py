@@ -6,10 +6,11 @@ from itertools import islice
 from typing import NamedTuple
 
 from eventstore.entries import Entry
+from eventstore.events import Kind
 from eventstore.log import Log
 from eventstore.paths import order, path_of
 from projections.view import View
-from projections.walk import Texts, walk
+from projections.walk import Texts, linked_nodes, walk
 
 DIRECT = 20
 MANY = 3000
@@ -73,13 +74,26 @@ def _differ(old: Entry | None, new: Entry | None) -> bool:
 def touched_by(before: View, after: View, stream: int, first: int, last: int) -> Iterator[Difference]:
     """Yield what differs between a container's view before event *first* and after event *last* of its stream.
 
-    O(paths that the events touched), whatever the size of the tree; for more than `MANY` paths one walk of both views.
+    O(paths that the events touched), whatever the size of the tree; one walk of both views for more than `MANY` paths,
+    and where attributes changed that a node has under other names too.
     """
+    if _changed_by_another_name(before, after, stream, first, last):
+        yield from _whole(before, after, b"")
+        return
     points = _Points(before, after)
     yield from points.differences(touched_in(after.log, stream, first, last, MANY + 1))
     if points.left < 0:
         done = points.done
         yield from (d for d in _whole(before, after, b"") if done is None or order(d.path) > done)
+
+
+def _changed_by_another_name(before: View, after: View, stream: int, first: int, last: int) -> bool:
+    rows = after.log.db.execute(
+        f"SELECT DISTINCT node FROM event WHERE stream = ? AND version BETWEEN ? AND ? AND kind = {Kind.ATTRIBUTES_CHANGED:d}",
+        (stream, first, last),
+    )
+    nodes = {row[0] for row in rows}
+    return bool(nodes) and not nodes.isdisjoint(linked_nodes(before) | linked_nodes(after))
 
 
 class _Points:

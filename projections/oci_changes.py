@@ -3,9 +3,7 @@
 import json
 import posixpath
 import re
-import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from fractions import Fraction
 
 from eventstore.errors import InvalidError
 from eventstore.paths import shown
@@ -91,6 +89,8 @@ def _workdir(config: Json, rest: str) -> Json:
 
 
 def _stopsignal(config: Json, rest: str) -> Json:
+    import signal  # noqa: PLC0415 - it builds its enumerations when imported
+
     word = _one_word(config, rest)
     name = word.upper().removeprefix("SIG")
     real_time = re.fullmatch(r"RTMIN(\+\d{1,2})?|RTMAX(-\d{1,2})?", name)
@@ -220,10 +220,15 @@ _UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 *
 _SPAN = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)(ns|us|µs|ms|s|m|h)", re.ASCII)
 
 
+def _trillionths(number: str) -> int:
+    whole, _, fraction = number.partition(".")
+    return int(whole + fraction.ljust(12, "0"))
+
+
 def _nanoseconds(text: str) -> int:
     """The nanoseconds of a duration as Go writes it: 1m30s, 500ms."""
     spans = _SPAN.findall(text)
-    total = int(sum(Fraction(number) * _UNITS[unit] for number, unit in spans))
+    total = sum(_trillionths(number) * _UNITS[unit] for number, unit in spans) // 10**12
     if "".join(number + unit for number, unit in spans) != text or not 10**6 <= total < 1 << 63:
         raise InvalidError(f"{shown(text)!r} is not a duration of at least 1ms, as 1m30s")
     return total
@@ -233,24 +238,26 @@ def _nanoseconds(text: str) -> int:
 
 _TOKEN = re.compile(
     r"""'(?P<single>[^']*)' | "(?P<double>(?:[^"\\]|\\.)*)" | \\(?P<escaped>.) | (?P<space>\s+)
-      | \$\{(?P<braced>[^}]*)\} | \$(?P<name>[A-Za-z_][A-Za-z0-9_]*) | (?P<plain>.)""",
+      | \$\{(?P<braced>[^}]*)\} | \$(?P<name>[A-Za-z_][A-Za-z0-9_]*) | (?P<plain>[^'"\\\s$]+|.)""",
     re.VERBOSE | re.DOTALL,
 )
 _IN_QUOTES = re.compile(
-    r"""\\(?P<escaped>["$\\]) | \$\{(?P<braced>[^}]*)\} | \$(?P<name>[A-Za-z_][A-Za-z0-9_]*) | (?P<plain>.)""",
+    r"""\\(?P<escaped>["$\\]) | \$\{(?P<braced>[^}]*)\} | \$(?P<name>[A-Za-z_][A-Za-z0-9_]*) | (?P<plain>[^"$\\]+|.)""",
     re.VERBOSE | re.DOTALL,
 )
 
 
 def words(text: str, env: Mapping[str, str]) -> list[str]:
     """Return the words of *text*: quotes removed, variables of *env* expanded; an expansion is never split."""
-    found: list[str] = []
+    found: list[list[str]] = []
     inside = False
     for piece, space in _pieces(text, env):
+        if not space and not inside:
+            found.append([])
         if not space:
-            found[len(found) - inside :] = [(found[-1] if inside else "") + piece]
+            found[-1].append(piece)
         inside = not space
-    return found
+    return ["".join(pieces) for pieces in found]
 
 
 def expanded(text: str, env: Mapping[str, str]) -> str:

@@ -31,6 +31,13 @@ class Proved(NamedTuple):
     checkpoint: dict[str, Any]
 
 
+class Growth(NamedTuple):
+    """What a consistency proof that holds says: the newer head continues the older one."""
+
+    old: dict[str, Any]
+    new: dict[str, Any]
+
+
 def checkpoint(log: Log) -> dict[str, Any]:
     """Return where the log ends, to be signed or kept elsewhere; raise InvalidError for a log without events."""
     head = log.head()
@@ -210,8 +217,8 @@ def prove_growth(log: Log, old: dict[str, Any]) -> dict[str, Any]:
     return {"format": CONSISTENCY, "old": old, "new": head, "proof": [node.hex() for node in proof]}
 
 
-def check_growth(document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the (old, new) heads of a consistency proof; raise InvalidError where it does not hold."""
+def check_growth(document: dict[str, Any]) -> Growth:
+    """Return the heads of a consistency proof; raise InvalidError where it does not hold."""
     try:
         old, new = document["old"], document["new"]
         proof = [bytes.fromhex(node) for node in document["proof"]]
@@ -222,7 +229,7 @@ def check_growth(document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, An
     sizes = _number(old, "changesets"), _number(new, "changesets")
     if not same or not merkle.is_consistent(sizes[0], roots[0], sizes[1], roots[1], proof):
         raise InvalidError(f"the head of {sizes[1]} changesets does not continue that of {sizes[0]}: the past was changed")
-    return old, new
+    return Growth(old, new)
 
 
 def _number(document: dict[str, Any], key: str) -> int:

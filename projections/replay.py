@@ -38,6 +38,10 @@ class Name:
         self.node = node
         self.origin = origin
 
+    @property
+    def is_implied(self) -> bool:
+        return self.node.made is not None and self.node.made.kind == Kind.DIRECTORY_IMPLIED
+
     def entry(self, path: bytes) -> Entry:
         made, changed = self.node.made, self.node.changed
         if made is None:
@@ -96,7 +100,7 @@ class Replay:
     def _write(self, event: Event, path: bytes) -> None:
         old = self._find(path)
         children = old.node.children if old is not None else None
-        if event.kind == Kind.DIRECTORY_IMPLIED and children is not None:
+        if event.kind == Kind.DIRECTORY_IMPLIED and old is not None and children is not None and not old.is_implied:
             return
         node = Node(event, (children or {}) if stat.S_ISDIR(event.mode) else None)
         self._enter(path, Name(node, event.position))

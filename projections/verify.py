@@ -88,14 +88,22 @@ def _differences(view: View, name: str, replay: Replay) -> Iterator[Finding]:
     found, odds = 0, LOOKUPS / max(1, sum(span.upto for span in view.spans))
     for expected, walked in zip_longest(replay.entries(), walk(view)):
         if expected != walked:
-            yield Finding("view", f"{name}:/{shown(_path(expected, walked))}", "the walk differs from the replayed events")
+            problem = f"the walk {_difference(expected, walked)}"
+            yield Finding("view", f"{name}:/{shown(_path(expected, walked))}", problem)
             found += 1
-        elif random.random() < odds and expected is not None and view.lookup(expected.path) != expected:  # noqa: S311
-            yield Finding("view", f"{name}:/{shown(expected.path)}", "the look-up differs from the replayed events")
+        elif expected is not None and random.random() < odds and (looked_up := view.lookup(expected.path)) != expected:  # noqa: S311
+            yield Finding("view", f"{name}:/{shown(expected.path)}", f"the look-up {_difference(expected, looked_up)}")
             found += 1
         if found >= MOST:
             yield Finding("view", name, "differs in more places, which are not listed")
             return
+
+
+def _difference(expected: Entry | None, found: Entry | None) -> str:
+    if expected is None or found is None or expected.path != found.path:
+        return "does not hold the same paths as the replayed events"
+    fields = [field for field in Entry._fields if getattr(expected, field) != getattr(found, field)]
+    return f"gives another {' and '.join(fields)} than the replayed events"
 
 
 def _path(one: Entry | None, other: Entry | None) -> bytes:

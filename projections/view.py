@@ -161,7 +161,8 @@ class View:
         return entry
 
     def _root(self) -> Entry:
-        return Entry(b"", 0o040755, 0, 0, 0, 0, None, None, None, 0, 0)
+        """The root that no event made; attributes may have been given to it all the same."""
+        return self.attributed(Entry(b"", 0o040755, 0, 0, 0, 0, None, None, None, 0, 0))
 
     # -- point questions
 

@@ -112,6 +112,8 @@ class _Merge:
         if len(facts) == 1 and (entry := self._alone(facts[0], floor)) is not None:
             if stat.S_ISDIR(entry.mode):
                 self._open.append((key, floor))
+            elif not self._view.spans[facts[0].order[0]].layer:  # a directory that was moved here may have had more below it
+                self._open.append((key, Floor(facts[0].order, None)))
             return entry
         below, gone = self._below(facts, floor)
         visible = max(floor.order, gone)

@@ -25,6 +25,8 @@ class Model:
         if kind in (Kind.FILE_WRITTEN, Kind.LINK_MADE, Kind.PATH_MOVED) and path and not self.is_dir(path.rpartition(b"/")[0]):
             return False
         source = change.target or b""
+        if not path and kind == Kind.FILE_WRITTEN:
+            return stat.S_ISDIR(change.mode)
         match kind:
             case Kind.PATH_DELETED:
                 return bool(path) and path in self.names

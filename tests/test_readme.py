@@ -77,12 +77,12 @@ def typed(commands: list[str], folder: Path) -> list[tuple[int, str]]:
 def masked(text: str) -> str:
     for pattern, name in MASKS:
         text = re.sub(pattern, name, text)
-    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+    return "".join(f"{line.rstrip()}\n" for line in text.strip().splitlines())
 
 
 def agrees(shown: str, output: str) -> bool:
-    """Whether *output* is what is *shown*, where a `...` alone on a line stands for any lines."""
-    pattern = r"\n".join(r"[^\0]*?" if line == "..." else re.escape(line) for line in masked(shown).splitlines())
+    """Whether *output* is what is *shown*, where a `...` alone on a line stands for any lines, or none."""
+    pattern = "".join(r"(?:.*\n)*?" if line == "..." else re.escape(line) + r"\n" for line in masked(shown).splitlines())
     return re.fullmatch(pattern, masked(output)) is not None
 
 

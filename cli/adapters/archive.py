@@ -19,6 +19,7 @@ from cli.adapters.blobs import (
     OpenFile,
     Readable,
     decompressed,
+    passed,
     pieces,
     reader,
     stored_as,
@@ -88,7 +89,7 @@ def write(out: BinaryIO, images: Sequence[OciImage]) -> None:
     for descriptor, opener in blobs_of(images):
         out.write(_header(f"blobs/sha256/{descriptor.hex}", descriptor.size))
         with verified(opener(), descriptor.digest, descriptor.size) as stream:
-            out.writelines(pieces(stream))
+            out.writelines(passed(stream))
         out.write(bytes(-descriptor.size % _BLOCK))
     out.write(bytes(2 * _BLOCK))
 
@@ -193,7 +194,8 @@ class _Archive:
         tags = {digest_of(self._config(entry)): entry.names for entry in entries if entry.names}
         images = oci_layout.read_images(index, self, None if tags else ref, wanted)
         named_anew = [
-            replace(image, names=tags[digest], hub=True) if (digest := config_digest(image)) in tags else image for image in images
+            replace(image, names=tags[digest], hub=True) if (digest := config_digest(image)) in tags else image
+            for image in images
         ]
         return _named(named_anew, ref) if tags else images
 

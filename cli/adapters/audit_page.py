@@ -10,7 +10,7 @@ from projections.deeds import Deed, Group
 from projections.images import rfc3339, shown_names
 from projections.logbook import actor_text
 
-MOST_TEXT = 600
+MOST_TEXT = 400
 LANES, STEPS = 12, 100
 WIDTH, LABEL, LANE, AXIS = 1000, 210, 30, 34
 NO_COMMIT = "loads, removals, ..."
@@ -28,8 +28,10 @@ dl.sums dt{color:var(--soft);font-size:.8rem}dl.sums dd{margin:0;font-size:1.35r
 table{border-collapse:collapse;width:100%;font-size:.88rem}th{text-align:left;color:var(--soft);font-weight:600}
 th,td{padding:.4rem .55rem;border-bottom:1px solid var(--line);vertical-align:top}td.n,th.n{text-align:right;white-space:nowrap}
 td.t,td.id{white-space:nowrap}code,td.id{font:.82rem ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
-table.deeds{table-layout:fixed}.deeds td{overflow-wrap:anywhere}td.said{white-space:pre-wrap}.soft{color:var(--soft);font-size:.82rem}
-.deeds td.n{white-space:normal}.what{display:inline-block;white-space:nowrap;border-radius:4px;padding:0 .4rem;background:var(--band);border:1px solid var(--line)}
+table.deeds{table-layout:fixed}.deeds td{overflow-wrap:anywhere}
+td.said{white-space:pre-wrap}.soft{color:var(--soft);font-size:.82rem}
+.deeds td.n{white-space:normal}.what{display:inline-block;white-space:nowrap;border-radius:4px;
+padding:0 .4rem;background:var(--band);border:1px solid var(--line)}
 .erase{background:#b3435c;border-color:#b3435c;color:#fff}.signed{color:#3d8b4a}svg{width:100%;height:auto;display:block}
 svg text{fill:var(--ink);font:12px system-ui,sans-serif}svg .soft{fill:var(--soft)}svg line{stroke:var(--line)}
 @media print{body{max-width:none;padding:0}}

@@ -2,10 +2,10 @@
 
 import json
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from eventstore.errors import NotFoundError, StoreError
-from projections.bisect import Point, Segment, State, points
+from projections.bisect import Point, Segment, State
 
 
 class Kept(NamedTuple):
@@ -55,7 +55,8 @@ def _written(kept: Kept) -> dict[str, object]:
     return {**kept.state._asdict(), "said": kept.said}
 
 
-def _read(stated: dict[str, list[object]]) -> Kept:
-    line = [Segment(str(container), int(str(upto))) for container, upto in stated["line"]]  # type: ignore[misc,has-type]
-    ends = (None if stated[key] is None else Point(*map(int, stated[key])) for key in ("good", "bad"))  # type: ignore[call-overload]
-    return Kept(State(line, *ends, points(stated["skipped"])), tuple(map(str, stated["said"])))  # type: ignore[arg-type]
+def _read(stated: dict[str, Any]) -> Kept:
+    line = [Segment(str(container), int(upto)) for container, upto in stated["line"]]
+    good, bad = (None if stated[key] is None else Point(*map(int, stated[key])) for key in ("good", "bad"))
+    skipped = tuple(Point(*map(int, pair)) for pair in stated["skipped"])
+    return Kept(State(line, good, bad, skipped), tuple(map(str, stated["said"])))

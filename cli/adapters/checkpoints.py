@@ -4,11 +4,12 @@ import os
 from typing import Any
 
 from cli.adapters import signing
-from eventstore.errors import NotFoundError
+from eventstore.errors import InvalidError, NotFoundError
 from eventstore.findings import Finding
 from eventstore.log import Log
 from eventstore.paths import shown
 from projections import proofs
+from projections.proofs import Growth, Proved
 
 MOST = 1 << 20
 
@@ -42,8 +43,8 @@ def check(log: Log, path: str, allowed_signers: str | None) -> list[Finding]:
     found = list(proofs.check_checkpoint(log, proofs.read(body, proofs.CHECKPOINT)))
     if signature is not None:
         verdict = signing.verify(body, signature, signing.CHECKPOINT, allowed_signers)
-        if verdict.problem:
-            found.append(Finding("signature", f"checkpoint {shown(path)}", verdict.problem))
+        said = f"is signed by {shown(verdict.signer)}" if verdict.signer else f"is signed by the key {verdict.key}, whoever that is"
+        found.append(Finding("signature", f"checkpoint {shown(path)}", verdict.problem or said, note=not verdict.problem))
     elif allowed_signers is not None:
         found.append(Finding("signature", f"checkpoint {shown(path)}", "is not signed"))
     return found
@@ -55,13 +56,32 @@ def write(document: dict[str, Any], path: str | None, key: str | None, *, sign: 
     signature = signing.sign(data, key, signing.CHECKPOINT).encode() if sign else b""
     if path is None:
         return data + signature
-    _save(path, data)
+    save(path, data)
     if signature:
-        _save(path + ".sig", signature)
+        save(path + ".sig", signature)
     return b""
 
 
-def _save(path: str, data: bytes) -> None:
+def checked(path: str, checkpoint: str | None) -> Proved | Growth:
+    """Return what the proof in a file says; raise InvalidError where it does not hold, or under another head.
+
+    *checkpoint* is the file of a head that was kept elsewhere: without it the proof holds under its own head alone.
+    """
+    found = proofs.read(read(path), proofs.PROOF, proofs.CONSISTENCY)
+    kept = document(checkpoint) if checkpoint is not None else None
+    if found["format"] == proofs.CONSISTENCY:
+        growth = proofs.check_growth(found)
+        if kept is not None and kept not in growth:
+            raise InvalidError("neither head of the proof is the checkpoint")
+        return growth
+    proved = proofs.check_proof(found)
+    if kept is not None and kept != proved.checkpoint:
+        raise InvalidError("the proof stands under another head than the checkpoint; make it anew, or name its own checkpoint")
+    return proved
+
+
+def save(path: str, data: bytes) -> None:
+    """Write a file, on disk when this returns."""
     with open(path, "wb") as file:
         file.write(data)
         file.flush()

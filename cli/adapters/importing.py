@@ -91,5 +91,5 @@ def _image(store: Store, diff_id: bytes, making: Making) -> OciImage:
         created=rfc3339(time.time_ns()), created_by="layerlog import", author=making.author or "", comment=making.message
     )
     config = build_config(None, layers=[diff_id], added=[step], changes=[making.changes], platform=making.platform)
-    blob = send.layer_blob(store, ImportedLayer(diff_id.hex()))
+    blob = send.layer_blob(store, ImportedLayer(diff_id.hex()), send.Spool(store))
     return OciImage(config, (blob,), names=(making.tag,) if making.tag else (), hub=True)

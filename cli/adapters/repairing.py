@@ -26,6 +26,9 @@ class Repaired(NamedTuple):
     left: list[Finding]
 
 
+find, mend_schema = repair.find, repair.mend_schema
+
+
 def mend(store: Store, writer: Writer, findings: list[Finding], source: str | None, advance: Advance) -> Repaired:
     """Take back what *findings* say is damaged, from kept blobs and then from *source*; needs the exclusive lock.
 

@@ -3,13 +3,14 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from cli.adapters.beside import hashed
-from cli.adapters.blobs import Extent, OpenFile, gzip_blocks, pieces, reader
+from cli.adapters.blobs import PIECE, Extent, OpenFile, Reader, gzip_blocks, pieces, reader
 from eventstore import commands
 from eventstore.changes import Change
 from eventstore.events import Event, Kind
@@ -39,21 +40,25 @@ def oci_image(store: Store, image: Image, names: Iterable[str] = (), *, compress
     base = images.base_image(store.log, image)
     arrival = None if base is None else _arrival(store, base)
     came = {} if arrival is None else _descriptors(arrival)
-    found = tuple(
-        layer_blob(store, layer, came, compress=compress) for layer in images.exported_layers(store.log, image)
-    )
-    manifest = None if image.seal is not None or arrival is None else _manifest(store, arrival, found)
+    exported = images.exported_layers(store.log, image)
+    spool = Spool(store)
+    found = {layer: layer_blob(store, layer, spool, came, compress=compress) for layer in exported}
+    config = images.config(store.log, store.content, image, lambda layer: found[layer].diff_id)
+    blobs = tuple(found[layer] for layer in exported)
+    manifest = None if image.seal is not None or arrival is None else _manifest(store, arrival, blobs)
     kind = json.loads(arrival.detail or "{}")["manifest_type"] if manifest is not None and arrival else oci.OCI_MANIFEST
-    return OciImage(image_config(store, image), found, manifest, kind, tuple(names))
+    return OciImage(config, blobs, manifest, kind, tuple(names))
 
 
 def image_config(store: Store, image: Image) -> bytes:
     """Return the image's OCI config; the layers born here are encoded once for it, and their digests cached."""
-    return images.config(store.log, store.content, image, lambda layer: diff_id(store, layer))
+    return images.config(store.log, store.content, image, lambda layer: plain_form(store, layer).diff_id)
 
 
-def diff_id(store: Store, layer: Layer) -> bytes:
-    return bytes.fromhex(layer.diff_id) if isinstance(layer, ImportedLayer) else encoded(store, layer).diff_id
+def plain_form(store: Store, layer: Layer) -> Encoded:
+    if isinstance(layer, ImportedLayer):
+        return Encoded(bytes.fromhex(layer.diff_id), images.imported_layer(store.log, layer.diff_id)["size"])
+    return encoded(store, layer)
 
 
 def layer_tar(store: Store, layer: Layer) -> Iterator[bytes]:
@@ -77,28 +82,51 @@ def _changes(store: Store, layer: FolderLayer | SealedLayer) -> Iterator[Change]
 
 def encoded(store: Store, layer: FolderLayer | SealedLayer) -> Encoded:
     """Return what a layer born here encodes to; computed once, then from cache/."""
+    found = _remembered(store, layer)
+    if found is None:
+        seen = _Seen(layer_tar(store, layer))
+        deque(seen, 0)
+        found = Encoded(seen.digest.digest(), seen.size)
+        _remember(store, layer, found)
+    return found
+
+
+class _Seen:
+    """Passes chunks on; their digest and size are those of all so far."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self.digest = sha256()
+        self.size = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._chunks:
+            self.digest.update(chunk)
+            self.size += len(chunk)
+            yield chunk
+
+
+def _cache_file(store: Store, layer: FolderLayer | SealedLayer) -> str:
     key = layer.name if isinstance(layer, FolderLayer) else f"{layer.container}-{layer.first}-{layer.last}"
-    cached = store.cache("encoded", f"{key}-v{ENCODER}.json")
+    return store.cache("encoded", f"{key}-v{ENCODER}.json")
+
+
+def _remembered(store: Store, layer: FolderLayer | SealedLayer) -> Encoded | None:
     try:
-        with open(cached, encoding="ascii") as file:
+        with open(_cache_file(store, layer), encoding="ascii") as file:
             stated = json.load(file)
             return Encoded(bytes.fromhex(stated["diff_id"]), stated["size"])
     except (OSError, ValueError, KeyError):
-        pass
-    digest, size = sha256(), 0
-    for chunk in layer_tar(store, layer):
-        digest.update(chunk)
-        size += len(chunk)
-    _remember(cached, {"diff_id": digest.hexdigest(), "size": size})
-    return Encoded(digest.digest(), size)
+        return None
 
 
-def _remember(path: str, stated: dict[str, Any]) -> None:
+def _remember(store: Store, layer: FolderLayer | SealedLayer, found: Encoded) -> None:
+    path = _cache_file(store, layer)
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         fd, temporary = tempfile.mkstemp(dir=os.path.dirname(path))
         with os.fdopen(fd, "w", encoding="ascii") as file:
-            json.dump(stated, file)
+            json.dump({"diff_id": found.diff_id.hex(), "size": found.size}, file)
         os.replace(temporary, path)
     except OSError:
         return  # a cache that cannot be written costs time alone
@@ -148,35 +176,51 @@ def _manifest(store: Store, arrival: Event, blobs: Iterable[LayerBlob]) -> bytes
     return store.content.read_all(arrival.content)
 
 
+class Spool:
+    """One unnamed file for what must be written before its digest and size are known; gone with its last reader."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._file: OpenFile | None = None
+        self._end = 0
+
+    def put(self, chunks: Iterable[bytes]) -> Callable[[], Reader]:
+        """Write *chunks*; return what opens them."""
+        if self._file is None:
+            with tempfile.TemporaryFile(dir=spool_folder(self._store)) as made:
+                self._file = OpenFile(os.dup(made.fileno()))
+        file, start = self._file, self._end
+        with open(file.descriptor, "wb", buffering=PIECE, closefd=False) as out:
+            out.writelines(chunks)
+            size = out.tell() - start
+        self._end += size
+        return lambda: reader(pieces(Extent(file, start, size)))
+
+
 def layer_blob(
-    store: Store, layer: Layer, came: Mapping[str, Descriptor] = MappingProxyType({}), *, compress: bool = False
+    store: Store, layer: Layer, spool: Spool, came: Mapping[str, Descriptor] = MappingProxyType({}), *, compress: bool = False
 ) -> LayerBlob:
     """Return a layer as it is sent: in the blob that it *came* in (by diff_id), where that is kept, else plain or gzip'd."""
-    original = came.get(layer.diff_id) if isinstance(layer, ImportedLayer) else None
-    if isinstance(layer, ImportedLayer):
-        tar = Encoded(bytes.fromhex(layer.diff_id), images.imported_layer(store.log, layer.diff_id)["size"])
-    else:
-        tar = encoded(store, layer)
-    if original is not None and raw(original.digest) != tar.diff_id and store.content.has(raw(original.digest)):
-        return LayerBlob(tar.diff_id, original, lambda: reader(store.content.read(raw(original.digest))))
-    if compress:
-        return _gzipped(store, layer, tar)
+    if isinstance(layer, ImportedLayer) and (original := came.get(layer.diff_id)) and original.hex != layer.diff_id:
+        digest = raw(original.digest)
+        if store.content.has(digest):
+            return LayerBlob(raw(layer.diff_id), original, lambda: reader(store.content.read(digest)))
+    tar = plain_form(store, layer) if isinstance(layer, ImportedLayer) else _remembered(store, layer)
+    if compress or tar is None:
+        return _spooled(store, layer, spool, compress=compress)
     descriptor = Descriptor(oci.LAYER_TYPES[""], named(tar.diff_id), tar.size)
-    return LayerBlob(tar.diff_id, descriptor, lambda: hashed(layer_tar(store, layer), named(tar.diff_id), tar.size))
+    return LayerBlob(tar.diff_id, descriptor, lambda: hashed(layer_tar(store, layer), descriptor.digest, descriptor.size))
 
 
-def _gzipped(store: Store, layer: Layer, tar: Encoded) -> LayerBlob:
-    """Return the layer compressed into an unnamed file, since its size must be known before it is sent."""
-    digest, size = sha256(), 0
-    with tempfile.TemporaryFile(dir=spool_folder(store)) as spool:
-        for chunk in gzip_blocks(layer_tar(store, layer)):
-            spool.write(chunk)
-            digest.update(chunk)
-            size += len(chunk)
-        spool.flush()
-        file = OpenFile(os.dup(spool.fileno()))
-    descriptor = Descriptor(oci.LAYER_TYPES["gzip"], named(digest.digest()), size)
-    return LayerBlob(tar.diff_id, descriptor, lambda: reader(pieces(Extent(file, 0, size))))
+def _spooled(store: Store, layer: Layer, spool: Spool, *, compress: bool) -> LayerBlob:
+    plain = _Seen(layer_tar(store, layer))
+    stored = _Seen(gzip_blocks(plain)) if compress else plain
+    opener = spool.put(stored)
+    tar = Encoded(plain.digest.digest(), plain.size)
+    if not isinstance(layer, ImportedLayer):
+        _remember(store, layer, tar)
+    descriptor = Descriptor(oci.LAYER_TYPES["gzip" if compress else ""], named(stored.digest.digest()), stored.size)
+    return LayerBlob(tar.diff_id, descriptor, opener)
 
 
 def record_saved(writer: Writer, saved: Mapping[Image, OciImage], destination: str) -> None:

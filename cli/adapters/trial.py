@@ -43,7 +43,7 @@ def _run(command: Sequence[str], root: str, name: str) -> int:
     try:
         done = subprocess.run(command, cwd=root, env=environment, stdout=sys.stderr, check=False)
     except OSError as error:
-        raise InvalidError(f"{shown(command[0])} cannot be run: {error.strerror}; give it a #! line, or run it with sh") from None
+        raise InvalidError(f"{shown(command[0])} cannot be run: {error.strerror}; give it a #! line, or use sh") from None
     return done.returncode
 
 

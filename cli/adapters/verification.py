@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from cli.adapters import caches, send
 from cli.adapters.layer_check import differences
-from eventstore import chain, indexes, presence, rehash
+from eventstore import chain, indexes, presence, rehash, suspects
 from eventstore.errors import ErasedError, LayerlogError
 from eventstore.events import Kind
 from eventstore.findings import Advance, Finding
@@ -87,7 +87,9 @@ def touched(store: Store, findings: Sequence[Finding]) -> list[Report]:
         for occurrence in occurrences(store.db, needs.all()):
             named[occurrence.digest].append(occurrence)
         holders = Holders(store.log)
-    except (LayerlogError, sqlite3.Error, ValueError, KeyError):
+    except sqlite3.OperationalError:
+        raise
+    except (LayerlogError, sqlite3.DatabaseError, ValueError, KeyError):  # the very rows that would tell are damaged
         return [Report(finding, _NOTHING) for finding in findings]
     reports = []
     for finding in findings:
@@ -104,25 +106,21 @@ def _drawn(share: float) -> Callable[[object], bool] | None:
 def _held(holders: Holders, found: list[Occurrence]) -> Held:
     try:
         return holders.of_occurrences(found)
-    except (LayerlogError, TypeError, ValueError):  # the very rows that would tell are damaged
+    except (LayerlogError, TypeError, ValueError):
         return _NOTHING
 
 
 def _in_range(store: Store, finding: Finding) -> Iterator[Occurrence]:
-    if finding.events is not None:
-        rows = store.db.execute(
-            "SELECT position, stream, version, path FROM event WHERE position BETWEEN ? AND ?", finding.events
-        )
-        yield from (Occurrence(b"", *row) for row in rows)
+    select = "SELECT position, stream, version, path FROM event WHERE position BETWEEN ? AND ?"
+    for span in finding.events:
+        yield from (Occurrence(b"", *row) for row in store.db.execute(select, span))
 
 
 def _log(store: Store, advance: Advance, *, quick: bool) -> Iterator[Finding]:
     with ThreadPoolExecutor(1) as pool:
         beside = pool.submit(_beside, store.path, quick=quick)
-        broken = []
-        for finding in chain.check(store.db, advance):
-            broken.append(finding)
-            yield finding
+        broken = list(chain.check(store.db, advance))
+        yield from suspects.named(store.db, broken)
         yield from beside.result()
     if not quick:
         yield from _diagnosed(store, broken)
@@ -148,7 +146,7 @@ def _pages(db: sqlite3.Connection) -> Iterator[Finding]:
 
 def _diagnosed(store: Store, broken: Sequence[Finding]) -> Iterator[Finding]:
     """Name the very events that were changed, where the layer that they came in can still be read."""
-    ranges = {finding.events for finding in broken if finding.events is not None}
+    ranges = {span for finding in broken for span in finding.events}
     layers = {
         row[0]
         for span in ranges
@@ -191,13 +189,13 @@ def _layer(store: Store, diff_id: str, advance: Advance, damaged: Container[byte
             advance(len(chunk))
         if digest.hexdigest() != diff_id:
             problem = f"re-encodes to sha256:{digest.hexdigest()}, not to its diff_id"
-            yield Finding("layer", f"layer {diff_id}", problem, events=span)
+            yield Finding("layer", f"layer {diff_id}", problem, events=(span,))
     except ErasedError as error:
         yield Finding("layer", f"layer {diff_id}", f"cannot be re-encoded: {error}", note=True)
     except (LayerlogError, OSError) as error:
         contents = store.db.execute("SELECT content FROM event WHERE stream = ?", (stream.id if stream else 0,))
         if not any(row[0] in damaged for row in contents):  # else its contents have findings of their own
-            yield Finding("layer", f"layer {diff_id}", f"cannot be re-encoded: {error}", events=span)
+            yield Finding("layer", f"layer {diff_id}", f"cannot be re-encoded: {error}", events=(span,))
 
 
 def _views(store: Store, chosen: list[verify.Subject], advance: Advance) -> Iterator[Finding]:

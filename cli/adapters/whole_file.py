@@ -25,7 +25,7 @@ def whole_file(path: str, *, durable: bool = False) -> Iterator[BinaryIO]:
             yield file
         return
     beside = f"{path}.{os.getpid()}.layerlog"
-    fd = os.open(beside, NEW, 0o666 if mode is None else stat.S_IMODE(mode))
+    fd = _open(beside, path, 0o666 if mode is None else stat.S_IMODE(mode))
     try:
         with os.fdopen(fd, "wb") as file:
             yield file
@@ -38,6 +38,14 @@ def whole_file(path: str, *, durable: bool = False) -> Iterator[BinaryIO]:
     except BaseException:
         with suppress(OSError):
             os.unlink(beside)
+        raise
+
+
+def _open(beside: str, path: str, mode: int) -> int:
+    try:
+        return os.open(beside, NEW, mode)
+    except OSError as error:
+        error.filename = path
         raise
 
 

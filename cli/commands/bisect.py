@@ -134,11 +134,7 @@ def _mark(verdict: str, text: str | None) -> None:
 
 
 def _marked(s: Session, kept: Kept, verdict: str, point: Point) -> Kept:
-    state = kept.state
-    if verdict == "skip":
-        state = state._replace(skipped=(*state.skipped, point))
-    else:
-        state = state._replace(**{verdict: point})
+    state = kept.state.marked(verdict, point)
     said = f"{verdict} {halving.point_text(s.log, state.line, point)}"
     return Kept(halving.require_order(s.log, state), (*kept.said, said))
 

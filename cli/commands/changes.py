@@ -2,17 +2,19 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
 
 import click
 
 from cli import complete, transfer
 from cli.output import note
 from cli.session import session
-from cli.spool import spooled
+from cli.spool import pieces, put, spooled
 from eventstore.changes import Change
 from eventstore.errors import InvalidError
+from eventstore.store import Writer
 from projections import edits, modes
 from projections.owners import parse_owner
 from projections.resolve import follow
@@ -71,15 +73,27 @@ def write(place: str, text: str | None, mode: str | None, *, append: bool, paren
     permissions = None if mode is None else modes.octal(mode)
     with session() as s:
         container, path = s.place(place)
-        with spooled(text) as data, s.writer() as writer, writer.transaction() if append else nullcontext():
+        with s.writer() as writer, _source(text, writer, append=append) as data:
             now = s.now(container)
             old = now.lookup(follow(now, path))
-            content, size = data.put(writer.content, now, old if old and old.is_file else None, append=append)
+            like = old.content if old else None
+            before = now.read(old) if old and append else iter(())
+            content, size = put(writer.content, chain(before, data), like)
             s.record(
                 writer, container, lambda view: edits.written(
                     view, path, content, size, mode=permissions, parents=parents, now=time.time_ns()
                 ),
             )  # fmt: skip
+
+
+@contextmanager
+def _source(text: str | None, writer: Writer, *, append: bool) -> Iterator[Iterator[bytes]]:
+    """Give the new bytes; to *append* them the old ones must be read while nobody else can write."""
+    if not append:
+        yield pieces(text)
+        return
+    with spooled(pieces(text)) as data, writer.transaction():
+        yield data
 
 
 @click.command()

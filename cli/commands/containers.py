@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from cli import complete, logs
-from cli.container_text import COLUMNS, container_row, print_status, status_row
 from cli.output import Shape, json_line, listing, listing_options
 from cli.session import Session, session
 from eventstore import commands
@@ -65,6 +64,8 @@ def _free_name(log: Log) -> str:
 @listing_options(trunc=True)
 def ps(shape: Shape, *, all_: bool) -> None:
     """List containers, newest first, and how many of their changes no commit has sealed."""
+    from cli.container_text import COLUMNS, container_row
+
     with session() as s:
         found = (c for c in containers.all_containers(s.log) if all_ or not c.removed)
         listing(shape, (container_row(s.log, c) for c in found), COLUMNS, "id")
@@ -116,7 +117,8 @@ def commit(
     with session() as s, s.writer(author) as writer, writer.transaction():
         found = containers.get(s.log, s.container(container))
         target = status.target_of(found)
-        run_config.check(s.log, s.store.content, target, change)
+        if change:
+            run_config.check(s.log, s.store.content, target, change)
         made = commands.commit(
             writer, found.id, parent=status.parent(s.log, target), message="\n\n".join(message) or None,
             author=writer.context.author, instructions=change, tag=str(image_name(name)) if name else None,
@@ -185,6 +187,8 @@ def _pretty(found: object, indent: int | None = 4) -> str:
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", help="json: one object.")
 def status_(container: str, output_format: str) -> None:
     """Show what a container's next commit would seal: paths added (A), changed (C) and deleted (D), and config changes."""
+    from cli.container_text import print_status, status_row
+
     with session() as s:
         found = containers.get(s.log, s.container(container))
         if output_format == "json":

@@ -285,10 +285,19 @@ def test_chown_and_links(ll):
     assert ll.entry("web:/usr/lib/os-release")["gid"] == 0
 
 
+def test_the_root_has_attributes_too(ll):
+    ll("create", "--name", "empty", "scratch")
+    for name in ("web", "empty"):
+        ll("chmod", "700", f"{name}:/")
+        ll("chown", "5:6", f"{name}:/")
+        assert attributes(ll, f"{name}:/") == ("0700", 5, 6)
+        assert ll.lines("diff", name) == ["C /"]
+
+
 # -- from a shell
 
 
 def test_in_a_process_of_its_own(ll):
     done = layerlog("write", "web:/f", "--text", "x", env={"LAYERLOG_STORE": ll.store})
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert json.loads(ll("stat", "web:/f", "--format", "json"))["origin"]["command"] == ["layerlog", "write", "web:/f", "--text", "x"]
+    assert json.loads(ll("stat", "web:/f", "--format", "json"))["origin"]["command"] == ["layerlog", "write", "web:/f", "--text", "***"]

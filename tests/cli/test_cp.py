@@ -121,7 +121,7 @@ def test_without_archive_it_becomes_roots_and_then_yours(ll, tmp_path):
     ll("chown", "7:8", "c:/tree/f")
     ll("chmod", "4640", "c:/tree/f")
     done = ll.run("cp", "c:/tree", str(tmp_path / "out"))
-    assert (done.exit_code, done.stderr) == (0, "layerlog: left out: 1 devices, 1 setuid\n")
+    assert (done.exit_code, done.stderr) == (0, "layerlog: left out: devices (1), setuid (1)\n")
     found = os.stat(tmp_path / "out/f")
     assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (os.geteuid(), os.getegid(), 0o640)
 
@@ -215,7 +215,7 @@ def test_a_tar_is_unpacked_as_it_is(ll, how):
 
 def test_a_tar_that_breaks_off_leaves_nothing(ll):
     whole = tarred(lambda tar: [member(tar, str(n), b"x" * 600) for n in range(5)])
-    assert "the archive ends in the middle" in ll.refused("cp", "-", "c:/into", stdin=whole[:3000])
+    assert "the archive ends in the middle" in ll.refused("cp", "-", "c:/into", stdin=whole[:2300])
     assert "leads out through '..'" in ll.refused("cp", "-", "c:/into", stdin=tarred(lambda tar: member(tar, "../x")))
     assert "is not a directory" in ll.refused("cp", "-", "c:/into/old", stdin=whole)
     assert "is not a directory" in ll.refused("cp", "-", "c:/into/none", stdin=whole)

@@ -21,6 +21,7 @@ from cli.redact import redacted
         ("pull https://me:x@host/img", "pull https://me:***@host/img"),
         ("pull https://me:p@ss@host/img", "pull https://me:***@host/img"),
         ("config --env A=b web", "config --env A=*** web"),
+        ("write --text x --mode 600 web:/f", "write --text *** --mode 600 web:/f"),
         ("ps -a -e A=b", "ps -a -e A=***"),
         ("cat web:/a=b", "cat web:/a=b"),
         ("create -e", "create -e"),

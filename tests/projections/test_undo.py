@@ -35,7 +35,7 @@ def record_in_runs(store: Store, container: str, changes: list[Change], sizes: l
             commands.record(writer, container, allowed, view)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(st.lists(any_change(), max_size=20), st.lists(any_change(), max_size=20), st.lists(st.integers(1, 6), max_size=6), st.data())
 def test_undo_gives_the_tree_before(
     tmp_path_factory: object, first: list[Change], second: list[Change], sizes: list[int], data: st.DataObject
@@ -64,7 +64,7 @@ def test_undo_gives_the_tree_before(
         assert several_names(after) == several_names(before)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(st.lists(any_change(), max_size=25), st.lists(any_change(), max_size=15))
 def test_restore_gives_what_was(tmp_path_factory: object, first: list[Change], second: list[Change]) -> None:
     """Restoring the root of an earlier point gives that tree."""

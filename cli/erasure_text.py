@@ -1,0 +1,31 @@
+"""What an erasure removes, who holds it, and where copies of it went."""
+
+from collections.abc import Iterator
+
+from cli.adapters.erasing import Plan
+from cli.finding_rows import held_row, listed, touched_line
+from cli.formats import human_size, rfc3339
+from eventstore.log import Log
+from eventstore.paths import shown as escape
+from projections.images import shown_names
+
+
+def plan_lines(log: Log, planned: Plan) -> Iterator[str]:
+    """Yield the lines; all text in them is escaped."""
+    for digest, size in planned.extent.sizes.items():
+        what = "framing of a layer that holds the same bytes" if digest in planned.copies else human_size(size)
+        yield f"content sha256:{digest.hex()} ({what})"
+    if not planned.extent.sizes:
+        yield "all of it was erased already; what an interrupted erasure left is removed now"
+    touched = touched_line(held_row(log, planned.held))
+    if touched:
+        yield f"held by {touched}"
+    if planned.extent.sharing:
+        yield f"chunks that stay, since other contents share them: {listed([d.hex() for d in planned.extent.sharing])}"
+    if planned.blobs:
+        cost = "the manifests that name them can no longer be given out as they came"
+        yield f"{len(planned.blobs)} compressed blobs are dropped; {cost}"
+    if planned.tags:
+        yield f"tags that ever named such an image: {listed(shown_names(planned.tags), 20)}"
+    for sent in planned.sent:
+        yield f"{sent.how} to {escape(sent.where)} at {rfc3339(sent.record.time)}: that copy still holds it"
