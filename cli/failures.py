@@ -82,6 +82,8 @@ def explained(error: BaseException, store: str) -> tuple[str, int]:
         return _explained_os(error, store), 1
     if isinstance(error, MemoryError):
         return "out of memory; close other programs or give it more, then run the command again", 1
+    if isinstance(error, UnicodeEncodeError):
+        return f"{str(error.object)[:80]!r} is not UTF-8 text, and only paths may be other bytes; correct it", 1
     if isinstance(error, RecursionError):
         return "the input is nested too deeply to be read; check where it comes from", 1
     return _explained_sqlite(error, store) or (_explained_bug(error), BUG)

@@ -157,6 +157,8 @@ def _require_free_name(appending: Appending, writer: Writer, name: str) -> None:
 
 def container_named(log: Log, name: str) -> str | None:
     """Return the id of the live container that bears *name* now: index look-ups over those that ever did."""
+    if any("\ud800" <= c <= "\udfff" for c in name):  # no text, so nobody's name
+        return None
     db = log.db
     named = "kind IN (20, 21) AND path IS NULL"
     holders = f"SELECT DISTINCT stream FROM event WHERE json_extract(detail, '$.name') = ? AND {named}"

@@ -135,7 +135,7 @@ def whole(view: View) -> Iterator[Change]:
 
 
 class Contents:
-    """What the files of one layer's stream hold, by path; asked directory by directory it costs one look-up each."""
+    """What the files of one layer's stream hold, by path; directories are looked up once."""
 
     def __init__(self, log: Log, stream: int) -> None:
         self._log = log

@@ -79,9 +79,10 @@ def as_edits(differences: Iterable[Difference], linked: set[int]) -> Iterator[Ch
             before = None
             if after is None:
                 continue
+        if after is None or (before is not None and before.is_dir and not after.is_dir):
+            gone = path
         if after is None:
             yield delete(path)
-            gone = path
         elif before is not None and linked.isdisjoint((before.node, after.node)) and _same_but_attributes(before, after):
             yield attributes(path, after.mode, uid=after.uid, gid=after.gid, mtime=after.mtime, xattrs=after.xattrs)
         elif after.node in firsts:
@@ -90,7 +91,6 @@ def as_edits(differences: Iterable[Difference], linked: set[int]) -> Iterator[Ch
         else:
             if after.node in linked and not after.is_dir:
                 firsts[after.node] = path
-            gone = path if before is not None and before.is_dir and not after.is_dir else gone
             yield as_change(after)
 
 

@@ -21,9 +21,18 @@ def findings(path: str) -> list[Finding]:
 ADA = Context(actor={"login": "ada", "uid": 1000, "loginuid": 1000, "host": "test"}, command=("test",))
 
 
+@pytest.fixture(autouse=True)
+def sound(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Verify the store in tmp_path/store, if the test has one and is not marked `damages`, when all else is torn down."""
+    path = request.getfixturevalue("tmp_path") / "store" if "tmp_path" in request.fixturenames else None
+    yield
+    if path is not None and (path / "log.db").is_file() and request.node.get_closest_marker("damages") is None:
+        assert not findings(str(path))
+
+
 @pytest.fixture
 def open_store(tmp_path: Path) -> Iterator[Callable[[], Store]]:
-    """Open one more connection to the test's one store; all are closed, and the store verified, at the end."""
+    """Open one more connection to the test's one store; all are closed at the end."""
     opened: list[Store] = []
 
     def open_one() -> Store:
@@ -35,8 +44,6 @@ def open_store(tmp_path: Path) -> Iterator[Callable[[], Store]]:
     yield open_one
     for store in opened:
         store.close()
-    if opened:
-        assert not findings(opened[0].path)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.bench.__main__ import ITEMS, measure
 from tests.bench.bench import Bench
 from tests.bench.chart import chart
 from tests.bench.figures import Case, Figure, Sample, Target, flatness, shown, to_best
-from tests.bench.runner import Command, Failed, Runner, Side, retire, unmount
+from tests.bench.runner import Command, FailedError, Runner, Side, retire, unmount
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_each_item_runs_and_reports(item: str, runner: Runner, tmp_path: Path) -
 
 
 def test_the_self_made_corpora_are_the_same_every_time(tmp_path: Path) -> None:
-    made = [corpora.self_made(str(tmp_path / name), files=40) for name in ("one", "two")]
+    made = [corpora.self_made(str(tmp_path / name), files=100) for name in ("one", "two")]
     for part in ("docker_archive", "oci_archive"):
         assert len({Path(getattr(found, part)).read_bytes() for found in made}) == 1
     trees = [sorted((p.relative_to(f.many), p.read_bytes()) for p in Path(f.many).rglob("*.txt")) for f in made]
@@ -72,7 +72,7 @@ def test_a_run_is_measured_whole(runner: Runner) -> None:
 
 
 def test_a_contender_that_fails_leaves_its_reason(runner: Runner) -> None:
-    with pytest.raises(Failed, match="exit 3: sorry"):
+    with pytest.raises(FailedError, match="exit 3: sorry"):
         runner.run(Command(["sh", "-c", "echo sorry; exit 3"]))
     broken, missing = runner.alternate(Side("x", lambda _: Command(["false"])), Side("y", lambda _: Command([]), tool="no-such-tool"))
     assert "exit 1" in broken.error

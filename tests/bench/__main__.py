@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from tests.bench import corpora, history, images, read, report, scale, startup, write
 from tests.bench.bench import Bench, Item
 from tests.bench.figures import Case, Figure, Target, shown, worst
-from tests.bench.runner import ROOT, Failed, Runner, unmount
+from tests.bench.runner import ROOT, FailedError, Runner, unmount
 
 ITEMS: dict[str, Item] = {
     "W1": write.w1, "W1i": images.w1i, "W2": write.w2, "W2d": write.w2d, "W2g": write.w2g, "W3": write.w3, "W3c": write.w3c,
@@ -56,7 +56,7 @@ def measure(bench: Bench, items: Sequence[str], out: str) -> list[Case]:
             for case in ITEMS[name](bench):
                 cases.append(case)
                 bench.runner.say(f"  {case.item} {case.title}: {_verdict(case)}")
-        except (Failed, OSError) as error:
+        except (FailedError, OSError) as error:
             bench.runner.say(f"  {name}: {error}")
             cases.append(failed(name, str(error)))
         report.write(out, cases, bench.corpora, bench.runner.rounds, bench.runner.warmups)

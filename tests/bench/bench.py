@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from eventstore.store import Store
 from tests.bench import build
 from tests.bench.corpora import Corpora, Sizes
-from eventstore.store import Store
 from tests.bench.figures import OURS, Case, Figure, Sample
-from tests.bench.runner import Command, Failed, Runner, Side, answered, inside, layerlog, nothing, sample_of
+from tests.bench.runner import Command, FailedError, Runner, Side, answered, inside, layerlog, nothing, sample_of
 
 Item = Callable[["Bench"], Iterator[Case]]
 
@@ -50,7 +50,7 @@ class Bench:
         for number in range(self.runner.warmups + self.runner.rounds):
             try:
                 run = self.runner.run(command)
-            except Failed as failure:
+            except FailedError as failure:
                 error = str(failure)
                 break
             if number >= self.runner.warmups:

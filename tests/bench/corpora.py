@@ -42,7 +42,8 @@ SMALL = Sizes(
 @dataclass(frozen=True)
 class Corpora:
     """Paths.  `many` is a folder of small files; `history` holds base/, deltas/NNN/ and deltas/NNN.del; `layout` is an OCI
-    layout that has the image of the archives under the tag `image`; `image_file` is one of its files."""
+    layout that has the image of the archives under the tag `image`; `image_file` is one of its files.
+    """
 
     real: bool
     many: str

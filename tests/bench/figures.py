@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import NamedTuple
 
-
 OURS = "layerlog"
 
 
 class Sample(NamedTuple):
     """One run: `value` is in the unit of its case; `peak` (bytes) is the whole process's and its children's, 0 if not
-    known; `others` is how many cores' worth of work other processes did meanwhile."""
+    known; `others` is how many cores' worth of work other processes did meanwhile.
+    """
 
     value: float
     peak: int = 0
@@ -51,12 +51,12 @@ Rule = Callable[[Sequence[float]], float]
 
 
 def to_best(values: Sequence[float]) -> float:
-    """layerlog's value over the smallest of the peers'."""
+    """Return our value over the smallest of the peers'."""
     return values[0] / min(values[1:])
 
 
 def to_largest(values: Sequence[float]) -> float:
-    """layerlog's value over the largest of the peers': rates."""
+    """Return our value over the largest of the peers': rates."""
     return values[0] / max(values[1:])
 
 

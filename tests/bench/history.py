@@ -49,7 +49,7 @@ def _layers(bench: Bench) -> str:
 
 
 def w6(bench: Bench) -> Iterator[Case]:
-    store, git = bench.long, bench.long_git
+    git = bench.long_git
     bench.commit_graph(git)
     old, new = 1, min(500, bench.sizes.long_commits - 1)
     size = f"{bench.sizes.long_commits:,} commits, {bench.sizes.long_events:,} events"

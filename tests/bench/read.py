@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from tests.bench import peers
 from tests.bench.bench import Bench, ours
 from tests.bench.figures import Case, Figure, Target, flatness, to_best, worst
-from tests.bench.runner import Command, answered, inside, layerlog
+from tests.bench.runner import inside, layerlog
 
 WORKERS = (1, 2)
 

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 SPAWN = Path(__file__).with_name("spawn.py")
 LARGE = 1 << 20
 
-class Failed(Exception):
+class FailedError(Exception):
     """A command that did not do its work: the message is the end of what it said."""
 
 
@@ -96,7 +96,7 @@ class Runner:
         return path
 
     def run(self, command: Command) -> Run:
-        """Run *command* to its end; raise Failed."""
+        """Run *command* to its end; raise FailedError."""
         output = os.path.join(self.scratch, "output")
         work = {
             "argv": list(command.argv), "cwd": command.cwd or str(ROOT), "stdin": command.stdin, "output": output,
@@ -106,16 +106,16 @@ class Runner:
             [sys.executable, "-I", "-S", str(SPAWN)], input=json.dumps(work), capture_output=True, text=True, check=False
         )
         if made.returncode:
-            raise Failed(made.stderr.strip().splitlines()[-1])
+            raise FailedError(made.stderr.strip().splitlines()[-1])
         found: Run = json.loads(made.stdout)
         with open(output, encoding="utf-8", errors="replace") as file:
             found["output"] = file.read()
         if found["code"]:
-            raise Failed(f"exit {found['code']}: {found['output'].strip()[-300:]}")
+            raise FailedError(f"exit {found['code']}: {found['output'].strip()[-300:]}")
         return found
 
     def call(self, *argv: str, cwd: str | None = None, stdin: str = os.devnull) -> str:
-        """Run a command that is not measured and return what it said; raise Failed."""
+        """Run a command that is not measured and return what it said; raise FailedError."""
         return str(self.run(Command(argv, cwd, stdin))["output"])
 
     def alternate(self, *sides: Side) -> tuple[Figure, ...]:
@@ -134,7 +134,7 @@ class Runner:
             side.prepare(work)
             os.sync()
             sample = sample_of(self.run(side.command(work)), side.value)
-        except (Failed, OSError, ValueError) as error:
+        except (FailedError, OSError, ValueError) as error:
             self.say(f"    {side.name}: {error}")
             return figure._replace(error=str(error), samples=())
         disk = used(os.path.join(work, side.kept)) if side.kept else 0

@@ -29,7 +29,7 @@ def _peak(bench: Bench, store: str, args: list[str]) -> Figure:
 def _corpora(bench: Bench) -> Iterator[tuple[str, str, list[list[str]]]]:
     given = bench.corpora
     many, image, big = (bench.place(f"w10-{name}") for name in ("many", "image", "big"))
-    top = sorted(os.listdir(given.many))[0]
+    top = min(os.listdir(given.many))
     last = f"c3:{given.versions}"
     yield f"{given.many_files:,} files", many, [["import", given.many, "many"], *_about("many"), *_changes("many", top)]
     yield "the image", image, [["load", "-i", given.oci_archive], *_about(bench.image_id(bench.image_kept))]
@@ -56,8 +56,7 @@ def _big_file(bench: Bench) -> str:
     folder = bench.place("big")
     os.makedirs(folder)
     with open(os.path.join(folder, "file"), "wb") as out:
-        for number in range(bench.sizes.big_file // MIB):
-            out.write(sha256(b"%d" % number).digest() * (MIB // 32))
+        out.writelines(sha256(b"%d" % number).digest() * (MIB // 32) for number in range(bench.sizes.big_file // MIB))
     return folder
 
 

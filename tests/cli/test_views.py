@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli.adapters.whole_file import whole_file
+from projections import diff
 from projections.difference_text import hunks
 from tests.cli.hosttrees import Link, Node, Symlink, as_root, build, scanned
 from tests.cli.invoking import Layerlog, with_base, with_loaded
@@ -44,6 +45,23 @@ def test_diff_shows_what_is_not_sealed(changed):
     assert changed("diff", "web") == ""
     changed("delete", "web:/srv/new")
     assert changed.lines("diff", "web") == ["D /srv/new"]
+
+
+@pytest.mark.parametrize("many", [0, 1, 3, 6, 8])
+def test_diff_is_the_same_path_by_path_and_by_a_walk(changed, monkeypatch, many):
+    monkeypatch.setattr(diff, "MANY", many)
+    changed("move", "web:/etc", "web:/srv/etc")
+    assert changed.lines("diff", "web") == [
+        "D /etc", "A /srv/etc", "A /srv/etc/group", "A /srv/etc/motd", "A /srv/etc/os-release", "A /srv/etc/passwd",
+        "A /srv/new", "C /usr/bin/sh", "D /usr/lib",
+    ]  # fmt: skip
+
+
+def test_diff_knows_of_attributes_changed_by_another_name(ll):
+    ll("link", "web:/etc/motd", "web:/srv/motd")
+    ll("commit", "web")
+    ll("chmod", "600", "web:/srv/motd")
+    assert ll.lines("diff", "web") == ["C /etc/motd", "C /srv/motd"]
 
 
 def test_diff_base_shows_what_docker_shows(changed):
