@@ -3,12 +3,13 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from cli.adapters import hostfs
 from cli.output import progress
 from cli.session import Session
+from cli.settings import Settings
 from eventstore.changes import Change
 from eventstore.entries import Entry
 from eventstore.errors import ConflictError, InvalidError
@@ -21,7 +22,9 @@ from projections.plain_tar import Like
 from projections.resolve import follow, require
 from projections.subtree import as_changes, below, beneath
 from projections.view import View
-from projections.walk import linked_nodes
+from projections.walk import linked_nodes, to_read
+
+Read = Callable[[Entry], Iterable[bytes]]
 
 STREAM = "-"
 
@@ -159,19 +162,31 @@ def _to_host(s: Session, source: str, target: str, how: How) -> None:
     folder, name = (place, b"") if merging else (os.path.dirname(top) or ".", os.fsencode(os.path.basename(top)))
     entries = (e for e in below(view, path) if e.path) if merging else beneath(below(view, path), name)
     with progress(None, "Copying", "bytes", quiet=how.quiet) as advance:
-        report = merge(entries, counted_read(view, advance), folder, archive=how.archive, linked=linked_nodes(view))
+        report = merge(entries, counted(view.read, advance), folder, archive=how.archive, linked=linked_nodes(view))
     how.skipped.update(report.skipped)
 
 
-def counted_read(view: View, advance: Callable[[int], None]) -> Callable[[Entry], Iterator[bytes]]:
-    """Return what reads a file of *view* and tells *advance* of its bytes."""
+def counted(read: Read, advance: Callable[[int], None]) -> Read:
+    """Return *read*, which tells *advance* of the bytes it gives."""
 
-    def read(entry: Entry) -> Iterator[bytes]:
-        for chunk in view.read(entry):
+    def reading(entry: Entry) -> Iterator[bytes]:
+        for chunk in read(entry):
             advance(len(chunk))
             yield chunk
 
-    return read
+    return reading
+
+
+def reader_of(settings: Settings, view: View, path: bytes) -> Callable[[], tuple[Iterator[Entry], Read]]:
+    """Return what opens, in whatever process calls it, the entries below *path* of *view* and how their bytes are read."""
+    spans = view.spans
+
+    def reading() -> tuple[Iterator[Entry], Read]:
+        s = Session(settings)
+        same = View(s.log, s.store.content, spans)
+        return to_read(same, below(same, path)), same.read
+
+    return reading
 
 
 def tar_output() -> BinaryIO:

@@ -114,6 +114,7 @@ class Appending:
             self._rows.clear()
 
     def close(self, key: str | None) -> None:
+        """Seal the changeset into the chain and the Merkle tree; raise ConcurrencyError where *key* was used before."""
         self.flush()
         events = self._merkle.size
         if not events:

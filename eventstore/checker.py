@@ -210,6 +210,7 @@ class Log:
         self.position, self.versions[stream] = row["position"], row["version"]
 
     def changeset(self, row: dict[str, Any], inside: Tree) -> Iterator[str]:
+        """Yield what is wrong with the next changeset, *inside* being the tree of its events; then the head is its."""
         where = f"changeset {row['number']}"
         if row["number"] != self.tree.size + 1 or row["first"] + row["events"] != self.position + 1:
             yield f"{where} is not in its place"
@@ -241,6 +242,7 @@ def compared(found: dict[str, Any], stated: dict[str, Any]) -> Iterator[str]:
 
 
 def check_proof(document: dict[str, Any], checkpoint: dict[str, Any] | None) -> str:
+    """Return what the proof shows, as JSON; raise WrongError where it does not hold, or not under *checkpoint*."""
     if document.get("format") == "layerlog consistency 1":
         return check_growth(document, checkpoint)
     data, head = base64.b64decode(document["event"], validate=True), document["checkpoint"]

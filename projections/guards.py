@@ -38,6 +38,10 @@ class Guards(NamedTuple):
     message: bool
     size: int | None
 
+    @property
+    def any(self) -> bool:
+        return self.secrets or self.setuid or self.author or self.message or self.size is not None
+
 
 def guards(rules: Iterable[str]) -> Guards:
     """Return what *rules* (secrets, setuid, author, message, size=10M) ask for; raise InvalidError for any other."""
@@ -76,8 +80,9 @@ def _secret(chunks: Iterable[bytes]) -> str | None:
     """Return what kind of secret the bytes hold, if any; one that lies across two chunks is found too."""
     tail = b""
     for chunk in chunks:
-        match = _PATTERN.search(tail + chunk)
+        window = tail + chunk
+        match = _PATTERN.search(window)
         if match and match.lastindex:
             return list(_SECRETS)[match.lastindex - 1]
-        tail = chunk[-OVERLAP:]
+        tail = window[-OVERLAP:]
     return None

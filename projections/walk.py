@@ -6,7 +6,7 @@ The sources are merged; the rules that settle a path are those of `View`.
 
 import heapq
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -46,10 +46,10 @@ def walk(view: View, top: bytes = b"") -> Iterator[Entry]:
             yield entry
 
 
-def walk_to_read(view: View, top: bytes = b"") -> Iterator[Entry]:
-    """As `walk`, for who reads every file as it comes: where the contents lie is looked up for many at a time."""
-    entries = walk(view, top)
-    while batch := list(islice(entries, PATHS_AT_ONCE)):
+def to_read(view: View, entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Yield *entries*, for who reads every file as it comes: where contents lie is looked up for many at a time."""
+    arriving = iter(entries)
+    while batch := list(islice(arriving, PATHS_AT_ONCE)):
         view.content.locate({entry.content for entry in batch if entry.content is not None})
         yield from batch
 

@@ -58,8 +58,9 @@ def test_a_folder_without_the_corpora_is_refused(tmp_path: Path, monkeypatch: py
 def test_contenders_take_turns_and_the_warm_up_does_not_count(runner: Runner) -> None:
     order: list[str] = []
     runner.rounds, runner.warmups = 2, 1
-    sides = [Side(name, lambda _: Command(["true"]), lambda _, name=name: order.append(name)) for name in "ab"]
-    found = runner.alternate(*sides)
+    one = Side("a", lambda _: Command(["true"]), lambda _: order.append("a"))
+    other = Side("b", lambda _: Command(["true"]), lambda _: order.append("b"))
+    found = runner.alternate(one, other)
     assert order == ["a", "b"] * 3
     assert [len(figure.samples) for figure in found] == [2, 2]
 

@@ -11,7 +11,7 @@ from cli.output import Shape, json_line, listing, listing_options
 from cli.session import Session, session
 from eventstore import commands
 from eventstore.log import Log
-from projections import containers, references, run_config, status
+from projections import containers, guards, references, run_config, status
 from projections.names import container_name, image_name
 from projections.nicknames import nickname
 
@@ -103,9 +103,15 @@ def rm(names: tuple[str, ...]) -> None:
 @click.option("-a", "--author", help='Who did it: "Ada <ada@example.org>".  [env: LAYERLOG_AUTHOR; default: as git has it]')
 @click.option("-c", "--change", multiple=True, metavar="INSTRUCTION", help="Set config as a Dockerfile does: 'CMD [\"run\"]'.")
 @click.option("--allow-empty", is_flag=True, help="Seal even where nothing changed.")
+@click.option(
+    "--guard", "rules", multiple=True, metavar="RULE", envvar="LAYERLOG_GUARDS",
+    help="Refuse secrets, setuid, size=BYTES, a missing author or message.  [env: LAYERLOG_GUARDS, several by spaces]",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be sealed, with digests, and seal nothing.")
 def commit(
-    container: str, name: str | None, message: tuple[str, ...], author: str | None, change: tuple[str, ...], allow_empty: bool
-) -> None:
+    container: str, name: str | None, message: tuple[str, ...], author: str | None, change: tuple[str, ...],
+    rules: tuple[str, ...], *, allow_empty: bool, dry_run: bool,
+) -> None:  # fmt: skip
     r"""Seal a container's changes as a new image, and print the image's id.
 
     The container goes on: its next commit seals only what comes later. However much changed, this takes no time.
@@ -113,10 +119,19 @@ def commit(
     \b
       layerlog commit -m "default apps" -a "Ada <ada@example.org>" web mytomcat:1.0
       layerlog commit -c 'ENV PORT=8080' -c 'CMD ["catalina.sh", "run"]' web
+      layerlog commit --guard secrets --guard size=10M --guard author web site:2
     """
+    from cli import sealing
+
+    asked = guards.guards(rules)
     with session() as s, s.writer(author) as writer, writer.transaction():
         found = containers.get(s.log, s.container(container))
         target = status.target_of(found)
+        if asked.any:
+            sealing.guard(s.store, found, asked, writer.context.author, "\n\n".join(message))
+        if dry_run:
+            print(*sealing.preview(s.store, found), sep="\n")
+            return
         if change:
             run_config.check(s.log, s.store.content, target, change)
         made = commands.commit(

@@ -9,7 +9,7 @@ from cli import complete
 from cli.compare import Compared, compare, print_json, print_lines, print_names, print_patch, print_stat
 from cli.output import note, progress
 from cli.session import session
-from cli.transfer import counted_read, tar_output, write_tar
+from cli.transfer import counted, reader_of, tar_output, write_tar
 from projections.resolve import follow, require_directory
 from projections.subtree import below
 from projections.walk import linked_nodes
@@ -85,13 +85,15 @@ def checkout(ref: str, folder: str, *, safe: bool) -> None:
       layerlog checkout web@42 before
       layerlog checkout web:/etc etc
     """
+    from cli.adapters.ahead import read_ahead
     from cli.adapters.checkout import checkout as write_tree
 
     with session() as s:
         view, path = s.view_of(ref)
         path = follow(view, path)
         require_directory(view, path)
-        with progress(None, "Checking out", "bytes") as advance:
-            report = write_tree(below(view, path), counted_read(view, advance), folder, safe=safe, linked=linked_nodes(view))
+        reading = reader_of(s.settings, view, path)
+        with progress(None, "Checking out", "bytes") as advance, read_ahead(reading) as (entries, read):
+            report = write_tree(entries, counted(read, advance), folder, safe=safe, linked=linked_nodes(view))
     note(Counter(report.skipped), "left out")
     sys.stdout.flush()

@@ -125,11 +125,10 @@ def git_of_container(store: str, name: str, path: str) -> None:
                 _git_tag(out, number)
                 number, pending = number + 1, []
             elif event.path is not None:
-                pending.extend(_git_change(opened, event))
+                pending.extend(_git_change(opened, event, opened.log.path_text(event.path)))
 
 
-def _git_change(store: Store, event: Event) -> Iterator[bytes]:
-    path = store.log.path_text(event.path)
+def _git_change(store: Store, event: Event, path: bytes) -> Iterator[bytes]:
     match event.kind:
         case Kind.FILE_WRITTEN if stat.S_ISREG(event.mode):
             data = store.content.read_all(event.content) if event.content else b""

@@ -71,11 +71,13 @@ def _asked(bench: Bench, questions: Questions, path: str, size: str, pair: tuple
     arguments = {"store": bench.long, "name": "web", "path": path, "old": old, "new": new}
     within = bench.answers("in process", inside("reads:questions", **arguments), list(questions))
     for key, (title, mine, git) in questions.items():
-        whole, peer = bench.runner.alternate(
-            ours(key, lambda _, mine=mine: layerlog(bench.long, *mine)), peers.git_says(bench.long_git, *git)
-        )
+        whole, peer = bench.runner.alternate(_asking(bench, key, mine), peers.git_says(bench.long_git, *git))
         yield Case("W6", f"{title}, {size}, whole command", "made", "s", (whole, peer), Target(to_best, 1.0))
         yield Case("W6", f"{title}, {size}, in process", "made", "s", (within[key], peer), Target(to_best, 0.1))
+
+
+def _asking(bench: Bench, name: str, args: list[str]) -> Side:
+    return ours(name, lambda _: layerlog(bench.long, *args), durability="")
 
 
 def _points(bench: Bench, old: int, new: int) -> tuple[str, str]:

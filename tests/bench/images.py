@@ -12,9 +12,12 @@ from tests.bench.write import sized
 def w1i(bench: Bench) -> Iterator[Case]:
     archives = {"docker-archive": bench.corpora.docker_archive, "oci-archive (gzip layers)": bench.corpora.oci_archive}
     for kind, path in archives.items():
-        mine = ours("load", lambda work, path=path: layerlog(f"{work}/s", "load", "-i", path), kept="s")
-        figures = bench.runner.alternate(mine, peers.podman_load(path))
+        figures = bench.runner.alternate(_load("load", path), peers.podman_load(path))
         yield Case("W1i", f"load the image from a {kind}", bench.corpus, "s", figures, Target(to_best, 0.6))
+
+
+def _load(name: str, archive: str) -> Side:
+    return ours(name, lambda work: layerlog(f"{work}/s", "load", "-i", archive), kept="s")
 
 
 def w7(bench: Bench) -> Iterator[Case]:
@@ -37,7 +40,7 @@ def _save(bench: Bench, store: str, name: str, *options: str) -> Side:
 
 def w8i(bench: Bench) -> Iterator[Case]:
     archive = bench.corpora.oci_archive
-    kept = ours("originals kept", lambda work: layerlog(f"{work}/s", "load", "-i", archive), kept="s")
+    kept = _load("originals kept", archive)
     dropped = ours(
         "originals dropped", lambda work: layerlog(f"{work}/s", "gc", "--originals"),
         lambda work: bench.layerlog(f"{work}/s", "load", "-i", archive), kept="s",

@@ -58,11 +58,11 @@ def questions(store: str, name: str, path: str, old: str, new: str) -> Answer:
         view = _view(opened, target)
         records = Records(opened.log)
         asked = path.encode()
-        pair = [_view(opened, _target(opened, text)) for text in (old, new)]
+        before, after = (_view(opened, _target(opened, text)) for text in (old, new))
         return {
             "log": _timed(lambda: [records.of(touch.event) for touch in touches(view, asked)]),
             "blame": _timed(lambda: blame(Causes(opened.log, opened.content, target), view, asked)),
-            "diff": _timed(lambda: list(between(*pair))),
+            "diff": _timed(lambda: list(between(before, after))),
         }
 
 

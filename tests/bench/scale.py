@@ -3,10 +3,12 @@
 import os
 from collections.abc import Iterator
 from hashlib import sha256
+from itertools import count
 
 from tests.bench.bench import Bench, ours
+from tests.bench.corpora import Sizes
 from tests.bench.figures import Case, Figure, Target, flatness, slowdown, worst
-from tests.bench.runner import answered, inside, layerlog
+from tests.bench.runner import Command, Side, answered, inside, layerlog
 
 LIMIT = 120 << 20
 MIB = 1 << 20
@@ -82,28 +84,25 @@ def _grown(bench: Bench, events: int) -> str:
 
 
 def _checked_out(bench: Bench, names: list[str], stores: list[str]) -> tuple[Figure, ...]:
-    return bench.runner.alternate(
-        *(
-            ours(
-                f"checkout at {name}", lambda work, store=store: inside("reads:check_out", store=store, name="web", folder=work),
-                durability="no fsync", value=answered("seconds"),
-            )
-            for name, store in zip(names, stores, strict=True)
-        )
+    return bench.runner.alternate(*map(_check_out, names, stores))
+
+
+def _check_out(name: str, store: str) -> Side:
+    return ours(
+        f"checkout at {name}", lambda work: inside("reads:check_out", store=store, name="web", folder=work),
+        durability="no fsync", value=answered("seconds"),
     )  # fmt: skip
 
 
 def _appended(bench: Bench, names: list[str], stores: list[str]) -> tuple[Figure, ...]:
-    sizes, numbers = bench.sizes, iter(range(10**9))
-    return bench.runner.alternate(
-        *(
-            ours(
-                f"record at {name}",
-                lambda _, store=store: inside(
-                    "appends:append", store=store, events=sizes.appends, batch=sizes.batch, name=f"grown{next(numbers)}"
-                ),
-                value=answered("rate"),
-            )
-            for name, store in zip(names, stores, strict=True)
-        )
-    )
+    return bench.runner.alternate(*(_append(bench.sizes, name, store) for name, store in zip(names, stores, strict=True)))
+
+
+def _append(sizes: Sizes, name: str, store: str) -> Side:
+    numbers = count()
+
+    def command(_work: str) -> Command:
+        fresh = f"grown{next(numbers)}"
+        return inside("appends:append", store=store, events=sizes.appends, batch=sizes.batch, name=fresh)
+
+    return ours(f"record at {name}", command, value=answered("rate"))

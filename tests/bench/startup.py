@@ -18,9 +18,13 @@ def w12(bench: Bench) -> Iterator[Case]:
         "cat": (["cat", f"{image}:/{file}"], 0.060),
     }
     runner = replace(bench.runner, rounds=bench.sizes.starts)
-    sides = [ours(name, lambda _, args=args: layerlog(store, *args)) for name, (args, _) in asked.items()]
+    sides = [_command(store, name, args) for name, (args, _) in asked.items()]
     bare = Side("python3 -c pass", lambda _: Command([sys.executable, "-c", "pass"]))
     *mine, peer = runner.alternate(*sides, bare)
     for figure, (name, (_, limit)) in zip(mine, asked.items(), strict=True):
         title = f"`layerlog {name}` as a whole command, above a bare Python"
         yield Case("W12", title, bench.corpus, "s", (figure, peer), Target(above_last, limit, "s"))
+
+
+def _command(store: str, name: str, args: list[str]) -> Side:
+    return ours(name, lambda _: layerlog(store, *args), durability="")

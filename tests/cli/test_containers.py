@@ -301,3 +301,17 @@ def test_a_change_and_its_undoing_leave_nothing_in_status(ll):
 def test_names_are_shown_escaped(ll):
     ll("write", "--text", "x", "web:/a\x1b[31mb")
     assert "A /a\\x1b[31mb" in ll("status", "web")
+
+
+def test_commit_guards_refuse_and_a_dry_run_seals_nothing(ll):
+    """Guards are off by default, come from options or the environment, and leave no trace when they refuse."""
+    ll("write", "--text", "-----BEGIN PRIVATE KEY-----", "web:/key")
+    before = ll.json("ps")
+    assert "/key holds a private key" in ll.refused("commit", "--guard", "secrets", "web")
+    assert "no message" in ll.refused("commit", "--guard", "message", "web")
+    assert "no guard 'x'" in ll.refused("commit", "--guard", "x", "web")
+    shown = ll.lines("commit", "--dry-run", "web")
+    assert shown[0].startswith("A /key  sha256:")
+    assert shown[-1].startswith("layer  sha256:")
+    assert ll.json("ps") == before
+    ll("commit", "web", "app:9")

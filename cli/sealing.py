@@ -1,0 +1,41 @@
+"""Before a commit seals: what the guards object to, and a look at what would be sealed."""
+
+from collections.abc import Iterator
+
+from cli.adapters.send import encoded
+from cli.container_text import coloured
+from eventstore.entries import Entry
+from eventstore.errors import ConflictError
+from eventstore.store import Store
+from projections import status
+from projections.containers import Container
+from projections.guards import Guards, objections
+from projections.layers import SealedLayer
+from projections.oci_digest import named
+from projections.view import View
+
+SHOWN = 5
+
+
+def guard(store: Store, container: Container, asked: Guards, author: str | None, message: str | None) -> None:
+    """Raise ConflictError naming what *asked* objects to; costs reading what would be sealed only where contents count."""
+    found = status.unsealed(store, container.id, container.version)
+    flaws = list(objections(asked, author, message, _sealed(found), View(store.log, store.content, ()).read))
+    if flaws:
+        more = f" and {len(flaws) - SHOWN} more" if len(flaws) > SHOWN else ""
+        raise ConflictError(f"a guard refuses this commit: {'; '.join(flaws[:SHOWN])}{more}; mend that, or drop the guard")
+
+
+def preview(store: Store, container: Container) -> Iterator[str]:
+    """Yield the lines that --dry-run prints: every path with its content's digest, config changes, and the layer's digest."""
+    found = status.unsealed(store, container.id, container.version)
+    for difference in status.topmost(status.differences(found)):
+        content = difference.after.content if difference.after else None
+        yield coloured(difference) + (f"  {named(content)}" if content else "")
+    yield from (f"config  {text}" for text in status.unsealed_instructions(store.log, container))
+    layer = encoded(store, SealedLayer(container.id, found.first, found.last, ""))
+    yield f"layer  {named(layer.diff_id)}  {layer.size} bytes"
+
+
+def _sealed(found: status.Unsealed) -> Iterator[Entry]:
+    return (difference.after for difference in status.differences(found) if difference.after is not None)
