@@ -31,7 +31,11 @@ class Commands(click.Group):
             return None
         command = getattr(import_module(entry.module), entry.attribute)
         assert isinstance(command, click.Command)
-        return command
+        return _with_examples(command)
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        _with_examples(self)
+        super().format_help_text(ctx, formatter)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -61,6 +65,12 @@ class Commands(click.Group):
         complete_if_asked(self)
         arguments = list(sys.argv[1:] if args is None else args)
         sys.exit(run(self, arguments, extra.get("obj")))
+
+
+def _with_examples(command: click.Command) -> click.Command:
+    r"""Return *command*, whose help has "\b" as raw docstrings spell it, with click's sign that lines stay as they are."""
+    command.help = command.help and command.help.replace("\\b\n", "\b\n")
+    return command
 
 
 def run(group: click.Group, arguments: list[str], obj: Any = None) -> int:

@@ -1,11 +1,13 @@
 """Before a commit seals: what the guards object to, and a look at what would be sealed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from cli.adapters.send import encoded
 from cli.container_text import coloured
+from cli.formats import parse_size
 from eventstore.entries import Entry
-from eventstore.errors import ConflictError
+from eventstore.errors import ConflictError, InvalidError
+from eventstore.paths import shown
 from eventstore.store import Store
 from projections import status
 from projections.containers import Container
@@ -15,6 +17,21 @@ from projections.oci_digest import named
 from projections.view import View
 
 SHOWN = 5
+NAMES = ("secrets", "setuid", "author", "message")
+
+
+def guards(rules: Iterable[str]) -> Guards:
+    """Return what *rules* (secrets, setuid, author, message, size=10M) ask for; raise InvalidError for any other."""
+    found = Guards()
+    for rule in rules:
+        name, _, value = rule.partition("=")
+        if name == "size" and value:
+            found = found._replace(size=parse_size(value))
+        elif rule in NAMES:
+            found = found._replace(**{rule: True})
+        else:
+            raise InvalidError(f"no guard {shown(rule)!r}; there are {', '.join(NAMES)} and size=BYTES (as in size=10M)")
+    return found
 
 
 def guard(store: Store, container: Container, asked: Guards, author: str | None, message: str | None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import NamedTuple
 
-from eventstore import compaction, presence, rehash
+from eventstore import compaction, presence, rehash, store_folder
 from eventstore.errors import ConflictError, DamagedError, StoreError
 from eventstore.findings import Advance
 from eventstore.log import Head
@@ -75,8 +75,9 @@ def _prepare(target: str, source: str) -> None:
         raise StoreError(f"{shown(target)} is a file, and a backup is a folder; choose another")
     if os.path.isdir(target) and os.listdir(target) and not os.path.exists(os.path.join(target, "lock")):
         raise StoreError(f"{shown(target)} is a folder that holds other things; choose an empty or new one")
-    for part in ("", "content/segments", "content/originals", "cache"):
-        os.makedirs(os.path.join(target, part), mode=0o700, exist_ok=True)
+    store_folder.make(target)
+    with exclusive(target):
+        store_folder.fill(target)
 
 
 @contextmanager

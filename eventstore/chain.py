@@ -153,7 +153,7 @@ class _Events:
         self._names = {row[0]: bytes(row[1]) for row in db.execute("SELECT id, CAST(name AS BLOB) FROM stream")}
         self._versions: dict[int, int] = dict.fromkeys(self._names, 0)
         self._shifts: dict[int, int] = {}
-        self._texts = _Texts(db)
+        self._texts = Texts(db)
         self._next = 1
         self._rows: list[tuple[Any, ...]] = []
         self._at = 0
@@ -229,7 +229,7 @@ class _Events:
 _WITH_INDEXES = (Kind.COMMITTED, Kind.PATH_MOVED)
 
 
-class _Texts:
+class Texts:
     """Path texts, those of directories remembered."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
@@ -241,20 +241,22 @@ class _Texts:
         if above is None:
             if len(self._directories) > 20_000:
                 self._directories = {0: b"", ROOT_ID: b""}
-            above = self._directories[parent] = self._of(parent)
+            above = self._directories[parent] = self.of(parent)
         return above + b"/" + name if above else name
 
     def of_source(self, position: int) -> bytes | None:
         """Return the path that the column `source` of a move stands for, None without one."""
         row = self._db.execute("SELECT source FROM event WHERE position = ?", (position,)).fetchone()
-        return None if row[0] is None else self._of(row[0])
+        return None if row[0] is None else self.of(row[0])
 
-    def _of(self, path: int) -> bytes:
+    def of(self, path: int) -> bytes:
+        """Return a path's text, with "?" for its beginning where a row is missing."""
         parts: list[bytes] = []
         while path != ROOT_ID:
             row = self._db.execute("SELECT parent, name FROM path WHERE id = ? AND parent < id", (path,)).fetchone()
             if row is None:
-                return b"?"
+                parts.append(b"?")
+                break
             path = row[0]
             parts.append(row[1])
         return b"/".join(reversed(parts))

@@ -245,6 +245,8 @@ def check_proof(document: dict[str, Any], checkpoint: dict[str, Any] | None) -> 
     """Return what the proof shows, as JSON; raise WrongError where it does not hold, or not under *checkpoint*."""
     if document.get("format") == "layerlog consistency 1":
         return check_growth(document, checkpoint)
+    if document.get("format") != "layerlog proof 1":
+        raise WrongError("not a proof")
     data, head = base64.b64decode(document["event"], validate=True), document["checkpoint"]
     match = HEADER.fullmatch(document["header"])
     if match is None:

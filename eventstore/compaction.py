@@ -189,14 +189,27 @@ def _remove(store: Store, dead: list[int]) -> None:
     for sign in (-1, 1):
         numbers = [abs(segment) for segment in there if segment * sign > 0]
         if numbers and sign * max(numbers) in dead:
-            path = store.content.segments.path(sign * (max(numbers) + 1))
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-            sync_folder(os.path.dirname(path))
+            _stand_in(store, sign * (max(numbers) + 1))
     store.content.forget()
     for segment in dead:
         os.unlink(store.content.segments.path(segment))
     for sign in (-1, 1):
         sync_folder(os.path.dirname(store.content.segments.path(sign)))
+
+
+def keep_numbering(store: Store) -> None:
+    """See to it that no new segment takes the number of one that is missing: an empty one with a higher number stands in."""
+    there = list(segments(store))
+    for sign in (-1, 1):
+        row = store.db.execute("SELECT max(segment * ?) FROM content WHERE parts IS NULL", (sign,)).fetchone()
+        if (row[0] or 0) > max((sign * segment for segment in there), default=0):
+            _stand_in(store, sign * (row[0] + 1))
+
+
+def _stand_in(store: Store, segment: int) -> None:
+    path = store.content.segments.path(segment)
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    sync_folder(os.path.dirname(path))
 
 
 def _size(store: Store, segment: int) -> int:

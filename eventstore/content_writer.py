@@ -4,7 +4,6 @@ A content written as the successor of another may be stored as its difference fr
 put is visible before its transaction commits.
 """
 
-import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -14,18 +13,17 @@ from itertools import accumulate
 
 from eventstore.content import PART, Content
 from eventstore.errors import DamagedError, ErasedError
-from eventstore.segments import SegmentWriter, encoded, encoded_like
+from eventstore.packer import Packer, Row
+from eventstore.segments import BLOCK, SegmentWriter, encoded, encoded_like
 
-BLOCK = 64 << 10
 CHUNK_MIN, CHUNK_AVERAGE, CHUNK_MAX = 32 << 10, 128 << 10, 512 << 10
 WINDOW = 4 << 20
 ORIGINAL_CHUNK = 1 << 20
 DICTIONARY = 64 << 10
 BLOCK_MEMBERS = 500
+GATHERED = 1 << 20
 WORTH_A_THREAD = 1 << 20
 SPILL = 4096
-
-Row = tuple[bytes, int, int, int, int, int, bytes | None, bytes | None]
 
 
 class ContentWriter:
@@ -39,7 +37,7 @@ class ContentWriter:
         self._db = db
         self._content = content
         self._originals = originals
-        self._packer = _Packer(SegmentWriter(content.segments, originals=originals), compress=not originals)
+        self._packer = Packer(SegmentWriter(content.segments, originals=originals), compress=not originals)
         self._recent: set[bytes] = set()
         self._spilled = False
         self._members: list[tuple[bytes, bytes]] = []
@@ -134,25 +132,23 @@ class ContentWriter:
             )
 
     def _gather(self, digest: bytes, data: bytes) -> None:
-        if len(data) >= BLOCK:
-            self._flush()
         self._members.append((digest, data))
         self._filled += len(data)
-        if self._filled >= BLOCK or len(self._members) >= BLOCK_MEMBERS:
+        if self._filled >= GATHERED or len(self._members) >= BLOCK_MEMBERS:
             self._flush()
 
     def _flush(self) -> None:
-        """Pack the block that is gathered, without what is stored already: asked for once a block, not once a file."""
+        """Pack what is gathered, without what is stored already: asked for all at once, not file by file."""
         if not self._members:
             return
         known = self._stored([digest for digest, _ in self._members])
         fresh = [(digest, data) for digest, data in self._members if digest not in known]
         self._recent -= known
         self._members, self._filled = [], 0
-        if fresh:
-            starts = accumulate((len(data) for _, data in fresh), initial=0)
-            members = [(digest, len(data), start) for (digest, data), start in zip(fresh, starts, strict=False)]
-            self._packer.pack(b"".join(data for _, data in fresh), members)
+        for block in _blocks(fresh):
+            starts = accumulate((len(data) for _, data in block), initial=0)
+            members = [(digest, len(data), start) for (digest, data), start in zip(block, starts, strict=False)]
+            self._packer.pack(b"".join(data for _, data in block), members)
 
     def _put_successor(self, digest: bytes, data: bytes, like: bytes) -> None:
         block = None if self._stored([digest]) else self._successor(data, like)
@@ -191,6 +187,23 @@ class ContentWriter:
         self._unnamed += self._packer.take() + self._wholes
         self._wholes = []
         self._db.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._unnamed)
+
+
+def _blocks(contents: Iterable[tuple[bytes, bytes]]) -> Iterator[list[tuple[bytes, bytes]]]:
+    """Group (digest, data) as they share blocks: small ones in their order until one is full, large ones alone."""
+    block: list[tuple[bytes, bytes]] = []
+    filled = 0
+    for content in contents:
+        if len(content[1]) >= BLOCK:
+            yield [content]
+            continue
+        block.append(content)
+        filled += len(content[1])
+        if filled >= BLOCK:
+            yield block
+            block, filled = [], 0
+    if block:
+        yield block
 
 
 class ContentStream:
@@ -273,89 +286,3 @@ def _content_defined(buffer: bytes, final: bool) -> Iterator[int]:
         if cut.offset >= settled:
             return
         yield cut.offset + cut.length
-
-
-class _Packer:
-    """Compresses and writes blocks beside the thread that reads and hashes: lz4 and pwrite leave the interpreter free.
-
-    Small contents are packed on the spot: handing them over costs more than it saves.
-    """
-
-    def __init__(self, writer: SegmentWriter, *, compress: bool) -> None:
-        self._writer = writer
-        self._compress = compress
-        self._rows: list[Row] = []
-        self._inbox: queue.Queue[tuple[bytes, list[tuple[bytes, int, int]]] | None] = queue.Queue(8)
-        self._thread: threading.Thread | None = None
-        self._place_lock = threading.Lock()
-        self._failure: BaseException | None = None
-
-    def pack(self, data: bytes, members: list[tuple[bytes, int, int]]) -> None:
-        if len(members) > 1 or len(data) < BLOCK:
-            self._pack(data, members)
-            return
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, daemon=True)
-            self._thread.start()
-        self._raise()
-        self._inbox.put((data, members))
-
-    def write(self, block: bytes, base: bytes, members: list[tuple[bytes, int, int]]) -> None:
-        """Write a block that is encoded already."""
-        self._place(block, members, base)
-
-    @property
-    def written(self) -> int:
-        """How many rows `take` would return."""
-        return len(self._rows)
-
-    def take(self) -> list[Row]:
-        """Return the rows of all blocks written since the last call."""
-        with self._place_lock:
-            rows, self._rows = self._rows, []
-        return rows
-
-    def sync(self) -> None:
-        self._settle()
-        self._writer.sync()
-
-    def keep(self) -> None:
-        """Say that all that was written may be named from now on."""
-        self._writer.keep()
-
-    def close(self) -> None:
-        """Stop, and give back the room of what was never to be named."""
-        if self._thread is not None:
-            self._inbox.put(None)
-            self._thread.join()
-            self._thread = None
-        try:
-            self._writer.drop()
-        finally:
-            self._writer.close()
-
-    def _settle(self) -> None:
-        if self._thread is not None:
-            self._inbox.join()
-        self._raise()
-
-    def _raise(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-
-    def _run(self) -> None:
-        while (work := self._inbox.get()) is not None:
-            try:
-                if self._failure is None:
-                    self._pack(*work)
-            except BaseException as failure:  # noqa: BLE001 - raised again in the writer's own thread
-                self._failure = failure
-            self._inbox.task_done()
-
-    def _pack(self, data: bytes, members: list[tuple[bytes, int, int]]) -> None:
-        self._place(encoded(data, compress=self._compress), members, None)
-
-    def _place(self, block: bytes, members: list[tuple[bytes, int, int]], base: bytes | None) -> None:
-        with self._place_lock:
-            place = self._writer.append(block)
-            self._rows.extend((digest, size, *place, start, None, base) for digest, size, start in members)

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 
-from eventstore import named
+from eventstore import compaction, named
 from eventstore.content import PART, Content, name
 from eventstore.findings import Finding, of_content, of_event
 from eventstore.paths import shown
@@ -17,6 +17,8 @@ _KEPT = f"kind NOT IN ({', '.join(f'{kind:d}' for kind in named.NOT_KEPT)})"
 def check(store: Store) -> Iterator[Finding]:
     """Yield every content that is named and not there, every segment that is missing or too short, and erasures as notes."""
     gone = named.erased(store.db)
+    if compaction.must_wipe(store):
+        yield Finding("content", "content", "an erasure was interrupted before its bytes were gone; run `layerlog gc`")
     yield from _erasures(store, gone)
     yield from _named_by_events(store, gone)
     yield from _named_by_contents(store, gone)

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from eventstore import indexes, presence, rehash
+from eventstore import compaction, indexes, presence, rehash
 from eventstore.content import PART
-from eventstore.content_writer import Row
 from eventstore.errors import DamagedError
 from eventstore.findings import Advance, Finding
 from eventstore.named import Needs
+from eventstore.packer import Row
 from eventstore.segments import Place, sync_folder
 from eventstore.store import Store, Writer
 
@@ -47,6 +47,7 @@ def replacing(store: Store, writer: Writer, findings: Iterable[Finding]) -> Iter
     At the end, what nobody had is put in quarantine/ as it lay on disk and leaves the content table; what lay in a segment
     that is missing keeps its row, in case the file is found.
     """
+    compaction.keep_numbering(store)
     with writer.transaction():
         aside = _set_aside(store, findings)
         store.content.forget()

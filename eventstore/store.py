@@ -211,7 +211,7 @@ def _connect(path: str, file: str) -> sqlite3.Connection:
         db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
         found = db.execute("PRAGMA application_id").fetchone()[0]
     except sqlite3.Error as error:
-        raise StoreError(f"the store {path} cannot be opened: {error}") from None
+        raise StoreError(f"the store {path} cannot be opened: {error}; {store_folder.next_step(path)}") from None
     if found != APPLICATION_ID:
         db.close()
         raise StoreError(f"{file} is not a layerlog store; choose another with --store DIR")

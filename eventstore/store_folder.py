@@ -9,6 +9,7 @@ from eventstore.segments import sync_folder
 
 FOLDERS = ("content", "content/segments", "content/originals", "cache")
 _PARTS = ("lock", "log.db", "log.db-wal", "log.db-shm", *FOLDERS)
+_ROOM_TO_READ = 128 << 10
 _CHOOSE = "choose another with --store DIR"
 
 
@@ -50,6 +51,14 @@ def fill(path: str) -> None:
         os.makedirs(os.path.join(path, part), mode=0o700, exist_ok=True)
     sync_folder(os.path.join(path, "content"))
     sync_folder(path)
+
+
+def next_step(path: str) -> str:
+    """Return what to do where SQLite could not open the log: it needs some room even to read."""
+    disk = os.statvfs(path)
+    if disk.f_bavail * disk.f_frsize < _ROOM_TO_READ:
+        return "its disk is full: free some space, then run the command again"
+    return "check its files and its disk, and that you may read and write them"
 
 
 def _check_parts(path: str) -> None:

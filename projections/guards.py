@@ -6,12 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from eventstore.entries import Entry
-from eventstore.errors import InvalidError
 from eventstore.paths import shown
 
 OVERLAP = 512
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
-_SIZE = re.compile(r"size=(\d+)([kmg]?)b?", re.IGNORECASE)
 _SECRETS = {
     "a private key": rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----",
     "an AWS access key": rb"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
@@ -24,7 +21,6 @@ _SECRETS = {
     "a Stripe key": rb"\b[rs]k_live_[0-9A-Za-z]{20,}",
 }
 _PATTERN = re.compile(b"|".join(b"(" + pattern + b")" for pattern in _SECRETS.values()))
-NAMES = ("secrets", "setuid", "author", "message", "size=BYTES")
 
 Read = Callable[[Entry], Iterable[bytes]]
 
@@ -32,29 +28,15 @@ Read = Callable[[Entry], Iterable[bytes]]
 class Guards(NamedTuple):
     """Which guards stand; `size` is the largest file allowed, in bytes, or None."""
 
-    secrets: bool
-    setuid: bool
-    author: bool
-    message: bool
-    size: int | None
+    secrets: bool = False
+    setuid: bool = False
+    author: bool = False
+    message: bool = False
+    size: int | None = None
 
     @property
     def any(self) -> bool:
         return self.secrets or self.setuid or self.author or self.message or self.size is not None
-
-
-def guards(rules: Iterable[str]) -> Guards:
-    """Return what *rules* (secrets, setuid, author, message, size=10M) ask for; raise InvalidError for any other."""
-    names, size = set(), None
-    for rule in rules:
-        match = _SIZE.fullmatch(rule)
-        if match:
-            size = int(match[1]) * _UNITS[match[2].lower()]
-        elif rule in NAMES:
-            names.add(rule)
-        else:
-            raise InvalidError(f"no guard {shown(rule)!r}; there are {', '.join(NAMES)} (as in size=10M)")
-    return Guards("secrets" in names, "setuid" in names, "author" in names, "message" in names, size)
 
 
 def objections(asked: Guards, author: str | None, message: str | None, sealed: Iterable[Entry], read: Read) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from eventstore.content import Content
 from eventstore.errors import DamagedError, ErasedError
 from eventstore.log import Log
+from eventstore.named import documents
 
 SNIFFED = 8_000
 
@@ -29,7 +30,7 @@ class Searched(NamedTuple):
 
 
 def search(log: Log, content: Content, needle: Needle) -> Iterator[Searched]:
-    """Search every content that an event about a path or an image's document names, in the order in which they are stored.
+    """Search every content that an event names, in the order in which they are stored, then the configs of images.
 
     O(bytes stored), each read once; memory flat.
     """
@@ -39,6 +40,9 @@ def search(log: Log, content: Content, needle: Needle) -> Iterator[Searched]:
     )
     for digest, size in rows:
         yield Searched(digest, size, _holds(content, digest, needle))
+    for digest in sorted({digest for _, digest in documents(log)}):
+        if content.has(digest):
+            yield Searched(digest, content.size(digest), _holds(content, digest, needle))
 
 
 def total(log: Log) -> int:

@@ -277,4 +277,5 @@ def with_device(detail: str | None, original: str | None) -> str | None:
         return detail
     import json  # noqa: PLC0415 - devices are rare
 
-    return json.dumps({**json.loads(detail or "{}"), "rdev": json.loads(original)["rdev"]}, sort_keys=True, separators=(",", ":"))
+    stated = {**json.loads(detail or "{}"), "rdev": json.loads(original)["rdev"]}
+    return json.dumps(stated, sort_keys=True, separators=(",", ":"))

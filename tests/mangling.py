@@ -56,6 +56,10 @@ class Damage:
         with closing(sqlite3.connect(self.log)) as db:
             return db.execute(select, values).fetchone()
 
+    def rows(self, select: str) -> list[Any]:
+        with closing(sqlite3.connect(self.log)) as db:
+            return db.execute(select).fetchall()
+
     def segment(self, number: int) -> str:
         folder = "originals" if number < 0 else "segments"
         return os.path.join(self.ll.store, "content", folder, f"{abs(number):06d}")

@@ -1,63 +1,111 @@
-"""Changes drawn so that most of them are allowed: each takes up what is there by then.
+"""Stories: random histories of two containers, the second made from the first, most of whose changes are allowed.
 
-Paths drawn blindly are refused so often that moves and links hardly ever happen.
+Paths drawn blindly are refused so often that moves and links hardly ever happen; here each change takes up what is
+there by then.
 """
 
+import random
 import stat
+from typing import NamedTuple
 
-from hypothesis import strategies as st
-
+from eventstore import commands
 from eventstore.changes import Change, attributes, clear, delete, link, move, put
+from eventstore.store import Store, Writer
+from projections.containers import live_view, view_at
+from projections.view import View
+from tests.conftest import ADA
 from tests.model import Model
 
-Draw = tuple[int, int, int]
 NAMES = (b"a", b"b", b"a-b", b"\xff")
-DRAWS: st.SearchStrategy[list[Draw]] = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 40), st.integers(0, 40)), max_size=25)
+KINDS = (0, 1, 2, 3, 4, 5, 5, 6, 6, 7, 8, 9)
+Trees = dict[int, dict[bytes, tuple[int, int, int, bytes | None]]]
 
 
-def changes(model: Model, draws: list[Draw]) -> list[Change]:
-    """Return the changes that *draws* mean on *model*, which has them afterwards."""
-    made = []
-    for draw in draws:
-        change = _change(model, *draw)
-        if model.allows(change):
-            model.apply(change)
-            made.append(change)
-    return made
+class Told(NamedTuple):
+    """What a story left behind: both containers with the model's tree at each of their changesets' ends."""
+
+    store: Store
+    random: random.Random
+    lower: str
+    upper: str
+    trees: dict[str, Trees]
+
+    def view(self, container: str, version: int | None = None) -> View:
+        last = self.store.log.version(self.stream(container)) if version is None else version
+        return view_at(self.store, container, last)
+
+    def stream(self, container: str) -> int:
+        found = self.store.log.stream("container", container)
+        assert found is not None
+        return found.id
+
+    def record(self, container: str, changes: list[Change]) -> View:
+        """Append *changes* and return what the container is then."""
+        with self.store.writer(ADA) as writer:
+            version = commands.record(writer, container, changes, live_view(self.store, container))
+        return view_at(self.store, container, version)
+
+
+def tell(store: Store, seed: int) -> Told:
+    """Record the story of *seed*."""
+    drawn, model = random.Random(seed), Model()
+    with store.writer(ADA) as writer:
+        commands.create_store(writer)
+        lower = commands.create_container(writer, "lower", None)
+        below = _fill(writer, lower, model, drawn)
+        stream = store.log.stream("container", lower)
+        assert stream is not None
+        upper = commands.create_container(writer, "upper", {"container": lower, "version": stream.version})
+        return Told(store, drawn, lower, upper, {lower: below, upper: _fill(writer, upper, model, drawn)})
+
+
+def _fill(writer: Writer, container: str, model: Model, drawn: random.Random) -> Trees:
+    trees, view = {}, live_view(writer.store, container)
+    contents = [writer.content.put(b"content %d" % number) for number in range(4)]
+    with writer.transaction():
+        for _ in range(drawn.randrange(1, 9)):
+            changes = [change for change in (_one(model, drawn, contents) for _ in range(drawn.randrange(1, 5))) if change]
+            if changes:
+                trees[commands.record(writer, container, changes, view)] = model.tree()
+    return trees
+
+
+def _one(model: Model, drawn: random.Random, contents: list[bytes]) -> Change | None:
+    change = _change(model, drawn.choice(KINDS), drawn.randrange(41), drawn.randrange(41))
+    if change.content is not None:
+        change = change._replace(content=contents[change.content[0]], size=9)
+    if not model.allows(change):
+        return None
+    model.apply(change)
+    return change
 
 
 def _change(model: Model, kind: int, one: int, other: int) -> Change:
-    there = _picked(sorted(model.names), one)
-    new = _new_name(model, other)
-    number = one % 4
-    content = bytes([number]) * 32
+    paths = sorted(model.names)
+    there, new, number = paths[one % len(paths)], _new_name(model, other), one % 4
+    file, content = stat.S_IFREG | 0o644, bytes([number])
     match kind:
         case 0 | 1:
             return put(new, stat.S_IFDIR | 0o755, uid=number)
         case 2 | 3:
-            return put(new, stat.S_IFREG | 0o644, uid=number, mtime=number, content=content)
+            return put(new, file, uid=number, mtime=number, content=content)
         case 4:
-            mode = stat.S_IFREG if not model.is_dir(there) else stat.S_IFLNK
-            return put(there, mode | 0o644, content=content if mode == stat.S_IFREG else None, target=None if mode == stat.S_IFREG else b"t")
+            return put(there, stat.S_IFLNK | 0o777, target=b"t") if model.is_dir(there) else put(there, file, content=content)
         case 5:
             return move(there, new)
         case 6:
             return link(new, there)
         case 7:
-            kind_there = stat.S_IFMT(model.nodes[model.names[there]][0])
-            return attributes(there, kind_there | 0o600, uid=other % 4, gid=0, mtime=number)
+            mode = stat.S_IFMT(model.nodes[model.names[there]][0]) | 0o600
+            return attributes(there, mode, uid=other % 4, gid=0, mtime=number)
         case 8:
             return delete(there)
         case _:
             return clear(there)
 
 
-def _picked(paths: list[bytes], number: int) -> bytes:
-    return paths[number % len(paths)]
-
-
 def _new_name(model: Model, number: int) -> bytes:
     directories = [path for path in sorted(model.names) if model.is_dir(path) and path.count(b"/") < 3]
-    directory = _picked(directories, number // len(NAMES))
+    directory = directories[number // len(NAMES) % len(directories)]
     name = NAMES[number % len(NAMES)]
     return directory + b"/" + name if directory else name

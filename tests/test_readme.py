@@ -68,7 +68,8 @@ def typed(commands: list[str], folder: Path) -> list[tuple[int, str]]:
     here = folder / "here"
     here.mkdir()
     script = "".join(f"{{ {command}\n}} 2>&1; printf '{MARK}%d{MARK}' $?\n" for command in commands)
-    env = clean({"PATH": f"{program.parent}:{os.environ['PATH']}", "HOME": str(folder), **READER})
+    path = os.pathsep.join([str(program.parent), os.path.dirname(sys.executable), os.environ["PATH"]])
+    env = clean({"PATH": path, "HOME": str(folder), **READER})
     done = subprocess.run(["bash", "-c", script], cwd=here, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     parts = done.stdout.decode().split(MARK)
     return [(int(code), output) for output, code in zip(parts[::2], parts[1::2], strict=False)]

@@ -5,7 +5,6 @@ import os
 import shutil
 import stat
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 
@@ -14,6 +13,8 @@ from eventstore.errors import InvalidError, NotFoundError
 from eventstore.paths import shown
 from projections.view import View
 from projections.walk import linked_nodes, walk
+
+STDERR = 2
 
 
 def attempt(view: View, command: Sequence[str], name: str) -> int:
@@ -41,7 +42,7 @@ def program(command: Sequence[str]) -> list[str]:
 def _run(command: Sequence[str], root: str, name: str) -> int:
     environment = {**os.environ, "LAYERLOG_POINT": name}
     try:
-        done = subprocess.run(command, cwd=root, env=environment, stdout=sys.stderr, check=False)
+        done = subprocess.run(command, cwd=root, env=environment, stdout=STDERR, check=False)
     except OSError as error:
         raise InvalidError(f"{shown(command[0])} cannot be run: {error.strerror}; give it a #! line, or use sh") from None
     return done.returncode

@@ -73,10 +73,14 @@ def stages(store: Store, *, quick: bool = False, share: float = 1.0) -> Iterator
 
 def run(stage: Stage, advance: Advance) -> Iterator[Finding]:
     """Yield the stage's findings; that it cannot be brought to its end is one of them."""
+    return _to_the_end(stage.run(advance), stage.label)
+
+
+def _to_the_end(found: Iterator[Finding], what: str) -> Iterator[Finding]:
     try:
-        yield from stage.run(advance)
-    except Exception as error:  # noqa: BLE001 - a damaged store breaks whatever reads it, and the other stages still count
-        yield Finding("schema", stage.label, f"cannot be checked to the end: {type(error).__name__}: {error}")
+        yield from found
+    except Exception as error:  # noqa: BLE001 - a damaged store breaks whatever reads it, and the rest still counts
+        yield Finding("schema", what, f"cannot be checked to the end: {type(error).__name__}: {error}")
 
 
 def touched(store: Store, findings: Sequence[Finding]) -> list[Report]:
@@ -131,10 +135,7 @@ def _beside(path: str, *, quick: bool) -> list[Finding]:
     with Store.open(path) as store:
         found: list[Finding] = []
         for check in (indexes.check(store.db), presence.check(store), iter(()) if quick else _pages(store.db)):
-            try:
-                found.extend(check)
-            except sqlite3.DatabaseError as error:
-                found.append(Finding("schema", "log.db", f"cannot be read: {error}; bring back a backup"))
+            found.extend(_to_the_end(check, "log.db"))
         return found
 
 

@@ -11,7 +11,7 @@ from cli.output import Shape, json_line, listing, listing_options
 from cli.session import Session, session
 from eventstore import commands
 from eventstore.log import Log
-from projections import containers, guards, references, run_config, status
+from projections import containers, references, run_config, status
 from projections.names import container_name, image_name
 from projections.nicknames import nickname
 
@@ -123,7 +123,7 @@ def commit(
     """
     from cli import sealing
 
-    asked = guards.guards(rules)
+    asked = sealing.guards(rules)
     with session() as s, s.writer(author) as writer, writer.transaction():
         found = containers.get(s.log, s.container(container))
         target = status.target_of(found)

@@ -28,7 +28,8 @@ from projections.oci_json import Json
 STREAM = "-"
 PLATFORM = "OS/ARCH[/VARIANT]"
 _max_layer_size = click.option(
-    "--max-layer-size", metavar="SIZE", default="64GiB", show_default=True, callback=lambda _ctx, _param, text: parse_size(text),
+    "--max-layer-size", metavar="SIZE", default="64GiB", show_default=True,
+    callback=lambda _ctx, _param, text: parse_size(text),
     help="Refuse a layer that unpacks to more, however small it came.",
 )  # fmt: skip
 

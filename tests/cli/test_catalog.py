@@ -1,8 +1,10 @@
 from importlib import import_module
 
 import click
+from click.testing import CliRunner
 
 from cli.catalog import COMMANDS, HEADINGS
+from cli.main import cli
 
 
 def test_every_command_can_be_imported():
@@ -26,3 +28,10 @@ def test_a_command_stands_under_one_heading():
 def test_help_lines_fit_a_terminal_of_80_columns():
     width = max(map(len, COMMANDS))
     assert not [name for name, entry in COMMANDS.items() if 2 + width + 2 + len(entry.help) > 78]
+
+
+def test_examples_in_a_help_stay_on_their_lines():
+    """Docstrings are raw, so that click's sign for it comes as two characters."""
+    helps = {name: CliRunner().invoke(cli, [name, "--help"]).output for name in COMMANDS}
+    assert not [name for name, text in helps.items() if "\\b" in text]
+    assert "\n    docker save tomcat | layerlog load\n" in helps["load"]

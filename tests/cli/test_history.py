@@ -5,6 +5,7 @@ import os
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,11 @@ def said(text: str) -> str:
 
 def web_of(ll: Layerlog) -> str:
     return str(ll.json("ps")[0]["id"])
+
+
+def items(ll: Layerlog, *args: str) -> list[dict[str, Any]]:
+    """The rows of `log` with these arguments, `--` and paths at the end."""
+    return [json.loads(line) for line in ll.lines("log", "--format", "json", *args)]
 
 
 # -- log
@@ -100,13 +106,13 @@ def test_log_of_a_path_groups_events_under_their_commits(ll):
     ll("write", "--text", "one", "web:/etc/motd")
     ll("commit", "-m", "one", "web")
     ll("chmod", "600", "web:/etc/motd")
-    rows = ll.json("log", "web", "--", "etc/motd")
+    rows = items(ll, "web", "--", "etc/motd")
     assert [(row.get("message"), [event["event"] for event in row["events"]]) for row in rows] == [
         (None, ["AttributesChanged"]), ("one", ["FileWritten"]), ("base", ["FileWritten"]),
     ]  # fmt: skip
     assert rows[0]["commit"] is None
     assert ll("log", "web", "--", "/etc/motd").startswith("not yet sealed (container ")
-    assert ll.json("log", "web:/etc/motd") == rows
+    assert items(ll, "web:/etc/motd") == rows
 
 
 def test_log_of_a_path_knows_deletes_above_moves_and_links(ll):
@@ -114,7 +120,7 @@ def test_log_of_a_path_knows_deletes_above_moves_and_links(ll):
     ll("chmod", "600", "web:/srv/motd")
     ll("move", "web:/etc", "web:/conf")
     ll("delete", "-r", "web:/conf")
-    kinds = lambda *args: [e["event"] for row in ll.json("log", *args) for e in row["events"]]  # noqa: E731
+    kinds = lambda *args: [e["event"] for row in items(ll, *args) for e in row["events"]]  # noqa: E731
     assert kinds("web", "--", "etc/motd") == ["PathMoved", "AttributesChanged", "FileWritten"]
     assert kinds("web", "--", "conf/motd") == ["PathDeleted", "PathMoved"]
     assert kinds("--follow", "web", "--", "conf/motd") == ["PathDeleted", "PathMoved", "AttributesChanged", "FileWritten"]
@@ -126,7 +132,7 @@ def test_log_of_prefixes_and_globs(ll):
     ll("write", "-p", "--text", "1", "web:/srv/a/x.conf")
     ll("write", "--text", "1", "web:/srv/y.conf")
     ll("delete", "-r", "web:/srv/a")
-    touched = lambda *paths: [e["path"] for row in ll.json("log", "-n", "1", "web", "--", *paths) for e in row["events"]]  # noqa: E731
+    touched = lambda *paths: [e["path"] for row in items(ll, "-n", "1", "web", "--", *paths) for e in row["events"]]  # noqa: E731
     assert touched("srv/a") == ["/srv/a", "/srv/a/x.conf", "/srv/a"]
     assert touched("*.conf") == ["/srv/a", "/srv/y.conf", "/srv/a/x.conf"]
     assert touched("srv/y.conf", "srv/a/x.conf") == ["/srv/a", "/srv/y.conf", "/srv/a/x.conf"]
@@ -136,7 +142,7 @@ def test_log_of_prefixes_and_globs(ll):
 
 def test_log_of_a_path_in_imported_layers(ll):
     with_loaded(ll, "far:1")
-    rows = ll.json("log", "far:1", "--", "etc/motd")
+    rows = items(ll, "far:1", "--", "etc/motd")
     assert [(row["number"], [e["event"] for e in row["events"]]) for row in rows] == [(2, ["FileWritten"]), (1, ["FileWritten"])]
 
 
@@ -224,7 +230,7 @@ def test_authors_and_paths_that_are_not_utf_8(ll):
     ll("commit", "-m", "x", "-a", f"Ren{os.fsdecode(bytes([0xe9]))}", "web")
     assert [row["message"] for row in ll.json("log", "--author", "^Ren", "web")] == ["x"]
     assert "Ren\\udce9" in ll("log", "-n", "1", "web")
-    event = ll.json("log", "web", "--", name)[0]["events"][0]
+    event = items(ll, "web", "--", name)[0]["events"][0]
     assert event["path_b64"] == "L2NhZuk="
     assert ll.json("blame", f"web:/{name}")[0]["content"]["event"]["path_b64"] == "L2NhZuk="
 

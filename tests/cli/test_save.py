@@ -101,6 +101,7 @@ def test_save_records_where_it_went(ll, tmp_path):
     assert f"sha256:{row[1].hex()}" == digest_of(build_manifest(found.config, found.layers)) == inspected(ll, made)["Layerlog"]["Manifests"][0]
 
 
+@pytest.mark.damages
 def test_a_failed_save_leaves_the_old_file_and_no_event(ll, tmp_path):
     ll("load", "-i", archived(tmp_path, OTHER))
     (tmp_path / "out.tar").write_bytes(b"old")

@@ -14,7 +14,7 @@ from eventstore.events import Kind, event_bytes
 from eventstore.log import Changeset, header
 from eventstore.store import Store
 
-_KNOWN = {"log.db", "log.db-wal", "log.db-shm", "lock", "content", "cache"}
+_KNOWN = {"log.db", "log.db-wal", "log.db-shm", "lock", "content", "cache", "wipe"}
 
 
 def problems(path: Path) -> list[str]:

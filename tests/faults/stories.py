@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from eventstore.commands import container_named
+from eventstore.errors import ErasedError
 from eventstore.store import Store
 from projections import references
 from projections.view import View
@@ -16,6 +17,10 @@ BIG = b"".join(b"%07d\n" % number for number in range(40_000))
 TEXTS = {name: f"the text of {name}\n" for name in ("motd", "hosts", "issue")}
 LAYERS = (entry(b"etc/motd", b"hello\n") + entry(b"big", BIG) + END, entry(b"etc/hosts", b"::1\n") + END)
 IMAGE = "localhost/app:1"
+
+
+ERASED = b"was erased"
+SECRET = "a secret that nobody else has\n"
 
 
 class Step(NamedTuple):
@@ -34,8 +39,12 @@ def keep_open(path: str) -> int:
     return _OPEN[-1].log.head().position * 0
 
 
+def _no_time(text: str) -> int:
+    raise AssertionError(text)
+
+
 def view(store: Store, ref: str) -> View:
-    target = references.resolve(store.log, ref, lambda text: 0)
+    target = references.resolve(store.log, ref, _no_time)
     return View(store.log, store.content, references.spans(store.log, target))
 
 
@@ -46,8 +55,15 @@ def text(store: Store, ref: str, path: bytes) -> bytes | None:
     return None if entry_there is None else b"".join(found.read(entry_there))
 
 
+def secret(store: Store) -> bytes | None:
+    try:
+        return text(store, "app", b"etc/secret")
+    except ErasedError:
+        return ERASED
+
+
 def there(ref: str) -> Callable[[Store], bool]:
-    return lambda store: bool(references.resolve(store.log, ref, lambda text: 0))
+    return lambda store: bool(references.resolve(store.log, ref, _no_time))
 
 
 def holds(ref: str, path: bytes, data: bytes | None) -> Callable[[Store], bool]:
@@ -58,7 +74,7 @@ def day(folder: Path) -> list[Step]:
     """A working day whose host files lie in *folder*: loads, writes, commits, removals."""
     (folder / "big").write_bytes(BIG)
     (folder / "image.tar").write_bytes(docker_archive(*LAYERS, stored=(LAYERS[0], gzip.compress(LAYERS[1])), name=IMAGE))
-    steps = [
+    return [
         Step(["create", "--name", "web", "scratch"], there("web")),
         Step(["write", "-p", "--text", TEXTS["motd"], "web:/etc/motd"], holds("web", b"etc/motd", TEXTS["motd"].encode())),
         Step(["cp", str(folder / "big"), "web:/big"], holds("web", b"big", BIG)),
@@ -69,19 +85,12 @@ def day(folder: Path) -> list[Step]:
         Step(["write", "--text", TEXTS["hosts"], "app:/etc/hosts"], holds("app", b"etc/hosts", TEXTS["hosts"].encode())),
         Step(["move", "app:/etc/motd", "app:/etc/moved"], holds("app", b"etc/moved", b"hello\n")),
         Step(["delete", "app:/big"], holds("app", b"big", None)),
+        Step(["write", "--text", SECRET, "app:/etc/secret"], lambda store: secret(store) in (SECRET.encode(), ERASED)),
         Step(["commit", "-m", "two", "app", "localhost/app:2"], holds("localhost/app:2", b"big", None)),
         Step(["tag", "localhost/app:2", "localhost/app:new"], there("localhost/app:new")),
         Step(["rm", "old"], lambda store: container_named(store.log, "old") is None),
+        Step(["erase", "-y", "--path", "app:/etc/secret", "--reason", "a test"], lambda store: secret(store) == ERASED),
         Step(["gc"], holds("localhost/web:1", b"big", BIG)),
         Step(["write", "-p", "--text", TEXTS["issue"], "app:/etc/issue"], holds("app", b"etc/issue", TEXTS["issue"].encode())),
+        Step(["gc", "--originals"], holds(IMAGE, b"etc/hosts", b"::1\n")),
     ]
-    return [step for step in steps if available(step.argv[0])]
-
-
-def available(command: str) -> bool:
-    """TEMPORARY: commands that are still being written are left out."""
-    from importlib.util import find_spec
-
-    from cli.catalog import COMMANDS
-
-    return find_spec(COMMANDS[command].module) is not None

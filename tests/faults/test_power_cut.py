@@ -12,7 +12,6 @@ from tests.faults.checking import problems
 from tests.faults.commands import Commands
 from tests.faults.stories import Step, day
 
-
 Recorded = tuple[str, list[powercut.Op], list[Step]]
 
 

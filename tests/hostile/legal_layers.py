@@ -144,6 +144,7 @@ WHITEOUTS = {
     "a whiteout's mode and type": Legal("image-spec: an empty file; readers look at the name alone", block(b"d/.wh.f", b"3", major=1) + END, {b"d/f": None}, lower=LOWER, differs="umoci and podman agree, but some make the device"),
     "AUFS's bookkeeping": Legal("Docker passes over it", folder(b".wh..wh.plnk/") + entry(b".wh..wh.aufs") + ONE, {b"f": FILE + "x", b".wh..wh.aufs": None}, differs="umoci takes .wh..wh.aufs for a whiteout of .wh.aufs"),
     "whiteouts below a file in a directory's place": Legal("what `umoci repack` writes: all of it is gone with the directory", entry(b"d", b"x") + entry(b"d/.wh.f") + END, {b"d": FILE + "x", b"d/f": None}, lower=LOWER, differs="podman fails at it"),
+    "whiteouts below a file": Legal("umoci deletes what was in a directory one by one where a file takes its place", entry(b"d", b"x") + entry(b"d/.wh.f") + END, {b"d": FILE + "x", b"d/f": None}, lower=LOWER),
     "a directory in a file's place": Legal("the upper layer wins", folder(b"top/") + entry(b"top/f", b"x") + END, {b"top/f": FILE + "x"}, lower=LOWER),
     "a file in a directory's place": Legal("with all below it gone", entry(b"d", b"x") + END, {b"d": FILE + "x", b"d/f": None}, lower=LOWER),
     "a symlink in a directory's place": Legal("and it is not followed", block(b"d", b"2", link=b"/", mode=b"0000777\0") + END, {b"d": "lrwxrwxrwx 0:0 -> /", b"d/f": None}, lower=LOWER),
@@ -153,6 +154,7 @@ WHITEOUTS = {
 FRAMES = {
     "a zero-byte tar": Legal("Go's and GNU's readers take it for an empty archive", b"", {}),
     "nothing but the end": Legal("an empty archive", END, {}),
+    "a missing end and missing padding": Legal("what `umoci insert` writes", entry(b"f", b"x")[:513], {b"f": FILE + "x"}),
     "a missing end": Legal("readers stop at the end of the data", entry(b"f", b"x"), {b"f": FILE + "x"}),
     "a missing padding": Legal("what `umoci insert` writes; Go's reader stops there", entry(b"f", b"x")[:513], {b"f": FILE + "x"}),
     "half an end": Legal("one block of zeros", entry(b"f", b"x") + bytes(512), {b"f": FILE + "x"}),

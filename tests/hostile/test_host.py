@@ -140,7 +140,7 @@ def test_the_store_is_its_users_alone(commands: Commands, tmp_path: Path) -> Non
             assert not stat.S_IMODE(os.stat(os.path.join(folder, name)).st_mode) & 0o077, name
 
 
-SYMLINKS = {
+SYMLINKS: dict[str, Callable[[Path, Path], None]] = {
     "lock": lambda store, to: (store / "lock").symlink_to(to / "secret"),
     "log.db": lambda store, to: (store / "log.db").symlink_to(to / "secret"),
     "log.db-wal": lambda store, to: (store / "log.db-wal").symlink_to(to / "secret"),
@@ -159,8 +159,7 @@ def test_a_store_with_a_symlink_in_it_is_not_written(web: Path, outside: Path, c
         shutil.rmtree(victim)
     else:
         victim.unlink(missing_ok=True)
-    plant: Callable[[Path, Path], None] = SYMLINKS[part]
-    plant(web, outside)
+    SYMLINKS[part](web, outside)
     check_refused(commands.run(web, ["write", "--text", "other", "web:/f"]), "symlink|symbolic link")
     assert untouched(outside)
     totals.count("hostile cases handled", 1, 1)

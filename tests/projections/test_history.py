@@ -2,44 +2,31 @@
 
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 
-from eventstore import commands
-from eventstore.changes import Change
 from eventstore.events import Kind
 from eventstore.store import Store
 from projections import layers
-from projections.containers import view_at
 from projections.line_diff import matches
 from projections.pathspecs import matcher, touched_by_any
 from projections.touching import after, touches
 from projections.view import View
 from projections.walk import walk
-from tests.conftest import ADA
-from tests.model import Model
 from tests.projections.test_layers_model import laid_over
-from tests.projections.test_view_model import any_change, fill
+from tests.stories import tell
 
-QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+SEEDS = range(200, 215)
 
 
-def story(store: Store, first: list[Change], second: list[Change]) -> View:
-    """A container with *first*; a layer of that over it; another container with *second* on top: every kind of span."""
-    with store.writer(ADA) as writer:
-        one = commands.create_container(writer, "one", None)
-    model = Model()
-    fill(store, one, first, model)
-    stream = store.log.stream("container", one)
-    assert stream is not None
-    middle, base = view_at(store, one, stream.version // 2), view_at(store, one, stream.version)
-    layered = laid_over(store, base, list(layers.changes(base, middle, stream.id, stream.version // 2 + 1, stream.version)))
-    with store.writer(ADA) as writer:
-        two = commands.create_container(writer, "two", {"container": one, "version": stream.version})
-    fill(store, two, second, model)
-    upper = store.log.stream("container", two)
-    assert upper is not None
-    return View(store.log, store.content, [*layered.spans, *view_at(store, two, upper.version).spans[-1:]])
+def told_view(store: Store, seed: int) -> View:
+    """A container, over it a layer that takes half of it back, on top another container: every kind of span."""
+    told = tell(store, seed)
+    lower = told.view(told.lower)
+    half = lower.spans[-1].upto // 2
+    back = list(layers.changes(lower, told.view(told.lower, half), told.stream(told.lower), half + 1, lower.spans[-1].upto))
+    return View(store.log, store.content, [*laid_over(store, lower, back).spans, told.view(told.upper).spans[-1]])
 
 
 def orders(view: View) -> list[tuple[int, int]]:
@@ -61,13 +48,11 @@ def changed(view: View, path: bytes) -> set[tuple[int, int]]:
     return {order for order in orders(view) if view.before(order).lookup(path) != after(view, order).lookup(path)}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=QUIET)
-@given(st.lists(any_change(), max_size=15), st.lists(any_change(), max_size=12))
-def test_touches_are_all_that_changed_a_path(tmp_path_factory: object, first: list[Change], second: list[Change]) -> None:
+@pytest.mark.parametrize("seed", SEEDS)
+def test_touches_are_all_that_changed_a_path(tmp_path: Path, seed: int) -> None:
     """Every event that changed a path touches it; whatever else touches it is about that very path."""
-    folder: Path = tmp_path_factory.mktemp("touches")  # type: ignore[attr-defined]
-    with Store.open(str(folder / "store")) as store:
-        view = story(store, first, second)
+    with Store.open(str(tmp_path / "layered")) as store:
+        view = told_view(store, seed)
         for path in every_path(view):
             found, really = list(touches(view, path)), changed(view, path)
             ordered = [touch.order for touch in found]
@@ -78,36 +63,30 @@ def test_touches_are_all_that_changed_a_path(tmp_path_factory: object, first: li
                 assert touch.order in really or path in names
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=QUIET)
-@given(st.lists(any_change(), max_size=15), st.lists(any_change(), max_size=12), st.sampled_from([b"a", b"b", b"a/b", b"*b", b"a*", b"b/*"]))
-def test_pathspecs_hold_all_that_changed_below(
-    tmp_path_factory: object, first: list[Change], second: list[Change], pattern: bytes
-) -> None:
+@pytest.mark.parametrize("seed", SEEDS)
+def test_pathspecs_hold_all_that_changed_below(tmp_path: Path, seed: int) -> None:
     """A prefix or glob yields every event that changed a path it matches, newest first and once."""
-    folder: Path = tmp_path_factory.mktemp("specs")  # type: ignore[attr-defined]
-    with Store.open(str(folder / "store")) as store:
-        view = story(store, first, second)
-        ordered = [touch.order for touch in touched_by_any(view, [pattern])]
-        assert ordered == sorted(set(ordered), reverse=True)
-        matched = [path for (path_id,) in store.db.execute("SELECT id FROM path") if matcher([pattern]).match(path := store.log.path_text(path_id))]
-        by_name = {order for path in matched for order in changed(view, path) if not reached_by_another_name(view, order, path)}
-        assert by_name <= set(ordered)
+    with Store.open(str(tmp_path / "layered")) as store:
+        view = told_view(store, seed)
+        for pattern in (b"a", b"b", b"a/b", b"*b", b"a*", b"b/*"):
+            ordered = [touch.order for touch in touched_by_any(view, [pattern])]
+            assert ordered == sorted(set(ordered), reverse=True)
+            for path in filter(matcher([pattern]).match, every_path(view)):
+                assert {order for order in changed(view, path) if not by_another_name(view, order, path)} <= set(ordered)
 
 
-def reached_by_another_name(view: View, order: tuple[int, int], path: bytes) -> bool:
+def by_another_name(view: View, order: tuple[int, int], path: bytes) -> bool:
     """Whether the event changed the attributes of a node through a name that is not *path*: of those only some are found."""
-    stream = view.spans[order[0]].stream
-    event = next(view.log.events(stream, order[1], order[1]))
+    event = next(view.log.events(view.spans[order[0]].stream, order[1], order[1]))
     return event.kind == Kind.ATTRIBUTES_CHANGED and view.log.path_text(event.path or 1) != path
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=QUIET)
-@given(st.lists(any_change(), max_size=25))
-def test_following_ends_where_the_node_was_made(tmp_path_factory: object, changes: list[Change]) -> None:
+@pytest.mark.parametrize("seed", SEEDS)
+def test_following_ends_where_the_node_was_made(tmp_path: Path, seed: int) -> None:
     """Followed back through moves and links, a file's history holds the event that made its node."""
-    folder: Path = tmp_path_factory.mktemp("follow")  # type: ignore[attr-defined]
-    with Store.open(str(folder / "store")) as store:
-        view = story(store, changes, [])
+    with Store.open(str(tmp_path / "store")) as store:
+        told = tell(store, seed)
+        view = told.view(told.upper)
         for entry in walk(view):
             if entry.node:
                 assert {entry.node, entry.origin} <= {touch.event.position for touch in touches(view, entry.path, follow=True)}

@@ -1,84 +1,69 @@
-"""Undoing: for any run of changes, the tree is what it was before it."""
+"""Undoing: for any run of changes, the tree is what it was before it; and what a revert takes back and refuses."""
 
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+import pytest
 
-from eventstore import commands
-from eventstore.changes import Change
 from eventstore.store import Store
 from projections import undo
-from projections.containers import live_view, view_at
-from tests.conftest import ADA
-from tests.model import Model
+from projections.view import View
 from tests.projections.test_layers_model import names_by_node
-from tests.projections.test_view_model import any_change, fill, walked
+from tests.projections.test_view_model import walked
+from tests.stories import tell
+
+SEEDS = range(100, 120)
 
 
-def several_names(view: object) -> set[frozenset[bytes]]:
-    return {group for group in names_by_node(view) if len(group) > 1}  # type: ignore[arg-type]
+def several_names(view: View) -> set[frozenset[bytes]]:
+    """The groups of paths that are hard links of each other."""
+    return {group for group in names_by_node(view) if len(group) > 1}
 
 
-def record_in_runs(store: Store, container: str, changes: list[Change], sizes: list[int], model: Model) -> None:
-    """Record the changes that the rules allow, in changesets of *sizes*."""
-    waiting = list(changes)
-    view = live_view(store, container)
-    with store.writer(ADA) as writer:
-        for size in sizes:
-            allowed = []
-            while waiting and len(allowed) < size:
-                change = waiting.pop(0)
-                if model.allows(change):
-                    model.apply(change)
-                    allowed.append(change)
-            commands.record(writer, container, allowed, view)
-
-
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
-@given(st.lists(any_change(), max_size=20), st.lists(any_change(), max_size=20), st.lists(st.integers(1, 6), max_size=6), st.data())
-def test_undo_gives_the_tree_before(
-    tmp_path_factory: object, first: list[Change], second: list[Change], sizes: list[int], data: st.DataObject
-) -> None:
-    """Taking back the last N changesets gives the tree before them, hard links included, for every N."""
-    folder: Path = tmp_path_factory.mktemp("undo")  # type: ignore[attr-defined]
-    with Store.open(str(folder / "store")) as store:
-        model = Model()
-        with store.writer(ADA) as writer:
-            container = commands.create_container(writer, "one", None)
-        fill(store, container, first, model)
-        record_in_runs(store, container, second, sizes, model)
-        stream = store.log.stream("container", container)
-        assert stream is not None
-        taken = list(undo.runs(store.log, stream.id, stream.version))
-        assert [run.last for run in taken] == sorted((run.last for run in taken), reverse=True)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_undo_gives_the_tree_before(tmp_path: Path, seed: int) -> None:
+    """Taking back the last N changesets gives the tree before them, hard links included; and then back again."""
+    with Store.open(str(tmp_path / "store")) as store:
+        told = tell(store, seed)
+        stream = told.stream(told.upper)
+        taken = list(undo.runs(store.log, stream, store.log.version(stream)))
+        assert [run.last for run in taken] == sorted(told.trees[told.upper], reverse=True)
         if not taken:
             return
-        taken = taken[: data.draw(st.integers(1, len(taken)))]
-        before = view_at(store, container, taken[-1].first - 1)
-        changes = list(undo.taken_back(store, container, taken))
-        with store.writer(ADA) as writer:
-            version = commands.record(writer, container, changes, live_view(store, container))
-        after = view_at(store, container, version)
+        taken = taken[: told.random.randrange(1, len(taken) + 1)]
+        before, now = told.view(told.upper, taken[-1].first - 1), told.view(told.upper)
+        after = told.record(told.upper, list(undo.taken_back(store, told.upper, taken)))
         assert walked(after) == walked(before)
         assert several_names(after) == several_names(before)
+        if walked(before) != walked(now):
+            latest = next(undo.runs(store.log, stream, store.log.version(stream)))
+            again = told.record(told.upper, list(undo.taken_back(store, told.upper, [latest])))
+            assert walked(again) == walked(now)
+            assert several_names(again) == several_names(now)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
-@given(st.lists(any_change(), max_size=25), st.lists(any_change(), max_size=15))
-def test_restore_gives_what_was(tmp_path_factory: object, first: list[Change], second: list[Change]) -> None:
-    """Restoring the root of an earlier point gives that tree."""
-    folder: Path = tmp_path_factory.mktemp("restore")  # type: ignore[attr-defined]
-    with Store.open(str(folder / "store")) as store:
-        model = Model()
-        with store.writer(ADA) as writer:
-            container = commands.create_container(writer, "one", None)
-        fill(store, container, first, model)
-        point = store.log.version(store.log.stream("container", container).id)  # type: ignore[union-attr]
-        fill(store, container, second, model)
-        source, live = view_at(store, container, point), live_view(store, container)
-        changes = list(undo.restored(live, b"", source, b""))
-        with store.writer(ADA) as writer:
-            version = commands.record(writer, container, changes, live)
-        assert walked(view_at(store, container, version)) == walked(source)
-        assert several_names(view_at(store, container, version)) == several_names(source)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_restore_gives_what_was(tmp_path: Path, seed: int) -> None:
+    """Restoring the root as it was at any earlier point gives that tree."""
+    with Store.open(str(tmp_path / "store")) as store:
+        told = tell(store, seed)
+        live = told.view(told.upper)
+        source = told.view(told.upper, told.random.randrange(live.spans[-1].upto + 1))
+        after = told.record(told.upper, list(undo.restored(live, b"", source, b"")))
+        assert walked(after) == walked(source)
+        assert several_names(after) == several_names(source)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_restore_of_a_part_leaves_the_rest(tmp_path: Path, seed: int) -> None:
+    """Restoring one directory or file makes that, and nothing else, what it was."""
+    with Store.open(str(tmp_path / "store")) as store:
+        told = tell(store, seed)
+        live = told.view(told.upper)
+        source = told.view(told.upper, told.random.randrange(live.spans[-1].upto + 1))
+        for path in sorted(set(walked(source)) & set(walked(live)))[:3]:
+            after = told.record(told.upper, list(undo.restored(live, path, source, path)))
+            part = {p: node for p, node in walked(after).items() if p == path or not path or p.startswith(path + b"/")}
+            assert part == walked(source, path)
+            rest = {p for p in walked(live) if not (p == path or not path or p.startswith(path + b"/"))}
+            assert {p: walked(after)[p] for p in rest} == {p: walked(live)[p] for p in rest}
+            live = told.view(told.upper)

@@ -1,0 +1,311 @@
+"""audit, events and find: right, complete, resumable, and safe to read."""
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from eventstore import commands
+from eventstore.changes import put
+from eventstore.events import Kind
+from eventstore.store import Store
+from projections.containers import live_view
+from tests.cli.invoking import Layerlog, with_base, with_loaded
+from tests.cli.running import ROOT, clean
+
+EVIL = "<script>alert(1)</script>\x1b[2J\u202e\n=cmd()"
+
+
+@pytest.fixture
+def ll(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layerlog:
+    monkeypatch.setenv("LAYERLOG_AUTHOR", "Ada <ada@x>")
+    return with_base(tmp_path / "store")
+
+
+def write_and_commit(ll: Layerlog, text: str, *more: str) -> str:
+    ll("write", "--text", text, "web:/f")
+    return ll("commit", *more).strip().removeprefix("sha256:")
+
+
+# -- audit
+
+
+def test_audit_says_who_sealed_what_and_where_it_went(ll):
+    image = write_and_commit(ll, "12345", "-m", "title\nbody", "-a", "Bo <b@x>", "web", "app:1")
+    ll("tag", "app:1", "app:2")
+    ll("rmi", "app:2")
+    ll("save", "-o", f"{ll.store}.tar", "app:1")
+    row = ll.json("audit")[-1]
+    assert (row["what"], row["id"], row["author"], row["message"]) == ("commit", image, "Bo <b@x>", "title\nbody")
+    assert (row["events"], row["files"], row["bytes"], row["signer"]) == (1, 1, 5, None)
+    assert row["tags"] == ["app:1", "app:2"]
+    assert [(sent["how"], sent["where"]) for sent in row["sent"]] == [("save", f"{ll.store}.tar")]
+    assert row["actor"].keys() >= {"login", "uid", "login_uid", "host"}
+    assert row["command"][-4:] == ["-a", "Bo <b@x>", "web", "app:1"]
+
+
+def test_audit_shows_loads_removals_and_erasures_but_not_with_commits(ll):
+    image = with_loaded(ll, "far:1")
+    ll("rmi", "far:1")
+    with ll.writer() as writer:
+        commands.erase_contents(writer, {b"\1" * 32: 9}, "asked to")
+    kinds = [(row["what"], row["id"]) for row in ll.json("audit")]
+    assert kinds[-3:] == [("load", image), ("remove", image), ("erase", f"sha256:{'01' * 32}")]
+    assert ll.json("audit")[-1]["message"] == "asked to"
+    assert {row["what"] for row in ll.json("audit", "--commits")} == {"commit"}
+
+
+def test_audit_names_the_signer(ll):
+    image = write_and_commit(ll, "1", "web")
+    with ll.writer() as writer:
+        commands.sign_commit(writer, image, "SIG", "SHA256:abc")
+    assert ll.json("audit")[-1]["signer"] == "SHA256:abc"
+
+
+def test_audit_groups(ll):
+    write_and_commit(ll, "12345", "-a", "Bo", "web")
+    ll("write", "-p", "--text", "1", "web:/usr/lib/x/y")
+    write_and_commit(ll, "1", "-a", "Bo", "web")
+    authors = {row["author"]: row for row in ll.json("audit", "--by", "author")}
+    assert (authors["Bo"]["commits"], authors["Bo"]["events"], authors["Bo"]["bytes"]) == (2, 4, 7)
+    day = ll.json("audit", "--by", "day")
+    assert [(row["day"], row["commits"]) for row in day] == [(time.strftime("%Y-%m-%d", time.gmtime()), 3)] or len(day) == 2
+    prefixes = {row["prefix"]: row for row in ll.json("audit", "--by", "prefix")}
+    assert (prefixes["/f"]["commits"], prefixes["/f"]["bytes"]) == (2, 6)
+    assert set(prefixes) == {"/bin", "/etc", "/f", "/srv", "/usr"}
+    deeper = {row["prefix"]: row for row in ll.json("audit", "--by", "prefix", "--depth", "2")}
+    assert deeper["/usr/lib"]["authors"] == ["Ada", "Bo"]
+    assert "AUTHOR" in ll("audit", "--by", "author")
+
+
+def test_audit_between_times(ll):
+    write_and_commit(ll, "1", "-m", "later", "web")
+    rows = ll.json("audit")
+    assert ll.json("audit", "--since", rows[-1]["time"]) == rows[-1:]
+    assert ll.json("audit", "--until", rows[0]["time"]) == rows[:1]
+    assert ll.json("audit", "--since", "2030-01-01") == []
+
+
+def test_csv_has_one_line_for_each_and_no_formula(ll):
+    write_and_commit(ll, "1", "-m", EVIL, "-a", "=HYPERLINK()", "web")
+    text = ll.raw("audit", "--format", "csv").decode()
+    assert len(text.splitlines()) == len(ll.json("audit")) + 1
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert rows[-1]["author"] == "'=HYPERLINK()"
+    assert rows[-1]["message"] == "<script>alert(1)</script>\\x1b[2J\\u202e\\n=cmd()"
+    assert "PREFIX".lower() in ll("audit", "--by", "prefix", "--format", "csv")
+
+
+class Page(HTMLParser):
+    """Collects tags and text, and fails on a tag that closes nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.urls: list[str] = []
+        self.said = ""
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.urls += [value for key, value in attrs if key in ("src", "href", "action") and value]
+        if tag not in ("meta", "br", "col", "line"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.said += data
+
+
+def page_of(ll: Layerlog) -> Page:
+    page = Page()
+    page.feed(ll("audit", "--format", "html"))
+    assert page.open == []
+    return page
+
+
+def test_the_page_stands_alone_and_escapes_everything(ll):
+    image = write_and_commit(ll, "1", "-m", EVIL + "\nsecond", "-a", EVIL, "web", "app:1")
+    with ll.writer() as writer:
+        commands.record_image(writer, Kind.IMAGE_SAVED, image, None, destination=EVIL, names=[])
+    page = page_of(ll)
+    assert "script" not in page.tags
+    assert page.urls == []
+    assert "svg" in page.tags
+    assert page.tags.count("circle") >= 2
+    assert "<script>alert(1)</script>\\x1b[2J\\u202e" in page.said
+    assert "\x1b" not in page.said
+    assert "\u202e" not in page.said
+    assert "app:1" in page.said
+    assert "unsigned" in page.said
+
+
+def test_the_page_of_an_empty_store_and_of_long_messages(ll, tmp_path):
+    empty = Layerlog(tmp_path / "empty")
+    with empty.writer():
+        pass
+    assert "nothing happened yet" in page_of(empty).said
+    write_and_commit(ll, "1", "-m", "x" * 100_000, "web")
+    assert len(ll("audit", "--format", "html")) < 20_000
+    assert "(100000 characters in all)" in page_of(ll).said
+
+
+# -- events
+
+
+def test_events_are_all_events_in_order_with_all_keys(ll):
+    rows = [json.loads(line) for line in ll.lines("events")]
+    assert [row["position"] for row in rows] == list(range(1, ll.head()[1] + 1))
+    assert len({tuple(row) for row in rows}) == 1
+    assert rows[0]["event"] == "StoreCreated"
+    motd = next(row for row in rows if row["path"] == "/etc/motd")
+    assert (motd["event"], motd["stream"], motd["mode"], motd["size"], motd["known"]) == ("FileWritten", "container", "100644", 6, "recorded")
+    assert motd["content"].startswith("sha256:")
+    link = next(row for row in rows if row["path"] == "/bin")
+    assert link["target"] == "usr/bin"
+
+
+def test_events_can_be_resumed(ll):
+    whole = ll.lines("events")
+    half = len(whole) // 2
+    first = ll.lines("events", "--to", str(half))
+    last = json.loads(first[-1])["position"]
+    assert first + ll.lines("events", "--from", str(last + 1)) == whole
+    assert ll("events", "--from", "100000") == ""
+    assert ll("events", "--to", "2", "--follow").count("\n") == 2
+
+
+def test_events_filtered(ll):
+    ll("write", "--text", "1", "web:/srv/x.conf")
+    ll("chmod", "600", "web:/etc/motd")
+    with_loaded(ll, "far:1")
+    names = lambda *filters: [json.loads(line)["event"] for line in ll.lines("events", *(f"--filter={f}" for f in filters))]  # noqa: E731
+    assert names("stream=web") == ["ContainerCreated", "FileWritten", "AttributesChanged"]
+    assert names("stream=web", "path=/etc") == ["AttributesChanged"]
+    assert names("stream=web", "path=*.conf", "path=/etc") == ["FileWritten", "AttributesChanged"]
+    assert names("stream=web", "kind=filewritten") == ["FileWritten"]
+    assert names("stream=far:1") == ["TagMoved"]
+    assert names("stream=tag") == ["TagMoved", "TagMoved"]
+    assert names("author=^Ada", "kind=FileWritten") == ["FileWritten"]
+    assert set(names("actor=ada@test")) > {"ContainerCreated", "FileWritten", "Committed"}
+    assert "KEY=VALUE" in ll.refused("events", "--filter", "colour=red")
+    assert "no kind of event" in ll.refused("events", "--filter", "kind=Nonesuch")
+    assert "no stream" in ll.refused("events", "--filter", "stream=nonesuch")
+    assert "regular expression" in ll.refused("events", "--filter", "author=(")
+
+
+def test_events_as_a_table_are_one_line_each(ll):
+    write_and_commit(ll, "1", "-m", EVIL, "web")
+    assert len(ll.lines("events", "--format", "table")) == ll.head()[1]
+
+
+def test_a_follower_sees_every_event_once(ll):
+    """Events appended by others while it waits come out at once, in order, none twice."""
+    start = ll.head()[1] + 1
+    program = "from cli.main import main; main()"
+    argv = [sys.executable, "-c", program, "--store", ll.store, "events", "--from", str(start), "-f", "--to", str(start + 29)]
+    follower = subprocess.Popen(argv, cwd=ROOT, env=clean({}), stdout=subprocess.PIPE, text=True)
+    try:
+        with Store.open(ll.store), ll.writer() as writer:
+            container = ll.json("ps")[0]["id"]
+            view = live_view(writer.store, container)
+            for number in range(10):
+                nodes = [put(b"f%d" % n, 0o100644, mtime=number) for n in range(3)]
+                commands.record(writer, container, nodes, view)
+                time.sleep(0.03)
+        out, _ = follower.communicate(timeout=30)
+    finally:
+        follower.kill()
+    assert [json.loads(line)["position"] for line in out.splitlines()] == list(range(start, start + 30))
+
+
+# -- find
+
+
+def test_find_says_since_when_until_when_and_which_images(ll):
+    one = write_and_commit(ll, "secret", "-m", "with", "web", "app:1")
+    ll("save", "-o", f"{ll.store}.tar", "app:1")
+    ll("delete", "web:/f")
+    two = ll("commit", "-m", "without", "web").strip().removeprefix("sha256:")
+    for asked in (("--path", "/f"), ("--bytes", "ecre"), ("--text", "SECRET"), ("--content", sha256_of(ll, "app:1:/f"))):
+        shown, hidden = ll.json("find", *asked)
+        assert (shown["where"], shown["path"], shown["shown"], shown["from_version"]) == ("web", "/f", True, 2)
+        assert shown["status"].startswith("until ")
+        assert [image["id"] for image in shown["images"]] == [one]
+        assert shown["images"][0]["tags"] == ["app:1"]
+        assert [sent["how"] for sent in shown["sent"]] == ["save"]
+        assert (hidden["shown"], [image["id"] for image in hidden["images"]]) == (False, [two])
+    assert ll.json("find", "--text", "secrets") == []
+    assert ll.json("find", "--bytes", "SECRET") == []
+
+
+def sha256_of(ll: Layerlog, place: str) -> str:
+    return str(ll.entry(place)["digest"])
+
+
+def test_find_in_forks_and_loaded_images(ll):
+    image = with_loaded(ll, "far:1")
+    ll("create", "--name", "one", "far:1")
+    ll("fork", "one", "--name", "two")
+    ll("delete", "two:/etc/motd")
+    rows = {row["where"]: row for row in ll.json("find", "--path", "/etc/motd")}
+    assert rows["localhost/far:1"]["id"] == image
+    assert rows["one"]["status"] == "there now"
+    assert rows["two"]["status"].startswith("until ")
+    assert rows["web"]["status"] == "there now"
+
+
+def test_find_of_a_content_that_an_upper_layer_replaced(ll):
+    with_loaded(ll, "far:1")
+    rows = ll.json("find", "--text", "hello")
+    assert [(row["where"], row["status"]) for row in rows if row["where"] == "localhost/far:1"] == [("localhost/far:1", "hidden in a lower layer")]
+
+
+def test_find_follows_moves_and_links(ll):
+    ll("write", "-p", "--text", "secret", "web:/a/f")
+    ll("link", "web:/a/f", "web:/l")
+    ll("move", "web:/a", "web:/b")
+    there = [row["path"] for row in ll.json("find", "--bytes", "secret") if row["status"] == "there now"]
+    assert there == ["/b/f", "/l"]
+
+
+def test_find_in_configs_and_manifests(ll):
+    image = with_loaded(ll, "far:1")
+    ll("config", "web", "--env", "TOKEN=s3cr3t")
+    ll("commit", "-m", "x", "web", "app:1")
+    rows = ll.json("find", "--bytes", "s3cr3t")
+    assert [(row["where"], row["status"], row["images"][0]["tags"]) for row in rows] == [("web", "in its config", ["app:1"])]
+    rows = ll.json("find", "--bytes", "PATH=/bin")
+    assert (rows[0]["id"], rows[0]["status"]) == (image, "in its config or manifest")
+
+
+def test_find_across_chunks_of_a_large_file(ll):
+    data = bytes(range(256)) * 4096
+    middle = len(data) // 2
+    ll("write", "web:/large", stdin=data[:middle] + b"NEEDLE-NEEDLE" + data[middle:])
+    assert [row["path"] for row in ll.json("find", "--bytes", "NEEDLE-NEEDLE")] == ["/large"]
+
+
+def test_find_takes_globs(ll):
+    ll("write", "--text", "1", "web:/srv/key.pem")
+    assert [row["path"] for row in ll.json("find", "--path", "*.pem")] == ["/srv/key.pem"]
+    assert re.search(r"WHERE +PATH +SINCE +STATUS +IMAGES +SENT", ll("find", "--path", "*.pem"))
+
+
+def test_find_refuses_nonsense(ll):
+    assert "is no digest" in ll.refused("find", "--content", "abc")
+    assert ll.run("find").exit_code == 2
+    assert ll.run("find", "--path", "x", "--bytes", "y").exit_code == 2
+    assert ll.json("find", "--path", "/nonesuch") == []

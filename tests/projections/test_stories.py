@@ -1,0 +1,44 @@
+"""Views and layers of stories full of moves and links agree with the dict model."""
+
+from pathlib import Path
+
+import pytest
+
+from eventstore.store import Store
+from projections import layers
+from projections.containers import view_at
+from tests.projections.test_layers_model import laid_over, names_by_node
+from tests.projections.test_view_model import listed, looked_up, walked
+from tests.stories import tell
+
+SEEDS = range(20)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_views_of_stories_agree_with_the_model(tmp_path: Path, seed: int) -> None:
+    """At the end of every changeset, by walk, look-up, listing and the walk of a part."""
+    with Store.open(str(tmp_path / "store")) as store:
+        told = tell(store, seed)
+        paths = {path for trees in told.trees.values() for tree in trees.values() for path in tree}
+        for container, trees in told.trees.items():
+            for version, expected in trees.items():
+                view = view_at(store, container, version)
+                assert walked(view) == expected
+                assert looked_up(view, paths) == expected
+                assert listed(view) == set(expected)
+                for top in list(expected)[:3]:
+                    part = {path: node for path, node in expected.items() if not top or path == top or path.startswith(top + b"/")}
+                    assert walked(view, top) == part
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_layers_of_stories_give_what_was_after(tmp_path: Path, seed: int) -> None:
+    """The layer of any run of events over what was before it is what was after it, hard links included."""
+    with Store.open(str(tmp_path / "layered")) as store:
+        told = tell(store, seed)
+        stream, last = told.stream(told.upper), store.log.version(told.stream(told.upper))
+        first, last = sorted((told.random.randrange(last + 1), told.random.randrange(last + 1)))
+        before, after = told.view(told.upper, first), told.view(told.upper, last)
+        found = laid_over(store, before, list(layers.changes(before, after, stream, first + 1, last)))
+        assert walked(found) == walked(after)
+        assert names_by_node(found) >= {group for group in names_by_node(after) if len(group) > 1}
