@@ -13,7 +13,7 @@ from eventstore.changes import Change
 from eventstore.errors import ConcurrencyError
 from eventstore.events import Event, Kind, event_bytes
 from eventstore.log import ROOT_ID, Changeset, Context, Log, Stream, header
-from eventstore.paths import split
+from eventstore.paths import shown, split
 
 BATCH = 512
 _EFFECTS: dict[int, int] = {
@@ -211,10 +211,5 @@ class _Paths:
 
 def shown_name(name: bytes) -> str | None:
     """Return how *name* is shown where its bytes are not plain printable text, else None."""
-    try:
-        text = name.decode()
-    except UnicodeDecodeError:
-        return name.decode("utf-8", "backslashreplace")
-    if text.isprintable():
-        return None
-    return text.encode("unicode_escape").decode("ascii")
+    text = shown(name)
+    return None if text.encode() == name else text

@@ -56,16 +56,10 @@ def _large(store: Store) -> tuple[dict[bytes, set[bytes]], dict[bytes, set[bytes
 
 def _neighbours(store: Store, rows: frozenset[bytes]) -> frozenset[bytes]:
     """Return what shares a block with *rows*, or has one as dictionary, and is none of them."""
-    found: set[bytes] = set()
-    places = set()
-    for digest in rows:
-        found |= {row[0] for row in store.db.execute("SELECT digest FROM content WHERE base = ?", (digest,))}
-        row = store.db.execute("SELECT segment, offset FROM content WHERE digest = ? AND parts IS NULL", (digest,)).fetchone()
-        places.add(row)
-    for segment, offset, digest in store.db.execute("SELECT segment, offset, digest FROM content WHERE parts IS NULL"):
-        if (segment, offset) in places:
-            found.add(digest)
-    return frozenset(found - rows)
+    place = "SELECT segment, offset FROM content WHERE digest = ? AND parts IS NULL"
+    places = {store.db.execute(place, (digest,)).fetchone() for digest in rows}
+    chunks = store.db.execute("SELECT segment, offset, base, digest FROM content WHERE parts IS NULL")
+    return frozenset(row[3] for row in chunks if row[:2] in places or row[2] in rows) - rows
 
 
 def erase(store: Store, writer: Writer, found: Extent, reason: str, blobs: Iterable[bytes] = ()) -> None:

@@ -1,5 +1,6 @@
 """Events: facts in the past tense, and the exact bytes that the hash chain covers (FORMAT.md, "An event's bytes")."""
 
+import json
 from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -48,6 +49,8 @@ class Kind(IntEnum):
 
 
 TREE_KINDS = range(1, 20)
+ARRIVALS = (Kind.IMAGE_LOADED, Kind.IMAGE_PULLED)
+DEPARTURES = (Kind.IMAGE_SAVED, Kind.IMAGE_PUSHED)
 
 
 class Event(NamedTuple):
@@ -74,6 +77,16 @@ class Event(NamedTuple):
     effect: int | None
     fresh: int | None
     id: bytes | None
+
+    @property
+    def stated(self) -> dict[str, Any]:
+        """What `detail` says; {} where the event says nothing more."""
+        return json.loads(self.detail) if self.detail else {}
+
+    @property
+    def commit(self) -> str:
+        """The id (64 hex digits) of the commit that a Committed event makes."""
+        return (self.id or b"").hex()
 
 
 LIFTS: dict[int, Callable[[Event], Event]] = {}

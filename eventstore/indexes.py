@@ -2,6 +2,8 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from typing import NamedTuple
 
 from eventstore.appending import shown_name
 from eventstore.events import Kind
@@ -79,23 +81,32 @@ def _paths(db: sqlite3.Connection) -> Iterator[Finding]:
 
 
 def _schema(db: sqlite3.Connection) -> Iterator[Finding]:
-    """Compare tables, indexes and triggers with those that a new store has."""
-    there = dict(_objects(db))
-    for name, sql in expected_objects().items():
-        if there.get(name) != sql:
-            problem = "was changed" if name in there else "is missing; `layerlog repair` makes it anew"
+    """Compare tables, indexes, triggers and views with those that a new store has."""
+    there = _objects(db)
+    for name, expected in _fresh_objects().items():
+        if there.get(name) != expected:
+            problem = "was changed" if name in there else "is missing"
+            if name not in there or expected.type == "view":
+                problem += "; `layerlog repair` makes it anew"
             yield Finding("schema", name, problem)
 
 
 def expected_objects() -> dict[str, str]:
-    """Return name -> SQL of every table, index and trigger of a new store."""
-    fresh = sqlite3.connect(":memory:", isolation_level=None)
-    try:
+    """Return name -> SQL of every table, index, trigger and view of a new store."""
+    return {name: found.sql for name, found in _fresh_objects().items() if found.sql is not None}
+
+
+class _Object(NamedTuple):
+    type: str
+    table: str
+    sql: str | None
+
+
+def _fresh_objects() -> dict[str, _Object]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
         migrate(fresh)
-        return dict(_objects(fresh))
-    finally:
-        fresh.close()
+        return _objects(fresh)
 
 
-def _objects(db: sqlite3.Connection) -> Iterator[tuple[str, str]]:
-    yield from db.execute("SELECT name, sql FROM sqlite_master WHERE type IN ('table', 'index', 'trigger') AND sql IS NOT NULL")
+def _objects(db: sqlite3.Connection) -> dict[str, _Object]:
+    return {name: _Object(*row) for name, *row in db.execute("SELECT name, type, tbl_name, sql FROM sqlite_master")}

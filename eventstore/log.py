@@ -107,6 +107,20 @@ class Log:
         row = self.db.execute("SELECT id FROM stream WHERE kind = ? AND name = ?", (kind, name)).fetchone()
         return Stream(row[0], kind, name, self.version(row[0])) if row else None
 
+    def existing(self, kind: str, name: str) -> Stream:
+        """As `stream`, for one that other events name; raise DamagedError where the log lacks it."""
+        found = self.stream(kind, name)
+        if found is None:
+            raise DamagedError(f"the log lacks the {kind} {name[:12]}; `layerlog verify` says more")
+        return found
+
+    def beginning(self, kind: str, prefix: str) -> list[str]:
+        """Return the names of *kind* that begin with hex digits; of many, enough to see that they are several."""
+        rows = self.db.execute(
+            "SELECT name FROM stream WHERE kind = ? AND name >= ? AND name < ? LIMIT 50", (kind, prefix, prefix + "g")
+        )
+        return [row[0] for row in rows]
+
     def version(self, stream: int) -> int:
         row = self.db.execute("SELECT max(version) FROM event WHERE stream = ?", (stream,)).fetchone()
         return row[0] or 0
@@ -124,6 +138,26 @@ class Log:
             "SELECT * FROM event WHERE stream = ? AND version BETWEEN ? AND ? ORDER BY version", (stream, first, last)
         )
         return map(lifted, cursor)
+
+    def event(self, stream: int, version: int) -> Event:
+        """Return a stream's event; raise NotFoundError."""
+        found = next(self.events(stream, version, version), None)
+        if found is None:
+            raise NotFoundError(f"{self.stream_of(stream).kind} {self.stream_of(stream).name[:12]} has no version {version}")
+        return found
+
+    def latest(self, kind: Kind, stream: int, upto: int = 2**62) -> Event | None:
+        """Return the stream's last event of a kind that is about no path, not after version *upto*: one index look-up."""
+        row = self.db.execute(
+            "SELECT * FROM event WHERE path IS NULL AND kind = ? AND stream = ? AND version <= ? ORDER BY version DESC LIMIT 1",
+            (kind, stream, upto),
+        ).fetchone()
+        return lifted(row) if row else None
+
+    def seal(self, commit_id: str) -> Event | None:
+        """Return the Committed event of a commit by its id (64 hex digits), or None: one index look-up."""
+        row = self.db.execute("SELECT * FROM event WHERE id = ?", (bytes.fromhex(commit_id),)).fetchone()
+        return lifted(row) if row else None
 
     def of_kind(self, kind: Kind, stream: int | None = None) -> Iterator[Event]:
         """Yield events that are about no path, by kind (and stream), in version order within a stream: an index look-up."""

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from eventstore.content import PART
-from eventstore.events import Kind
+from eventstore.events import ARRIVALS, DEPARTURES, Kind
 from eventstore.log import Log
 
 _HEX = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
-_ARRIVALS = (Kind.IMAGE_LOADED, Kind.IMAGE_PULLED)
-NOT_KEPT = (Kind.IMAGE_SAVED, Kind.IMAGE_PUSHED, Kind.CONTENT_ERASED)
+NOT_KEPT = (*DEPARTURES, Kind.CONTENT_ERASED)
 """Kinds whose digest says what left the store, or what is gone: nothing needs to be here for it."""
 
 
@@ -28,9 +27,9 @@ class Occurrence(NamedTuple):
 
 def documents(log: Log) -> Iterator[tuple[int, bytes]]:
     """Yield (position, digest) of every config, manifest and index that an image's arrival keeps."""
-    for kind in _ARRIVALS:
+    for kind in ARRIVALS:
         for event in log.of_kind(kind):
-            stated = json.loads(event.detail or "{}")
+            stated = event.stated
             for digest in {stated.get("config"), stated.get("index"), *stated.get("documents", ())} - {None}:
                 yield event.position, bytes.fromhex(digest)
 
@@ -39,9 +38,9 @@ def originals(log: Log) -> set[bytes]:
     """Return the digests of all blobs that images came in, whether they are kept or not."""
     return {
         bytes.fromhex(blob["digest"].removeprefix("sha256:"))
-        for kind in _ARRIVALS
+        for kind in ARRIVALS
         for event in log.of_kind(kind)
-        for blob in json.loads(event.detail or "{}").get("blobs", ())
+        for blob in event.stated.get("blobs", ())
     }
 
 
@@ -83,7 +82,7 @@ def add_live(db: sqlite3.Connection, digests: Iterable[bytes]) -> None:
 def _in_details(db: sqlite3.Connection, *, originals: bool) -> Iterator[bytes]:
     past = (Kind.CONTENT_ERASED, Kind.ORIGINALS_DROPPED)
     for kind, detail in db.execute("SELECT kind, detail FROM event WHERE path IS NULL AND detail IS NOT NULL"):
-        if kind in _ARRIVALS and not originals:
+        if kind in ARRIVALS and not originals:
             detail = json.dumps({key: value for key, value in json.loads(detail).items() if key != "blobs"})
         if kind not in past:
             yield from map(bytes.fromhex, _HEX.findall(detail))
@@ -133,6 +132,6 @@ def occurrences(db: sqlite3.Connection, digests: Iterable[bytes]) -> Iterator[Oc
     rows = "SELECT e.content, e.position, e.stream, e.version, e.path FROM event e JOIN sought ON digest = e.content"
     yield from map(Occurrence._make, db.execute(f"{rows} WHERE e.kind <> {Kind.CONTENT_ERASED:d}").fetchall())
     arrivals = "SELECT position, stream, version, detail FROM event WHERE path IS NULL AND kind IN (?, ?)"
-    for position, stream, version, detail in db.execute(arrivals, _ARRIVALS).fetchall():
+    for position, stream, version, detail in db.execute(arrivals, ARRIVALS).fetchall():
         for digest in set(map(bytes.fromhex, _HEX.findall(detail or ""))) & sought:
             yield Occurrence(digest, position, stream, version, None)

@@ -57,4 +57,6 @@ def shown(text: bytes | str) -> str:
     """Return *text* for a message to a person: control, bidi and undecodable characters escaped, on one line."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text)

@@ -1,6 +1,5 @@
 """Presence: whether what the log and the content table name is there, without reading a byte of it."""
 
-import json
 import os
 from collections.abc import Iterable, Iterator
 
@@ -28,7 +27,7 @@ def check(store: Store) -> Iterator[Finding]:
 
 def _erasures(store: Store, gone: dict[bytes, int]) -> Iterator[Finding]:
     for digest, position in gone.items():
-        reason = json.loads(store.log.at(position).detail or "{}").get("reason")
+        reason = store.log.at(position).stated.get("reason")
         yield of_content(digest, f"was erased on request by event {position}: {shown(str(reason))}", note=True)
 
 

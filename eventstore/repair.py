@@ -32,9 +32,13 @@ def find(store: Store, advance: Advance) -> list[Finding]:
 
 
 def mend_schema(store: Store) -> list[str]:
-    """Make indexes and triggers that are missing anew; return their names."""
+    """Make indexes, triggers and views that are missing anew, and views that were changed; return their names."""
+    expected = indexes.expected_objects()
+    for name, sql in store.db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'view'").fetchall():
+        if name in expected and expected[name] != sql:
+            store.db.execute(f'DROP VIEW "{name}"')
     there = {row[0] for row in store.db.execute("SELECT name FROM sqlite_master")}
-    missing = {name: sql for name, sql in indexes.expected_objects().items() if name not in there}
+    missing = {name: sql for name, sql in expected.items() if name not in there}
     for sql in missing.values():
         store.db.execute(sql)
     return sorted(missing)

@@ -19,6 +19,7 @@ from eventstore.segments import sync_folder
 
 APPLICATION_ID = 0x4C4C4F47  # "LLOG"
 BUSY_MS = 60_000
+_PRAGMAS = ("synchronous = FULL", "cache_size = -16000", "wal_autocheckpoint = 4000", "journal_size_limit = 67108864")
 
 
 class Store:
@@ -38,8 +39,7 @@ class Store:
         file = os.path.join(path, "log.db")
         if not os.path.exists(file):
             _create(path)
-        db = _connect(path, file)
-        version = db.execute("PRAGMA user_version").fetchone()[0]
+        db, version = _connect(path, file)
         if version > SCHEMA:
             db.close()
             raise StoreError(
@@ -203,23 +203,24 @@ def _create_log(file: str) -> None:
         db.execute("PRAGMA journal_mode = WAL")
 
 
-def _connect(path: str, file: str) -> sqlite3.Connection:
+def _connect(path: str, file: str) -> tuple[sqlite3.Connection, int]:
+    """Return a connection and the schema's version; raise StoreError where the file is no readable log."""
     writable = os.access(path, os.W_OK)
     mode = "rw" if writable else ("ro" if os.path.exists(file + "-wal") else "ro&immutable=1")
+    db = None
     try:
         db = sqlite3.connect(f"file:{_quoted(file)}?mode={mode}", uri=True, isolation_level=None)
-        db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-        found = db.execute("PRAGMA application_id").fetchone()[0]
-    except sqlite3.Error as error:
+        for pragma in (f"busy_timeout = {BUSY_MS}", *_PRAGMAS):
+            db.execute(f"PRAGMA {pragma}")
+        found, version = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # what SQLite says of a damaged file may be no text
+        if db is not None:
+            db.close()
         raise StoreError(f"the store {path} cannot be opened: {error}; {store_folder.next_step(path)}") from None
     if found != APPLICATION_ID:
         db.close()
         raise StoreError(f"{file} is not a layerlog store; choose another with --store DIR")
-    db.execute("PRAGMA synchronous = FULL")
-    db.execute("PRAGMA cache_size = -16000")
-    db.execute("PRAGMA wal_autocheckpoint = 4000")
-    db.execute("PRAGMA journal_size_limit = 67108864")
-    return db
+    return db, version
 
 
 def _quoted(file: str) -> str:

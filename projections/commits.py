@@ -1,6 +1,5 @@
 """Commits: what a seal says, who sealed it, what it is called, where it went; and those that a view stands on."""
 
-import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -61,10 +60,9 @@ class Sent(NamedTuple):
 
 
 def of_seal(records: Records, seal: Event) -> Commit:
-    stated = json.loads(seal.detail or "{}")
-    record = records.of(seal)
+    stated, record = seal.stated, records.of(seal)
     return Commit(
-        (seal.id or b"").hex(), record.name, stated["from"], seal.version, stated["parent"], stated["author"],
+        seal.commit, record.name, stated["from"], seal.version, stated["parent"], stated["author"],
         stated["message"] or "", record,
     )  # fmt: skip
 
@@ -131,16 +129,10 @@ def by_author(log: Log, author: str, stream: int | None = None, version: int = l
 
 
 def containers_under(log: Log, target: Target) -> list[tuple[int, int]]:
-    """Return (stream, version) of each container that makes the view, the target's own first."""
-    found: list[tuple[int, int]] = []
-    container, version = target.container, target.version or 0
-    while container is not None:
-        stream = log.stream("container", container)
-        assert stream is not None
-        found.append((stream.id, version))
-        base = lineage.base_of(log, stream.id) or {}
-        container, version = base.get("container"), base.get("version", 0)
-    return found
+    """As `lineage.containers_under`; [] for an image taken from elsewhere."""
+    if target.container is None:
+        return []
+    return lineage.containers_under(log, log.existing("container", target.container).id, target.version or 0)
 
 
 def base_image(log: Log, target: Target) -> str | None:

@@ -1,11 +1,10 @@
 """Containers: what each is called, what it was made from, what is sealed, and its view at any version."""
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from eventstore.errors import NotFoundError
-from eventstore.events import Event, Kind, lifted
+from eventstore.events import Kind
 from eventstore.log import Log
 from eventstore.store import Store
 from projections import lineage
@@ -53,22 +52,13 @@ def removed_named(log: Log, name: str) -> str | None:
 
 def _container(log: Log, stream: int, container: str, version: int) -> Container:
     created = next(log.of_kind(Kind.CONTAINER_CREATED, stream))
-    detail = json.loads(created.detail or "{}")
-    renamed = _last(log, stream, Kind.CONTAINER_RENAMED)
-    sealed = _last(log, stream, Kind.COMMITTED)
-    removed, restored = _last(log, stream, Kind.CONTAINER_REMOVED), _last(log, stream, Kind.CONTAINER_RESTORED)
+    renamed, sealed = log.latest(Kind.CONTAINER_RENAMED, stream), log.latest(Kind.COMMITTED, stream)
+    removed, restored = log.latest(Kind.CONTAINER_REMOVED, stream), log.latest(Kind.CONTAINER_RESTORED, stream)
     return Container(
-        container, stream, json.loads(renamed.detail or "{}")["name"] if renamed else detail["name"], version,
-        sealed.version if sealed else 0, detail["base"], created.position,
+        container, stream, (renamed or created).stated["name"], version,
+        sealed.version if sealed else 0, created.stated["base"], created.position,
         removed is not None and (restored is None or restored.version < removed.version),
     )  # fmt: skip
-
-
-def _last(log: Log, stream: int, kind: Kind) -> Event | None:
-    row = log.db.execute(
-        "SELECT * FROM event WHERE path IS NULL AND kind = ? AND stream = ? ORDER BY version DESC LIMIT 1", (kind, stream)
-    ).fetchone()
-    return lifted(row) if row else None
 
 
 def live_view(store: Store, container: str) -> View:

@@ -1,6 +1,5 @@
 """Deeds: what an audit lists - commits, and what else brought something in, took it away, or erased it."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -90,10 +89,8 @@ def sealed(log: Log, stream: int, first: int, last: int) -> Sealed:
 def signer(log: Log, commit: str) -> str | None:
     """Return the fingerprint of the key that signed a commit last, or None; whether it holds `verify` says."""
     stream = log.stream("image", commit)
-    found = None
-    for event in log.of_kind(Kind.COMMIT_SIGNED, stream.id) if stream is not None else ():
-        found = str(json.loads(event.detail or "{}").get("signer"))
-    return found
+    signed = log.latest(Kind.COMMIT_SIGNED, stream.id) if stream is not None else None
+    return str(signed.stated.get("signer")) if signed is not None else None
 
 
 # -- grouping

@@ -9,8 +9,9 @@ from eventstore.entries import Entry
 from eventstore.events import Kind
 from eventstore.log import Log
 from eventstore.paths import order, path_of
+from projections.hard_links import linked_among, names_of
 from projections.view import View
-from projections.walk import Texts, linked_nodes, walk
+from projections.walk import Texts, walk
 
 DIRECT = 20
 MANY = 3000
@@ -74,26 +75,26 @@ def _differ(old: Entry | None, new: Entry | None) -> bool:
 def touched_by(before: View, after: View, stream: int, first: int, last: int) -> Iterator[Difference]:
     """Yield what differs between a container's view before event *first* and after event *last* of its stream.
 
-    O(paths that the events touched), whatever the size of the tree; one walk of both views for more than `MANY` paths,
-    and where attributes changed that a node has under other names too.
+    O(paths that the events touched), whatever the size of the tree; one walk of both views for more than `MANY` paths.
     """
-    if _changed_by_another_name(before, after, stream, first, last):
-        yield from _whole(before, after, b"")
-        return
     points = _Points(before, after)
-    yield from points.differences(touched_in(after.log, stream, first, last, MANY + 1))
+    touched = dict(touched_in(after.log, stream, first, last, MANY + 1))
+    for path in _changed_by_another_name(before, after, stream, first, last):
+        touched.setdefault(order(path), False)
+    yield from points.differences(sorted(touched.items()))
     if points.left < 0:
         done = points.done
         yield from (d for d in _whole(before, after, b"") if done is None or order(d.path) > done)
 
 
-def _changed_by_another_name(before: View, after: View, stream: int, first: int, last: int) -> bool:
+def _changed_by_another_name(before: View, after: View, stream: int, first: int, last: int) -> set[bytes]:
+    """Return all names of the nodes with several whose attributes the events changed."""
     rows = after.log.db.execute(
         f"SELECT DISTINCT node FROM event WHERE stream = ? AND version BETWEEN ? AND ? AND kind = {Kind.ATTRIBUTES_CHANGED:d}",
         (stream, first, last),
     )
-    nodes = {row[0] for row in rows}
-    return bool(nodes) and not nodes.isdisjoint(linked_nodes(before) | linked_nodes(after))
+    nodes = linked_among(after, {row[0] for row in rows})
+    return names_of(before, nodes) | names_of(after, nodes) if nodes else set()
 
 
 class _Points:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from eventstore.events import Kind
 from eventstore.log import Log
-from projections import containers, images, references
+from projections import containers, images
 from projections.containers import Container
 
 Key = tuple[str, str]
@@ -93,7 +93,7 @@ class Family:
         built_on = [image for kind, image in self.children if kind == "commit"]
         last = [self._seal_at(container.id, container.sealed) for container in everyone if container.sealed]
         for image in {*self._tags, *built_on, *last}:
-            seal = references.commit_event(self._log, image) if image is not None else None
+            seal = self._log.seal(image) if image is not None else None
             if seal is not None and image is not None:
                 member = Member("commit", image, self._tags.get(image, []), seal.version, 0, removed=False)
                 self._add(("container", self._log.stream_of(seal.stream).name), member)

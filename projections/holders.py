@@ -1,12 +1,13 @@
 """Holders: the images, containers and paths that an event or a content is part of, whether they still show it or not."""
 
-import json
+import sqlite3
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from eventstore.events import Kind
+from eventstore.errors import LayerlogError
+from eventstore.events import ARRIVALS, Kind
 from eventstore.log import Log
 from eventstore.named import Occurrence
 from projections import containers, images
@@ -67,7 +68,7 @@ class Holders:
     def _read(self) -> None:
         log = self._log
         for event in log.of_kind(Kind.CONTAINER_CREATED):
-            base: Mapping[str, Any] = json.loads(event.detail or "{}").get("base") or {}
+            base: Mapping[str, Any] = event.stated.get("base") or {}
             name = log.stream_of(event.stream).name
             if "image" in base:
                 self._on_image[base["image"]].append(name)
@@ -75,9 +76,9 @@ class Holders:
                 self._on_layer[base["layer"]].append(name)
             elif "container" in base:
                 self._on_container[base["container"]].append((base["version"], name))
-        for kind in (Kind.IMAGE_LOADED, Kind.IMAGE_PULLED):
+        for kind in ARRIVALS:
             for event in log.of_kind(kind):
-                for layer in json.loads(event.detail or "{}").get("layers", ()):
+                for layer in event.stated.get("layers", ()):
                     self._with_layer[layer].append(log.stream_of(event.stream).name)
 
     def _spread(self, kind: str, name: str, version: int) -> Carriers:
@@ -102,7 +103,7 @@ class Holders:
         if container not in self._seals:
             stream = self._log.stream("container", container)
             seals = self._log.of_kind(Kind.COMMITTED, stream.id) if stream else ()
-            self._seals[container] = [(seal.version, (seal.id or b"").hex()) for seal in seals]
+            self._seals[container] = [(seal.version, seal.commit) for seal in seals]
         return self._seals[container]
 
     def _generation(self, container: str, version: int) -> int:
@@ -120,4 +121,11 @@ def shown_images(log: Log, ids: Iterable[str]) -> list[str]:
 
 def shown_containers(log: Log, ids: Iterable[str]) -> list[str]:
     """Return each container by its name; sorted."""
-    return sorted(containers.get(log, container).name for container in ids)
+    return sorted(_name(log, container) for container in ids)
+
+
+def _name(log: Log, container: str) -> str:
+    try:
+        return containers.get(log, container).name
+    except (LayerlogError, sqlite3.OperationalError, ValueError, KeyError, TypeError):  # the rows that say it are damaged
+        return container[:12]

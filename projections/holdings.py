@@ -127,7 +127,7 @@ def in_instructions(log: Log, needle: Needle) -> Iterator[Document]:
         if any(needle.within(text.encode("utf-8", "surrogateescape")) for text in record.detail["instructions"]):
             event = record.event
             seals = (seal for seal in log.of_kind(Kind.COMMITTED, event.stream) if seal.version > event.version)
-            yield Document("container", record.name, record, tuple((seal.id or b"").hex() for seal in seals))
+            yield Document("container", record.name, record, tuple(seal.commit for seal in seals))
 
 
 def holdings(log: Log, content: Content, sought: Sought) -> Iterator[Holding]:
@@ -182,7 +182,7 @@ class _Finder:
         if self._streams.isdisjoint(span.stream for span in spans):
             return
         view = self._view(spans)
-        seals = [(seal.version, (seal.id or b"").hex()) for seal in self._log.of_kind(Kind.COMMITTED, container.stream)]
+        seals = [(seal.version, seal.commit) for seal in self._log.of_kind(Kind.COMMITTED, container.stream)]
         runs = list(self._runs(view))
         for run in runs:
             yield self._shown(container, run, seals)

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from functools import cache
 
-from eventstore.events import Event, Kind, lifted
+from eventstore.events import Kind, lifted
 from eventstore.log import Log
 from projections import containers, images, layers, lineage
 from projections.images import Image
 
 _FIRST = (
-    "(SELECT stream, min(version) AS version FROM event WHERE path IS NULL AND kind = 24 GROUP BY stream) f "
+    f"(SELECT stream, min(version) AS version FROM event WHERE path IS NULL AND kind = {Kind.COMMITTED:d} GROUP BY stream) f "
     "JOIN event e ON e.stream = f.stream AND e.version = f.version"
 )
 _LAST = _FIRST.replace("min(", "max(")
@@ -21,15 +21,11 @@ def listed(log: Log) -> Iterator[Image]:
     O(names + containers + images taken from elsewhere), however many commits the containers hold.
     """
     named, made_from = images.tags(log), parents(log)
-    heads = (_of_seal(lifted(row)) for row in log.db.execute(f"SELECT e.* FROM {_LAST}"))
+    heads = (images.of_seal(lifted(row)) for row in log.db.execute(f"SELECT e.* FROM {_LAST}"))
     found = {image.id: image for image in (*images.arrived(log), *heads) if image.id in named or image.id not in made_from}
     for name in named.keys() - found.keys():
         found[name] = images.get(log, name)
     yield from (image for image in images.newest_first(log, found.values()) if not image.removed)
-
-
-def _of_seal(seal: Event) -> Image:
-    return Image((seal.id or b"").hex(), seal, seal.position, removed=False)
 
 
 def parents(log: Log) -> set[str]:
@@ -79,7 +75,7 @@ def sizes(log: Log, found: Sequence[Image]) -> dict[str, int]:
         return _layers_size(log, lineage.base_of(log, container))
 
     return {
-        image: (below(chain[0][0]) if chain else _layers_size(log, {"image": image})) + sum(written[point] for point in chain)
+        image: (below(chain[-1][0]) if chain else _layers_size(log, {"image": image})) + sum(written[point] for point in chain)
         for image, chain in chains.items()
     }
 

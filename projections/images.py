@@ -1,13 +1,12 @@
 """Images: those taken from elsewhere and those that commits made, their names, sizes and configs."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from eventstore.content import Content
 from eventstore.errors import ConflictError
-from eventstore.events import Event, Kind, lifted
+from eventstore.events import ARRIVALS, Event, Kind
 from eventstore.log import Log
 from projections import layers, lineage
 from projections.layers import FolderLayer, ImportedLayer, Layer, SealedLayer
@@ -16,7 +15,6 @@ from projections.oci_config import History, build_config, parse_config
 from projections.oci_platform import Platform, parse_platform
 
 MAX_LAYERS = 120
-_ARRIVALS = (Kind.IMAGE_PULLED, Kind.IMAGE_LOADED)
 
 
 class Image(NamedTuple):
@@ -33,16 +31,19 @@ class Image(NamedTuple):
 
 def get(log: Log, image: str) -> Image:
     """Return an image by its whole id; raise DamagedError where it is none."""
-    row = log.db.execute("SELECT * FROM event WHERE id = ?", (bytes.fromhex(image),)).fetchone()
-    seal = lifted(row) if row else None
+    seal = log.seal(image)
     position = seal.position if seal else lineage.arrival(log, image).position
     return Image(image, seal, position, _removed(log, image))
 
 
 def all_images(log: Log) -> Iterator[Image]:
     """Yield every image there ever was, newest first: O(images)."""
-    seals = (Image((event.id or b"").hex(), event, event.position, removed=False) for event in log.of_kind(Kind.COMMITTED))
-    yield from newest_first(log, [*arrived(log), *seals])
+    yield from newest_first(log, [*arrived(log), *map(of_seal, log.of_kind(Kind.COMMITTED))])
+
+
+def of_seal(seal: Event) -> Image:
+    """Return the image that a commit made, as it was then."""
+    return Image(seal.commit, seal, seal.position, removed=False)
 
 
 def newest_first(log: Log, images: Iterable[Image]) -> Iterator[Image]:
@@ -57,7 +58,7 @@ def arrived(log: Log) -> Iterator[Image]:
     rows = log.db.execute(
         "SELECT s.name, max(e.position) FROM event e JOIN stream s ON s.id = e.stream "
         "WHERE e.path IS NULL AND e.kind IN (?, ?) GROUP BY e.stream",
-        _ARRIVALS,
+        ARRIVALS,
     )
     return (Image(name, None, position, removed=False) for name, position in rows)
 
@@ -75,11 +76,9 @@ def _removed(log: Log, image: str) -> bool:
     stream = log.stream("image", image)
     if stream is None:
         return False
-    latest = log.db.execute(
-        "SELECT kind FROM event WHERE path IS NULL AND stream = ? AND kind IN (?, ?, ?, ?) ORDER BY version DESC LIMIT 1",
-        (stream.id, Kind.IMAGE_REMOVED, Kind.IMAGE_RESTORED, Kind.IMAGE_LOADED, Kind.IMAGE_PULLED),
-    ).fetchone()
-    return latest is not None and latest[0] == Kind.IMAGE_REMOVED
+    latest = (log.latest(kind, stream.id) for kind in (Kind.IMAGE_REMOVED, Kind.IMAGE_RESTORED, *ARRIVALS))
+    last = max(filter(None, latest), key=lambda event: event.version, default=None)
+    return last is not None and last.kind == Kind.IMAGE_REMOVED
 
 
 def require_there(log: Log, image: str) -> Image:
@@ -132,10 +131,8 @@ def bytes_written(log: Log, stream: int, first: int, last: int) -> int:
 
 def imported_layer(log: Log, diff_id: str) -> dict[str, Any]:
     """Return what is known of an imported layer: `size` of its tar in bytes, `framing` (digest, 32 bytes)."""
-    stream = log.stream("layer", diff_id)
-    assert stream is not None
-    event = next(log.of_kind(Kind.LAYER_IMPORTED, stream.id))
-    return {**json.loads(event.detail or "{}"), "framing": event.content}
+    event = next(log.of_kind(Kind.LAYER_IMPORTED, log.existing("layer", diff_id).id))
+    return {**event.stated, "framing": event.content}
 
 
 def created(log: Log, content: Content, image: Image) -> str:
@@ -147,7 +144,7 @@ def created(log: Log, content: Content, image: Image) -> str:
 
 def original_config(log: Log, content: Content, image: str) -> bytes:
     """Return the config of an image taken from elsewhere, byte for byte."""
-    return content.read_all(bytes.fromhex(json.loads(lineage.arrival(log, image).detail or "{}")["config"]))
+    return content.read_all(bytes.fromhex(lineage.arrival(log, image).stated["config"]))
 
 
 # -- the OCI form of an image born here
@@ -183,7 +180,7 @@ def config(log: Log, content: Content, image: Image, diff_id: Callable[[Layer], 
         original_config(log, content, base) if base else None,
         layers=[diff_id(layer) for layer in exported],
         added=list(_history(log, image, exported)),
-        changes=instructions(log, containers_under(log, image)),
+        changes=instructions(log, containers_under(log, image)[::-1]),
         platform=platform(log, image),
     )
 
@@ -207,19 +204,12 @@ def platform(log: Log, image: Image) -> Platform:
 
 
 def _bottom(log: Log, image: Image) -> Mapping[str, Any]:
-    return lineage.base_of(log, containers_under(log, image)[0][0]) or {}
+    return lineage.base_of(log, containers_under(log, image)[-1][0]) or {}
 
 
 def containers_under(log: Log, image: Image) -> list[tuple[int, int]]:
-    """Return (stream, version) of every container under an image born here, lowest first; [] for one taken from elsewhere."""
-    if image.seal is None:
-        return []
-    found = [(image.seal.stream, image.seal.version)]
-    while (base := lineage.base_of(log, found[0][0])) is not None and "container" in base:
-        stream = log.stream("container", base["container"])
-        assert stream is not None
-        found.insert(0, (stream.id, base["version"]))
-    return found
+    """As `lineage.containers_under`, for an image born here; [] for one taken from elsewhere."""
+    return [] if image.seal is None else lineage.containers_under(log, image.seal.stream, image.seal.version)
 
 
 def instructions(log: Log, chain: Iterable[tuple[int, int]]) -> Iterator[list[str]]:
@@ -227,7 +217,7 @@ def instructions(log: Log, chain: Iterable[tuple[int, int]]) -> Iterator[list[st
     for stream, version in chain:
         for event in log.of_kind(Kind.CONFIG_CHANGED, stream):
             if event.version <= version:
-                yield json.loads(event.detail or "{}")["instructions"]
+                yield event.stated["instructions"]
 
 
 class Step(NamedTuple):
@@ -243,7 +233,7 @@ class Step(NamedTuple):
 
     def history(self, log: Log, *, filled: bool) -> History:
         """Return how an OCI config tells it; *filled* says whether there is a layer for it."""
-        stated = json.loads(self.event.detail or "{}") if self.commit else {}
+        stated = self.event.stated if self.commit else {}
         created = rfc3339(log.changeset_of(self.event.position)[0].time)
         author, message = stated.get("author") or "", stated.get("message") or ""
         return History(created, f"layerlog {self.verb}", author, message, empty_layer=not filled)
@@ -252,11 +242,11 @@ class Step(NamedTuple):
 def steps(log: Log, image: Image) -> Iterator[Step]:
     """Yield what was done since the base image, oldest first; nothing for an image taken from elsewhere."""
     verb = "import" if image.seal is not None and "layer" in _bottom(log, image) else "commit"
-    for stream, version in containers_under(log, image):
+    for stream, version in reversed(containers_under(log, image)):
         first = 1
         for seal in layers.seals(log, stream):
             if seal.version <= version:
-                yield Step((seal.id or b"").hex(), seal, first, verb)
+                yield Step(seal.commit, seal, first, verb)
                 first, verb = seal.version + 1, "commit"
         if first <= version and layers.has_tree_events(log, stream, first, version):
             yield Step("", next(log.events(stream, version)), first, "fork")
@@ -279,18 +269,8 @@ def shown_names(names: Sequence[str]) -> list[str]:
     return [":".join(familiar(name)) for name in names]
 
 
-def arrivals(log: Log, image: str) -> list[Event]:
-    """Return the events that brought an image in, the latest first; [] for one born here."""
-    stream = log.stream("image", image)
-    found = [event for kind in _ARRIVALS for event in log.of_kind(kind, stream.id)] if stream else []
-    return sorted(found, key=lambda event: -event.position)
-
-
-def blobs_here(log: Log) -> set[tuple[str, str]]:
-    """Return (diff_id, blob digest) of every form in which a layer ever came in: O(images)."""
-    found = set()
-    for kind in _ARRIVALS:
+def layer_blobs(log: Log) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (diff_id, the blob's descriptor) of every form in which a layer ever came in: O(images)."""
+    for kind in ARRIVALS:
         for event in log.of_kind(kind):
-            stated = json.loads(event.detail or "{}")
-            found |= {(diff_id, blob["digest"]) for diff_id, blob in zip(stated["layers"], stated["blobs"], strict=True)}
-    return found
+            yield from zip(event.stated["layers"], event.stated["blobs"], strict=False)

@@ -1,11 +1,10 @@
 """What `inspect` tells of an image or a container: Docker's fields, and beside them layerlog's own."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from eventstore.content import Content
-from eventstore.events import Event, Kind
+from eventstore.events import ARRIVALS, DEPARTURES, Event
 from eventstore.log import Log
 from projections import commits, containers, image_list, images, layers, run_config
 from projections.images import Image, rfc3339
@@ -61,8 +60,7 @@ def container_document(log: Log, content: Content, target: Target) -> Json:
 def manifest_digests(log: Log, image: str) -> list[str]:
     """Return the digests (hex) of the manifests under which the image came or went, the latest first."""
     stream = log.stream("image", image)
-    kinds = (Kind.IMAGE_LOADED, Kind.IMAGE_PULLED, Kind.IMAGE_SAVED, Kind.IMAGE_PUSHED)
-    events = [event for kind in kinds for event in log.of_kind(kind, stream.id)] if stream else []
+    events = [event for kind in (*ARRIVALS, *DEPARTURES) for event in log.of_kind(kind, stream.id)] if stream else []
     found = [event.content.hex() for event in sorted(events, key=lambda e: -e.position) if event.content is not None]
     return list(dict.fromkeys(found))
 
@@ -78,7 +76,7 @@ def _last_move(log: Log, name: str) -> Event | None:
 
 
 def _parent(image: Image) -> str:
-    parent = json.loads(image.seal.detail or "{}")["parent"] if image.seal else None
+    parent = image.seal.stated["parent"] if image.seal else None
     return f"sha256:{parent}" if parent else ""
 
 
@@ -92,7 +90,7 @@ def _own(log: Log, image: Image, config: bytes) -> Json:
     manifests = [f"sha256:{digest}" for digest in manifest_digests(log, image.id)]
     own: Json = {"ConfigDigest": digest_of(config), "Manifests": manifests, "Removed": image.removed}
     if image.seal is not None:
-        stated = json.loads(image.seal.detail or "{}")
+        stated = image.seal.stated
         own |= {"Commit": image.id, "Container": log.stream_of(image.seal.stream).name, "Version": image.seal.version}
         own |= {"Events": stated["events"], "Message": stated["message"] or ""}
     return own | {"Layers": list(_sized(log, image))}

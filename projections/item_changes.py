@@ -6,7 +6,7 @@ from typing import NamedTuple
 from eventstore.errors import DamagedError
 from eventstore.log import Log
 from eventstore.paths import order
-from projections import lineage
+from projections import layers, lineage
 from projections.commits import Commit
 from projections.diff import Difference, between, same, touched_by
 from projections.logbook import Item
@@ -38,11 +38,7 @@ def around(view: View, item: Item) -> Around:
 
 def _around_unsealed(view: View, container: str) -> Around:
     span = view.spans[_rank(view, "container", container)]
-    row = view.log.db.execute(
-        "SELECT max(version) FROM event WHERE path IS NULL AND kind = 24 AND stream = ? AND version <= ?",
-        (span.stream, span.upto),
-    ).fetchone()
-    return _around_events(view, container, (row[0] or 0) + 1, span.upto)
+    return _around_events(view, container, layers.first_unsealed(view.log, span.stream, span.upto), span.upto)
 
 
 def _around_events(view: View, container: str, first: int, last: int) -> Around:

@@ -1,6 +1,5 @@
 """Layers: what a sealed run of a container's events leaves behind, as the Changes that an image's layer is made of."""
 
-import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -62,7 +61,7 @@ def of_container(log: Log, container: str, version: int) -> list[Layer]:
     first = 1
     for seal in seals(log, stream.id):
         if seal.version <= version:
-            layers.append(SealedLayer(container, first, seal.version, (seal.id or b"").hex()))
+            layers.append(SealedLayer(container, first, seal.version, seal.commit))
             first = seal.version + 1
     if first <= version and has_tree_events(log, stream.id, first, version):
         layers.append(SealedLayer(container, first, version, ""))
@@ -83,16 +82,8 @@ def has_tree_events(log: Log, stream: int, first: int, last: int) -> bool:
 
 def first_unsealed(log: Log, stream: int, version: int) -> int:
     """Return the version after the last seal at or before *version*."""
-    row = log.db.execute(
-        "SELECT max(version) FROM event WHERE path IS NULL AND kind = ? AND stream = ? AND version <= ?",
-        (Kind.COMMITTED, stream, version),
-    ).fetchone()
-    return (row[0] or 0) + 1
-
-
-def detail(event: Event) -> dict[str, object]:
-    found: dict[str, object] = json.loads(event.detail or "{}")
-    return found
+    seal = log.latest(Kind.COMMITTED, stream, version)
+    return seal.version + 1 if seal else 1
 
 
 def changes(before: View, after: View, stream: int, first: int, last: int) -> Iterator[Change]:

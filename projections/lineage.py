@@ -1,11 +1,10 @@
 """Lineage: which runs of which streams make a view, lowest first."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from eventstore.errors import DamagedError
-from eventstore.events import Event, Kind
+from eventstore.events import ARRIVALS, Event, Kind
 from eventstore.log import Log
 
 LIVE = 2**62
@@ -21,9 +20,7 @@ class Span(NamedTuple):
 
 def of_container(log: Log, container: str, version: int = LIVE) -> list[Span]:
     """Return the spans of a container at *version*: its base's, then its own; O(layers) look-ups."""
-    stream = log.stream("container", container)
-    if stream is None:
-        raise DamagedError(f"the log lacks the container {container[:12]}; `layerlog verify` says more")
+    stream = log.existing("container", container)
     return [*of_base(log, base_of(log, stream.id)), Span(stream.id, version, layer=False)]
 
 
@@ -33,8 +30,16 @@ def base_of(log: Log, stream: int) -> Mapping[str, Any] | None:
     {"platform": text} alone, or beside a layer, says what an image without a base image runs on.
     """
     created = next(log.of_kind(Kind.CONTAINER_CREATED, stream))
-    base: Mapping[str, Any] | None = json.loads(created.detail or "{}").get("base")
+    base: Mapping[str, Any] | None = created.stated.get("base")
     return base
+
+
+def containers_under(log: Log, stream: int, version: int) -> list[tuple[int, int]]:
+    """Return (stream, version) of each container that makes the view of one at *version*, its own first."""
+    found = [(stream, version)]
+    while "container" in (base := base_of(log, found[-1][0]) or {}):
+        found.append((log.existing("container", base["container"]).id, base["version"]))
+    return found
 
 
 def of_base(log: Log, base: Mapping[str, Any] | None) -> list[Span]:
@@ -61,19 +66,20 @@ def of_layers(log: Log, names: list[str]) -> list[Span]:
 
 def layers_of(log: Log, image: str) -> list[str]:
     """Return the diff_ids (hex) of an imported image, lowest first."""
-    layers: list[str] = json.loads(arrival(log, image).detail or "{}")["layers"]
+    layers: list[str] = arrival(log, image).stated["layers"]
     return layers
 
 
 def arrival(log: Log, image: str) -> Event:
     """Return the latest event that brought an imported image in; raise DamagedError where there is none."""
-    stream = log.stream("image", image)
-    found = None
-    if stream is not None:
-        for kind in (Kind.IMAGE_LOADED, Kind.IMAGE_PULLED):
-            for event in log.of_kind(kind, stream.id):
-                if found is None or event.position > found.position:
-                    found = event
-    if found is None:
+    found = arrivals(log, image)
+    if not found:
         raise DamagedError(f"the log lacks the image {image[:12]}; load it again")
-    return found
+    return found[0]
+
+
+def arrivals(log: Log, image: str) -> list[Event]:
+    """Return the events that brought an image in, the latest first; [] for one born here."""
+    stream = log.stream("image", image)
+    found = [event for kind in ARRIVALS for event in log.of_kind(kind, stream.id)] if stream else []
+    return sorted(found, key=lambda event: -event.position)

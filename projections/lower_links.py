@@ -31,9 +31,7 @@ def check(log: Log, content: Content, diff_ids: Sequence[str]) -> None:
 
 def _links(log: Log, diff_id: str) -> list[tuple[int, bytes]]:
     """Return the (path's id, target) of the layer's links to what is not in the layer itself."""
-    stream = log.stream("layer", diff_id)
-    assert stream is not None
     return log.db.execute(
         f"SELECT path, target FROM event WHERE kind = {Kind.LINK_MADE:d} AND stream = ? AND node IS NULL ORDER BY version",
-        (stream.id,),
+        (log.existing("layer", diff_id).id,),
     ).fetchall()

@@ -70,15 +70,15 @@ def unsealed_instructions(log: Log, container: Container) -> list[str]:
 
 
 def last_commit(log: Log, container: Container) -> Event | None:
-    return next(commits.seals_down(log, container.stream, container.version), None)
+    return log.latest(Kind.COMMITTED, container.stream, container.version)
 
 
 def parent(log: Log, target: Target) -> str | None:
     """Return the id of the image that a container's next commit is made on: its last commit, else its base's; or None."""
     for stream, version in commits.containers_under(log, target):
-        seal = next(commits.seals_down(log, stream, version), None)
+        seal = log.latest(Kind.COMMITTED, stream, version)
         if seal is not None:
-            return (seal.id or b"").hex()
+            return seal.commit
     return commits.base_image(log, target)
 
 
@@ -94,11 +94,9 @@ def base_name(log: Log, container: Container) -> str:
         return _image_name(log, base["image"])
     if "container" not in base:
         return "scratch"
-    stream = log.stream("container", base["container"])
-    assert stream is not None
-    seal = next(commits.seals_down(log, stream.id, base["version"]), None)
-    if seal is not None and seal.version == base["version"]:
-        return _image_name(log, (seal.id or b"").hex())
+    made = log.event(log.existing("container", base["container"]).id, base["version"])
+    if made.kind == Kind.COMMITTED:
+        return _image_name(log, made.commit)
     return f"{base['container'][:12]}@{base['version']}"
 
 

@@ -138,7 +138,7 @@ def _moved_back(store: Store, container: str, stream: int, run: Run) -> Change |
     """Return the move that undoes *run* where that is one move which replaced nothing."""
     if run.first != run.last:
         return None
-    event = next(store.log.events(stream, *run))
+    event = store.log.event(stream, run.first)
     if event.kind != Kind.PATH_MOVED or event.path is None:
         return None
     path = store.log.path_text(event.path)
@@ -147,6 +147,4 @@ def _moved_back(store: Store, container: str, stream: int, run: Run) -> Change |
 
 
 def _stream(log: Log, container: str) -> int:
-    stream = log.stream("container", container)
-    assert stream is not None
-    return stream.id
+    return log.existing("container", container).id

@@ -37,6 +37,7 @@ class Floor(NamedTuple):
 
 
 NO_FLOOR = Floor(BOTTOM, None)
+Above = tuple[list[int], list[bytes], Floor]
 
 
 class View:
@@ -52,6 +53,7 @@ class View:
         self._ranks = {span.stream: rank for rank, span in enumerate(self.spans)}
         self._has_containers = any(not span.layer for span in self.spans)
         self._memory: dict[bytes, Entry | None] | None = None if self._is_live() else {}
+        self._directories: dict[bytes, Above] = {}
 
     def lookup(self, path: bytes) -> Entry | None:
         """Return what *path* is, or None; symlinks are not followed."""
@@ -167,8 +169,7 @@ class View:
     # -- point questions
 
     def _lookup(self, path: bytes) -> Entry | None:
-        ids, rest = self.prefix_ids(path)
-        floor = self.floor_below(ids if rest else ids[:-1])
+        ids, rest, floor = self._above(path)
         if not rest:
             gone = self._moved_away(ids[-1])
             named = [n for n in self._names(ids[-1]) if n.order > floor.order]
@@ -182,6 +183,29 @@ class View:
         before, source = self.origin(floor, path, ids)
         moved = before.lookup(source)
         return moved and self.attributed(moved._replace(path=path))
+
+    def _above(self, path: bytes) -> Above:
+        """Return the ids of the path's prefixes, the parts without one, and what hides the path from above."""
+        if not path:
+            return [ROOT_ID], [], NO_FLOOR
+        parent, name = split(path)
+        ids, rest, floor = self._directory(parent)
+        if rest:
+            return ids, [*rest, name], floor
+        row = self.log.db.execute("SELECT id FROM path WHERE parent = ? AND name = ?", (ids[-1], name)).fetchone()
+        return ([*ids, row[0]], [], floor) if row else (ids, [name], floor)
+
+    def _directory(self, path: bytes) -> Above:
+        """Return the same for what lies in a directory; asked once for all of it."""
+        found = self._directories.get(path)
+        if found is None:
+            ids, rest = self.prefix_ids(path)
+            found = ids, rest, self.floor_below(ids)
+            if self._memory is not None:
+                if len(self._directories) >= REMEMBERED:
+                    self._directories.clear()
+                self._directories[path] = found
+        return found
 
     def origin(self, floor: Floor, path: bytes, ids: list[int]) -> tuple["View", bytes]:
         """Return the view before the move that *floor* stands for, and where *path* lay in it."""

@@ -1,6 +1,5 @@
 """What erasing contents means for what is here, and doing it: layers' blobs and framing that hold the same bytes go too."""
 
-import json
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
@@ -10,9 +9,10 @@ from eventstore.erase import Extent
 from eventstore.errors import LayerlogError
 from eventstore.events import Kind
 from eventstore.store import Store, Writer
-from projections import commits
+from projections import commits, images
 from projections.commits import Sent
 from projections.holders import Held, Holders
+from projections.oci_digest import raw
 
 SHORT = 8
 LONG = 1 << 20
@@ -56,13 +56,10 @@ def carry_out(store: Store, writer: Writer, planned: Plan, reason: str) -> None:
 
 def _blobs(store: Store, layers: set[str]) -> Iterator[bytes]:
     """Yield the kept compressed forms of *layers*: they hold what the layers hold."""
-    for kind in (Kind.IMAGE_LOADED, Kind.IMAGE_PULLED):
-        for event in store.log.of_kind(kind):
-            stated = json.loads(event.detail or "{}")
-            for layer, blob in zip(stated["layers"], stated["blobs"], strict=False):
-                digest = bytes.fromhex(blob["digest"].removeprefix("sha256:"))
-                if layer in layers and store.content.has(digest):
-                    yield digest
+    for layer, blob in images.layer_blobs(store.log):
+        digest = raw(blob["digest"])
+        if layer in layers and store.content.has(digest):
+            yield digest
 
 
 def _framing(store: Store, layers: set[str], digests: Iterable[bytes]) -> Iterator[bytes]:

@@ -1,6 +1,5 @@
 """Which events of an imported layer are not what its tar says: read again, entry by entry."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from itertools import islice
@@ -9,13 +8,12 @@ from typing import BinaryIO
 from cli.adapters import blobs, send
 from eventstore.changes import Change
 from eventstore.errors import LayerlogError
-from eventstore.events import Kind
 from eventstore.findings import Finding, of_event
 from eventstore.log import Log
 from eventstore.paths import shown
 from eventstore.staging import Staged
 from eventstore.store import Store
-from projections import oci
+from projections import images, oci
 from projections.layer_tar import decode
 from projections.layers import ImportedLayer
 from projections.oci import LayerBlob
@@ -62,14 +60,11 @@ def _changes(store: Store, diff_id: str) -> Iterator[Change]:
 
 def kept_blobs(store: Store, diff_id: str) -> Iterator[LayerBlob]:
     """Yield the compressed forms of an imported layer that are kept."""
-    for kind in (Kind.IMAGE_LOADED, Kind.IMAGE_PULLED):
-        for event in store.log.of_kind(kind):
-            stated = json.loads(event.detail or "{}")
-            for layer, blob in zip(stated["layers"], stated["blobs"], strict=False):
-                descriptor = oci.parse_descriptor(blob, f"layer {diff_id[:12]}")
-                digest = bytes.fromhex(descriptor.hex)
-                if layer == diff_id != descriptor.hex and store.content.has(digest):
-                    yield LayerBlob(bytes.fromhex(diff_id), descriptor, _opener(store, digest))
+    for layer, blob in images.layer_blobs(store.log):
+        descriptor = oci.parse_descriptor(blob, f"layer {diff_id[:12]}")
+        digest = bytes.fromhex(descriptor.hex)
+        if layer == diff_id != descriptor.hex and store.content.has(digest):
+            yield LayerBlob(bytes.fromhex(diff_id), descriptor, _opener(store, digest))
 
 
 def _opener(store: Store, digest: bytes) -> Callable[[], BinaryIO]:

@@ -60,7 +60,7 @@ def unread(log: Log, found: Iterable[OciImage]) -> list[LayerBlob]:
     for layer in (layer for image in found for layer in image.layers):
         here = log.stream("layer", layer.diff_id.hex()) is not None
         if here and not _is_plain(layer):
-            came = images.blobs_here(log) if came is None else came
+            came = {(diff_id, blob["digest"]) for diff_id, blob in images.layer_blobs(log)} if came is None else came
             here = (layer.diff_id.hex(), layer.descriptor.digest) in came
         if not here:
             missing.setdefault((layer.diff_id, layer.descriptor.digest), layer)

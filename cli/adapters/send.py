@@ -46,7 +46,7 @@ def oci_image(store: Store, image: Image, names: Iterable[str] = (), *, compress
     config = images.config(store.log, store.content, image, lambda layer: found[layer].diff_id)
     blobs = tuple(found[layer] for layer in exported)
     manifest = None if image.seal is not None or arrival is None else _manifest(store, arrival, blobs)
-    kind = json.loads(arrival.detail or "{}")["manifest_type"] if manifest is not None and arrival else oci.OCI_MANIFEST
+    kind = arrival.stated["manifest_type"] if manifest is not None and arrival else oci.OCI_MANIFEST
     return OciImage(config, blobs, manifest, kind, tuple(names))
 
 
@@ -133,9 +133,7 @@ def _remember(store: Store, layer: FolderLayer | SealedLayer, found: Encoded) ->
 
 
 def _original_tar(store: Store, layer: ImportedLayer) -> Iterator[bytes]:
-    stream = store.log.stream("layer", layer.diff_id)
-    assert stream is not None
-    contents = layers.Contents(store.log, stream.id)
+    contents = layers.Contents(store.log, store.log.existing("layer", layer.diff_id).id)
     framing = images.imported_layer(store.log, layer.diff_id)["framing"]
 
     def read(path: bytes) -> Iterator[bytes]:
@@ -152,14 +150,14 @@ def layer_view(store: Store, name: str) -> View:
 
 def _arrival(store: Store, image: str) -> Event:
     """Return the latest arrival whose manifest and blobs can be given back as they came, else the latest of all."""
-    arrivals = images.arrivals(store.log, image)
+    arrivals = lineage.arrivals(store.log, image)
     whole = (event for event in arrivals if event.content is not None and _is_kept(store, _descriptors(event)))
     return next(whole, arrivals[0])
 
 
 def _descriptors(arrival: Event) -> dict[str, Descriptor]:
     """Return diff_id (hex) -> the blob in which an arrival brought that layer."""
-    stated = json.loads(arrival.detail or "{}")
+    stated = arrival.stated
     blobs = (oci.parse_descriptor(blob, "layer") for blob in stated["blobs"])
     return dict(zip(stated["layers"], blobs, strict=True))
 
@@ -170,7 +168,7 @@ def _is_kept(store: Store, came: Mapping[str, Descriptor]) -> bool:
 
 def _manifest(store: Store, arrival: Event, blobs: Iterable[LayerBlob]) -> bytes | None:
     """Return the manifest of an arrival, as long as the blobs are those that it names."""
-    promised = [blob["digest"] for blob in json.loads(arrival.detail or "{}")["blobs"]]
+    promised = [blob["digest"] for blob in arrival.stated["blobs"]]
     if arrival.content is None or promised != [blob.descriptor.digest for blob in blobs]:
         return None
     return store.content.read_all(arrival.content)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from eventstore import commands
 from eventstore.errors import InvalidError, NotFoundError
-from eventstore.events import Event, Kind
+from eventstore.events import Kind
 from eventstore.findings import Finding, of_event
 from eventstore.log import Log
 from eventstore.paths import shown
@@ -85,14 +85,12 @@ def sign_commit(writer: Writer, commit_id: str, key: str | None = None) -> None:
 
 def payload(log: Log, commit_id: str) -> bytes:
     """Return the text that a commit's signature is over: through its changeset's hash, all of the log up to it."""
-    row = log.db.execute("SELECT * FROM event WHERE id = ?", (bytes.fromhex(commit_id),)).fetchone()
-    if row is None:
+    seal = log.seal(commit_id)
+    if seal is None:
         raise NotFoundError(f"no commit {commit_id[:12]}")
-    seal = Event._make(row)
     changeset = log.changeset_of(seal.position)[0]
     container = log.stream_of(seal.stream).name
-    stated = json.loads(seal.detail or "{}")
-    said = {key: json.dumps(stated.get(key)) for key in ("author", "message")}
+    said = {key: json.dumps(seal.stated.get(key)) for key in ("author", "message")}
     return (
         f"layerlog commit 1\ncommit {commit_id}\ncontainer {container}\nversion {seal.version}\n"
         f"changeset {changeset.number}\nhash {changeset.hash.hex()}\nauthor {said['author']}\nmessage {said['message']}\n"
@@ -105,8 +103,7 @@ def signatures(log: Log, commit_id: str | None = None) -> Iterator[tuple[int, st
     if commit_id and stream is None:
         return
     for event in log.of_kind(Kind.COMMIT_SIGNED, stream.id if stream else None):
-        stated = json.loads(event.detail or "{}")
-        yield event.position, stated["commit"], stated["signature"]
+        yield event.position, event.stated["commit"], event.stated["signature"]
 
 
 def verdicts(log: Log, commit_id: str, allowed_signers: str | None = None) -> list[Verdict]:

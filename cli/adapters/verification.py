@@ -9,7 +9,8 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import NamedTuple
+from itertools import chain as chain_of
+from typing import NamedTuple, TypeVar
 
 from cli.adapters import caches, send
 from cli.adapters.layer_check import differences
@@ -23,6 +24,8 @@ from projections import verify
 from projections.holders import Held, Holders
 from projections.layers import ImportedLayer
 
+T = TypeVar("T")
+UNREADABLE = (LayerlogError, sqlite3.DatabaseError, ValueError, KeyError, TypeError)
 _NOTHING = Held(frozenset(), frozenset(), ())
 
 
@@ -62,11 +65,12 @@ def stages(store: Store, *, quick: bool = False, share: float = 1.0) -> Iterator
         "contents", stored, "bytes",
         lambda advance: noting(rehash.check(store.db, store.content, advance, wanted=_drawn(share), lost=frozenset(damaged))),
     )  # fmt: skip
-    layers = _imported_layers(store)
+    layers, unknown = _known("layers", lambda: _imported_layers(store), [])
     tars = sum(size for _, size in layers)
-    yield Stage("layers", tars, "bytes", lambda advance: _layers(store, layers, advance, share, damaged))
-    chosen = verify.chosen(store.log, share)
-    yield Stage("views", sum(subject.cost for subject in chosen), "items", lambda advance: _views(store, chosen, advance))
+    yield Stage("layers", tars, "bytes", lambda advance: chain_of(unknown, _layers(store, layers, advance, share, damaged)))
+    chosen, unseen = _known("views", lambda: verify.chosen(store.log, share), [])
+    cost = sum(subject.cost for subject in chosen)
+    yield Stage("views", cost, "items", lambda advance: chain_of(unseen, _views(store, chosen, advance)))
     cached = caches.encoded(store)
     yield Stage("caches", len(cached), "items", lambda advance: _caches(store, cached, advance))
 
@@ -80,7 +84,19 @@ def _to_the_end(found: Iterator[Finding], what: str) -> Iterator[Finding]:
     try:
         yield from found
     except Exception as error:  # noqa: BLE001 - a damaged store breaks whatever reads it, and the rest still counts
-        yield Finding("schema", what, f"cannot be checked to the end: {type(error).__name__}: {error}")
+        yield _unfinished(what, error)
+
+
+def _unfinished(what: str, error: Exception) -> Finding:
+    return Finding("schema", what, f"cannot be checked to the end: {type(error).__name__}: {error}")
+
+
+def _known(what: str, ask: Callable[[], T], nothing: T) -> tuple[T, list[Finding]]:
+    """Return what *ask* says; where a damaged log cannot say it, *nothing*, and that as a finding."""
+    try:
+        return ask(), []
+    except Exception as error:  # noqa: BLE001 - as above
+        return nothing, [_unfinished(what, error)]
 
 
 def touched(store: Store, findings: Sequence[Finding]) -> list[Report]:
@@ -91,9 +107,7 @@ def touched(store: Store, findings: Sequence[Finding]) -> list[Report]:
         for occurrence in occurrences(store.db, needs.all()):
             named[occurrence.digest].append(occurrence)
         holders = Holders(store.log)
-    except sqlite3.OperationalError:
-        raise
-    except (LayerlogError, sqlite3.DatabaseError, ValueError, KeyError):  # the very rows that would tell are damaged
+    except UNREADABLE:  # the very rows that would tell are damaged
         return [Report(finding, _NOTHING) for finding in findings]
     reports = []
     for finding in findings:
@@ -110,7 +124,7 @@ def _drawn(share: float) -> Callable[[object], bool] | None:
 def _held(holders: Holders, found: list[Occurrence]) -> Held:
     try:
         return holders.of_occurrences(found)
-    except (LayerlogError, TypeError, ValueError):
+    except UNREADABLE:
         return _NOTHING
 
 
@@ -233,5 +247,5 @@ def summary(store: Store, *, quick: bool) -> dict[str, int]:
     found = {"events": head.position, "changesets": head.changesets}
     if not quick:
         found["contents"] = store.db.execute("SELECT count(*) FROM content").fetchone()[0]
-        found["imported layers"] = len(_imported_layers(store))
+        found["imported layers"] = sum(event.content is not None for event in store.log.of_kind(Kind.LAYER_IMPORTED))
     return found

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from eventstore import commands
+from eventstore import commands, compaction
 from eventstore.store import Store
 from tests import images
 from tests.cli.archived import ONE, archived
 from tests.cli.invoking import Layerlog, with_base, with_loaded
+from tests.conftest import ADA
 from tests.mangling import Damage, copied, large, story
 
 SECRET = "hunter2-" + "".join(f"{n:03x}" for n in range(999, 1300))
@@ -282,13 +283,15 @@ def test_erase_cleans_what_was_never_named(ll):
 
 
 @pytest.mark.parametrize("how", ["erase", "gc"])
-def test_an_interrupted_erasure_is_finished(ll, how, monkeypatch):
+def test_an_interrupted_erasure_is_finished(ll, how):
     """Killed between the event and the wiping, the store says so, and the next gc or erase does the rest."""
     ll("write", "web:/secret", "--text", SECRET)
     digest = ll.entry("web:/secret")["digest"]
-    with monkeypatch.context() as patch:
-        patch.setattr("eventstore.compaction.wipe", lambda store: (_ for _ in ()).throw(KeyboardInterrupt))
-        assert ll.run("erase", "--content", digest, "--reason", "x", "-y").exit_code == 130
+    with Store.open(ll.store) as store, store.alone(ADA) as writer:
+        compaction.will_wipe(store)
+        with writer.transaction():
+            commands.erase_contents(writer, {bytes.fromhex(digest[7:]): len(SECRET)}, "x")
+            store.db.execute("DELETE FROM content WHERE digest = ?", (bytes.fromhex(digest[7:]),))
     assert "an erasure was interrupted before its bytes were gone; run `layerlog gc`" in ll.run("verify", "--quick").stdout
     ll(*{"gc": ("gc",), "erase": ("erase", "--content", digest, "--reason", "x", "-y")}[how])
     assert bytes_on_disk(ll.store, SECRET[:40].encode()) == []

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
@@ -45,6 +46,13 @@ class Job:
 
     def acknowledged(self) -> list[str]:
         return self._files[2].read_text().splitlines()
+
+    def wait_for(self, steps: int, seconds: float = 60) -> None:
+        """Wait until so many steps have ended."""
+        end = time.monotonic() + seconds
+        while len(self.acknowledged()) < steps:
+            assert time.monotonic() < end, self.acknowledged()
+            time.sleep(0.01)
 
     def wait(self) -> Done:
         status, memory = self._commands.ask({"wait": self.pid})

@@ -43,7 +43,7 @@ def test_what_eight_processes_did_at_once_is_what_one_could_have_done(commands: 
         check_tree(opened)
     ends = [note for note in noted if note["command"] == "done"]
     assert all(note["grown"] < GROWTH for note in ends), ends
-    totals.count("minutes of eight writers with no lost update, in hundredths", round(seconds / 0.6), round(seconds / 0.6))
+    totals.count("writers x seconds with no lost update", WORKERS * seconds, WORKERS * seconds)
     totals.count("commands under load that came true", len(noted) - len(ends), len(noted) - len(ends))
 
 

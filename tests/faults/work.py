@@ -5,7 +5,6 @@ import io
 import json
 import random
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -33,7 +32,7 @@ class Worker:
         self._chance, self._noted, self._count = random.Random(seed), noted, 0
 
     def turn(self) -> None:
-        acts: list[Callable[[], None]] = [self.write] * 6 + [self.delete, self.move, self.load, self.tag, self.expect, self.once] + [self.commit] * 2
+        acts = [self.write] * 6 + [self.delete, self.move, self.load, self.tag, self.expect, self.once] + [self.commit] * 2
         self._count += 1
         self._chance.choice(acts)()
 

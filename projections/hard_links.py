@@ -1,0 +1,74 @@
+"""The names of nodes: found through the events that gave or moved them, not by a walk."""
+
+from collections.abc import Iterable, Iterator
+
+from eventstore.events import Kind, lifted
+from eventstore.log import ROOT_ID
+from projections.view import View
+
+
+def linked_among(view: View, nodes: Iterable[int]) -> set[int]:
+    """Return those of *nodes* that may have a second name in *view*: a look-up each, and one for each link of a layer to
+    what a lower layer holds.
+    """
+    has_link = f"SELECT 1 FROM event WHERE node = ? AND kind = {Kind.LINK_MADE:d} LIMIT 1"
+    wanted = {node for node in nodes if node}
+    found = {node for node in wanted if view.log.db.execute(has_link, (node,)).fetchone()}
+    return found | {node for _, node in _links_to_lower(view) if node in wanted}
+
+
+def names_of(view: View, nodes: Iterable[int]) -> set[bytes]:
+    """Return every path that names one of *nodes* in *view*: O(links and moves of them) look-ups."""
+    wanted = set(nodes)
+    waiting = [path for node in wanted for path in _given(view, node)]
+    waiting += [path for path, node in _links_to_lower(view) if node in wanted]
+    seen, found = set(waiting), set()
+    while waiting:
+        path = waiting.pop()
+        entry = view.lookup(path)
+        if entry is not None and entry.node in wanted:
+            found.add(path)
+        for renamed in _moved(view, path, wanted):
+            if renamed not in seen:
+                seen.add(renamed)
+                waiting.append(renamed)
+    return found
+
+
+def _given(view: View, node: int) -> Iterator[bytes]:
+    """Yield the paths under which the node was made and linked."""
+    made = view.log.at(node)
+    links = view.log.db.execute(f"SELECT path FROM event WHERE node = ? AND kind = {Kind.LINK_MADE:d}", (node,))
+    for path_id in (made.path, *(row[0] for row in links.fetchall())):
+        yield view.log.path_text(path_id or ROOT_ID)
+
+
+def _moved(view: View, path: bytes, wanted: set[int]) -> Iterator[bytes]:
+    """Yield where moves of *path*, or of a directory above it, brought one of the nodes."""
+    ids, _ = view.prefix_ids(path)
+    rows = view.log.db.execute(f"SELECT * FROM event WHERE source IN ({','.join('?' * len(ids))})", ids).fetchall()
+    for event in map(lifted, rows):
+        order = view.order(event.stream, event.version)
+        if order is None:
+            continue
+        cut = len(event.target or b"")
+        renamed = view.log.path_text(event.path or ROOT_ID) + path[cut:]
+        there = view.before((order[0], order[1] + 1)).lookup(renamed)
+        if there is not None and there.node in wanted:
+            yield renamed
+
+
+def _links_to_lower(view: View) -> Iterator[tuple[bytes, int]]:
+    """Yield (path, node) of the hard links of layers whose node lies in a lower layer: no index names those."""
+    for rank, span in enumerate(view.spans):
+        if not span.layer:
+            continue
+        rows = view.log.db.execute(
+            f"SELECT path FROM event WHERE kind = {Kind.LINK_MADE:d} AND stream = ? AND version <= ? AND node IS NULL",
+            (span.stream, span.upto),
+        )
+        for (path_id,) in rows.fetchall():
+            path = view.log.path_text(path_id)
+            entry = view.through(rank).lookup(path)
+            if entry is not None:
+                yield path, entry.node
