@@ -7,7 +7,6 @@ import contextlib
 import errno
 import io
 import os
-import sqlite3
 import sys
 
 import click
@@ -85,7 +84,7 @@ def explained(error: BaseException, store: str) -> tuple[str, int]:
         return "out of memory; close other programs or give it more, then run the command again", 1
     if isinstance(error, UnicodeEncodeError):
         return f"{str(error.object)[:80]!r} is not UTF-8 text, and only paths may be other bytes; correct it", 1
-    if isinstance(error, sqlite3.OperationalError) and str(error).startswith("Could not decode"):
+    if type(error).__name__ == "OperationalError" and str(error).startswith("Could not decode"):
         return f"store {store}: a text in its log is damaged; keep a copy of the folder, then run `layerlog verify`", 1
     if isinstance(error, RecursionError):
         return "the input is nested too deeply to be read; check where it comes from", 1

@@ -76,7 +76,7 @@ VIEWS = {
     "event_log": f"""
         SELECT e.position, s.kind AS stream_kind, s.name AS stream, e.version, k.name AS event, {_PATH_TEXT} AS path,
             CASE WHEN e.mode THEN printf('%o', e.mode) END AS mode, e.uid, e.gid, e.size,
-            'sha256:' || lower(hex(e.content)) AS content,
+            CASE WHEN e.content IS NOT NULL THEN 'sha256:' || lower(hex(e.content)) END AS content,
             CASE WHEN CAST(e.target AS TEXT) NOT GLOB '*[^ -~]*' THEN CAST(e.target AS TEXT)
                 ELSE 'x''' || hex(e.target) || '''' END AS target,
             e.detail, c.number AS changeset, {_TIME.format("c")} AS time, json_extract(x.body, '$.known') AS known,
@@ -109,7 +109,7 @@ VIEWS = {
         FROM changeset c JOIN context x ON x.id = c.context""",
     "contents": """
         SELECT 'sha256:' || lower(hex(digest)) AS digest, size, stored, segment, offset, start,
-            coalesce(length(parts) / 36, 1) AS chunks, 'sha256:' || lower(hex(base)) AS base
+            coalesce(length(parts) / 36, 1) AS chunks, CASE WHEN base IS NOT NULL THEN 'sha256:' || lower(hex(base)) END AS base
         FROM content""",
 }
 

@@ -85,6 +85,11 @@ def test_contents(told):
     assert asked(told, "select count(*) n from event_log e join contents c on c.digest = e.content where e.path = '/srv/large'")[0]["n"] == 1
 
 
+def test_what_is_not_there_is_null(told):
+    assert asked(told, "select content, target from event_log where event = 'StoreCreated'") == [{"content": None, "target": None}]
+    assert asked(told, "select distinct base from contents") == [{"base": None}]
+
+
 def test_views_change_nothing(told):
     command = [sys.executable, "-m", "sqlite_utils", "query", os.path.join(told.store, "log.db"), "update tags set tag = 'x'"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
