@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
-from cli.formats import human_size, rfc3339, short_id
+from cli.formats import human_size, rfc3339, short_id, whole_seconds
+from cli.history_text import subject
 from cli.output import Column
 from eventstore.paths import shown
 from projections.commits import Sent
@@ -59,17 +60,12 @@ def actor_of(row: Mapping[str, Any]) -> str:
     return f"{actor.get('login') or actor.get('uid')}@{actor.get('host')}"
 
 
-def _subject(message: str) -> str:
-    first = message.lstrip("\n").partition("\n")[0]
-    return first if len(first) <= MESSAGE else first[: MESSAGE - 3] + "..."
-
-
 def _sent(sent: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(f"{one['how']} {one['where']}" for one in sent)
 
 
 DEEDS = (
-    Column("time", "TIME", lambda time: time[:19] + "Z", str),
+    Column("time", "TIME", whole_seconds, str),
     Column("what", "WHAT"),
     Column("id", "ID", short_id, str),
     Column("author", "AUTHOR (CLAIMED)"),
@@ -80,7 +76,7 @@ DEEDS = (
     Column("bytes", "SIZE", human_size),
     Column("tags", "TAGS", ", ".join),
     Column("sent", "SENT", _sent),
-    Column("message", "MESSAGE", _subject, str),
+    Column("message", "MESSAGE", lambda message: subject(message, MESSAGE), str),
 )
 
 
@@ -91,8 +87,8 @@ def group_columns(of: str) -> tuple[Column, ...]:
         Column("events", "EVENTS"),
         Column("files", "FILES"),
         Column("bytes", "SIZE", human_size),
-        Column("first", "FIRST", lambda time: time[:19] + "Z", str),
-        Column("last", "LAST", lambda time: time[:19] + "Z", str),
+        Column("first", "FIRST", whole_seconds, str),
+        Column("last", "LAST", whole_seconds, str),
         Column("authors", "AUTHORS", lambda authors: ", ".join(name or "nobody named" for name in authors)),
     )
 

@@ -2,20 +2,21 @@
 
 from collections.abc import Iterable, Iterator
 
-from cli.formats import human_size
+from cli.formats import counted, human_size
 from cli.output import paint
 from eventstore.paths import shown
 from projections import difference_text
 from projections.diff import Difference
 from projections.item_changes import Around
+from projections.view import View
 
 _COLOURS = {"A": "green", "C": "yellow", "D": "red", "+": "green", "-": "red", "@": "cyan"}
-_WORDS = {"A": "added", "C": "changed", "D": "deleted"}
+WORDS = {"A": "added", "C": "changed", "D": "deleted"}
 
 
 def change_lines(found: Around, differences: Iterable[Difference], *, stat: bool = False, patch: bool = False) -> Iterator[str]:
     """Yield the lines of what changed: one for each path; with *stat* how much, and a last line that sums up."""
-    counts = dict.fromkeys(_WORDS, 0)
+    counts = dict.fromkeys(WORDS, 0)
     for difference in differences:
         counts[difference.letter] += 1
         if stat:
@@ -23,12 +24,17 @@ def change_lines(found: Around, differences: Iterable[Difference], *, stat: bool
         elif not patch:
             yield coloured(difference)
         if patch:
-            for text in difference_text.patch(found.before, found.after, difference):
-                yield from map(_patch_line, text.removesuffix(b"\n").split(b"\n"))
+            yield from patch_lines(found.before, found.after, difference)
     if stat:
         total = sum(counts.values())
-        words = [f"{count} {_WORDS[letter]}" for letter, count in counts.items() if count]
-        yield f" {total} path{'' if total == 1 else 's'}" + (f": {', '.join(words)}" if words else "")
+        words = [f"{count} {WORDS[letter]}" for letter, count in counts.items() if count]
+        yield f" {counted(total, 'path')}" + (f": {', '.join(words)}" if words else "")
+
+
+def patch_lines(before: View, after: View, difference: Difference) -> Iterator[str]:
+    """Yield the lines of one path's patch, escaped, and in colours where stdout takes them."""
+    for text in difference_text.patch(before, after, difference):
+        yield from map(_patch_line, text.removesuffix(b"\n").split(b"\n"))
 
 
 def coloured(difference: Difference) -> str:

@@ -4,9 +4,10 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from cli.container_text import coloured
+from cli.change_lines import coloured, patch_lines
 from cli.entry_rows import entry_row
-from cli.output import colours, json_line
+from cli.formats import counted
+from cli.output import json_line
 from cli.session import Session
 from eventstore.errors import ConflictError, InvalidError
 from eventstore.paths import shown
@@ -49,7 +50,7 @@ def _pair(s: Session, target: Target, second: str | None, *, base: bool) -> tupl
         raise ConflictError(f"{name} is an image, in which all is sealed; name two to compare: `layerlog diff {name} OTHER`")
     if base:
         return status.base_view(s.store, target.container), s.view(target)
-    found = status.unsealed(s.store, target.container, target.version or 0)
+    found = status.unsealed(s.store, target.container, target.version)
     return found.before, found.after
 
 
@@ -68,13 +69,13 @@ def print_json(compared: Compared) -> bool:
 
 def print_patch(compared: Compared) -> bool:
     """Bytes as they are to a file or a program; escaped, and in colours, to a terminal."""
-    lines = (line for d in compared.differences for line in difference_text.patch(compared.before, compared.after, d))
+    before, after = compared.before, compared.after
     if sys.stdout.isatty():
-        return _print(map(_painted, lines))
+        return _print(line for d in compared.differences for line in patch_lines(before, after, d))
     anything = False
-    for line in lines:
+    for difference in compared.differences:
         anything = True
-        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.writelines(difference_text.patch(before, after, difference))
     return anything
 
 
@@ -89,7 +90,7 @@ def print_stat(compared: Compared) -> bool:
         if not found.binary:
             total = Stat(total.added + found.added, total.removed + found.removed, binary=False)
     if count:
-        print(f" {count} path{'s' * (count > 1)} changed, {total.added} insertions(+), {total.removed} deletions(-)")
+        print(f" {counted(count, 'path')} changed, {total.added} insertions(+), {total.removed} deletions(-)")
     return count > 0
 
 
@@ -120,11 +121,3 @@ def _print(lines: Iterable[str]) -> bool:
         anything = True
         print(line)
     return anything
-
-
-def _painted(line: bytes) -> str:
-    import click
-
-    text = "\t".join(map(shown, line.rstrip(b"\n").split(b"\t")))
-    colour = {"+": "green", "-": "red", "@": "cyan"}.get(text[:1])
-    return click.style(text, fg=colour) if colour and colours(sys.stdout) else text

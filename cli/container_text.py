@@ -2,15 +2,15 @@
 
 from typing import Any, TextIO
 
-from cli.formats import ago, from_rfc3339, rfc3339, short_id
-from cli.output import Column, paint
+from cli.change_lines import WORDS, coloured
+from cli.formats import ago, counted, from_rfc3339, rfc3339, short_id
+from cli.output import Column
 from eventstore.log import Log
 from eventstore.paths import shown
 from eventstore.store import Store
-from projections import commits, difference_text, status
+from projections import commits, status
 from projections.commits import Commit
 from projections.containers import Container
-from projections.diff import Difference
 from projections.records import Records
 
 COLUMNS = (
@@ -20,8 +20,6 @@ COLUMNS = (
     Column("status", "STATUS"),
     Column("name", "NAMES"),
 )
-_COLOURS = {"A": "green", "C": "yellow", "D": "red"}
-_WORDS = {"A": "added", "C": "changed", "D": "deleted"}
 
 
 def container_row(log: Log, container: Container) -> dict[str, Any]:
@@ -32,7 +30,7 @@ def container_row(log: Log, container: Container) -> dict[str, Any]:
         "name": container.name,
         "image": status.base_name(log, container),
         "base": container.base,
-        "created": rfc3339(log.changeset_of(container.created)[0].time),
+        "created": rfc3339(log.time_of(container.created)),
         "status": _state(container, count),
         "unsealed": count,
         "version": container.version,
@@ -45,7 +43,7 @@ def _state(container: Container, count: int) -> str:
     if container.removed:
         return "removed"
     if count:
-        return f"{_counted(count, 'change')} not sealed"
+        return f"{counted(count, 'change')} not sealed"
     return "sealed" if container.sealed else "no changes"
 
 
@@ -67,7 +65,7 @@ def print_status(store: Store, container: Container, out: TextIO) -> None:
     base, commit = status.base_name(store.log, container), _last_commit(store.log, container)
     print(f"Container {shown(container.name)} ({container.id[:12]}) on {shown(base)}, at version {container.version}", file=out)
     print(f"Last commit: {_commit_text(commit)}" if commit else "No commit yet", file=out)
-    counts = dict.fromkeys(_WORDS, 0)
+    counts = dict.fromkeys(WORDS, 0)
     found = status.unsealed(store, container.id, container.version)
     for number, difference in enumerate(status.topmost(status.differences(found))):
         if not number:
@@ -80,19 +78,11 @@ def print_status(store: Store, container: Container, out: TextIO) -> None:
     print(f"\n{_summary(counts, len(instructions))}", file=out)
 
 
-def coloured(difference: Difference) -> str:
-    return paint(difference_text.line(difference), _COLOURS[difference.letter])
-
-
 def _summary(counts: dict[str, int], instructions: int) -> str:
     if not any(counts.values()) and not instructions:
         return "Nothing to commit"
-    parts = [f"{count} {_WORDS[letter]}" for letter, count in counts.items()]
-    return ", ".join(parts) + (f"; {_counted(instructions, 'config change')}" if instructions else "")
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
+    parts = [f"{count} {WORDS[letter]}" for letter, count in counts.items()]
+    return ", ".join(parts) + (f"; {counted(instructions, 'config change')}" if instructions else "")
 
 
 def _last_commit(log: Log, container: Container) -> Commit | None:

@@ -90,6 +90,7 @@ def print_stat(row: Row, *, first: bool) -> None:
     """Print a `stat_row` as lines of "name: value"."""
     lines = {"Path": row["path"], "Type": row["type"], "Mode": row["mode"], "Owner": f"{row['uid']}:{row['gid']}"}
     lines |= {"Size": row["size"], "Modified": row["mtime"], "Content": row["digest"], "Target": row["target"]}
+    lines |= {"Erased": row["erased"] and f"on request, by event {row['erased']}"}
     lines |= {"Device": row["device"] and device_string(tuple(row["device"])), "Node": row["node"]}
     lines |= {f"Xattr {plain(xattr['name'])}": xattr["value"] for xattr in row["xattrs"]}
     origin = row["origin"]

@@ -34,6 +34,7 @@ _NEXT_STEPS = {
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.EMFILE: "raise the limit (ulimit -n), then run the command again",
     errno.ENFILE: "close other programs, then run the command again",
+    errno.EBADF: "it is closed, so open it or name a file",
     errno.EIO: "check the disk, then run `layerlog verify`",
 }
 
@@ -96,7 +97,7 @@ def show_usage_error(error: click.ClickException) -> int:
     said = io.StringIO()
     error.show(said)
     with contextlib.suppress(OSError, ValueError):
-        print(*map(shown, said.getvalue().splitlines()), sep="\n", file=sys.stderr)
+        print(*map(shown, said.getvalue().expandtabs(4).splitlines()), sep="\n", file=sys.stderr)
     return error.exit_code
 
 
@@ -127,7 +128,8 @@ def _interrupted(error: BaseException) -> bool:
 
 def _explained_os(error: OSError, store: str) -> str:
     names = [os.fsdecode(n) for n in (error.filename, error.filename2) if isinstance(n, str | bytes)]
-    place = " -> ".join(names) or f"the output or the store {store}"
+    streams = "standard input" if error.errno == errno.EBADF else f"the output or the store {store}"
+    place = " -> ".join(names) or streams
     reason = (error.strerror or str(error) or type(error).__name__).lower()
     step = _NEXT_STEPS.get(error.errno or 0, "run with -v for details")
     return f"{place}: {reason}; {step}"

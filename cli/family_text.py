@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from cli.formats import short_id
+from cli.formats import counted, short_id
 from cli.history_text import names_text, subject
 from cli.output import paint
 from eventstore.log import Log
@@ -10,7 +10,7 @@ from eventstore.paths import shown
 from projections import commits
 from projections.family import Family, Key, Member
 from projections.records import Records
-from projections.references import Target, commit_event
+from projections.references import Target
 
 
 def family_lines(log: Log, target: Target | None) -> Iterator[str]:
@@ -39,9 +39,9 @@ def member_text(log: Log, records: Records, member: Member) -> str:
     if member.kind == "image":
         return f"{paint('image', 'yellow')} {short_id(member.id)}{names_text(member.names)}{removed}"
     if member.kind == "container":
-        count = f"{member.commits} commit{'' if member.commits == 1 else 's'}"
+        count = counted(member.commits, "commit")
         where = f", from version {member.version}" if member.version else ""
         return f"{paint('container', 'cyan')} {shown(member.names[0])} ({short_id(member.id)}), {count}{where}{removed}"
-    seal = commit_event(log, member.id)
+    seal = log.seal(member.id)
     said = subject(commits.of_seal(records, seal).message) if seal is not None else ""
     return f"{paint('commit', 'yellow')} {short_id(member.id)}{names_text(member.names)} {said}".rstrip()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from cli.audit_rows import sent_row
-from cli.formats import rfc3339, short_id
+from cli.formats import rfc3339, short_id, whole_seconds
 from cli.output import Column
 from eventstore.log import Log
 from eventstore.paths import shown
@@ -14,7 +14,7 @@ from projections.images import shown_names
 COLUMNS = (
     Column("where", "WHERE"),
     Column("path", "PATH", lambda path: shown(path) if isinstance(path, bytes) else str(path)),
-    Column("since", "SINCE", lambda time: time[:19] + "Z", str),
+    Column("since", "SINCE", whole_seconds, str),
     Column("status", "STATUS"),
     Column("images", "IMAGES", lambda images: ", ".join(_image_text(image) for image in images[:3]) + _more(images)),
     Column("sent", "SENT", lambda sent: ", ".join(f"{one['how']} {one['where']}" for one in sent)),
@@ -57,7 +57,7 @@ def _status(holding: Holding) -> str:
         return "hidden in a lower layer"
     if holding.ended is None:
         return "there now"
-    return f"until {rfc3339(holding.ended.time)[:19]}Z"
+    return f"until {whole_seconds(rfc3339(holding.ended.time))}"
 
 
 def _images(log: Log, images: tuple[str, ...]) -> dict[str, Any]:

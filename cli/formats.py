@@ -118,6 +118,16 @@ def parse_time(text: str, now: int | None = None) -> int:
     return min(max(when, -(2**63)), 2**63 - 1)
 
 
+def whole_seconds(text: str) -> str:
+    """Return a time as `rfc3339` wrote it without its fraction."""
+    return text[:19] + "Z"
+
+
+def counted(count: int, what: str) -> str:
+    """Return "1 path", "2 paths": *what* takes an s."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def mode_string(mode: int) -> str:
     """Return type and permissions as `ls -l` shows them: drwxr-xr-x."""
     return stat.filemode(mode)

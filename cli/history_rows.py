@@ -7,8 +7,9 @@ from projections.blame_lines import Line
 from projections.commits import Commit, Step
 from projections.diff import Difference
 from projections.event_rows import event_row
-from projections.images import rfc3339, shown_names
+from projections.images import shown_names
 from projections.logbook import Item
+from projections.times import rfc3339
 
 
 def commit_row(commit: Commit, tags: list[str]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from cli.formats import human_size, rfc3339, short_id
+from cli.formats import human_size, rfc3339, short_id, whole_seconds
 from cli.output import paint
 from eventstore.events import Kind
 from eventstore.paths import shown
@@ -56,9 +56,15 @@ def step_lines(step: Step, tags: list[str]) -> Iterator[str]:
     yield f"Loaded: {rfc3339(step.arrival.time)} by {shown(actor_text(step.arrival))}{source_text(step)}"
     yield from (f"Date:   {shown(step.built.created)} (the image's word)",) if step.built.created else ()
     yield ""
-    if step.built.created_by or step.built.comment:
-        yield from indented(step.built.created_by or step.built.comment)
+    if built_by(step):
+        yield from indented(built_by(step))
         yield ""
+
+
+def built_by(step: Step) -> str:
+    """Return what an image says of how a layer was made; of a commit that came back, its message says more."""
+    command, comment = step.built.created_by, step.built.comment
+    return comment or command if command.startswith("layerlog ") else command or comment
 
 
 def source_text(step: Step) -> str:
@@ -83,15 +89,14 @@ def oneline(item: Item, tags: list[str]) -> str:
     if item.commit is not None:
         return f"{paint(short_id(item.commit.id), 'yellow')}{names_text(tags)} {subject(item.commit.message)}"
     if item.step is not None:
-        built = item.step.built
-        return f"{paint(short_id(item.step.diff_id), 'yellow')}{names_text(tags)} {subject(built.created_by or built.comment)}"
+        return f"{paint(short_id(item.step.diff_id), 'yellow')}{names_text(tags)} {subject(built_by(item.step))}"
     return f"{paint('(unsealed)  ', 'yellow')} {len(item.touched)} events"
 
 
 def event_line(record: Record) -> str:
     """Return one event on one line: its position, point, time, who, and what it did."""
     who = record.actor.get("login") or record.actor.get("uid")
-    return f"{record.event.position:>8}  {rfc3339(record.time)[:19]}Z  {shown(str(who))}  {what(record)}"
+    return f"{record.event.position:>8}  {whole_seconds(rfc3339(record.time))}  {shown(str(who))}  {what(record)}"
 
 
 def what(record: Record) -> str:
@@ -106,6 +111,8 @@ def what(record: Record) -> str:
         words.append(f"{event.mode & 0o7777:04o} {event.uid}:{event.gid}")
     if event.content is not None and event.kind == Kind.FILE_WRITTEN:
         words.append(human_size(event.size))
+    if record.path is None:
+        words.append(shown(shown_names([record.name])[0] if record.kind == "tag" else short_id(record.name)))
     if record.path is None and record.event.detail:
         words.append(shown(record.event.detail[:SUBJECT]))
     return " ".join(words)
@@ -194,7 +201,7 @@ def _step_lines(cause: Cause) -> Iterator[str]:
     step = cause.step
     if step is not None:
         yield f"  image    {short_id(step.image)}{names_text(cause.tags)}, layer {step.number} of {step.total}"
-        yield f"  built by {subject(step.built.created_by or step.built.comment) or 'not said'}"
+        yield f"  built by {subject(built_by(step)) or 'not said'}"
         yield f"  loaded   {rfc3339(step.arrival.time)}{source_text(step)}"
 
 

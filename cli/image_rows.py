@@ -70,8 +70,7 @@ def _filter(s: Session, key: str, value: str, text: str) -> Wanted:
     if key == "reference" and value:
         return _matching(value)
     if key in ("before", "since") and value:
-        image = s.image(value).image
-        limit = images.get(s.log, image or "").position
+        limit = images.get(s.log, s.image(value)).position
         return lambda row: row.image.position < limit if key == "before" else row.image.position > limit
     if key == "dangling" and value in ("true", "false"):
         return lambda row: (row.name is None) is (value == "true")

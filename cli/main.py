@@ -77,6 +77,7 @@ def run(group: click.Group, arguments: list[str], obj: Any = None) -> int:
     """Return the exit code; what failed has been said on stderr."""
     context, code = None, 0
     try:
+        _stand_in_for_closed_streams()
         _accept_any_text()
         try:
             with group.make_context("layerlog", arguments, obj=obj) as context:
@@ -101,6 +102,14 @@ def complete_if_asked(group: click.Group) -> None:
 
         add_completion_class(Bash)
         sys.exit(shell_complete(group, {}, "layerlog", "_LAYERLOG_COMPLETE", instruction))
+
+
+def _stand_in_for_closed_streams() -> None:
+    """No file of the store may get their numbers: output goes nowhere, and who reads the input is told (EBADF)."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+            setattr(sys, name, open(number, "r" if name == "stdin" else "w", errors="backslashreplace"))  # noqa: SIM115
 
 
 def _accept_any_text() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from cli.adapters.send import encoded
-from cli.container_text import coloured
+from cli.change_lines import coloured
 from cli.formats import parse_size
 from eventstore.entries import Entry
 from eventstore.errors import ConflictError, InvalidError

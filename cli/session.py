@@ -62,7 +62,8 @@ class Session:
     def resolve(self, ref: str) -> Target:
         return references.resolve(self.log, ref, parse_time)
 
-    def image(self, ref: str) -> Target:
+    def image(self, ref: str) -> str:
+        """Return the id of an image."""
         return references.resolve_image(self.log, ref, parse_time)
 
     def base(self, ref: str) -> Target:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from eventstore.content_writer import ContentWriter
+from eventstore.paths import as_bytes
 
 SMALL = 128 << 10
 PIECE = 1 << 20
@@ -14,7 +15,7 @@ IN_MEMORY = 8 << 20
 def pieces(text: str | None) -> Iterator[bytes]:
     """Return *text*, or standard input to its end."""
     if text is not None:
-        return iter([text.encode("utf-8", "surrogateescape")])
+        return iter([as_bytes(text)])
     return iter(lambda: sys.stdin.buffer.read(PIECE), b"")
 
 

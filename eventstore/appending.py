@@ -11,13 +11,14 @@ from typing import Any
 from eventstore import merkle
 from eventstore.changes import Change
 from eventstore.errors import ConcurrencyError
-from eventstore.events import Event, Kind, event_bytes
+from eventstore.events import ATTRIBUTES, HIDES, NAMES, PUTS_DIRECTORY, Event, Kind, event_bytes
 from eventstore.log import ROOT_ID, Changeset, Context, Log, Stream, header
 from eventstore.paths import shown, split
 
 BATCH = 512
 _EFFECTS: dict[int, int] = {
-    Kind.LINK_MADE: 1, Kind.PATH_MOVED: 1, Kind.PATH_DELETED: 1, Kind.ATTRIBUTES_CHANGED: 2, Kind.DIRECTORY_CLEARED: 3,
+    Kind.LINK_MADE: NAMES, Kind.PATH_MOVED: NAMES, Kind.PATH_DELETED: NAMES, Kind.ATTRIBUTES_CHANGED: ATTRIBUTES,
+    Kind.DIRECTORY_CLEARED: HIDES,
 }  # fmt: skip
 _INSERT = f"INSERT INTO event VALUES ({', '.join('?' * len(Event._fields))})"
 
@@ -148,7 +149,7 @@ class Appending:
 def effect(kind: int, mode: int) -> int | None:
     """Return what an event does to names, for the index that look-ups use (schema.py)."""
     if kind in (Kind.FILE_WRITTEN, Kind.DIRECTORY_IMPLIED):
-        return 0 if stat.S_ISDIR(mode) else 1
+        return PUTS_DIRECTORY if stat.S_ISDIR(mode) else NAMES
     return _EFFECTS.get(kind)
 
 

@@ -158,7 +158,7 @@ def _settle(made: Store, store: Store) -> None:
     for segment in list(compaction.segments(made)):
         if not os.path.exists(store.content.segments.path(segment)):
             os.unlink(made.content.segments.path(segment))
-    if made.db.execute("SELECT EXISTS (SELECT 1 FROM event WHERE kind = 62 AND content IS NOT NULL)").fetchone()[0]:
+    if made.content.has_erasures():
         compaction.wipe(made)
 
 

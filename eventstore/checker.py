@@ -262,7 +262,7 @@ def check_proof(document: dict[str, Any], checkpoint: dict[str, Any] | None) -> 
     if checkpoint is not None and (checkpoint["tree"], checkpoint["changesets"]) != (head["tree"], head["changesets"]):
         raise WrongError("the proof stands under another head than the checkpoint's")
     shown = {"position": document["position"], "event": data.decode("utf-8", "backslashreplace"), "header": document["header"]}
-    return json.dumps(shown, indent=1)
+    return json.dumps({"holds": True, **shown}, indent=1)
 
 
 def check_growth(document: dict[str, Any], checkpoint: dict[str, Any] | None) -> str:
@@ -273,7 +273,7 @@ def check_growth(document: dict[str, Any], checkpoint: dict[str, Any] | None) ->
         raise WrongError("the newer head does not continue the older one")
     if checkpoint is not None and checkpoint not in (old, new):
         raise WrongError("neither of the proof's heads is the checkpoint")
-    return json.dumps({"old": old, "new": new}, indent=1)
+    return json.dumps({"holds": True, "old": old, "new": new}, indent=1)
 
 
 def read_checkpoint(file: str, signers: str | None) -> dict[str, Any]:

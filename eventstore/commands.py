@@ -13,8 +13,9 @@ from eventstore.changes import Change
 from eventstore.entries import Tree
 from eventstore.errors import ConflictError, NotFoundError
 from eventstore.events import Kind
-from eventstore.log import Context, Log, Stream
+from eventstore.log import Context, Stream
 from eventstore.paths import shown
+from eventstore.pointers import container_named, tag_target
 from eventstore.rules import Rules
 from eventstore.staging import Staged
 from eventstore.store import Writer
@@ -131,16 +132,15 @@ def commit(
 
 
 def _last_seal(writer: Writer, stream: Stream) -> int:
-    row = writer.store.db.execute(
-        "SELECT max(version) FROM event WHERE path IS NULL AND kind = ? AND stream = ?", (Kind.COMMITTED, stream.id)
-    ).fetchone()
-    return row[0] or 0
+    seal = writer.log.latest(Kind.COMMITTED, stream.id)
+    return seal.version if seal else 0
 
 
 def _has_unsealed(writer: Writer, stream: Stream, sealed: int) -> bool:
     row = writer.store.db.execute(
-        "SELECT 1 FROM event WHERE stream = ? AND version > ? AND (path IS NOT NULL OR kind = ?) LIMIT 1",
-        (stream.id, sealed, Kind.CONFIG_CHANGED),
+        "SELECT 1 FROM event WHERE stream = ? AND version > ? "
+        f"AND (path IS NOT NULL OR kind = {Kind.CONFIG_CHANGED:d}) LIMIT 1",
+        (stream.id, sealed),
     ).fetchone()
     return row is not None
 
@@ -153,29 +153,6 @@ def _require_free_name(appending: Appending, writer: Writer, name: str) -> None:
             f"the name {shown(name)!r} is in use by container {holder[:12]}; "
             "remove or rename that one (`layerlog rm`, `layerlog rename`), or choose another name"
         )
-
-
-def container_named(log: Log, name: str) -> str | None:
-    """Return the id of the live container that bears *name* now: index look-ups over those that ever did."""
-    if any("\ud800" <= c <= "\udfff" for c in name):  # no text, so nobody's name
-        return None
-    db = log.db
-    named = "kind IN (20, 21) AND path IS NULL"
-    holders = f"SELECT DISTINCT stream FROM event WHERE json_extract(detail, '$.name') = ? AND {named}"
-    for (stream,) in db.execute(holders, (name,)).fetchall():
-        latest = db.execute(
-            f"SELECT json_extract(detail, '$.name') FROM event INDEXED BY event_kind WHERE stream = ? AND {named} "
-            "ORDER BY version DESC LIMIT 1",
-            (stream,),
-        ).fetchone()
-        life = db.execute(
-            "SELECT kind FROM event INDEXED BY event_kind WHERE path IS NULL AND stream = ? AND kind IN (?, ?) "
-            "ORDER BY version DESC LIMIT 1",
-            (stream, Kind.CONTAINER_REMOVED, Kind.CONTAINER_RESTORED),
-        ).fetchone()
-        if latest[0] == name and (life is None or life[0] == Kind.CONTAINER_RESTORED):
-            return str(db.execute("SELECT name FROM stream WHERE id = ?", (stream,)).fetchone()[0])
-    return None
 
 
 # -- layers, images, tags
@@ -249,16 +226,6 @@ def delete_tag(writer: Writer, tag: str) -> None:
     """Raise NotFoundError where *tag* names nothing."""
     with writer.changeset() as appending:
         _delete_tag(appending, writer, tag)
-
-
-def tag_target(log: Log, tag: str) -> str | None:
-    """Return the image id that *tag* names now, or None."""
-    row = log.db.execute(
-        "SELECT e.kind, json_extract(e.detail, '$.image') FROM event e JOIN stream s ON s.id = e.stream "
-        "WHERE s.kind = 'tag' AND s.name = ? ORDER BY e.version DESC LIMIT 1",
-        (tag,),
-    ).fetchone()
-    return str(row[1]) if row and row[0] == Kind.TAG_MOVED else None
 
 
 def _move_tag(appending: Appending, writer: Writer, tag: str, image: str) -> None:

@@ -73,6 +73,8 @@ def readers_are_done(db: sqlite3.Connection) -> bool:
     db.execute(f"PRAGMA busy_timeout = {READERS_MS}")
     try:
         return bool(db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+    except sqlite3.OperationalError:  # this very connection reads
+        return False
     finally:
         db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
 

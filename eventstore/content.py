@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import lz4.block
 
 from eventstore.errors import DamagedError, ErasedError
+from eventstore.events import Kind
 from eventstore.segments import BlockCache, Place, Segments
 
 PART = struct.Struct("<32sI")
@@ -81,11 +82,18 @@ class Content:
     def erased(self, digest: bytes) -> int | None:
         """Return the position of the event that erased *digest* and keeps it out, or None: an index look-up."""
         row = self._db.execute(
-            "SELECT position, json_extract(detail, '$.returns') FROM event WHERE kind = 62 AND content = ? "
-            "ORDER BY position DESC LIMIT 1",
+            f"SELECT position, json_extract(detail, '$.returns') FROM event WHERE kind = {Kind.CONTENT_ERASED:d} "
+            "AND content = ? ORDER BY position DESC LIMIT 1",
             (digest,),
         ).fetchone()
         return row[0] if row and not row[1] else None
+
+    def has_erasures(self) -> bool:
+        """Whether any content was ever erased."""
+        row = self._db.execute(
+            f"SELECT EXISTS (SELECT 1 FROM event WHERE kind = {Kind.CONTENT_ERASED:d} AND content IS NOT NULL)"
+        ).fetchone()
+        return bool(row[0])
 
     def locate(self, digests: Iterable[bytes]) -> None:
         """Look up where contents lie that are about to be read, all in one go; the last call's are remembered."""

@@ -122,8 +122,7 @@ class ContentWriter:
 
     def _admit(self, digest: bytes) -> None:
         if self._erasures is None:  # none can come while a writer is open
-            row = self._db.execute("SELECT EXISTS (SELECT 1 FROM event WHERE kind = 62 AND content IS NOT NULL)").fetchone()
-            self._erasures = bool(row[0])
+            self._erasures = self._content.has_erasures()
         position = self._content.erased(digest) if self._erasures else None
         if position is not None:
             raise ErasedError(

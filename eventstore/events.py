@@ -52,6 +52,10 @@ TREE_KINDS = range(1, 20)
 ARRIVALS = (Kind.IMAGE_LOADED, Kind.IMAGE_PULLED)
 DEPARTURES = (Kind.IMAGE_SAVED, Kind.IMAGE_PUSHED)
 
+PUTS_DIRECTORY, NAMES, ATTRIBUTES, HIDES = range(4)
+"""What an event does to names (its column `effect`): it puts a directory; puts or removes a name, and hides what was below
+that; changes attributes alone; hides what is below alone."""
+
 
 class Event(NamedTuple):
     """One row of the log, `path` interned.
@@ -100,6 +104,9 @@ def lifted(row: Iterable[Any]) -> Event:
     return lift(event) if lift else event
 
 
+EVENT_BYTES = b"%d:%b %d %d %d %d %d %d %d %d:%b %d:%b %d:%b %d:%b"
+
+
 def event_bytes(
     stream: bytes,
     version: int,
@@ -115,7 +122,7 @@ def event_bytes(
     detail: bytes,
 ) -> bytes:
     """Return the bytes that the chain covers: decimal numbers and length-prefixed strings, absent strings empty."""
-    return b"%d:%b %d %d %d %d %d %d %d %d:%b %d:%b %d:%b %d:%b" % (
+    return EVENT_BYTES % (
         len(stream), stream, version, kind, mode, uid, gid, mtime, size,
         len(path), path, len(content), content, len(target), target, len(detail), detail,
     )  # fmt: skip

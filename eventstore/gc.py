@@ -1,6 +1,5 @@
 """Garbage collection: contents that no event names go, segments give their room back, the cache is emptied."""
 
-import os
 from typing import NamedTuple
 
 from eventstore import commands, compaction, named
@@ -63,8 +62,3 @@ def dropped(store: Store) -> list[bytes]:
     alive = "SELECT EXISTS (SELECT 1 FROM live WHERE digest = ?)"
     kept = (blob for blob in named.originals(store.log) if store.content.has(blob))
     return [blob for blob in kept if not store.db.execute(alive, (blob,)).fetchone()[0]]
-
-
-def content_folder_size(store: Store, folder: str) -> int:
-    """Return the bytes of segments/ or originals/."""
-    return compaction.folder_size(os.path.join(store.path, "content", folder))

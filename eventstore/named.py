@@ -46,7 +46,10 @@ def originals(log: Log) -> set[bytes]:
 
 def erased(db: sqlite3.Connection) -> dict[bytes, int]:
     """Return digest -> position of the event, for every content that was erased and may not come back."""
-    rows = db.execute("SELECT content, position, detail FROM event WHERE kind = 62 AND content IS NOT NULL ORDER BY position")
+    rows = db.execute(
+        f"SELECT content, position, detail FROM event WHERE kind = {Kind.CONTENT_ERASED:d} AND content IS NOT NULL "
+        "ORDER BY position"
+    )
     latest = {digest: (position, detail) for digest, position, detail in rows}
     return {digest: position for digest, (position, detail) in latest.items() if not json.loads(detail or "{}").get("returns")}
 
@@ -58,7 +61,8 @@ def mark_live(db: sqlite3.Connection, *, originals: bool = True) -> None:
     Any digest in any event's detail counts, so that a kind of event that this version does not know loses nothing.
     """
     _empty(db, "live")
-    db.execute("INSERT OR IGNORE INTO live SELECT content FROM event WHERE content IS NOT NULL AND kind <> 62")
+    needed = f"SELECT content FROM event WHERE content IS NOT NULL AND kind <> {Kind.CONTENT_ERASED:d}"
+    db.execute(f"INSERT OR IGNORE INTO live {needed}")
     add_live(db, _in_details(db, originals=originals))
 
 

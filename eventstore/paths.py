@@ -53,6 +53,11 @@ def join(parent: bytes, name: bytes) -> bytes:
     return parent + b"/" + name if parent else name
 
 
+def as_bytes(text: str) -> bytes:
+    """Return the bytes that *text* stood for on the command line, UTF-8 or not (PEP 383)."""
+    return text.encode("utf-8", "surrogateescape")
+
+
 def shown(text: bytes | str) -> str:
     """Return *text* for a message to a person: control, bidi and undecodable characters escaped, on one line."""
     if isinstance(text, bytes):

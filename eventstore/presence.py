@@ -9,8 +9,11 @@ from eventstore.findings import Finding, of_content, of_event
 from eventstore.paths import shown
 from eventstore.store import Store
 
-MOST = 1000
-_KEPT = f"kind NOT IN ({', '.join(f'{kind:d}' for kind in named.NOT_KEPT)})"
+_NAMED = (
+    "SELECT e.content, e.position, e.size, c.size FROM event e LEFT JOIN content c ON c.digest = e.content "
+    f"WHERE e.content IS NOT NULL AND CASE WHEN c.digest IS NULL THEN e.kind NOT IN {tuple(map(int, named.NOT_KEPT))} "
+    "ELSE e.kind = 1 AND e.size <> c.size END"
+)
 
 
 def check(store: Store) -> Iterator[Finding]:
@@ -21,7 +24,6 @@ def check(store: Store) -> Iterator[Finding]:
     yield from _erasures(store, gone)
     yield from _named_by_events(store, gone)
     yield from _named_by_contents(store, gone)
-    yield from _sizes(store)
     yield from _segments(store)
 
 
@@ -32,11 +34,14 @@ def _erasures(store: Store, gone: dict[bytes, int]) -> Iterator[Finding]:
 
 
 def _named_by_events(store: Store, gone: dict[bytes, int]) -> Iterator[Finding]:
-    rows = store.db.execute(
-        "SELECT e.content, min(e.position), count(*) FROM event e LEFT JOIN content c ON c.digest = e.content "
-        f"WHERE e.content IS NOT NULL AND c.digest IS NULL AND e.{_KEPT} GROUP BY e.content"
-    )
-    missing = {digest: (position, count) for digest, position, count in rows}
+    """One pass: what an event names must be there, and a file be as large as its event states."""
+    missing: dict[bytes, tuple[int, int]] = {}
+    for digest, position, stated, size in store.db.execute(_NAMED):
+        if size is None:
+            first, count = missing.get(digest, (position, 0))
+            missing[digest] = first, count + 1
+        else:
+            yield of_event(position, f"states {stated} bytes where its content {name(digest)} has {size}", "content")
     for position, digest in named.documents(store.log):
         if not store.content.has(digest):
             missing.setdefault(digest, (position, 1))
@@ -65,15 +70,6 @@ def _parts(content: Content, digest: bytes, size: int, parts: bytes, gone: Itera
     for chunk in {chunk for chunk, _ in chunks}:
         if not content.has(chunk) and chunk not in gone:
             yield of_content(digest, f"its chunk {name(chunk)} is missing")
-
-
-def _sizes(store: Store) -> Iterator[Finding]:
-    rows = store.db.execute(
-        "SELECT e.position, e.size, c.size, c.digest FROM event e JOIN content c ON c.digest = e.content "
-        f"WHERE e.kind = 1 AND e.size <> c.size LIMIT {MOST}"
-    )
-    for position, stated, size, digest in rows:
-        yield of_event(position, f"states {stated} bytes where its content {name(digest)} has {size}", "content")
 
 
 def _segments(store: Store) -> Iterator[Finding]:

@@ -77,7 +77,7 @@ VIEWS = {
         SELECT e.position, s.kind AS stream_kind, s.name AS stream, e.version, k.name AS event, {_PATH_TEXT} AS path,
             CASE WHEN e.mode THEN printf('%o', e.mode) END AS mode, e.uid, e.gid, e.size,
             CASE WHEN e.content IS NOT NULL THEN 'sha256:' || lower(hex(e.content)) END AS content,
-            CASE WHEN CAST(e.target AS TEXT) NOT GLOB '*[^ -~]*' THEN CAST(e.target AS TEXT)
+            CASE WHEN e.target IS NULL THEN NULL WHEN CAST(e.target AS TEXT) NOT GLOB '*[^ -~]*' THEN CAST(e.target AS TEXT)
                 ELSE 'x''' || hex(e.target) || '''' END AS target,
             e.detail, c.number AS changeset, {_TIME.format("c")} AS time, json_extract(x.body, '$.known') AS known,
             json_extract(x.body, '$.author') AS author, json_extract(x.body, '$.actor.login') AS actor,

@@ -38,6 +38,7 @@ class Store:
         store_folder.check(path)
         file = os.path.join(path, "log.db")
         if not os.path.exists(file):
+            store_folder.check_unused(path)
             _create(path)
         db, version = _connect(path, file)
         if version > SCHEMA:
@@ -53,22 +54,14 @@ class Store:
     @contextmanager
     def writer(self, context: Context) -> Iterator["Writer"]:
         """Write in the name of *context*; a garbage collection waits for the writers that are open."""
-        with shared(self.path):
-            writer = Writer(self, context)
-            try:
-                yield writer
-            finally:
-                writer.close()
+        with shared(self.path), closing(Writer(self, context)) as writer:
+            yield writer
 
     @contextmanager
     def alone(self, context: Context) -> Iterator["Writer"]:
         """As `writer`, with every other writer kept out; waits for those that are open, so never inside `writer`."""
-        with exclusive(self.path):
-            writer = Writer(self, context)
-            try:
-                yield writer
-            finally:
-                writer.close()
+        with exclusive(self.path), closing(Writer(self, context)) as writer:
+            yield writer
 
     def cache(self, *parts: str) -> str:
         """Return a path below cache/; everything there may be deleted at any moment."""

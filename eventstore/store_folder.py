@@ -29,6 +29,13 @@ def check(path: str) -> None:
     _check_owner(path)
 
 
+def check_unused(path: str) -> None:
+    """Raise StoreError where the log is gone and contents are there: a new, empty log would pass for theirs."""
+    folders = (os.path.join(path, part) for part in ("content/segments", "content/originals"))
+    if any(os.path.isdir(folder) and os.listdir(folder) for folder in folders):
+        raise StoreError(f"the store {shown(path)} has contents and no log.db; bring that back from a backup, or {_CHOOSE}")
+
+
 def make(path: str) -> None:
     """Make the folder, durably, as its user's alone; raise StoreError where it cannot be."""
     missing = path

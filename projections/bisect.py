@@ -68,8 +68,8 @@ def point_of(log: Log, line: Line, target: Target) -> Point:
     if target.container is None and target.image is not None and target.image == _base(log, line):
         return Point(0, 0)
     for index, (container, upto) in enumerate(line):
-        if container == target.container and (target.version or 0) <= upto:
-            return Point(index, target.version or 0)
+        if container == target.container and target.version <= upto:
+            return Point(index, target.version)
     raise InvalidError(f"{shown(target.text)} is no point of what is bisected ({point_text(log, line, end(line))} and before)")
 
 

@@ -5,13 +5,15 @@ from typing import NamedTuple
 from eventstore.content import Content
 from eventstore.entries import Entry
 from eventstore.errors import NotFoundError
+from eventstore.events import ATTRIBUTES
 from eventstore.log import Log
 from eventstore.paths import shown
-from projections import commits, containers, images, lineage
+from projections import commits, containers
 from projections.commits import Commit, Step
-from projections.records import Record, Records
+from projections.origins import Origins
+from projections.records import Record
 from projections.references import Target
-from projections.touching import ATTRIBUTES, touches
+from projections.touching import touches
 from projections.view import View
 
 
@@ -48,40 +50,14 @@ class Causes:
     """Answers why an event of a target's view is, with one look-up for what its events share."""
 
     def __init__(self, log: Log, content: Content, target: Target) -> None:
-        self._log = log
-        self._content = content
-        self._target = target
-        self._records = Records(log)
-        self._steps: dict[str, Step] | None = None
+        self._origins = Origins(log, content, target)
 
     def of(self, position: int) -> Cause:
-        record = self._records.at(position)
-        if record.kind == "container":
-            name = containers.get(self._log, record.name).name
-            return self._sealed(record, name, record.event.stream, record.event.version)
-        step = self._step(record.name)
-        if step is not None:
-            return Cause(record, None, None, commits.tags_now(self._log, step.image), step)
-        return self._imported(record)
-
-    def _sealed(self, record: Record, name: str | None, stream: int, version: int) -> Cause:
-        seal = commits.sealing(self._log, stream, version)
-        if seal is None:
-            return Cause(record, name, None, [], None)
-        commit = commits.of_seal(self._records, seal)
-        return Cause(record, name, commit, commits.tags_now(self._log, commit.id), None)
-
-    def _step(self, diff_id: str) -> Step | None:
-        if self._steps is None:
-            self._steps = {step.diff_id: step for step in commits.steps_under(self._log, self._content, self._target)}
-        return self._steps.get(diff_id)
-
-    def _imported(self, record: Record) -> Cause:
-        """A layer of no image from elsewhere is an imported folder: the commit on top of it sealed it."""
-        under = commits.containers_under(self._log, self._target)
-        if under and (lineage.base_of(self._log, under[-1][0]) or {}).get("layer") == record.name:
-            return self._sealed(record, None, under[-1][0], 1)
-        return Cause(record, None, None, [], None)
+        log, record = self._origins.log, self._origins.records.at(position)
+        commit, step = self._origins.commit(record), self._origins.step(record)
+        container = containers.get(log, record.name).name if record.kind == "container" else None
+        image = commit.id if commit else step.image if step else None
+        return Cause(record, container, commit, commits.tags_now(log, image) if image else [], step)
 
 
 def blame(causes: Causes, view: View, path: bytes) -> Blame:
@@ -117,14 +93,3 @@ def _of_absent(causes: Causes, view: View, path: bytes) -> Blame:
         raise NotFoundError(f"no such path: /{shown(path)}, and no event was ever about it; `layerlog ls` shows what is there")
     last = view.before(removal.order).lookup(path)
     return Blame(path, None, None, None, None, causes.of(removal.event.position), last)
-
-
-def source(step: Step) -> str:
-    """Return where the image of an imported layer came from: the archive, folder or registry."""
-    return str(step.arrival.detail.get("source") or "")
-
-
-def image_names(log: Log, image: str) -> list[str]:
-    """Return the names that an image has now, as Docker shows them."""
-    return images.shown_names(commits.tags_now(log, image))
-

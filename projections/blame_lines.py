@@ -10,11 +10,9 @@ from eventstore.events import Event, Kind
 from eventstore.log import ROOT_ID
 from eventstore.paths import shown
 from projections.line_diff import matches
+from projections.texts import MAX_TEXT, is_binary
 from projections.touching import Touch, touches
 from projections.view import View
-
-MAX_SIZE = 4 << 20
-SNIFFED = 8_000
 
 
 class Line(NamedTuple):
@@ -41,9 +39,9 @@ def blame_lines(view: View, path: bytes) -> list[Line]:
 def _require_text_size(entry: Entry) -> None:
     if not entry.is_file:
         raise ConflictError(f"/{shown(entry.path)} is no regular file, so it has no lines; blame it without --lines")
-    if entry.size > MAX_SIZE:
+    if entry.size > MAX_TEXT:
         raise ConflictError(
-            f"/{shown(entry.path)} has {entry.size} bytes; --lines takes files of up to {MAX_SIZE}, blame it without"
+            f"/{shown(entry.path)} has {entry.size} bytes; --lines takes files of up to {MAX_TEXT}, blame it without"
         )
 
 
@@ -91,7 +89,7 @@ def versions(view: View, path: bytes) -> Iterator[Touch]:
 
 def _lines_or_none(view: View, event: Event) -> list[bytes] | None:
     """Return the lines that an event wrote, or None where that was no text, too large, or was erased."""
-    if event.content is None or event.size > MAX_SIZE:
+    if event.content is None or event.size > MAX_TEXT:
         return None if event.size else []
     try:
         return _text(view.content, event.content, event.size)
@@ -102,7 +100,7 @@ def _lines_or_none(view: View, event: Event) -> list[bytes] | None:
 def _text(content: Content, digest: bytes | None, size: int) -> list[bytes] | None:
     """Return the lines of a content without their ends, or None where it is binary (a NUL near its start, as in git)."""
     data = content.read_all(digest) if digest is not None and size else b""
-    if b"\0" in data[:SNIFFED]:
+    if is_binary(data):
         return None
     lines = data.split(b"\n")
     return lines[:-1] if not lines[-1] else lines

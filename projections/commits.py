@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from eventstore.commands import tag_target
 from eventstore.content import Content
 from eventstore.events import Event, Kind, lifted
 from eventstore.log import Log
+from eventstore.pointers import tag_target
 from projections import images, lineage
 from projections.oci_config import History, history, parse_config
 from projections.records import Record, Records
 from projections.references import Target
+
+_SEALS = f"path IS NULL AND kind = {Kind.COMMITTED:d}"
 
 
 class Commit(NamedTuple):
@@ -70,8 +72,9 @@ def of_seal(records: Records, seal: Event) -> Commit:
 def sealing(log: Log, stream: int, version: int) -> Event | None:
     """Return the seal that closes over an event of a container's stream, or None where it is not yet sealed."""
     row = log.db.execute(
-        "SELECT * FROM event WHERE path IS NULL AND kind = ? AND stream = ? AND version >= ? ORDER BY version LIMIT 1",
-        (Kind.COMMITTED, stream, version),
+        f"SELECT * FROM event WHERE path IS NULL AND kind = {Kind.COMMITTED:d} AND stream = ? AND version >= ? "
+        "ORDER BY version LIMIT 1",
+        (stream, version),
     ).fetchone()
     return lifted(row) if row else None
 
@@ -79,9 +82,9 @@ def sealing(log: Log, stream: int, version: int) -> Event | None:
 def seals_down(log: Log, stream: int, version: int, above: int = 0) -> Iterator[Event]:
     """Yield a container's seals with above < version <= *version*, newest first, streaming."""
     cursor = log.db.execute(
-        "SELECT * FROM event WHERE path IS NULL AND kind = ? AND stream = ? AND version <= ? AND version > ? "
+        f"SELECT * FROM event WHERE path IS NULL AND kind = {Kind.COMMITTED:d} AND stream = ? AND version <= ? AND version > ? "
         "ORDER BY version DESC",
-        (Kind.COMMITTED, stream, version, above),
+        (stream, version, above),
     )
     return map(lifted, cursor)
 
@@ -89,7 +92,7 @@ def seals_down(log: Log, stream: int, version: int, above: int = 0) -> Iterator[
 def newest(log: Log, limit: int = -1) -> Iterator[Event]:
     """Yield every container's seals, newest first, streaming."""
     rows = log.db.execute(
-        "SELECT * FROM event INDEXED BY event_commit WHERE path IS NULL AND kind = 24 ORDER BY position DESC LIMIT ?", (limit,)
+        f"SELECT * FROM event INDEXED BY event_commit WHERE {_SEALS} ORDER BY position DESC LIMIT ?", (limit,)
     )
     return map(lifted, rows)
 
@@ -103,7 +106,7 @@ def authors(log: Log) -> Iterator[str]:
     while True:
         row = log.db.execute(
             "SELECT CAST(min(json_extract(detail, '$.author')) AS BLOB) FROM event INDEXED BY event_author "
-            "WHERE path IS NULL AND kind = 24 AND json_extract(detail, '$.author') > +CAST(? AS TEXT)",
+            f"WHERE {_SEALS} AND json_extract(detail, '$.author') > +CAST(? AS TEXT)",
             (found,),
         ).fetchone()
         found = row[0]
@@ -118,7 +121,7 @@ def by_author(log: Log, author: str, stream: int | None = None, version: int = l
     if stream is not None:
         which, values = " AND stream = ? AND version <= ? ORDER BY version DESC", (stream, version)
     rows = log.db.execute(
-        "SELECT position FROM event INDEXED BY event_author WHERE path IS NULL AND kind = 24 "
+        f"SELECT position FROM event INDEXED BY event_author WHERE {_SEALS} "
         f"AND json_extract(detail, '$.author') = +CAST(? AS TEXT){which}",
         (author.encode("utf-8", "surrogatepass"), *values),
     )
@@ -132,7 +135,7 @@ def containers_under(log: Log, target: Target) -> list[tuple[int, int]]:
     """As `lineage.containers_under`; [] for an image taken from elsewhere."""
     if target.container is None:
         return []
-    return lineage.containers_under(log, log.existing("container", target.container).id, target.version or 0)
+    return lineage.containers_under(log, log.existing("container", target.container).id, target.version)
 
 
 def base_image(log: Log, target: Target) -> str | None:
@@ -176,7 +179,7 @@ def tags_ever(log: Log, image: str) -> list[str]:
     """Return the full names that the image was ever given, sorted."""
     rows = log.db.execute(
         "SELECT DISTINCT s.name FROM event e INDEXED BY event_tag_image JOIN stream s ON s.id = e.stream "
-        "WHERE e.path IS NULL AND e.kind = 47 AND json_extract(e.detail, '$.image') = ? ORDER BY s.name",
+        f"WHERE e.path IS NULL AND e.kind = {Kind.TAG_MOVED:d} AND json_extract(e.detail, '$.image') = ? ORDER BY s.name",
         (image,),
     )
     return [row[0] for row in rows]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from eventstore import pointers
 from eventstore.errors import NotFoundError
 from eventstore.events import Kind
 from eventstore.log import Log
@@ -41,23 +42,16 @@ def all_containers(log: Log) -> Iterator[Container]:
 
 def removed_named(log: Log, name: str) -> str | None:
     """Return the id of the removed container that bore *name* last, or None."""
-    rows = log.db.execute(
-        "SELECT s.name FROM event e JOIN stream s ON s.id = e.stream WHERE json_extract(e.detail, '$.name') = ? "
-        "AND e.path IS NULL AND e.kind IN (20, 21) ORDER BY e.position DESC",
-        (name,),
-    ).fetchall()
-    found = (get(log, row[0]) for row in rows)
-    return next((container.id for container in found if container.removed and container.name == name), None)
+    bore = ((stream, c) for stream, c in pointers.bearers(log, name) if pointers.name_of(log, stream) == name)
+    return next((container for stream, container in bore if pointers.is_removed(log, stream)), None)
 
 
 def _container(log: Log, stream: int, container: str, version: int) -> Container:
     created = next(log.of_kind(Kind.CONTAINER_CREATED, stream))
-    renamed, sealed = log.latest(Kind.CONTAINER_RENAMED, stream), log.latest(Kind.COMMITTED, stream)
-    removed, restored = log.latest(Kind.CONTAINER_REMOVED, stream), log.latest(Kind.CONTAINER_RESTORED, stream)
+    sealed = log.latest(Kind.COMMITTED, stream)
     return Container(
-        container, stream, (renamed or created).stated["name"], version,
-        sealed.version if sealed else 0, created.stated["base"], created.position,
-        removed is not None and (restored is None or restored.version < removed.version),
+        container, stream, pointers.name_of(log, stream), version, sealed.version if sealed else 0, created.stated["base"],
+        created.position, pointers.is_removed(log, stream),
     )  # fmt: skip
 
 

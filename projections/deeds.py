@@ -7,8 +7,8 @@ from eventstore.events import Event, Kind
 from eventstore.log import Log
 from eventstore.paths import order
 from projections import commits
-from projections.images import rfc3339
 from projections.records import Record, Records
+from projections.times import rfc3339
 
 OTHERS = {
     Kind.IMAGE_LOADED: "load", Kind.IMAGE_PULLED: "pull", Kind.IMAGE_REMOVED: "remove", Kind.CONTAINER_REMOVED: "remove",

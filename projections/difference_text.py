@@ -6,14 +6,14 @@ from io import BytesIO
 from typing import NamedTuple
 
 from eventstore.entries import Entry
+from eventstore.errors import ErasedError
 from eventstore.paths import shown
 from projections.diff import Difference
 from projections.line_diff import Match, matches
+from projections.texts import MAX_TEXT, PROBE, is_binary
 from projections.view import View
 
 CONTEXT = 3
-MAX_TEXT = 4 << 20
-PROBE = 8000  # bytes in which git looks for a NUL
 _NO_NEWLINE = b"\\ No newline at end of file\n"
 
 
@@ -52,7 +52,10 @@ def stat_of(before: View, after: View, difference: Difference) -> Stat:
     old, new = difference.before, difference.after
     if _same_body(old, new):
         return Stat(0, 0, binary=False)
-    before_lines, after_lines = _texts(before, old), _texts(after, new)
+    try:
+        before_lines, after_lines = _texts(before, old), _texts(after, new)
+    except ErasedError:
+        before_lines = after_lines = None
     if before_lines is None or after_lines is None:
         return Stat(new.size if new else 0, old.size if old else 0, binary=True)
     shared = sum(count for _, _, count in matches(before_lines, after_lines))
@@ -108,14 +111,18 @@ def _texts(view: View, entry: Entry | None) -> list[bytes] | None:
         return []
     if entry.is_symlink:
         return [entry.target or b""]
-    if entry.size > MAX_TEXT or b"\0" in b"".join(view.read(entry, 0, PROBE)):
+    if entry.size > MAX_TEXT or is_binary(b"".join(view.read(entry, 0, PROBE))):
         return None
     return BytesIO(b"".join(view.read(entry))).readlines()
 
 
 def _body(before: View, after: View, difference: Difference) -> Iterator[bytes]:
     names = _side(b"a", difference.path, difference.before), _side(b"b", difference.path, difference.after)
-    old, new = _texts(before, difference.before), _texts(after, difference.after)
+    try:
+        old, new = _texts(before, difference.before), _texts(after, difference.after)
+    except ErasedError as error:
+        yield b"Files %b and %b differ: %b\n" % (*names, str(error).encode())
+        return
     if old is None or new is None:
         large = any(entry is not None and entry.size > MAX_TEXT for entry in difference[1:])
         yield b"%b files %b and %b differ\n" % (b"Large" if large else b"Binary", *names)

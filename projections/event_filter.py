@@ -7,18 +7,19 @@ from typing import NamedTuple
 from eventstore.errors import InvalidError, NotFoundError
 from eventstore.events import Kind, lifted
 from eventstore.log import Log
-from eventstore.paths import shown
+from eventstore.paths import as_bytes, shown
+from eventstore.pointers import bearers
 from projections.logbook import Matches, actor_text
-from projections.names import image_name, local
+from projections.names import spellings
 from projections.pathspecs import matcher
 from projections.pathspecs import pattern as pathspec
 from projections.records import Record, Records
+from projections.references import id_prefix
 
 AT_ONCE = 5_000
 FEW = 100
 STREAM_KINDS = ("container", "layer", "image", "tag", "store")
 KEYS = ("stream", "kind", "path", "author", "actor")
-_HEX = re.compile(r"(?:sha256:)?([0-9a-f]{2,64})")
 
 
 class Wanted(NamedTuple):
@@ -62,7 +63,7 @@ def wanted(log: Log, filters: Sequence[str], pattern: Callable[[str, str], Match
         frozenset(stream for value in values["stream"] if value not in STREAM_KINDS for stream in _streams(log, value)),
         frozenset(values["stream"]).intersection(STREAM_KINDS),
         frozenset(map(_kind, values["kind"])),
-        matcher([pathspec(value.encode("utf-8", "surrogateescape")) for value in values["path"]]) if values["path"] else None,
+        matcher([pathspec(as_bytes(value)) for value in values["path"]]) if values["path"] else None,
         tuple(pattern(value, "--filter author=") for value in values["author"]),
         tuple(pattern(value, "--filter actor=") for value in values["actor"]),
     )
@@ -77,27 +78,15 @@ def _kind(text: str) -> int:
 
 def _streams(log: Log, text: str) -> list[int]:
     """Return the streams that *text* means: a container's name, a tag, or the beginning of an id."""
-    named = "json_extract(detail, '$.name') = ? AND kind IN (20, 21) AND path IS NULL"
-    rows = log.db.execute(f"SELECT DISTINCT stream FROM event WHERE {named}", (text,)).fetchall()
-    match = _HEX.fullmatch(text)
-    if match is not None:
-        for kind in ("container", "image", "layer"):
-            rows += log.db.execute(
-                "SELECT id FROM stream WHERE kind = ? AND name >= ? AND name < ?", (kind, match[1], match[1] + "g")
-            ).fetchall()
-    found = [row[0] for row in rows] + _tags(log, text)
+    prefix = id_prefix(text)
+    named = [("tag", full) for full in spellings(text)]
+    for kind in ("container", "image", "layer") if prefix is not None else ():
+        named += [(kind, name) for name in log.beginning(kind, prefix or "")]
+    streams = (log.stream(kind, name) for kind, name in named)
+    found = [stream for stream, _ in bearers(log, text)] + [stream.id for stream in streams if stream is not None]
     if not found:
         raise NotFoundError(f"no stream {shown(text)!r}: give a container, a tag, an id, or one of {', '.join(STREAM_KINDS)}")
     return found
-
-
-def _tags(log: Log, text: str) -> list[int]:
-    try:
-        name = image_name(text)
-    except InvalidError:
-        return []
-    streams = (log.stream("tag", str(full)) for full in (name, local(name)))
-    return [stream.id for stream in streams if stream is not None]
 
 
 def select(log: Log, wanted: Wanted, first: int, last: int) -> Iterator[Record]:

@@ -29,8 +29,8 @@ Text that is not UTF-8 is approximated, and KEY_b64 beside it is exact.
 from typing import Any
 
 from eventstore.events import Kind
-from projections.images import rfc3339
 from projections.records import Record
+from projections.times import rfc3339
 
 _NODES = (Kind.FILE_WRITTEN, Kind.ATTRIBUTES_CHANGED, Kind.DIRECTORY_IMPLIED)
 _PATH_TARGETS = (Kind.LINK_MADE, Kind.PATH_MOVED)

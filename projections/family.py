@@ -75,7 +75,7 @@ class Family:
 
     def _container(self, container: Container) -> Member:
         count = self._log.db.execute(
-            "SELECT count(*) FROM event WHERE path IS NULL AND kind = ? AND stream = ?", (Kind.COMMITTED, container.stream)
+            f"SELECT count(*) FROM event WHERE path IS NULL AND kind = {Kind.COMMITTED:d} AND stream = ?", (container.stream,)
         ).fetchone()[0]
         version = int((container.base or {}).get("version", 0))
         return Member("container", container.id, [container.name], version, count, container.removed)

@@ -13,6 +13,9 @@ from eventstore.named import Occurrence
 from projections import containers, images
 from projections.records import Records
 
+UNREADABLE = (LayerlogError, sqlite3.OperationalError, ValueError, KeyError, TypeError)
+"""What reading rows that are damaged raises."""
+
 
 class Carriers(NamedTuple):
     """Ids of the images and containers that hold an event."""
@@ -115,7 +118,10 @@ class Holders:
 
 def shown_images(log: Log, ids: Iterable[str]) -> list[str]:
     """Return each image by a name that it has now, else by its short id; sorted."""
-    names = images.tags(log)
+    try:
+        names = images.tags(log)
+    except UNREADABLE:
+        names = {}
     return sorted(images.shown_names(names[image])[0] if image in names else image[:12] for image in ids)
 
 
@@ -127,5 +133,5 @@ def shown_containers(log: Log, ids: Iterable[str]) -> list[str]:
 def _name(log: Log, container: str) -> str:
     try:
         return containers.get(log, container).name
-    except (LayerlogError, sqlite3.OperationalError, ValueError, KeyError, TypeError):  # the rows that say it are damaged
+    except UNREADABLE:
         return container[:12]

@@ -9,7 +9,7 @@ from eventstore.entries import Entry
 from eventstore.events import Event, Kind, lifted
 from eventstore.log import ROOT_ID, Log
 from eventstore.named import occurrences
-from eventstore.paths import ancestors
+from eventstore.paths import ancestors, as_bytes
 from projections import containers, images, lineage
 from projections.containers import Container
 from projections.lineage import Span
@@ -124,7 +124,7 @@ def in_documents(log: Log, digests: Iterable[bytes]) -> Iterator[Document]:
 def in_instructions(log: Log, needle: Needle) -> Iterator[Document]:
     """Yield the config instructions of containers that hold the bytes, and the images that say so too."""
     for record in each(log, list(log.of_kind(Kind.CONFIG_CHANGED))):
-        if any(needle.within(text.encode("utf-8", "surrogateescape")) for text in record.detail["instructions"]):
+        if any(needle.within(as_bytes(text)) for text in record.detail["instructions"]):
             event = record.event
             seals = (seal for seal in log.of_kind(Kind.COMMITTED, event.stream) if seal.version > event.version)
             yield Document("container", record.name, record, tuple(seal.commit for seal in seals))
@@ -194,7 +194,7 @@ class _Finder:
         return View(self._log, self._content, spans)
 
     def _shown(self, container: Container, run: _Run, seals: list[tuple[int, str]]) -> Holding:
-        since = next(self._log.events(container.stream, max(run.first, 1), max(run.first, 1)))
+        since = self._log.event(container.stream, max(run.first, 1))
         ended = self._records.of(run.ended) if run.ended is not None else None
         held = tuple(image for version, image in seals if run.holds(version))
         return Holding(

@@ -41,8 +41,9 @@ def children(log: Log, image: Image) -> list[str]:
     ).fetchall()
     if image.seal is not None:
         rows += log.db.execute(
-            "SELECT id FROM event WHERE path IS NULL AND kind = ? AND stream = ? AND version > ? ORDER BY version LIMIT 1",
-            (Kind.COMMITTED, image.seal.stream, image.seal.version),
+            f"SELECT id FROM event WHERE path IS NULL AND kind = {Kind.COMMITTED:d} AND stream = ? AND version > ? "
+            "ORDER BY version LIMIT 1",
+            (image.seal.stream, image.seal.version),
         ).fetchall()
     return [row[0].hex() for row in rows if not images.get(log, row[0].hex()).removed]
 

@@ -1,7 +1,6 @@
 """Images: those taken from elsewhere and those that commits made, their names, sizes and configs."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from eventstore.content import Content
@@ -13,6 +12,7 @@ from projections.layers import FolderLayer, ImportedLayer, Layer, SealedLayer
 from projections.names import familiar
 from projections.oci_config import History, build_config, parse_config
 from projections.oci_platform import Platform, parse_platform
+from projections.times import rfc3339
 
 MAX_LAYERS = 120
 
@@ -66,8 +66,8 @@ def arrived(log: Log) -> Iterator[Image]:
 def removed(log: Log) -> set[str]:
     """Return the images that are removed now: O(removals)."""
     rows = log.db.execute(
-        "SELECT DISTINCT s.name FROM event e JOIN stream s ON s.id = e.stream WHERE e.path IS NULL AND e.kind = ?",
-        (Kind.IMAGE_REMOVED,),
+        "SELECT DISTINCT s.name FROM event e JOIN stream s ON s.id = e.stream "
+        f"WHERE e.path IS NULL AND e.kind = {Kind.IMAGE_REMOVED:d}"
     ).fetchall()
     return {name for (name,) in rows if _removed(log, name)}
 
@@ -123,8 +123,8 @@ def layer_size(log: Log, layer: Layer) -> int:
 def bytes_written(log: Log, stream: int, first: int, last: int) -> int:
     """Return the sizes of the files that a stream's events first..last wrote, together: O(events)."""
     row = log.db.execute(
-        "SELECT sum(size) FROM event WHERE stream = ? AND version BETWEEN ? AND ? AND kind = ?",
-        (stream, first, last, Kind.FILE_WRITTEN),
+        f"SELECT sum(size) FROM event WHERE stream = ? AND version BETWEEN ? AND ? AND kind = {Kind.FILE_WRITTEN:d}",
+        (stream, first, last),
     ).fetchone()
     return row[0] or 0
 
@@ -138,7 +138,7 @@ def imported_layer(log: Log, diff_id: str) -> dict[str, Any]:
 def created(log: Log, content: Content, image: Image) -> str:
     """Return when the image was made, RFC 3339; "" where it does not say."""
     if image.seal is not None:
-        return rfc3339(log.changeset_of(image.seal.position)[0].time)
+        return rfc3339(log.time_of(image.seal.position))
     return str(parse_config(original_config(log, content, image.id), "config").get("created") or "")
 
 
@@ -234,7 +234,7 @@ class Step(NamedTuple):
     def history(self, log: Log, *, filled: bool) -> History:
         """Return how an OCI config tells it; *filled* says whether there is a layer for it."""
         stated = self.event.stated if self.commit else {}
-        created = rfc3339(log.changeset_of(self.event.position)[0].time)
+        created = rfc3339(log.time_of(self.event.position))
         author, message = stated.get("author") or "", stated.get("message") or ""
         return History(created, f"layerlog {self.verb}", author, message, empty_layer=not filled)
 
@@ -249,19 +249,13 @@ def steps(log: Log, image: Image) -> Iterator[Step]:
                 yield Step(seal.commit, seal, first, verb)
                 first, verb = seal.version + 1, "commit"
         if first <= version and layers.has_tree_events(log, stream, first, version):
-            yield Step("", next(log.events(stream, version)), first, "fork")
+            yield Step("", log.event(stream, version), first, "fork")
 
 
 def _history(log: Log, image: Image, exported: Sequence[Layer]) -> Iterator[History]:
     made = {layer.commit for layer in exported if isinstance(layer, SealedLayer)}
     for step in steps(log, image):
         yield step.history(log, filled=step.commit in made or step.verb == "import")
-
-
-def rfc3339(when: int) -> str:
-    """Return *when* (ns since 1970) as OCI writes times."""
-    moment = datetime.fromtimestamp(when // 10**9, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{when % 10**9:09d}Z"
 
 
 def shown_names(names: Sequence[str]) -> list[str]:

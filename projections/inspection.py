@@ -7,13 +7,14 @@ from eventstore.content import Content
 from eventstore.events import ARRIVALS, DEPARTURES, Event
 from eventstore.log import Log
 from projections import commits, containers, image_list, images, layers, run_config
-from projections.images import Image, rfc3339
+from projections.images import Image
 from projections.layers import FolderLayer, ImportedLayer, Layer
 from projections.names import familiar
 from projections.oci_config import diff_ids, history, parse_config
 from projections.oci_digest import digest_of, named
 from projections.oci_json import Json
 from projections.references import Target
+from projections.times import rfc3339
 
 
 def image_document(log: Log, content: Content, image: Image, config: bytes) -> Json:
@@ -82,7 +83,7 @@ def _parent(image: Image) -> str:
 
 def _target(log: Log, image: Image) -> Target:
     if image.seal is None:
-        return Target("", image.id, None, None)
+        return Target("", image.id, None, 0)
     return Target("", image.id, log.stream_of(image.seal.stream).name, image.seal.version)
 
 
@@ -120,4 +121,4 @@ def _base_image(log: Log, base: Any) -> str | None:
 
 
 def _time(log: Log, position: int) -> str:
-    return rfc3339(log.changeset_of(position)[0].time)
+    return rfc3339(log.time_of(position))

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from eventstore.changes import Change, delete, link
+from eventstore.changes import Change, delete
 from eventstore.entries import Entry
 from eventstore.events import Event, Kind
 from eventstore.log import Log
 from eventstore.paths import order, split
 from projections import lineage
 from projections.diff import Difference, touched_by
+from projections.subtree import as_change, as_link
 from projections.view import View
 from projections.walk import linked_nodes, walk
 
@@ -112,19 +113,6 @@ def changes(before: View, after: View, stream: int, first: int, last: int) -> It
             yield as_change(found.after)
 
 
-def whole(view: View) -> Iterator[Change]:
-    """Yield, in tree order, the Changes that make all of *view* from nothing, its root's attributes included."""
-    linked = linked_nodes(view)
-    emitted: dict[int, bytes] = {}
-    for entry in walk(view):
-        if entry.node in emitted and not entry.is_dir:
-            yield as_link(entry, emitted[entry.node])
-        else:
-            if entry.node in linked:
-                emitted[entry.node] = entry.path
-            yield as_change(entry)
-
-
 class Contents:
     """What the files of one layer's stream hold, by path; directories are looked up once."""
 
@@ -146,15 +134,6 @@ class Contents:
             "SELECT content FROM event WHERE path = ? AND effect = 1 AND stream = ? AND kind = 1", (row[0], self._stream)
         ).fetchone()
         return found[0] if found else None
-
-
-def as_change(entry: Entry) -> Change:
-    return Change(Kind.FILE_WRITTEN, *entry[:9])
-
-
-def as_link(entry: Entry, target: bytes) -> Change:
-    """Return *entry* as one more name of *target*; it states the node's attributes, since some tools apply a link's."""
-    return link(entry.path, target)._replace(mode=entry.mode, uid=entry.uid, gid=entry.gid, mtime=entry.mtime)
 
 
 class _Names:

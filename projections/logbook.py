@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from eventstore.content import Content
 from eventstore.log import Log
-from projections import commits, layers, lineage
+from projections import commits, layers
 from projections.commits import Commit, Step
+from projections.origins import Origins
 from projections.pathspecs import is_glob, touched_by_any
 from projections.records import Record, Records
 from projections.references import Target
@@ -103,58 +104,31 @@ def of_paths(view: View, target: Target, patterns: Sequence[bytes], *, follow: b
         found: Iterable[Touch] = touches(view, patterns[0], follow=True)
     else:
         found = touched_by_any(view, patterns)
-    grouped = _Grouping(view.log, view.content, target)
+    origins = Origins(view.log, view.content, target)
     item: Item | None = None
     for touch in found:
-        record = grouped.records.of(touch.event)
-        if item is not None and grouped.holds(item, record):
+        record = origins.records.of(touch.event)
+        if item is not None and _holds(item, record):
             item.touched.append(record)
             continue
         if item is not None:
             yield item
-        item = grouped.opened(record)
+        item = _opened(origins, record)
     if item is not None:
         yield item
 
 
-class _Grouping:
-    """Finds the commit or the layer that an event belongs to."""
-
-    def __init__(self, log: Log, content: Content, target: Target) -> None:
-        self._log = log
-        self._content = content
-        self._target = target
-        self.records = Records(log)
-        self._steps: dict[str, Step] | None = None
-        self._folder = _imported_folder(log, target)
-
-    def holds(self, item: Item, record: Record) -> bool:
-        return record.event.stream == item.touched[0].event.stream and record.event.version >= item.first
-
-    def opened(self, record: Record) -> Item:
-        if record.kind == "container":
-            stream, version = record.event.stream, record.event.version
-            seal = commits.sealing(self._log, stream, version)
-            if seal is None:
-                return Item(None, None, record.name, layers.first_unsealed(self._log, stream, version), [record])
-            commit = commits.of_seal(self.records, seal)
-            return Item(commit, None, record.name, commit.first, [record])
-        if self._folder is not None and record.name == self._folder[0]:
-            seal = commits.sealing(self._log, self._folder[1], 1)
-            return Item(None if seal is None else commits.of_seal(self.records, seal), None, None, 0, [record])
-        return Item(None, self._step(record.name), None, 0, [record])
-
-    def _step(self, diff_id: str) -> Step | None:
-        if self._steps is None:
-            self._steps = {step.diff_id: step for step in commits.steps_under(self._log, self._content, self._target)}
-        return self._steps.get(diff_id)
+def _holds(item: Item, record: Record) -> bool:
+    return record.event.stream == item.touched[0].event.stream and record.event.version >= item.first
 
 
-def _imported_folder(log: Log, target: Target) -> tuple[str, int] | None:
-    """Return (layer, stream of the container that its commit sealed) where an imported folder is at the bottom."""
-    under = commits.containers_under(log, target)
-    base = lineage.base_of(log, under[-1][0]) if under else None
-    return (base["layer"], under[-1][0]) if base and "layer" in base else None
+def _opened(origins: Origins, record: Record) -> Item:
+    """Return the item that an event belongs to, with no other event yet."""
+    commit = origins.commit(record)
+    if record.kind != "container":
+        return Item(commit, origins.step(record), None, 0, [record])
+    first = commit.first if commit else layers.first_unsealed(origins.log, record.event.stream, record.event.version)
+    return Item(commit, None, record.name, first, [record])
 
 
 def kept(items: Iterable[Item], wanted: Filter) -> Iterator[Item]:

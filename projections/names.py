@@ -51,6 +51,15 @@ def local(name: ImageName) -> ImageName:
     return name._replace(repository="localhost/" + name.repository.removeprefix(f"{HUB}/library/").removeprefix(f"{HUB}/"))
 
 
+def spellings(text: str) -> tuple[str, ...]:
+    """Return the full names that *text* can mean, the first one that is a tag counts; () outside the grammar."""
+    try:
+        name = image_name(text)
+    except InvalidError:
+        return ()
+    return str(name), str(local(name))
+
+
 def archive_name(text: str, *, hub: bool) -> str:
     """Return the full name for one found in an archive; InvalidError as `image_name`.
 
@@ -70,6 +79,8 @@ def familiar(full: str) -> tuple[str, str]:
 
 def container_name(text: str) -> str:
     """Return *text* as it is; raise InvalidError unless it can be a container's name."""
-    if not _CONTAINER.fullmatch(text) or len(text) > MAX_NAME:
+    if len(text) > MAX_NAME:
+        raise InvalidError(f"{shown(text[:40])!r}... is not a container name: over {MAX_NAME} characters")
+    if not _CONTAINER.fullmatch(text):
         raise InvalidError(f"{shown(text[:200])!r} is not a container name: letters, digits, _ . - and a letter or digit first")
     return text

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from eventstore.errors import InvalidError, NotFoundError
-from eventstore.paths import shown
+from eventstore.paths import as_bytes, shown
 from projections.resolve import follow
 from projections.view import View
 
@@ -47,7 +47,7 @@ def _login_group(view: View, user: str) -> int:
 
 
 def _record(view: View, name: str, file: bytes, field: int = 0) -> list[bytes]:
-    wanted = name.encode("utf-8", "surrogateescape")
+    wanted = as_bytes(name)
     for record in _records(view, file):
         if record[field] == wanted:
             return record

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from eventstore.events import TREE_KINDS, Kind, lifted
+from eventstore.events import ATTRIBUTES, TREE_KINDS, Kind, lifted
 from eventstore.log import ROOT_ID, Log
 from eventstore.paths import ancestors
-from projections.touching import ATTRIBUTES, Touch, after, touches
+from projections.touching import Touch, after, touches
 from projections.view import Order, View
 from projections.walk import walk
 

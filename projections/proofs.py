@@ -14,8 +14,8 @@ from eventstore.errors import DamagedError, InvalidError, NotFoundError
 from eventstore.events import Event, event_bytes
 from eventstore.findings import Finding
 from eventstore.log import Changeset, Log, header
-from projections.images import rfc3339
 from projections.records import Records
+from projections.times import rfc3339
 
 CHECKPOINT, PROOF, CONSISTENCY = "layerlog checkpoint 1", "layerlog proof 1", "layerlog consistency 1"
 NUMBERS = ("version", "kind", "mode", "uid", "gid", "mtime", "size")
@@ -109,13 +109,16 @@ def _check_past(log: Log, stated: dict[str, Any], size: int) -> Iterator[Finding
 def prove(log: Log, position: int) -> dict[str, Any]:
     """Return the proof that the event at *position* is in the log: O(its changeset), of logarithmic size."""
     changeset, body, previous = _sealed(log, position)
-    data = list(stored_bytes(log, changeset.first, changeset.first + changeset.events - 1))
-    levels = _levels([merkle.leaf_hash(each) for each in data])
     index, head = position - changeset.first, checkpoint(log)
+    leaves, proven = [], b""
+    for number, data in enumerate(stored_bytes(log, changeset.first, changeset.first + changeset.events - 1)):
+        leaves.append(merkle.leaf_hash(data))
+        proven = data if number == index else proven
+    levels = _levels(leaves)
     inside = merkle.inclusion_proof(lambda level, number: levels[level][number], index, changeset.events)
     above = merkle.inclusion_proof(log.node, changeset.number - 1, head["changesets"])
     return {
-        "format": PROOF, "position": position, "event": b64encode(data[index]).decode(),
+        "format": PROOF, "position": position, "event": b64encode(proven).decode(),
         "event_proof": [node.hex() for node in inside], "header": header(changeset, previous, body).decode(),
         "changeset_proof": [node.hex() for node in above], "checkpoint": head,
     }  # fmt: skip

@@ -58,5 +58,6 @@ def _spans(log: Log, image: Image) -> list[lineage.Span]:
 
 def _when(log: Log, stream: int, kind: Kind) -> int:
     """Return the time (ns) of the stream's latest event of *kind*."""
-    latest = list(log.of_kind(kind, stream))[-1]
-    return log.changeset_of(latest.position)[0].time
+    latest = log.latest(kind, stream)
+    assert latest is not None
+    return log.time_of(latest.position)

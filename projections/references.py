@@ -1,37 +1,36 @@
 """References: REF[@POINT] and REF:PATH, the same everywhere a view is accepted."""
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from eventstore import commands
 from eventstore.errors import AmbiguousError, ConflictError, InvalidError, NotFoundError
-from eventstore.events import Event, Kind, lifted
+from eventstore.events import ARRIVALS, DEPARTURES, Event, Kind, lifted
 from eventstore.log import Log
-from eventstore.paths import checked, shown
+from eventstore.paths import as_bytes, checked, shown
+from eventstore.pointers import container_named, tag_target
 from projections import containers, lineage
-from projections.names import ImageName, image_name, local
+from projections.names import ImageName, image_name, local, spellings
+from projections.times import position_at, version_at
 
-ID_MIN = 2
 _POINT = re.compile(r"(?P<ref>.+?)@(?:(?P<version>\d+)|\{(?P<step>\d+)\}|\{(?P<time>[^}]*)\})", re.DOTALL)
-_HEX = re.compile(r"(?:sha256:)?(?P<hex>[0-9a-f]{1,64})")
+_ID = re.compile(r"(?:sha256:)?([0-9a-f]{2,64})")
 
 Clock = Callable[[str], int]
 """Reads a user's time: text -> ns since 1970, InvalidError if it is none."""
 
 
 class Target(NamedTuple):
-    """What a reference stands for: a container at `version`, or an image by its id; `commit` is set for images born here.
+    """What a reference stands for: a container at `version`, or an image by its id.
 
-    For an image born here `container` and `version` say where its seal lies; for an image taken from elsewhere both are
-    None.
+    For an image born here `container` and `version` say where its seal lies; for one taken from elsewhere they are None
+    and 0.
     """
 
     text: str
     image: str | None
     container: str | None
-    version: int | None
+    version: int
 
     @property
     def is_container(self) -> bool:
@@ -45,8 +44,7 @@ def split_path(text: str) -> tuple[str, bytes | None]:
         return text, None
     if not ref:
         raise InvalidError(f"{shown(text)!r}: the container or image before ':/' is missing")
-    raw = path.encode("utf-8", "surrogateescape")
-    parts = [part for part in raw.split(b"/") if part not in (b"", b".")]
+    parts = [part for part in as_bytes(path).split(b"/") if part not in (b"", b".")]
     return ref, checked(b"/".join(parts))
 
 
@@ -74,7 +72,7 @@ def resolve_container(log: Log, text: str) -> str:
     if _POINT.fullmatch(text):
         point = shown(text)
         raise ConflictError(f"{point} is a point of history and stays as it is; `layerlog fork {point}` goes on from it")
-    found = _named_container(log, text) or _one(text, _containers(log, text), "containers")
+    found = container_named(log, text) or _one(text, _containers(log, text), "containers")
     if found is None:
         _refuse_image(log, text)
         found = containers.removed_named(log, text)
@@ -91,18 +89,17 @@ def _refuse_image(log: Log, text: str) -> None:
         raise ConflictError(f"{name} is an image and stays as it is; `layerlog create {name}` puts a container on top of it")
 
 
-def resolve_image(log: Log, text: str, clock: Clock) -> Target:
-    """As `resolve`, but images alone: what `create`, `tag`, `rmi` and `save` take."""
-    match = _POINT.fullmatch(text)
-    if match is not None:
-        found = resolve(log, text, clock)
-        if found.is_container:
+def resolve_image(log: Log, text: str, clock: Clock) -> str:
+    """As `resolve`, but images alone, by their id: what `tag`, `rmi` and `save` take."""
+    if _POINT.fullmatch(text):
+        found = resolve(log, text, clock).image
+        if found is None:
             raise ConflictError(f"{shown(text)} is a point of a container, not an image; commit it first")
         return found
     image = tagged(log, text) or _one(text, _images(log, text), "images")
     if image is None:
         raise NotFoundError(f"no image {shown(text)}; `layerlog images` lists those there are, `layerlog load` brings one in")
-    return of_image(log, text, image)
+    return image
 
 
 def resolve_base(log: Log, text: str, clock: Clock) -> Target:
@@ -114,29 +111,30 @@ def resolve_base(log: Log, text: str, clock: Clock) -> Target:
 def as_base(target: Target) -> dict[str, str | int]:
     """Return *target* as a container's base: its point in the container where it was born here, else the image."""
     if target.container is not None:
-        return {"container": target.container, "version": target.version or 0}
+        return {"container": target.container, "version": target.version}
     return {"image": target.image or ""}
 
 
 def spans(log: Log, target: Target) -> list[lineage.Span]:
     """Return what makes the view of *target*."""
     if target.container is not None:
-        return lineage.of_container(log, target.container, target.version or 0)
+        return lineage.of_container(log, target.container, target.version)
     return lineage.of_layers(log, lineage.layers_of(log, target.image or ""))
 
 
 def of_image(log: Log, text: str, image: str) -> Target:
     """Return the target of an image by its whole id."""
-    seal = commit_event(log, image)
+    seal = log.seal(image)
     if seal is None:
-        return Target(text, image, None, None)
+        return Target(text, image, None, 0)
     return Target(text, image, log.stream_of(seal.stream).name, seal.version)
 
 
-def commit_event(log: Log, image: str) -> Event | None:
-    """Return the Committed event whose id is *image* (hex), or None: an index look-up."""
-    row = log.db.execute("SELECT * FROM event WHERE id = ?", (bytes.fromhex(image),)).fetchone()
-    return lifted(row) if row else None
+def event_of(log: Log, target: Target) -> Event:
+    """Return the event that *target* is: a container's at its version, a commit, or an image's arrival from elsewhere."""
+    if target.container is None:
+        return lineage.arrival(log, target.image or "")
+    return log.event(log.existing("container", target.container).id, target.version)
 
 
 def tagged(log: Log, text: str) -> str | None:
@@ -158,22 +156,26 @@ def tag_name(log: Log, text: str) -> str | None:
     """Return the full name that *text* means where it is that of a tag, None for ids and points."""
     if _POINT.fullmatch(text) or tagged(log, text) is None:
         return None
-    return next(str(full) for full in (image_name(text), local(image_name(text))) if commands.tag_target(log, str(full)))
+    return next(full for full in spellings(text) if tag_target(log, full))
 
 
 def _digests(log: Log, image: str) -> set[str]:
     """Return the ids under which an image is known: its own, and manifest digests that events recorded."""
     found = {image}
     stream = log.stream("image", image)
-    for kind in (Kind.IMAGE_LOADED, Kind.IMAGE_PULLED, Kind.IMAGE_SAVED, Kind.IMAGE_PUSHED):
+    for kind in (*ARRIVALS, *DEPARTURES):
         for event in log.of_kind(kind, stream.id) if stream else ():
-            found |= {v for k, v in json.loads(event.detail or "{}").items() if k in ("config", "manifest") and v}
-            found |= {event.content.hex()} if event.content else set()
+            found |= _digests_in(event)
     return found
 
 
+def _digests_in(event: Event) -> set[str]:
+    digests = (event.stated.get("manifest"), event.stated.get("config"), event.content and event.content.hex())
+    return {digest for digest in digests if digest}
+
+
 def _resolve(log: Log, text: str) -> Target:
-    container = _named_container(log, text)
+    container = container_named(log, text)
     if container is not None:
         return _container_target(log, text, container)
     image = tagged(log, text)
@@ -185,19 +187,20 @@ def _resolve(log: Log, text: str) -> Target:
         return _container_target(log, text, containers.pop())
     if images:
         return of_image(log, text, images.pop())
-    raise NotFoundError(
-        f"no container or image {shown(text)}; `layerlog ps -a` and `layerlog images` list those there are"
-    )
+    step = _misplaced(log, text) or "`layerlog ps -a` and `layerlog images` list those there are"
+    raise NotFoundError(f"no container or image {shown(text) or repr(text)}; {step}")
+
+
+def _misplaced(log: Log, text: str) -> str:
+    """Return what is to be said where *text* is a path without its view, or names a container with a relative path."""
+    ref, mark, path = text.partition(":")
+    if text.startswith("/"):
+        return f"a path stands behind what it is in: REF:{shown(text)}"
+    return f"a path begins with a slash: {shown(ref)}:/{shown(path)}" if mark and container_named(log, ref) else ""
 
 
 def _container_target(log: Log, text: str, container: str) -> Target:
-    stream = log.stream("container", container)
-    assert stream is not None
-    return Target(text, None, container, stream.version)
-
-
-def _named_container(log: Log, text: str) -> str | None:
-    return commands.container_named(log, text)
+    return Target(text, None, container, log.existing("container", container).version)
 
 
 def _one(text: str, found: set[str], what: str) -> str | None:
@@ -207,38 +210,32 @@ def _one(text: str, found: set[str], what: str) -> str | None:
     return next(iter(found), None)
 
 
+def id_prefix(text: str) -> str | None:
+    """Return the hex digits of what can be the beginning of an id, else None."""
+    match = _ID.fullmatch(text)
+    return match[1] if match else None
+
+
 def _containers(log: Log, text: str) -> set[str]:
-    return _streams(log, "container", text)
-
-
-def _streams(log: Log, kind: str, text: str) -> set[str]:
-    match = _HEX.fullmatch(text)
-    if match is None or len(match["hex"]) < ID_MIN:
-        return set()
-    rows = log.db.execute(
-        "SELECT name FROM stream WHERE kind = ? AND name >= ? AND name < ? LIMIT 20", (kind, match["hex"], match["hex"] + "g")
-    )
-    return {row[0] for row in rows}
+    prefix = id_prefix(text)
+    return set() if prefix is None else set(log.beginning("container", prefix))
 
 
 def _images(log: Log, text: str) -> set[str]:
     """Return the images whose id, or one of whose recorded digests, begins so."""
-    match = _HEX.fullmatch(text.rpartition("@")[2])
-    if match is None or len(match["hex"]) < ID_MIN:
+    prefix = id_prefix(text.rpartition("@")[2])
+    if prefix is None:
         return set()
-    prefix = match["hex"]
     low, high = bytes.fromhex(prefix.ljust(64, "0")), bytes.fromhex(prefix.ljust(64, "f"))
     commits = log.db.execute("SELECT id FROM event WHERE id BETWEEN ? AND ? AND id IS NOT NULL LIMIT 20", (low, high))
-    found = _streams(log, "image", prefix) | {row[0].hex() for row in commits}
+    found = set(log.beginning("image", prefix)) | {row[0].hex() for row in commits}
     return found or set(_recorded(log, prefix))
 
 
 def _recorded(log: Log, prefix: str) -> Iterator[str]:
-    for kind in (Kind.IMAGE_LOADED, Kind.IMAGE_PULLED, Kind.IMAGE_SAVED, Kind.IMAGE_PUSHED):
+    for kind in (*ARRIVALS, *DEPARTURES):
         for event in log.of_kind(kind):
-            detail = json.loads(event.detail or "{}")
-            digests = [event.content.hex() if event.content else "", detail.get("manifest") or "", detail.get("config") or ""]
-            if any(digest.startswith(prefix) for digest in digests if digest):
+            if any(digest.startswith(prefix) for digest in _digests_in(event)):
                 yield log.stream_of(event.stream).name
 
 
@@ -251,7 +248,7 @@ def _at_version(log: Log, target: Target, version: int) -> Target:
             f"{shown(target.text)} was made elsewhere, so its writes are not known and it has no versions; "
             "`layerlog history` shows its layers"
         )
-    latest = log.version(_stream_id(log, target.container))
+    latest = log.existing("container", target.container).version
     if not 1 <= version <= latest:
         raise NotFoundError(f"{shown(target.text)} has no version {version}; it has 1 to {latest}")
     return Target(f"{target.text}@{version}", None, target.container, version)
@@ -267,13 +264,10 @@ def _at_step(log: Log, ref: str, step: int) -> Target:
 
 
 def _at_time(log: Log, ref: str, when: int) -> Target:
-    row = log.db.execute(
-        "SELECT first + events - 1 FROM changeset WHERE time <= ? ORDER BY number DESC LIMIT 1", (when,)
-    ).fetchone()
-    position = row[0] if row else 0
-    container = _named_container(log, ref) or next(iter(_containers(log, ref)), None)
+    position = position_at(log, when)
+    container = container_named(log, ref) or next(iter(_containers(log, ref)), None)
     if container is not None:
-        version = version_at(log, _stream_id(log, container), position)
+        version = version_at(log, log.existing("container", container).id, position)
         if version:
             return Target(ref, None, container, version)
     else:
@@ -283,24 +277,8 @@ def _at_time(log: Log, ref: str, when: int) -> Target:
     raise NotFoundError(f"{shown(ref)} was not there at that time; `layerlog log {shown(ref)}` shows its history")
 
 
-def version_at(log: Log, stream: int, position: int) -> int:
-    """Return the stream's version as of a position of the log, 0 if it had none: a binary search."""
-    low, high = 0, log.version(stream)
-    while low < high:
-        middle = (low + high + 1) // 2
-        row = log.db.execute("SELECT position FROM event WHERE stream = ? AND version = ?", (stream, middle)).fetchone()
-        low, high = (middle, high) if row[0] <= position else (low, middle - 1)
-    return low
-
-
-def _stream_id(log: Log, container: str) -> int:
-    stream = log.stream("container", container)
-    assert stream is not None
-    return stream.id
-
-
 def _require_tag(log: Log, ref: str) -> int:
-    if _named_container(log, ref) is not None:
+    if container_named(log, ref) is not None:
         raise InvalidError(f"{shown(ref)} is a container: its points are versions ({shown(ref)}@42) and times")
     stream = _tag_stream(log, image_name(ref))
     if stream is None:
@@ -327,5 +305,5 @@ def _last_event(log: Log, stream: int, version: int) -> Event | None:
 def _tag_value(event: Event | None) -> str | None:
     if event is None or event.kind != Kind.TAG_MOVED:
         return None
-    image: str = json.loads(event.detail or "{}")["image"]
+    image: str = event.stated["image"]
     return image

@@ -4,7 +4,7 @@ It is slow and needs memory for the whole tree: what `View` and `walk` answer th
 """
 
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from eventstore.entries import Entry
 from eventstore.events import Event, Kind
@@ -166,12 +166,3 @@ def _targets_first(links: list[tuple[Event, bytes]]) -> Iterator[tuple[Event, by
         ready = [path for path, event in waiting.items() if event.target not in waiting] or list(waiting)
         for path in ready:
             yield waiting.pop(path), path
-
-
-def replayed(log: Log, spans: Iterable[Span]) -> Replay:
-    """Return the tree that *spans* make: O(their events)."""
-    replay = Replay()
-    for span in spans:
-        for event, path in tree_events(log, span):
-            replay.apply(event, path)
-    return replay

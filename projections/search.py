@@ -7,8 +7,7 @@ from eventstore.content import Content
 from eventstore.errors import DamagedError, ErasedError
 from eventstore.log import Log
 from eventstore.named import documents
-
-SNIFFED = 8_000
+from projections.texts import is_binary
 
 
 class Needle(NamedTuple):
@@ -63,7 +62,7 @@ def _holds(content: Content, digest: bytes, needle: Needle) -> bool | None:
 def _found(chunks: Iterator[bytes], needle: Needle) -> bool:
     tail, keep = b"", len(needle.data) - 1
     for number, chunk in enumerate(chunks):
-        if needle.text and not number and b"\0" in chunk[:SNIFFED]:
+        if needle.text and not number and is_binary(chunk):
             return False
         if needle.within(tail + chunk):
             return True

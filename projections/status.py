@@ -56,8 +56,8 @@ def topmost(found: Iterable[Difference]) -> Iterator[Difference]:
 def count_unsealed(log: Log, container: Container) -> int:
     """Return how many events since the last seal change files or the config."""
     row = log.db.execute(
-        "SELECT count(*) FROM event WHERE stream = ? AND version > ? AND (path IS NOT NULL OR kind = ?)",
-        (container.stream, container.sealed, Kind.CONFIG_CHANGED),
+        f"SELECT count(*) FROM event WHERE stream = ? AND version > ? AND (path IS NOT NULL OR kind = {Kind.CONFIG_CHANGED:d})",
+        (container.stream, container.sealed),
     ).fetchone()
     return int(row[0])
 

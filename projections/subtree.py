@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from eventstore.changes import Change
+from eventstore.changes import Change, link
 from eventstore.entries import Entry
 from eventstore.events import Kind
 from eventstore.paths import join
@@ -24,14 +24,23 @@ def beneath(entries: Iterable[Entry], name: bytes) -> Iterator[Entry]:
 
 
 def as_changes(view: View, entries: Iterable[Entry]) -> Iterator[Change]:
-    """Yield the Changes that make *entries* of *view*; a hard link's states its node's attributes beside the target."""
+    """Yield the Changes that make *entries* of *view*."""
     linked = linked_nodes(view)
     firsts: dict[int, bytes] = {}
     for entry in entries:
         first = firsts.get(entry.node)
         if first is not None:
-            yield Change(Kind.LINK_MADE, entry.path, *entry[1:5], target=first)
+            yield as_link(entry, first)
             continue
         if entry.node in linked and not entry.is_dir:
             firsts[entry.node] = entry.path
-        yield Change(Kind.FILE_WRITTEN, *entry[:9])
+        yield as_change(entry)
+
+
+def as_change(entry: Entry) -> Change:
+    return Change(Kind.FILE_WRITTEN, *entry[:9])
+
+
+def as_link(entry: Entry, target: bytes) -> Change:
+    """Return *entry* as one more name of *target*; it states the node's attributes, since some tools apply a link's."""
+    return link(entry.path, target)._replace(mode=entry.mode, uid=entry.uid, gid=entry.gid, mtime=entry.mtime)

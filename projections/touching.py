@@ -8,11 +8,9 @@ import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from eventstore.events import Event, Kind, lifted
+from eventstore.events import ATTRIBUTES, HIDES, NAMES, PUTS_DIRECTORY, Event, Kind, lifted
 from eventstore.log import ROOT_ID
 from projections.view import FEW_SPANS, Order, View, streams_about
-
-PUT_DIRECTORY, NAMES, ATTRIBUTES, HIDES = range(4)  # schema.py, `effect`
 
 
 class Touch(NamedTuple):
@@ -117,7 +115,7 @@ def _candidates(view: View, path: bytes) -> Iterable[Candidate]:
     sources = [_about(view, path_id, effect, direct=False) for path_id in above for effect in (NAMES, HIDES)]
     sources += [_taken(view, path_id, direct=False) for path_id in above]
     if not rest:
-        sources += [_about(view, ids[-1], effect, direct=True) for effect in (PUT_DIRECTORY, NAMES, ATTRIBUTES, HIDES)]
+        sources += [_about(view, ids[-1], effect, direct=True) for effect in (PUTS_DIRECTORY, NAMES, ATTRIBUTES, HIDES)]
         sources.append(_taken(view, ids[-1], direct=True))
     return heapq.merge(*sources, key=lambda candidate: candidate[0], reverse=True)
 

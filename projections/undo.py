@@ -9,11 +9,10 @@ from eventstore.events import Kind
 from eventstore.log import Log
 from eventstore.paths import order
 from eventstore.store import Store
-from projections import subtree
 from projections.containers import view_at
 from projections.diff import Difference, paired, same, touched_by
-from projections.layers import as_change
-from projections.references import version_at
+from projections.subtree import as_change, below, beneath
+from projections.times import version_at
 from projections.view import View
 from projections.walk import linked_nodes, walk
 
@@ -97,7 +96,7 @@ def as_edits(differences: Iterable[Difference], linked: set[int]) -> Iterator[Ch
 def restored(live: View, path: bytes, source: View, top: bytes) -> Iterator[Change]:
     """Yield the Changes that make *path* of a container, with all below it, what *top* is in *source*."""
     linked = linked_nodes(source) | linked_nodes(live)
-    wanted = subtree.beneath(subtree.below(source, top), path)
+    wanted = beneath(below(source, top), path)
     differences = (
         d for d in paired(walk(live, path), wanted)
         if d.before is None or d.after is None or not same(d.before, d.after) or d.after.node in linked

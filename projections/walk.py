@@ -19,6 +19,7 @@ from projections.lineage import Span
 from projections.view import BOTTOM, Floor, Named, Order, View, of_event
 
 PATHS_AT_ONCE = 200
+MANY_PATHS = 1000
 _HIDING_KINDS = (Kind.PATH_DELETED, Kind.DIRECTORY_CLEARED)
 Place = tuple[int, int, int]
 """Where a fact stands: its event's order, and 1 for what a move brought along, 0 otherwise."""
@@ -245,22 +246,18 @@ class Texts:
 
 
 def _container_facts(view: View, rank: int, span: Span, top: bytes) -> Iterator[Fact]:
-    touched = touched_paths(view.log, span.stream, top)
+    touched = touched_paths(view.log, span, top)
     while batch := list(islice(touched, PATHS_AT_ONCE)):
         yield from _latest_facts(view.log, rank, span, batch)
 
 
-def touched_paths(log: Log, stream: int, top: bytes = b"") -> Iterator[tuple[bytes, bytes, int]]:
+def touched_paths(log: Log, span: Span, top: bytes = b"") -> Iterator[tuple[bytes, bytes, int]]:
     """Yield (key, path, id) of every path at or below *top* that a container's events were ever about, in tree order."""
     texts, packed = Texts(log), []
-    for where in ("e.path WHERE e.fresh = 1", "e.source WHERE e.source IS NOT NULL"):
-        rows = log.db.execute(
-            f"SELECT p.parent, p.name, p.id FROM event e JOIN path p ON p.id = {where} AND e.stream = ?", (stream,)
-        )
-        for parent, name, path_id in rows:
-            path = texts.child(parent, name)
-            if not top or path == top or path.startswith(top + b"/"):
-                packed.append(_PACKED % (tree_order(path), path_id.to_bytes(8)))
+    for parent, name, path_id in _touched_rows(log, span, top):
+        path = texts.child(parent, name)
+        if not top or path == top or path.startswith(top + b"/"):
+            packed.append(_PACKED % (tree_order(path), path_id.to_bytes(8)))
     packed.sort(reverse=True)
     last = b""
     while packed:  # giving back its room on the way
@@ -270,6 +267,27 @@ def touched_paths(log: Log, stream: int, top: bytes = b"") -> Iterator[tuple[byt
         last = item
 
 
+def _touched_rows(log: Log, span: Span, top: bytes) -> Iterator[tuple[int, bytes, int]]:
+    """Yield (parent, name, id) of the paths that the span touched, or, where the stream touched many, of fewer than all."""
+    many = MANY_PATHS if top else span.upto
+    count = f"SELECT count(*) FROM (SELECT 1 FROM event WHERE fresh = 1 AND stream = ? LIMIT {many})"
+    written, values = "p.id = e.path WHERE e.fresh = 1 AND e.stream = ?", (span.stream,)
+    if log.db.execute(count, values).fetchone()[0] == many:
+        if top:
+            yield from log.db.execute(_BELOW, (span.stream, log.path_id(top)))
+            return
+        written = f"p.id = e.path WHERE +e.fresh = 1 AND e.stream = ? AND e.version <= {span.upto}"
+    taken = "p.id = e.source WHERE e.source IS NOT NULL AND +e.stream = ?"
+    for joined in (written, taken):
+        yield from log.db.execute(f"SELECT p.parent, p.name, p.id FROM event e JOIN path p ON {joined}", values)
+
+
+_BELOW = """
+    WITH RECURSIVE below (id) AS (SELECT ?2 UNION ALL SELECT c.id FROM below CROSS JOIN path c ON c.parent = below.id)
+    SELECT p.parent, p.name, p.id FROM below CROSS JOIN path p ON p.id = below.id
+    WHERE EXISTS (SELECT 1 FROM event WHERE fresh = 1 AND stream = ?1 AND path = p.id)
+        OR EXISTS (SELECT 1 FROM event WHERE source = p.id AND stream = ?1)
+"""
 _PACKED = b"%b\0\0%b"
 """A key and an id in one object, where a hundred thousand have to wait; no name begins with NUL, so they sort as keys do."""
 

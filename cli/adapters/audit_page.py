@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from eventstore.paths import shown
 from projections.deeds import Deed, Group
-from projections.images import rfc3339, shown_names
+from projections.images import shown_names
 from projections.logbook import actor_text
+from projections.times import rfc3339
 
 MOST_TEXT = 400
 LANES, STEPS = 12, 100

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from cli.adapters.nodes import OPEN_DIRECTORY, NodeWriter, Report
 from eventstore.entries import Entry
-from eventstore.errors import ConflictError, InvalidError, LayerlogError, NotFoundError
+from eventstore.errors import ConflictError, ErasedError, InvalidError, LayerlogError, NotFoundError
 from eventstore.paths import shown, split
 
 Read = Callable[[Entry], Iterable[bytes]]
@@ -35,7 +35,7 @@ def checkout(
             work.write(entry)
         work.finish()
     except LayerlogError as error:
-        error.args = (f"{error}; {incomplete}",)
+        error.args = (f"{error}; {incomplete.rpartition(',')[0] if isinstance(error, ErasedError) else incomplete}",)
         raise
     except OSError as error:
         place = shown(os.path.join(os.fsencode(dest), work.current))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from cli.adapters import archive, blobs
 from cli.adapters.layer_check import kept_blobs
 from cli.adapters.receive import stage
+from cli.adapters.send import spool_folder
 from eventstore import repair
 from eventstore.errors import LayerlogError, NotFoundError
 from eventstore.findings import Advance, Finding
@@ -41,7 +42,7 @@ def mend(store: Store, writer: Writer, findings: list[Finding], source: str | No
             with Store.open(source) as other:
                 _from_store(store, writer, aside, other)
         elif source is not None:
-            _from_images(store, writer, aside, archive.read(source, _spool(store)))
+            _from_images(store, writer, aside, archive.read(source, spool_folder(store)))
     store.content.forget()
     left = repair.find(store, advance)
     damaged = {digest for finding in left for digest in finding.digests}
@@ -102,12 +103,6 @@ def _from_images(store: Store, writer: Writer, aside: Aside, images: Iterable[Oc
             if bytes.fromhex(layer.descriptor.hex) in wanted:
                 with closing(layer.open()) as stream:
                     writer.originals.put_stream(blobs.pieces(stream))
-
-
-def _spool(store: Store) -> str:
-    folder = store.cache("spool")
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    return folder
 
 
 def require_source(source: str | None) -> None:

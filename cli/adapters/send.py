@@ -22,7 +22,9 @@ from projections.layer_tar import ENCODER, encode, reassemble
 from projections.layers import FolderLayer, ImportedLayer, Layer, SealedLayer
 from projections.oci import Descriptor, LayerBlob, OciImage
 from projections.oci_digest import named, raw
+from projections.subtree import as_changes
 from projections.view import View
+from projections.walk import walk
 
 
 class Encoded(NamedTuple):
@@ -69,15 +71,17 @@ def layer_tar(store: Store, layer: Layer) -> Iterator[bytes]:
     def read(change: Change) -> Iterator[bytes]:
         return store.content.read(change.content) if change.content else iter(())
 
-    return encode(_changes(store, layer), read)
+    return encode(changes_of(store, layer), read)
 
 
-def _changes(store: Store, layer: FolderLayer | SealedLayer) -> Iterator[Change]:
+def changes_of(store: Store, layer: FolderLayer | SealedLayer) -> Iterator[Change]:
+    """Yield what a layer that no tar framed changes, in the order in which it is encoded."""
     if isinstance(layer, FolderLayer):
-        return layers.whole(layer_view(store, layer.name))
-    view = view_at(store, layer.container, layer.last)
+        view = layer_view(store, layer.name)
+        return as_changes(view, walk(view))
+    after = view_at(store, layer.container, layer.last)
     before = view_at(store, layer.container, layer.first - 1)
-    return layers.changes(before, view, view.spans[-1].stream, layer.first, layer.last)
+    return layers.changes(before, after, after.spans[-1].stream, layer.first, layer.last)
 
 
 def encoded(store: Store, layer: FolderLayer | SealedLayer) -> Encoded:

@@ -5,14 +5,13 @@ import os
 import random
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from hashlib import sha256
-from itertools import chain as chain_of
 from typing import NamedTuple, TypeVar
 
-from cli.adapters import caches, send
+from cli.adapters import caches, promises, send
 from cli.adapters.layer_check import differences
 from eventstore import chain, indexes, presence, rehash, suspects
 from eventstore.errors import ErasedError, LayerlogError
@@ -27,6 +26,7 @@ from projections.layers import ImportedLayer
 T = TypeVar("T")
 UNREADABLE = (LayerlogError, sqlite3.DatabaseError, ValueError, KeyError, TypeError)
 _NOTHING = Held(frozenset(), frozenset(), ())
+_STORED = "SELECT coalesce(sum(size), 0) FROM content WHERE parts IS NULL"
 
 
 class Stage(NamedTuple):
@@ -57,46 +57,60 @@ def stages(store: Store, *, quick: bool = False, share: float = 1.0) -> Iterator
             damaged.update(() if finding.note else finding.digests)
             yield finding
 
-    yield Stage("log", store.log.head().position, "items", lambda advance: noting(_log(store, advance, quick=quick)))
+    yield _stage(
+        "log", "items", lambda: store.log.head().position, int, lambda _, advance: noting(_log(store, advance, quick=quick))
+    )
     if quick:
         return
-    stored = store.db.execute("SELECT coalesce(sum(size), 0) FROM content WHERE parts IS NULL").fetchone()[0]
-    yield Stage(
-        "contents", stored, "bytes",
-        lambda advance: noting(rehash.check(store.db, store.content, advance, wanted=_drawn(share), lost=frozenset(damaged))),
+    yield _stage(
+        "contents", "bytes", lambda: store.db.execute(_STORED).fetchone()[0], int,
+        lambda _, advance: noting(
+            rehash.check(store.db, store.content, advance, wanted=_drawn(share), lost=frozenset(damaged))
+        ),
     )  # fmt: skip
-    layers, unknown = _known("layers", lambda: _imported_layers(store), [])
-    tars = sum(size for _, size in layers)
-    yield Stage("layers", tars, "bytes", lambda advance: chain_of(unknown, _layers(store, layers, advance, share, damaged)))
-    chosen, unseen = _known("views", lambda: verify.chosen(store.log, share), [])
-    cost = sum(subject.cost for subject in chosen)
-    yield Stage("views", cost, "items", lambda advance: chain_of(unseen, _views(store, chosen, advance)))
-    cached = caches.encoded(store)
-    yield Stage("caches", len(cached), "items", lambda advance: _caches(store, cached, advance))
+    yield _stage(
+        "layers", "bytes", lambda: _imported_layers(store), lambda layers: sum(size for _, size in layers),
+        lambda layers, advance: _layers(store, layers, advance, share, damaged),
+    )  # fmt: skip
+    yield _stage(
+        "views", "items", lambda: verify.chosen(store.log, share), lambda chosen: sum(subject.cost for subject in chosen),
+        lambda chosen, advance: _views(store, chosen, advance),
+    )  # fmt: skip
+    yield _stage(
+        "caches", "items", lambda: caches.encoded(store), len, lambda cached, advance: _caches(store, cached, advance)
+    )
+    yield _stage(
+        "promises", "items", lambda: promises.made(store), len, lambda made, advance: promises.check(store, made, advance)
+    )
+
+
+def _stage(
+    label: str, unit: str, ask: Callable[[], T], cost: Callable[[T], int], check: Callable[[T, Advance], Iterator[Finding]]
+) -> Stage:
+    """Return the stage that checks what *ask* says; where a damaged log cannot say it, that is the stage's finding."""
+    try:
+        work = ask()
+        return Stage(label, cost(work), unit, lambda advance: check(work, advance))
+    except Exception as error:  # noqa: BLE001 - as in `_to_the_end`
+        finding = _unfinished(label, error)
+        return Stage(label, 0, unit, lambda _: iter([finding]))
 
 
 def run(stage: Stage, advance: Advance) -> Iterator[Finding]:
     """Yield the stage's findings; that it cannot be brought to its end is one of them."""
-    return _to_the_end(stage.run(advance), stage.label)
+    return to_the_end(lambda: stage.run(advance), stage.label)
 
 
-def _to_the_end(found: Iterator[Finding], what: str) -> Iterator[Finding]:
+def to_the_end(check: Callable[[], Iterable[Finding]], what: str) -> Iterator[Finding]:
+    """Yield what *check* finds; that it cannot be brought to its end is one more finding."""
     try:
-        yield from found
+        yield from check()
     except Exception as error:  # noqa: BLE001 - a damaged store breaks whatever reads it, and the rest still counts
         yield _unfinished(what, error)
 
 
 def _unfinished(what: str, error: Exception) -> Finding:
     return Finding("schema", what, f"cannot be checked to the end: {type(error).__name__}: {error}")
-
-
-def _known(what: str, ask: Callable[[], T], nothing: T) -> tuple[T, list[Finding]]:
-    """Return what *ask* says; where a damaged log cannot say it, *nothing*, and that as a finding."""
-    try:
-        return ask(), []
-    except Exception as error:  # noqa: BLE001 - as above
-        return nothing, [_unfinished(what, error)]
 
 
 def touched(store: Store, findings: Sequence[Finding]) -> list[Report]:
@@ -148,8 +162,9 @@ def _beside(path: str, *, quick: bool) -> list[Finding]:
     """Return what is found without hashing: SQLite does the work, so that it runs beside the thread that hashes."""
     with Store.open(path) as store:
         found: list[Finding] = []
-        for check in (indexes.check(store.db), presence.check(store), iter(()) if quick else _pages(store.db)):
-            found.extend(_to_the_end(check, "log.db"))
+        checks = [lambda: indexes.check(store.db), lambda: presence.check(store), lambda: () if quick else _pages(store.db)]
+        for check in checks:
+            found.extend(to_the_end(check, "log.db"))
         return found
 
 
@@ -242,7 +257,14 @@ def undisturbed(store: Store) -> Iterator[None]:
 
 
 def summary(store: Store, *, quick: bool) -> dict[str, int]:
-    """Return how many of which things the store holds, and so were checked."""
+    """Return how many of which things the store holds, and so were checked; nothing where the log cannot say it."""
+    try:
+        return _counted(store, quick=quick)
+    except UNREADABLE:
+        return {}
+
+
+def _counted(store: Store, *, quick: bool) -> dict[str, int]:
     head = store.log.head()
     found = {"events": head.position, "changesets": head.changesets}
     if not quick:

@@ -14,14 +14,14 @@ from cli.output import Column, Shape, json_line, listing, note, progress
 from cli.patterns import matcher
 from cli.session import Session, session
 from eventstore.errors import InvalidError
-from eventstore.paths import shown
+from eventstore.paths import as_bytes, shown
 from projections import deeds, event_filter, holdings
 from projections.deeds import Deed
 from projections.event_rows import event_row
 from projections.pathspecs import pattern
 from projections.proofs import store_id
-from projections.records import position_at
 from projections.search import Needle, search, total
+from projections.times import position_at
 
 
 @click.command()
@@ -60,8 +60,8 @@ def audit(shape: str, *, no_trunc: bool, by: str | None, depth: int, **options: 
 
 
 def _deeds(s: Session, since: str | None, until: str | None, *, only_commits: bool) -> Iterator[Deed]:
-    first = position_at(s.log, parse_time(since), after=True) if since else 1
-    last = position_at(s.log, parse_time(until)) if until else s.log.head().position
+    first = position_at(s.log, parse_time(since), after=True) if since is not None else 1
+    last = position_at(s.log, parse_time(until)) if until is not None else s.log.head().position
     return deeds.deeds(s.log, first, last, only_commits=only_commits)
 
 
@@ -159,14 +159,14 @@ def find(
     if sum(map(bool, (patterns, digests, data, text))) != 1:
         raise click.UsageError("Give one of --path, --content, --bytes and --text.")
     with session() as s:
-        rows = _found(s, patterns, digests, Needle(_bytes(data or text or ""), text=text is not None))
+        rows = _found(s, patterns, digests, Needle(as_bytes(data or text or ""), text=text is not None))
         listing(Shape(shape, no_trunc=no_trunc), rows, find_rows.COLUMNS, "where")
 
 
 def _found(s: Session, patterns: Sequence[str], digests: Sequence[str], needle: Needle) -> Iterator[dict[str, Any]]:
     log, content = s.log, s.store.content
     if patterns:
-        sought = holdings.of_paths(log, content, [pattern(_bytes(text)) for text in patterns])
+        sought = holdings.of_paths(log, content, [pattern(as_bytes(text)) for text in patterns])
     else:
         contents = [_digest(text) for text in digests] or _searched(s, needle)
         sought = holdings.of_contents(log, content, contents)
@@ -197,7 +197,3 @@ def _digest(text: str) -> bytes:
     if len(found) != 32:
         raise InvalidError(f"{shown(text)!r} is no digest: write sha256: and 64 hex digits, as `layerlog stat` shows them")
     return found
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")

@@ -17,6 +17,7 @@ from projections import commits
 from projections.bisect import Point, State, Step
 from projections.blame import Causes
 from projections.records import Records
+from projections.references import event_of
 
 SKIP = 125
 
@@ -166,21 +167,18 @@ def _say_guilty(s: Session, state: State, step: Step) -> None:
     assert step.guilty is not None
     line = state.line
     target = halving.target_of(line, step.guilty)
-    stream = s.log.stream("container", target.container or "")
-    assert stream is not None
-    event = next(s.log.events(stream.id, step.guilty.version, step.guilty.version))
     if step.skipped:
         skipped = ", ".join(shown(halving.point_text(s.log, line, point)) for point in step.skipped[:10])
         print(f"only skipped events are left before {shown(halving.point_text(s.log, line, step.guilty))}: {skipped}")
     else:
         print(f"{shown(halving.point_text(s.log, line, step.guilty))} is the first bad event")
-    print(*history_text.cause_lines("event", Causes(s.log, s.store.content, target).of(event.position)), sep="\n")
+    cause = Causes(s.log, s.store.content, target).of(event_of(s.log, target).position)
+    print(*history_text.cause_lines("event", cause), sep="\n")
 
 
 def _commit_text(s: Session, state: State, point: Point) -> str:
-    stream = s.log.stream("container", state.line[point.segment].container)
-    event = next(s.log.events(stream.id, point.version, point.version)) if stream else None
-    if event is None or event.id is None:
-        return f" ({history_text.what(Records(s.log).of(event))})" if event is not None else ""
+    event = event_of(s.log, halving.target_of(state.line, point))
+    if event.id is None:
+        return f" ({history_text.what(Records(s.log).of(event))})"
     commit = commits.of_seal(Records(s.log), event)
     return f" (commit {short_id(commit.id)}: {history_text.subject(commit.message, 60)})"

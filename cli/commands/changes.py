@@ -14,6 +14,7 @@ from cli.session import session
 from cli.spool import pieces, put, spooled
 from eventstore.changes import Change
 from eventstore.errors import InvalidError
+from eventstore.paths import as_bytes
 from eventstore.store import Writer
 from projections import edits, modes
 from projections.owners import parse_owner
@@ -142,7 +143,7 @@ def link(target: str, name: str, *, symbolic: bool, force: bool) -> None:
       layerlog link -s ../etc/motd web:/srv/motd
     """
     if symbolic:
-        raw = target.encode("utf-8", "surrogateescape")
+        raw = as_bytes(target)
         if not raw:
             raise InvalidError("a symbolic link leads somewhere; TARGET is empty")
         _change([name], lambda view, paths: edits.symlinked(view, raw, paths[0], force=force, now=time.time_ns()))

@@ -9,8 +9,10 @@ import click
 from cli import complete, logs
 from cli.output import Shape, json_line, listing, listing_options
 from cli.session import Session, session
+from cli.signing_option import Signing, signing_options
 from eventstore import commands
 from eventstore.log import Log
+from eventstore.pointers import container_named
 from projections import containers, references, run_config, status
 from projections.names import container_name, image_name
 from projections.nicknames import nickname
@@ -56,7 +58,7 @@ def _create(s: Session, name: str | None, base: dict[str, str | int] | None) -> 
 def _free_name(log: Log) -> str:
     from secrets import randbelow
 
-    return nickname(lambda name: commands.container_named(log, name) is not None, randbelow)
+    return nickname(lambda name: container_named(log, name) is not None, randbelow)
 
 
 @click.command()
@@ -96,7 +98,7 @@ def rm(names: tuple[str, ...]) -> None:
         print(*found.values(), sep="\n")
 
 
-@click.command()
+@click.command(cls=Signing)
 @click.argument("container", shell_complete=complete.containers)
 @click.argument("name", metavar="[NAME[:TAG]]", required=False, shell_complete=complete.images)
 @click.option("-m", "--message", multiple=True, help="What was done and why; each one more is a paragraph.")
@@ -108,9 +110,10 @@ def rm(names: tuple[str, ...]) -> None:
     help="Refuse secrets, setuid, size=BYTES, a missing author or message.  [env: LAYERLOG_GUARDS, several by spaces]",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be sealed, with digests, and seal nothing.")
+@signing_options
 def commit(
     container: str, name: str | None, message: tuple[str, ...], author: str | None, change: tuple[str, ...],
-    rules: tuple[str, ...], *, allow_empty: bool, dry_run: bool,
+    rules: tuple[str, ...], *, allow_empty: bool, dry_run: bool, sign: bool, signing_key: str | None,
 ) -> None:  # fmt: skip
     r"""Seal a container's changes as a new image, and print the image's id.
 
@@ -122,6 +125,7 @@ def commit(
       layerlog commit --guard secrets --guard size=10M --guard author web site:2
     """
     from cli import sealing
+    from cli.adapters import signing
 
     asked = sealing.guards(rules)
     with session() as s, s.writer(author) as writer, writer.transaction():
@@ -139,6 +143,8 @@ def commit(
             author=writer.context.author, instructions=change, tag=str(image_name(name)) if name else None,
             allow_empty=allow_empty,
         )  # fmt: skip
+        if sign or signing_key is not None:
+            signing.sign_commit(writer, made.hex(), signing_key)
     print(f"sha256:{made.hex()}")
 
 

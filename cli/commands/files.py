@@ -81,4 +81,5 @@ def stat_(places: tuple[str, ...], *, dereference: bool, output_format: str) -> 
 def _stat(s: Session, place: str, *, dereference: bool) -> dict[str, Any]:
     view, path = s.view_of(place)
     entry = require(view, follow(view, path, last=dereference or place.endswith("/")))
-    return {"ref": place, **stat_row(s.log, entry)}
+    erased = view.content.erased(entry.content) if entry.content else None
+    return {"ref": place, **stat_row(s.log, entry), "erased": erased}

@@ -15,9 +15,10 @@ from cli.output import json_line
 from cli.patterns import optional_matcher
 from cli.session import Session, session
 from eventstore.errors import InvalidError, NotFoundError
-from eventstore.paths import shown
+from eventstore.events import Kind
+from eventstore.paths import as_bytes, shown
 from projections import blame as blaming
-from projections import commits, item_changes, lineage, logbook, pathspecs, references
+from projections import commits, item_changes, logbook, pathspecs, references
 from projections.blame_lines import blame_lines
 from projections.diff import Difference
 from projections.logbook import Filter, Item
@@ -83,7 +84,7 @@ def _asked(s: Session, ref: str | None, paths: tuple[str, ...], *, everything: b
         return Asked()
     name, path = references.split_path(ref)
     target = s.resolve(name)
-    patterns = [pathspecs.pattern(text.encode("utf-8", "surrogateescape")) for text in paths]
+    patterns = [pathspecs.pattern(as_bytes(text)) for text in paths]
     return Asked(target, s.view(target), (*(() if path is None else (path,)), *patterns))
 
 
@@ -98,7 +99,7 @@ def _items(s: Session, asked: Asked, options: dict[str, Any]) -> Iterator[Item]:
 
 
 def _filter(options: dict[str, Any]) -> Filter:
-    since, until = (parse_time(options[key]) if options[key] else None for key in ("since", "until"))
+    since, until = (None if options[key] is None else parse_time(options[key]) for key in ("since", "until"))
     return Filter(since, until, *(optional_matcher(options[key], f"--{key}") for key in ("author", "actor", "grep")))
 
 
@@ -176,13 +177,9 @@ def _commit_or_event(s: Session, what: str) -> commits.Commit | Record:
     if re.fullmatch(r"\d+", what, re.ASCII) and 0 < int(what) <= s.log.head().position:
         return records.at(int(what))
     target = s.resolve(what)
-    if target.container is None:
-        return records.of(lineage.arrival(s.log, target.image or ""))
-    stream = s.log.stream("container", target.container)
-    assert stream is not None
-    if target.is_container and re.search(r"@\d+\Z", what):
-        return records.of(next(s.log.events(stream.id, target.version or 0, target.version or 0)))
-    seal = next(commits.seals_down(s.log, stream.id, target.version or 0), None)
+    if target.container is None or (target.is_container and re.search(r"@\d+\Z", what)):
+        return records.of(references.event_of(s.log, target))
+    seal = s.log.latest(Kind.COMMITTED, s.log.existing("container", target.container).id, target.version)
     if seal is None:
         raise NotFoundError(f"{shown(what)} has no commit yet; `layerlog show {shown(what)}@1` shows its first event")
     return commits.of_seal(records, seal)

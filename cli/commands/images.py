@@ -88,7 +88,7 @@ def _inspected(s: Session, ref: str) -> Json:
 def history(shape: Shape, image: str) -> None:
     """List the steps that made an image, the latest first, as `docker history` does."""
     with session() as s:
-        found = all_of.get(s.log, s.image(image).image or "")
+        found = all_of.get(s.log, s.image(image))
         rows = image_history.rows(s.log, s.store.content, found)
         listing(shape, map(history_row, rows), HISTORY, "id")
 
@@ -106,7 +106,7 @@ def tag(source: str, name: str) -> None:
       layerlog tag app:1.0@{1} app:1.0        back to the image before
     """
     with session() as s, s.writer() as writer:
-        image = all_of.require_there(s.log, s.image(source).image or "")
+        image = all_of.require_there(s.log, s.image(source))
         commands.move_tag(writer, _full_name(name), image.id)
 
 
@@ -129,7 +129,7 @@ def rmi(refs: tuple[str, ...], *, force: bool) -> None:
         lines: list[str] = []
         with s.writer() as writer, writer.transaction():
             for ref in refs:
-                image, name = s.image(ref).image or "", references.tag_name(s.log, ref)
+                image, name = s.image(ref), references.tag_name(s.log, ref)
                 lines += _remove(writer, removal.plan(s.log, image, name, force=force))
         print(*lines, sep="\n")
 
@@ -261,7 +261,7 @@ def _chosen(s: Session, refs: tuple[str, ...]) -> dict[Image, list[str]]:
     """Return the images that *refs* mean, each once, and the full names that were given for it."""
     found: dict[Image, list[str]] = {}
     for ref in refs:
-        image = all_of.require_there(s.log, s.image(ref).image or "")
+        image = all_of.require_there(s.log, s.image(ref))
         names = found.setdefault(image, [])
         name = references.tag_name(s.log, ref)
         if name and name not in names:

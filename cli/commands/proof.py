@@ -70,13 +70,8 @@ def prove(event: str | None, output: str | None, since: str | None, proof: str |
 
 def _position(s: Session, event: str) -> int:
     """Return the position that EVENT means: a number, a point of a container (web@42), or a commit by any of its names."""
-    from projections import lineage
+    from projections import references
 
     if event.isdecimal() and 0 < int(event) <= s.log.head().position:
         return int(event)
-    target = s.resolve(event)
-    if target.container is None:
-        return lineage.arrival(s.log, target.image or "").position
-    stream = s.log.stream("container", target.container)
-    assert stream is not None
-    return next(s.log.events(stream.id, target.version or 0, target.version or 0)).position
+    return references.event_of(s.log, s.resolve(event)).position

@@ -8,8 +8,9 @@ import click
 from cli.formats import human_size
 from cli.output import Column, Shape, json_line, listing, listing_options, progress
 from cli.session import Session, session
-from eventstore.errors import InvalidError
+from eventstore.errors import InvalidError, NotFoundError
 from eventstore.findings import Finding
+from eventstore.paths import shown as escape
 
 _SPACE = (
     Column("type", "TYPE"), Column("count", "COUNT"), Column("size", "SIZE", human_size),
@@ -54,9 +55,11 @@ def verify(
     if export_checker is not None:
         _export_checker(export_checker)
         return
+    if not os.path.exists(ctx.obj.store):
+        raise NotFoundError(f"there is no store {escape(ctx.obj.store)} to verify; name one with --store DIR")
     with session() as s:
         findings = _findings(s, checkpoint, allowed_signers, quick=quick, share=share)
-        code = _report(s, findings, form, quick=quick)
+        code = _report(s, findings, form, checkpoint, quick=quick)
     ctx.exit(code)
 
 
@@ -71,11 +74,11 @@ def _findings(s: Session, checkpoint: str | None, signers: str | None, *, quick:
             with progress(stage.total, f"Verifying {stage.label}", stage.unit) as advance:
                 found += verification.run(stage, advance)
         if not quick:
-            found += signing.check(s.log, signers)
+            found += verification.to_the_end(lambda: signing.check(s.log, signers), "signatures")
     return found
 
 
-def _report(s: Session, findings: list[Finding], form: str, *, quick: bool) -> int:
+def _report(s: Session, findings: list[Finding], form: str, checkpoint: str | None, *, quick: bool) -> int:
     from cli import finding_rows
     from cli.adapters import verification
 
@@ -86,7 +89,8 @@ def _report(s: Session, findings: list[Finding], form: str, *, quick: bool) -> i
         print(json_line({"check": "summary", "findings": wrong, **summary}))
     else:
         listed = ", ".join(f"{count} {what}" for what, count in summary.items())
-        print(f"{listed}: {f'{wrong} findings' if wrong else 'all of it is sound'}")
+        sound = "all of it is sound" + (f" and goes on from {escape(checkpoint)}" if checkpoint is not None else "")
+        print(f"{listed}: {f'{wrong} findings' if wrong else sound}")
     return 1 if wrong else 0
 
 

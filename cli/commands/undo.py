@@ -50,7 +50,7 @@ def _taken_lines(s: Session, stream: int, taken: list[Run]) -> list[str]:
     records = Records(s.log)
     lines = []
     for run in taken:
-        first = records.of(next(s.log.events(stream, run.first, run.first)))
+        first = records.of(s.log.event(stream, run.first))
         more = f" and {run.last - run.first} more" if run.last > run.first else ""
         lines.append(f"{history_text.event_line(first)}{more}")
     return lines
@@ -99,8 +99,7 @@ def _print_changes(s: Session, container: str, before: View, version: int) -> No
 
 
 def _commit(s: Session, text: str) -> Commit:
-    target = s.image(text)
-    seal = references.commit_event(s.log, target.image or "")
+    seal = s.log.seal(s.image(text))
     if seal is None:
         raise ConflictError(
             f"{shown(text)} was made elsewhere, so its writes are not known; only a commit made here can be reverted"

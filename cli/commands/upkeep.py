@@ -60,7 +60,7 @@ def prune(contents_before: str | None, *, dry_run: bool, yes: bool) -> None:
     from cli.adapters import erasing
     from projections.prunable import NEVER, prunable
 
-    before = parse_time(contents_before) if contents_before else NEVER
+    before = NEVER if contents_before is None else parse_time(contents_before)
     with session() as s:
         digests = prunable(s.log, before)
         planned = erasing.plan(s.store, digests)
@@ -78,26 +78,30 @@ def prune(contents_before: str | None, *, dry_run: bool, yes: bool) -> None:
 @click.option("--path", "paths", metavar="REF:PATH", multiple=True, help="What this file holds; may be repeated.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why; the log keeps it.")
 @click.option("--let-return", is_flag=True, help="Let a content that was erased come back; erase nothing.")
+@click.option("--derive", is_flag=True, help="Make every named image that held it anew, without it; print old and new ids.")
 @_DRY_RUN
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 def erase(
-    digests: tuple[str, ...], paths: tuple[str, ...], reason: str, *, let_return: bool, dry_run: bool, yes: bool
+    digests: tuple[str, ...], paths: tuple[str, ...], reason: str, *, let_return: bool, derive: bool, dry_run: bool, yes: bool
 ) -> None:
     r"""Erase contents for ever: really remove their bytes, and record that, why and by whom.
 
     The log keeps that the file was there, its size and digest, and still verifies. Compressed blobs that hold it are
     dropped, and its digest is refused from now on. Copies that were made elsewhere are listed and not reached: tags,
-    saves, pushes, and backups of this store.
+    saves, pushes, and backups of this store. Images that held it can no longer be saved; --derive makes new ones without
+    the file and gives them the old ones' names.
 
     \b
       layerlog erase --path web:/root/.netrc --reason "a password"
       layerlog erase --content sha256:3a1f... --reason "a customer's data" --dry-run
     """
-    from cli.adapters import erasing
+    from cli.adapters import deriving, erasing
     from cli.erasure_text import plan_lines
 
     if not digests and not paths:
         raise click.UsageError("Name what to erase: --content DIGEST or --path REF:PATH.")
+    if not reason.strip():
+        raise click.UsageError("--reason is empty, and it is all that will say why.")
     with session() as s:
         wanted = {*map(_digest, digests), *(_content_of(s, path) for path in paths)}
         if let_return:
@@ -111,6 +115,10 @@ def erase(
             _confirm(yes, "Erase this for ever?")
             with s.alone() as writer:
                 erasing.carry_out(s.store, writer, erasing.plan(s.store, wanted), reason)
+        if derive and not dry_run:
+            with s.writer() as writer:
+                made = deriving.derive(s.store, writer, planned.held.images, wanted)
+            print(*(f"sha256:{old} -> sha256:{new}" for old, new in made), sep="\n")
 
 
 def _confirm(yes: bool, question: str) -> None:
@@ -124,7 +132,7 @@ def _digest(text: str) -> bytes:
     except ValueError:
         found = b""
     if len(found) != 32:
-        raise InvalidError(f"{escape(text)!r} is not a digest (sha256: and 64 hex digits); `layerlog stat` shows those of files")
+        raise InvalidError(f"{escape(text)!r} is no digest (sha256: and 64 hex digits); `layerlog stat` shows those of files")
     return found
 
 

@@ -211,6 +211,16 @@ def test_events_as_a_table_are_one_line_each(ll):
     assert len(ll.lines("events", "--format", "table")) == ll.head()[1]
 
 
+def test_events_as_a_table_say_whose_they_are(ll):
+    ll("commit", "--allow-empty", "web", "site:named")
+    assert " TagMoved site:named {" in ll.lines("events", "--format", "table")[-1]
+
+
+@pytest.mark.parametrize("command", ["log", "audit"])
+def test_an_empty_time_is_no_time(ll, command):
+    assert ll.refused(command, "--since", "").startswith("time '': not understood")
+
+
 def test_a_follower_sees_every_event_once(ll):
     """Events appended by others while it waits come out at once, in order, none twice."""
     start = ll.head()[1] + 1

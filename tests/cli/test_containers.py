@@ -75,6 +75,7 @@ def test_create_says_what_is_wrong(ll):
     assert "no container or image nope" in ll.refused("create", "nope")
     assert ll.refused("create", "--name", "web", "base:1").startswith("the name 'web' is in use by container ")
     assert "is not a container name" in ll.refused("create", "--name", "a b", "base:1")
+    assert ll.refused("create", "--name", "a" * 256, "base:1").endswith("is not a container name: over 255 characters")
     assert "has no version 99" in ll.refused("fork", "web@99")
 
 
@@ -119,6 +120,8 @@ def test_rename_frees_the_old_name(ll):
     ll("rename", "web", "site")
     assert [row["name"] for row in ll.json("ps")] == ["site"]
     assert "no container or image web" in ll.refused("ls", "web")
+    assert ll.refused("ls", "").startswith("no container or image ''; ")
+    assert ll.refused("ls", "/etc") == "no container or image /etc; a path stands behind what it is in: REF:/etc"
     ll("create", "--name", "web", "base:1")
     assert "is in use" in ll.refused("rename", "web", "site")
 

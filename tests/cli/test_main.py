@@ -282,6 +282,29 @@ def test_completion_needs_no_command_it_does_not_complete(line, expected):
     assert layerlog(env=asked).stdout.split() == expected
 
 
+@pytest.mark.parametrize(
+    ("args", "closed", "said"),
+    [
+        (["write", "c:/f"], "<&-", "layerlog: standard input: bad file descriptor; it is closed, so open it or name a file\n"),
+        (["cat", "c:/etc"], ">&-", ""),
+        (["export", "c"], ">&-", ""),
+        (["nonesuch"], "2>&-", ""),
+    ],
+)
+def test_closed_streams(tmp_path, args, closed, said):
+    store = str(tmp_path / "store")
+    layerlog("--store", store, "create", "--name", "c", "scratch")
+    layerlog("--store", store, "write", "--text", "x", "c:/etc")
+    program = "from cli.main import main; main()"
+    command = ["sh", "-c", f'"$@" {closed}', "sh", sys.executable, "-c", program, "--store", store, *args]
+    done = subprocess.run(command, cwd=ROOT, env=clean({}), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1 if said else 2 * (args == ["nonesuch"]), "", said)
+
+
+def test_a_usage_error_shows_no_escaped_tabs():
+    assert layerlog("completion").stderr.endswith("Choose from:\n    bash,\n    zsh,\n    fish\n")
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_prints_the_script_of_the_shell(shell):
     done = layerlog("completion", shell)

@@ -140,6 +140,7 @@ def test_an_event_is_proved_to_a_stranger(ll, checker, tmp_path, event):
     assert f"holds: event {json.loads(Path(proof).read_text())['position']} is in the log" in ll("prove", "--check", proof, "--checkpoint", head)
     done = check(checker, "proof", proof, "--checkpoint", head)
     assert (done.returncode, json.loads(done.stdout)["position"] <= before.position) == (0, True)
+    assert json.loads(done.stdout)["holds"] is True
     assert os.path.getsize(proof) < 4000
 
 
@@ -240,13 +241,10 @@ def test_the_checker_sees_a_cut_tail_against_a_checkpoint(told, checker, tmp_pat
 
 
 def sealed(ll: Layerlog, key: str) -> str:
-    """Commit and sign in one transaction; return the commit's id."""
+    """Commit and sign; return the commit's id."""
     ll("write", "web:/srv/new", "--text", "x")
-    with Store.open(ll.store) as store, store.writer(ADA) as writer, writer.transaction():
-        container = commands.container_named(store.log, "web") or ""
-        commit = commands.commit(writer, container, parent=None, message="signed\nforged: line", author="Ada").hex()
-        signing.sign_commit(writer, commit, key)
-    return commit
+    said = ll("commit", f"--sign={key}", "-m", "signed\nforged: line", "-a", "Ada", "web", "signed:1")
+    return said.strip().removeprefix("sha256:")
 
 
 def test_a_signed_commit(ll, key, tmp_path):
@@ -254,6 +252,7 @@ def test_a_signed_commit(ll, key, tmp_path):
     commit = sealed(ll, key)
     signers = str(tmp_path / "signers")
     assert ll("verify", "--allowed-signers", signers).endswith("all of it is sound\n")
+    assert ll.json("images", "signed")[0]["id"].endswith(commit)
     with Store.open(ll.store) as store:
         payload = signing.payload(store.log, commit)
         position, _, signature = next(signing.signatures(store.log, commit))
@@ -277,6 +276,10 @@ def test_a_signature_of_something_else(ll, key, tmp_path):
 
 
 def test_no_key_no_signature(ll, monkeypatch, tmp_path):
+    """And no commit either: it is made signed, or not at all."""
     monkeypatch.setenv("HOME", str(tmp_path))
+    ll("write", "web:/srv/new", "--text", "x")
+    assert "no key to sign with" in ll.refused("commit", "--sign", "web", "signed:1")
+    assert "no key file" in ll.refused("commit", f"--sign={tmp_path}/none", "web")
     assert "no key to sign with" in ll.refused("checkpoint", "--sign")
     assert "no key file" in ll.refused("checkpoint", "--sign", str(tmp_path / "none"))

@@ -62,6 +62,15 @@ def test_what_is_saved_is_the_same_image_elsewhere(ll, tmp_path):
     assert [row["comment"] for row in other.json("history", "mine:1")] == ["one", "base"]
 
 
+def test_a_commit_that_comes_back_keeps_its_message_in_the_log(ll, tmp_path):
+    ll("commit", "--allow-empty", "-m", "why it was done", "web", "site:1")
+    ll("save", "-o", str(tmp_path / "saved.tar"), "site:1")
+    other = with_base(tmp_path / "other")
+    other("load", "-i", str(tmp_path / "saved.tar"))
+    assert other.lines("log", "--oneline", "site:1")[0].endswith(" (site:1) why it was done")
+    assert "\n    why it was done\n" in other("log", "site:1")
+
+
 def test_compress_packs_what_came_plain(ll, tmp_path):
     committed(ll, "one" * 10_000, "mine:1")
     (plain,) = saved(ll, tmp_path, "mine:1")

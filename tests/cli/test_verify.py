@@ -43,7 +43,24 @@ def test_a_sound_store(told):
 
 
 def test_an_empty_store(tmp_path):
-    assert Layerlog(tmp_path / "store")("verify") == "0 events, 0 changesets, 0 contents, 0 imported layers: all of it is sound\n"
+    ll = Layerlog(tmp_path / "store")
+    assert ll.run("verify").stderr == f"layerlog: there is no store {tmp_path}/store to verify; name one with --store DIR\n"
+    assert os.listdir(tmp_path) == []
+    ll("images")
+    assert ll("verify") == "0 events, 0 changesets, 0 contents, 0 imported layers: all of it is sound\n"
+
+
+def test_a_store_that_lost_its_log_does_not_pass_for_an_empty_one(damage):
+    os.unlink(Path(damage.ll.store, "log.db"))
+    assert "has contents and no log.db; bring that back from a backup" in damage.ll.run("images").stderr
+    assert not Path(damage.ll.store, "log.db").exists()
+
+
+def test_what_a_checkpoint_was_good_for_is_said(told, tmp_path):
+    path = str(tmp_path / "monday.json")
+    told("checkpoint", "-o", path)
+    said = told("verify", "--quick", "--checkpoint", path)
+    assert said == f"40 events, 19 changesets: all of it is sound and goes on from {path}\n"
 
 
 # -- the log

@@ -175,6 +175,23 @@ def test_diff_patch_is_raw_to_a_program_and_escaped_on_a_terminal(ll):
     program = "from cli.main import main; main()"
     shown = on_terminal([os.sys.executable, "-c", program, "--store", ll.store, "diff", "-p", "web"], env={"TERM": "xterm"})
     assert b"\x1b[32m+\\xff\\x1b[31m\t.\x1b[0m" in shown
+    assert b"--- /dev/null\x1b[0m\r\n\x1b[32m+++ b/f\x1b[0m\r\n" in shown
+
+
+def test_a_patch_goes_on_past_what_was_erased(ll, tmp_path):
+    for text in ("password", "none", "still none"):
+        ll("write", "--text", text, "web:/f")
+        ll("commit", "web")
+    first, second = (row["version"] for row in ll.json("log", "web")[2:0:-1])
+    ll("erase", "--path", f"web@{first}:/f", "--reason", "a password", "-y")
+    said = ll("log", "-p", "web", "--", "/f")
+    assert "+still none\n" in said
+    assert said.count("differ: content sha256:") == 2
+    assert ll("diff", "--stat", f"web@{first}", f"web@{second}").startswith(" /f | Bin 8 -> 4 bytes\n")
+    assert "Erased:    on request, by event " in ll("stat", f"web@{first}:/f")
+    assert "Erased" not in ll("stat", f"web@{second}:/f")
+    refused = ll.refused("checkout", f"web@{first}", str(tmp_path / "out"))
+    assert refused.endswith(f"says by whom and why; {tmp_path}/out is incomplete: remove it")
 
 
 LINE = st.sampled_from([b"a\n", b"b\n", b"c\n", b"d\r\n", b"\r\n", b"\n"])

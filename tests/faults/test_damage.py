@@ -4,6 +4,7 @@ import random
 import shutil
 import sqlite3
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,6 +69,12 @@ def held_by(store: Path, place: int, offset: int) -> set[bytes]:
     return found | {row[0] for row in rows if row[4] and found & {row[4][at : at + 32] for at in range(0, len(row[4]), 36)}}
 
 
+def unharmed(store: Path, digests: set[bytes]) -> bool:
+    """Whether the contents are still what they are named: some bits of an LZ4 block may be either without a difference."""
+    with Store.open(str(store)) as opened:
+        return all(sha256(b"".join(opened.content.read(digest))).digest() == digest for digest in digests)
+
+
 def readable(store: Path) -> dict[tuple[str, bytes], bytes]:
     """Return every file of two images that can be read, by reference and path."""
     found = {}
@@ -94,12 +101,13 @@ def test_every_bit_that_flips_in_a_content_is_found_and_named(whole: Whole, copy
         flip(segment(copy, place), at, bit)
         named = {digest for finding in findings(str(copy)) for digest in finding.digests}
         damaged = held_by(copy, place, offset)
-        assert named & damaged, (place, at, bit)
         assert named <= damaged, (place, at, bit)
+        assert named or unharmed(copy, damaged), (place, at, bit)
         left = readable(copy)
         assert left.items() <= sound.items()
         flip(segment(copy, place), at, bit)
-        totals.count("damaged bits found of bits flipped, in contents", 1, 1)
+        if named:
+            totals.count("damaged bits found of bits flipped, in contents", 1, 1)
     assert findings(str(copy)) == []
 
 

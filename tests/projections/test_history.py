@@ -18,15 +18,16 @@ from tests.projections.test_layers_model import laid_over
 from tests.stories import tell
 
 SEEDS = range(200, 215)
+PATTERNS = (b"a", b"b", b"a/b", b"*b", b"a*", b"b/*")
 
 
-def told_view(store: Store, seed: int) -> View:
-    """A container, over it a layer that takes half of it back, on top another container: every kind of span."""
+def told_views(store: Store, seed: int) -> list[View]:
+    """One container over another, and the lower one under a layer that takes half of it back: every kind of span."""
     told = tell(store, seed)
     lower = told.view(told.lower)
     half = lower.spans[-1].upto // 2
     back = list(layers.changes(lower, told.view(told.lower, half), told.stream(told.lower), half + 1, lower.spans[-1].upto))
-    return View(store.log, store.content, [*laid_over(store, lower, back).spans, told.view(told.upper).spans[-1]])
+    return [told.view(told.upper), laid_over(store, lower, back)]
 
 
 def orders(view: View) -> list[tuple[int, int]]:
@@ -52,8 +53,7 @@ def changed(view: View, path: bytes) -> set[tuple[int, int]]:
 def test_touches_are_all_that_changed_a_path(tmp_path: Path, seed: int) -> None:
     """Every event that changed a path touches it; whatever else touches it is about that very path."""
     with Store.open(str(tmp_path / "layered")) as store:
-        view = told_view(store, seed)
-        for path in every_path(view):
+        for view, path in ((view, path) for view in told_views(store, seed) for path in every_path(view)):
             found, really = list(touches(view, path)), changed(view, path)
             ordered = [touch.order for touch in found]
             assert ordered == sorted(set(ordered), reverse=True)
@@ -67,8 +67,7 @@ def test_touches_are_all_that_changed_a_path(tmp_path: Path, seed: int) -> None:
 def test_pathspecs_hold_all_that_changed_below(tmp_path: Path, seed: int) -> None:
     """A prefix or glob yields every event that changed a path it matches, newest first and once."""
     with Store.open(str(tmp_path / "layered")) as store:
-        view = told_view(store, seed)
-        for pattern in (b"a", b"b", b"a/b", b"*b", b"a*", b"b/*"):
+        for view, pattern in ((view, pattern) for view in told_views(store, seed) for pattern in PATTERNS):
             ordered = [touch.order for touch in touched_by_any(view, [pattern])]
             assert ordered == sorted(set(ordered), reverse=True)
             for path in filter(matcher([pattern]).match, every_path(view)):

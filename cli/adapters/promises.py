@@ -1,0 +1,39 @@
+"""Promises: digests that left the store, which its events must make again for ever."""
+
+import json
+from collections.abc import Iterator
+from hashlib import sha256
+
+from cli.adapters import send
+from eventstore.errors import LayerlogError
+from eventstore.events import Kind
+from eventstore.findings import Advance, Finding, of_event
+from eventstore.store import Store
+from projections import images
+from projections.layer_tar import ENCODER
+
+Promised = dict[tuple[str, str], int]
+"""(image id, config digest) -> position of the first event that says it left the store."""
+
+
+def made(store: Store) -> Promised:
+    """Return the promises that the encoder of today made."""
+    found: Promised = {}
+    for kind in (Kind.IMAGE_SAVED, Kind.IMAGE_PUSHED):
+        for event in store.log.of_kind(kind):
+            stated = json.loads(event.detail or "{}")
+            if stated.get("encoder") == ENCODER and stated.get("config"):
+                found.setdefault((store.log.stream_of(event.stream).name, stated["config"]), event.position)
+    return found
+
+
+def check(store: Store, promised: Promised, advance: Advance) -> Iterator[Finding]:
+    """Yield the events whose config is another one when it is made anew."""
+    for (image, config), position in promised.items():
+        try:
+            anew = sha256(send.image_config(store, images.get(store.log, image))).hexdigest()
+            if anew != config:
+                yield of_event(position, f"says that config {config[:12]} left the store, and it is {anew[:12]} now", "layer")
+        except LayerlogError:
+            pass  # what cannot be encoded any more has a finding of its own
+        advance(1)
