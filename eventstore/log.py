@@ -182,20 +182,18 @@ class Log:
         cursor = self.db.execute("SELECT * FROM event WHERE position BETWEEN ? AND ? ORDER BY position", (first, last))
         return map(lifted, cursor)
 
-    def changeset_of(self, position: int) -> tuple[Changeset, dict[str, Any]]:
-        """Return the changeset that holds *position*, and its context."""
+    def changeset(self, position: int) -> Changeset:
+        """Return the changeset that holds *position*, the last one where that is beyond the end; raise NotFoundError."""
         row = self.db.execute(
-            "SELECT c.*, x.body FROM changeset c JOIN context x ON x.id = c.context "
-            "WHERE c.first <= ? ORDER BY c.first DESC LIMIT 1",
-            (position,),
+            "SELECT * FROM changeset WHERE first <= ? ORDER BY first DESC LIMIT 1", (position,)
         ).fetchone()
         if row is None:
             raise NotFoundError(f"no event at position {position}")
-        return Changeset(*row[:-1]), json.loads(row[-1])
+        return Changeset(*row)
 
     def time_of(self, position: int) -> int:
         """Return when the event at *position* came into the log, ns since 1970."""
-        return self.changeset_of(position)[0].time
+        return self.changeset(position).time
 
     def path_id(self, path: bytes) -> int | None:
         """Return the interned id of *path*, or None where no event was ever about it: O(depth) index look-ups."""

@@ -135,7 +135,7 @@ def _header_lines(text: str) -> dict[str, str]:
 
 def _sealed(log: Log, position: int) -> tuple[Changeset, str, bytes]:
     """Return the changeset that holds *position*, its context's text and its predecessor's hash; raise NotFoundError."""
-    changeset = log.changeset_of(position)[0]
+    changeset = log.changeset(position)
     if not changeset.first <= position < changeset.first + changeset.events:
         raise NotFoundError(f"no event at position {position}; the log ends at {log.head().position}")
     body = log.db.execute("SELECT body FROM context WHERE id = ?", (changeset.context,)).fetchone()[0]

@@ -78,10 +78,7 @@ class Records:
         """Return the changeset that holds *position*, which must be in the log."""
         found = self._changeset
         if found is None or not found.first <= position < found.first + found.events:
-            row = self.log.db.execute(
-                "SELECT * FROM changeset WHERE first <= ? ORDER BY first DESC LIMIT 1", (position,)
-            ).fetchone()
-            found = self._changeset = Changeset(*row)
+            found = self._changeset = self.log.changeset(position)
         return found
 
     def context(self, number: int) -> Mapping[str, Any]:

@@ -75,7 +75,7 @@ def _tags_lost(log: Log, image: str) -> Iterator[str]:
     """Yield the tags that were taken from *image* in the changeset that removed it and that name nothing now."""
     removal = log.latest(Kind.IMAGE_REMOVED, log.existing("image", image).id)
     assert removal is not None
-    changeset, _ = log.changeset_of(removal.position)
+    changeset = log.changeset(removal.position)
     for event in log.everything(changeset.first, changeset.first + changeset.events - 1):
         if event.kind == Kind.TAG_DELETED and event.stated["old"] == image:
             name = log.stream_of(event.stream).name

@@ -34,7 +34,7 @@ def runs(log: Log, stream: int, version: int) -> Iterator[Run]:
         ).fetchone()
         if row is None:
             return
-        changeset, _ = log.changeset_of(row[1])
+        changeset = log.changeset(row[1])
         first = version_at(log, stream, changeset.first - 1) + 1
         yield Run(first, row[0])
         version = first - 1

@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 from eventstore.content import Content
 from eventstore.entries import Entry
-from eventstore.errors import ConflictError, NotFoundError
+from eventstore.errors import ConflictError
 from eventstore.events import Event, Kind, lifted
 from eventstore.log import ROOT_ID, Log
 from eventstore.paths import join, shown, split
 from projections.lineage import LIVE, Span
+from projections.resolve import require
 
 Order = tuple[int, int]
 BOTTOM: Order = (-1, 0)
@@ -68,10 +69,7 @@ class View:
 
     def get(self, path: bytes) -> Entry:
         """As `lookup`, but raise NotFoundError where there is nothing."""
-        found = self.lookup(path)
-        if found is None:
-            raise NotFoundError(f"no such path: /{shown(path)}")
-        return found
+        return require(self, path)
 
     def children(self, path: bytes) -> Iterator[Entry]:
         """Yield what a directory holds, by name; raise NotFoundError or ConflictError where it is none."""

@@ -43,8 +43,8 @@ def check(log: Log, path: str, allowed_signers: str | None) -> list[Finding]:
     found = list(proofs.check_checkpoint(log, proofs.read(body, proofs.CHECKPOINT)))
     if signature is not None:
         verdict = signing.verify(body, signature, signing.CHECKPOINT, allowed_signers)
-        said = f"is signed by {shown(verdict.signer)}" if verdict.signer else f"is signed by the key {verdict.key}, whoever that is"
-        found.append(Finding("signature", f"checkpoint {shown(path)}", verdict.problem or said, note=not verdict.problem))
+        signer = shown(verdict.signer) if verdict.signer else f"the key {verdict.key}, whoever that is"
+        found.append(Finding("signature", f"checkpoint {shown(path)}", verdict.problem or f"is signed by {signer}", note=not verdict.problem))
     elif allowed_signers is not None:
         found.append(Finding("signature", f"checkpoint {shown(path)}", "is not signed"))
     return found

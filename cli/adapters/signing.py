@@ -88,7 +88,7 @@ def payload(log: Log, commit_id: str) -> bytes:
     seal = log.seal(commit_id)
     if seal is None:
         raise NotFoundError(f"no commit {commit_id[:12]}")
-    changeset = log.changeset_of(seal.position)[0]
+    changeset = log.changeset(seal.position)
     container = log.stream_of(seal.stream).name
     said = {key: json.dumps(seal.stated.get(key)) for key in ("author", "message")}
     return (

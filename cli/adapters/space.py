@@ -38,9 +38,11 @@ def _row(what: str, count: int, size: int, reclaimable: int, how: str) -> dict[s
 def _images(store: Store) -> dict[str, Any]:
     """Count the layers of images, each once; those that only removed images have could be pruned."""
     log, alive, gone = store.log, set[Layer](), set[Layer]()
-    count = 0
+    count, newest = 0, dict[tuple[object, bool], Image]()
     for image in images.all_images(log):
         count += not image.removed
+        newest.setdefault((image.seal.stream if image.seal else image.id, image.removed), image)
+    for image in newest.values():  # it has the layers of all older ones of its container
         (gone if image.removed else alive).update(_layers(store, image))
     sizes = {layer: images.layer_size(log, layer) for layer in alive | gone}
     return _row("images", count, sum(sizes.values()), sum(sizes[layer] for layer in gone - alive), "prune")

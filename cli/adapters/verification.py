@@ -162,7 +162,9 @@ def _beside(path: str, *, quick: bool) -> list[Finding]:
     """Return what is found without hashing: SQLite does the work, so that it runs beside the thread that hashes."""
     with Store.open(path) as store:
         found: list[Finding] = []
-        checks = [lambda: indexes.check(store.db), lambda: presence.check(store), lambda: () if quick else _pages(store.db)]
+        checks: list[Callable[[], Iterator[Finding]]] = [lambda: indexes.schema(store.db), lambda: presence.check(store)]
+        if not quick:
+            checks += [lambda: indexes.check(store.db), lambda: _pages(store.db)]
         for check in checks:
             found.extend(to_the_end(check, "log.db"))
         return found

@@ -120,6 +120,7 @@ class Page(HTMLParser):
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attrs):
+        del attrs
         self.tags.append(tag)
 
     def handle_endtag(self, tag):

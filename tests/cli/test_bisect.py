@@ -16,7 +16,7 @@ from tests.cli.invoking import Layerlog, with_base, with_loaded
 
 @pytest.fixture
 def ll(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layerlog:
-    """web has ten commits of five events each; from the third event of the seventh commit on, conf is bad."""
+    """Container web has ten commits of five events each; from the third event of the seventh commit on, conf is bad."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     ll = with_base(tmp_path / "store")
     with ll.writer() as writer:

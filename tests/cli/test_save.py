@@ -63,7 +63,7 @@ def test_what_is_saved_is_the_same_image_elsewhere(ll, tmp_path):
 
 
 def test_a_commit_that_comes_back_keeps_its_message_in_the_log(ll, tmp_path):
-    ll("commit", "--allow-empty", "-m", "why it was done", "web", "site:1")
+    committed(ll, "why it was done", "site:1")
     ll("save", "-o", str(tmp_path / "saved.tar"), "site:1")
     other = with_base(tmp_path / "other")
     other("load", "-i", str(tmp_path / "saved.tar"))

@@ -154,7 +154,7 @@ def test_the_bytes_of_an_event_are_specified():
 
 def test_the_header_is_specified(store):
     container(store)
-    changeset, _ = store.log.changeset_of(1)
+    changeset = store.log.changeset(1)
     body = ADA.body
     assert header(changeset, b"", body).decode() == (
         f"layerlog changeset 1\nnumber 1\nfirst 1\nevents 1\ntime {changeset.time}\nwall {changeset.wall}\nprevious \n"

@@ -53,25 +53,31 @@ def changed(view: View, path: bytes) -> set[tuple[int, int]]:
 def test_touches_are_all_that_changed_a_path(tmp_path: Path, seed: int) -> None:
     """Every event that changed a path touches it; whatever else touches it is about that very path."""
     with Store.open(str(tmp_path / "layered")) as store:
-        for view, path in ((view, path) for view in told_views(store, seed) for path in every_path(view)):
-            found, really = list(touches(view, path)), changed(view, path)
-            ordered = [touch.order for touch in found]
-            assert ordered == sorted(set(ordered), reverse=True)
-            assert really <= set(ordered)
-            for touch in found:
-                names = {store.log.path_text(i) for i in (touch.event.path, touch.event.source) if i}
-                assert touch.order in really or path in names
+        for view in told_views(store, seed):
+            for path in every_path(view):
+                check_touches(view, path)
+
+
+def check_touches(view: View, path: bytes) -> None:
+    found, really = list(touches(view, path)), changed(view, path)
+    ordered = [touch.order for touch in found]
+    assert ordered == sorted(set(ordered), reverse=True)
+    assert really <= set(ordered)
+    for touch in found:
+        names = {view.log.path_text(i) for i in (touch.event.path, touch.event.source) if i}
+        assert touch.order in really or path in names
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_pathspecs_hold_all_that_changed_below(tmp_path: Path, seed: int) -> None:
     """A prefix or glob yields every event that changed a path it matches, newest first and once."""
     with Store.open(str(tmp_path / "layered")) as store:
-        for view, pattern in ((view, pattern) for view in told_views(store, seed) for pattern in PATTERNS):
-            ordered = [touch.order for touch in touched_by_any(view, [pattern])]
-            assert ordered == sorted(set(ordered), reverse=True)
-            for path in filter(matcher([pattern]).match, every_path(view)):
-                assert {order for order in changed(view, path) if not by_another_name(view, order, path)} <= set(ordered)
+        for view in told_views(store, seed):
+            for pattern in PATTERNS:
+                ordered = [touch.order for touch in touched_by_any(view, [pattern])]
+                assert ordered == sorted(set(ordered), reverse=True)
+                for path in filter(matcher([pattern]).match, every_path(view)):
+                    assert {order for order in changed(view, path) if not by_another_name(view, order, path)} <= set(ordered)
 
 
 def by_another_name(view: View, order: tuple[int, int], path: bytes) -> bool:
