@@ -4,8 +4,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from cli.change_lines import coloured, patch_lines
-from cli.entry_rows import entry_row
+from cli.display.change_lines import coloured, patch_lines
+from cli.display.entry_rows import entry_row
 from cli.formats import counted
 from cli.output import json_line
 from cli.session import Session

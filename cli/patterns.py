@@ -2,6 +2,7 @@
 
 import re
 import signal
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -18,12 +19,13 @@ def optional_matcher(pattern: str | None, option: str) -> Callable[[str], bool] 
 
 
 def matcher(pattern: str, option: str) -> Callable[[str], bool]:
-    """Return what says whether a text holds *pattern*; raise InvalidError for what is no regular expression.
+    """Return what says whether a line of a text matches *pattern*; raise InvalidError for what is no regular expression.
 
     A search that takes over `SECONDS` raises InvalidError: some patterns need longer than anybody lives.
     """
     try:
-        search = re.compile(pattern).search
+        with warnings.catch_warnings(action="ignore"):  # of what other Pythons may read otherwise
+            search = re.compile(pattern, re.MULTILINE).search
     except (re.error, OverflowError, RecursionError) as error:
         raise InvalidError(f"{option} {shown(pattern)!r} is no regular expression ({error}); escape what is special") from None
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from cli.adapters.send import encoded
-from cli.change_lines import coloured
+from cli.display.change_lines import coloured
 from cli.formats import parse_size
+from eventstore.digests import named
 from eventstore.entries import Entry
 from eventstore.errors import ConflictError, InvalidError
 from eventstore.paths import shown
@@ -13,7 +14,6 @@ from projections import status
 from projections.containers import Container
 from projections.guards import Guards, objections
 from projections.layers import SealedLayer
-from projections.oci_digest import named
 from projections.view import View
 
 SHOWN = 5

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import lz4.block
 
+from eventstore.digests import named
 from eventstore.errors import DamagedError, ErasedError
 from eventstore.events import Kind
 from eventstore.segments import BlockCache, Place, Segments
@@ -32,10 +33,6 @@ class _Where(NamedTuple):
 
 def _where(row: tuple[Any, ...]) -> _Where:
     return _Where(row[0], Place(row[1], row[2], row[3]), row[4], row[5], row[6])
-
-
-def name(digest: bytes) -> str:
-    return "sha256:" + digest.hex()
 
 
 class Content:
@@ -124,8 +121,8 @@ class Content:
             return _where(row)
         position = self.erased(digest)
         if position is not None:
-            raise ErasedError(f"content {name(digest)} was erased on request; `layerlog show {position}` says by whom and why")
-        raise DamagedError(f"content {name(digest)} is missing from the store; `layerlog repair` can take it from a copy")
+            raise ErasedError(f"content {named(digest)} was erased on request; `layerlog show {position}` says by whom and why")
+        raise DamagedError(f"content {named(digest)} is missing from the store; `layerlog repair` can take it from a copy")
 
     def _chunk(self, digest: bytes, where: _Where) -> bytes:
         try:
@@ -136,7 +133,7 @@ class Content:
                 return self._verified(digest, self._where(digest))
             except (DamagedError, FileNotFoundError, lz4.block.LZ4BlockError):
                 raise DamagedError(
-                    f"content {name(digest)} is damaged ({first}); `layerlog verify` lists what it touches"
+                    f"content {named(digest)} is damaged ({first}); `layerlog verify` lists what it touches"
                 ) from None
 
     def _verified(self, digest: bytes, where: _Where) -> bytes:

@@ -12,6 +12,7 @@ from hashlib import sha256
 from itertools import accumulate
 
 from eventstore.content import PART, Content
+from eventstore.digests import named
 from eventstore.errors import DamagedError, ErasedError
 from eventstore.packer import Packer, Row
 from eventstore.segments import BLOCK, SegmentWriter, encoded, encoded_like
@@ -126,7 +127,7 @@ class ContentWriter:
         position = self._content.erased(digest) if self._erasures else None
         if position is not None:
             raise ErasedError(
-                f"content sha256:{digest.hex()} was erased on request (event {position}) and may not come back; "
+                f"content {named(digest)} was erased on request (event {position}) and may not come back; "
                 "to let it, run `layerlog erase --let-return`"
             )
 

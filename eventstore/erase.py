@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from eventstore import commands, compaction, named
-from eventstore.content import PART, name
+from eventstore import commands, compaction, needed
+from eventstore.content import PART
+from eventstore.digests import named
 from eventstore.errors import ConflictError, DamagedError
 from eventstore.store import Store, Writer
 
@@ -31,12 +32,14 @@ def extent(store: Store, digests: Iterable[bytes], blobs: Iterable[bytes] = ()) 
     there = {digest: store.content.size(digest) for digest in {*digests, *blobs} if store.content.has(digest)}
     parts, users = _large(store)
     chunks = {chunk for digest in there for chunk in parts.get(digest, ())}
-    files = {found.digest for found in named.occurrences(store.db, chunks)}  # a small file can equal a large one's chunk
+    files = {found.digest for found in needed.occurrences(store.db, chunks)}  # a small file can equal a large one's chunk
     kept = {chunk for chunk in chunks - there.keys() if chunk in files or users[chunk] - there.keys()}
     for digest in there:
         whole = next(iter(users.get(digest, set()) - there.keys()), None)
         if whole is not None:
-            raise ConflictError(f"content {name(digest)} is a part of content {name(whole)}, which would stay; erase that too")
+            raise ConflictError(
+                f"content {named(digest)} is a part of content {named(whole)}, which would stay; erase that too"
+            )
     rows = frozenset(there) | (chunks - kept)
     sharing = {whole for chunk in kept for whole in users[chunk] - there.keys()}
     wanted = {digest: size for digest, size in there.items() if digest not in set(blobs)}

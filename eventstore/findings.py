@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from eventstore.digests import named
+
 Advance = Callable[[int], None]
 """Is told of each step of a long work: how many more events, or bytes, are done."""
 
@@ -25,7 +27,7 @@ class Finding(NamedTuple):
 
 
 def of_content(digest: bytes, problem: str, *, note: bool = False) -> Finding:
-    return Finding("content", f"content sha256:{digest.hex()}", problem, (digest,), note=note)
+    return Finding("content", f"content {named(digest)}", problem, (digest,), note=note)
 
 
 def of_event(position: int, problem: str, check: str = "chain") -> Finding:

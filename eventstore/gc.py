@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from eventstore import commands, compaction, named
+from eventstore import commands, compaction, needed
 from eventstore.compaction import Freed
 from eventstore.store import Store, Writer
 
@@ -31,7 +31,7 @@ class Garbage(NamedTuple):
 def survey(store: Store, *, originals: bool = False) -> Garbage:
     """Return what `collect` would free: O(events + contents).  Nothing is changed."""
     db = store.db
-    named.mark_live(db, originals=not originals)
+    needed.mark_live(db, originals=not originals)
     dead = db.execute(_DEAD).fetchone()[0]
     content_bytes, original_bytes = db.execute(_BLOCKS_FREED).fetchone()
     unnamed = sum(usage.size - usage.live for usage in compaction.usages(store))
@@ -58,7 +58,7 @@ def collect(store: Store, writer: Writer, *, originals: bool = False) -> tuple[G
 
 
 def dropped(store: Store) -> list[bytes]:
-    """Return the kept blobs that temp.live, as `named.mark_live` left it, does not hold."""
+    """Return the kept blobs that temp.live, as `needed.mark_live` left it, does not hold."""
     alive = "SELECT EXISTS (SELECT 1 FROM live WHERE digest = ?)"
-    kept = (blob for blob in named.originals(store.log) if store.content.has(blob))
+    kept = (blob for blob in needed.originals(store.log) if store.content.has(blob))
     return [blob for blob in kept if not store.db.execute(alive, (blob,)).fetchone()[0]]

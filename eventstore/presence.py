@@ -3,22 +3,23 @@
 import os
 from collections.abc import Iterable, Iterator
 
-from eventstore import compaction, named
-from eventstore.content import PART, Content, name
+from eventstore import compaction, needed
+from eventstore.content import PART, Content
+from eventstore.digests import named
 from eventstore.findings import Finding, of_content, of_event
 from eventstore.paths import shown
 from eventstore.store import Store
 
 _NAMED = (
     "SELECT e.content, e.position, e.size, c.size FROM event e LEFT JOIN content c ON c.digest = e.content "
-    f"WHERE e.content IS NOT NULL AND CASE WHEN c.digest IS NULL THEN e.kind NOT IN {tuple(map(int, named.NOT_KEPT))} "
+    f"WHERE e.content IS NOT NULL AND CASE WHEN c.digest IS NULL THEN e.kind NOT IN {tuple(map(int, needed.NOT_KEPT))} "
     "ELSE e.kind = 1 AND e.size <> c.size END"
 )
 
 
 def check(store: Store) -> Iterator[Finding]:
     """Yield every content that is named and not there, every segment that is missing or too short, and erasures as notes."""
-    gone = named.erased(store.db)
+    gone = needed.erased(store.db)
     if compaction.must_wipe(store):
         yield Finding("content", "content", "an erasure was interrupted before its bytes were gone; run `layerlog gc`")
     yield from _erasures(store, gone)
@@ -41,8 +42,8 @@ def _named_by_events(store: Store, gone: dict[bytes, int]) -> Iterator[Finding]:
             first, count = missing.get(digest, (position, 0))
             missing[digest] = first, count + 1
         else:
-            yield of_event(position, f"states {stated} bytes where its content {name(digest)} has {size}", "content")
-    for position, digest in named.documents(store.log):
+            yield of_event(position, f"states {stated} bytes where its content {named(digest)} has {size}", "content")
+    for position, digest in needed.documents(store.log):
         if not store.content.has(digest):
             missing.setdefault(digest, (position, 1))
     for digest, (position, count) in missing.items():
@@ -57,7 +58,7 @@ def _named_by_contents(store: Store, gone: dict[bytes, int]) -> Iterator[Finding
         yield from _parts(store.content, digest, size, parts, gone)
     loose = "SELECT digest, base FROM content c WHERE base IS NOT NULL AND base NOT IN (SELECT digest FROM content)"
     for digest, base in store.db.execute(loose):
-        yield of_content(digest, f"cannot be unpacked: its dictionary {name(base)} is missing")
+        yield of_content(digest, f"cannot be unpacked: its dictionary {named(base)} is missing")
 
 
 def _parts(content: Content, digest: bytes, size: int, parts: bytes, gone: Iterable[bytes]) -> Iterator[Finding]:
@@ -69,7 +70,7 @@ def _parts(content: Content, digest: bytes, size: int, parts: bytes, gone: Itera
         yield of_content(digest, f"its chunks do not make up its size of {size} bytes")
     for chunk in {chunk for chunk, _ in chunks}:
         if not content.has(chunk) and chunk not in gone:
-            yield of_content(digest, f"its chunk {name(chunk)} is missing")
+            yield of_content(digest, f"its chunk {named(chunk)} is missing")
 
 
 def _segments(store: Store) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from eventstore import compaction, indexes, presence, rehash
 from eventstore.content import PART
 from eventstore.errors import DamagedError
 from eventstore.findings import Advance, Finding
-from eventstore.named import Needs
+from eventstore.needed import Needs
 from eventstore.packer import Row
 from eventstore.segments import Place, sync_folder
 from eventstore.store import Store, Writer

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from eventstore.digests import named
 from eventstore.events import Event, Kind
 from eventstore.log import Log
 from eventstore.paths import order
-from projections import commits
+from projections import commits, containers
 from projections.records import Record, Records
 from projections.times import rfc3339
 
+REMEMBERED = 50_000
 OTHERS = {
     Kind.IMAGE_LOADED: "load", Kind.IMAGE_PULLED: "pull", Kind.IMAGE_REMOVED: "remove", Kind.CONTAINER_REMOVED: "remove",
     Kind.HISTORY_RECEIVED: "receive", Kind.CONTENT_ERASED: "erase", Kind.ORIGINALS_DROPPED: "drop",
@@ -54,7 +56,7 @@ def deeds(log: Log, since: int = 1, until: int = 2**62, *, only_commits: bool = 
     ).fetchall()
     for (position,) in positions:
         event = log.at(position)
-        yield _of_commit(log, records, event) if event.kind == Kind.COMMITTED else _other(records.of(event))
+        yield _of_commit(log, records, event) if event.kind == Kind.COMMITTED else _other(log, records.of(event))
 
 
 def _of_commit(log: Log, records: Records, seal: Event) -> Deed:
@@ -66,14 +68,18 @@ def _of_commit(log: Log, records: Records, seal: Event) -> Deed:
     )  # fmt: skip
 
 
-def _other(record: Record) -> Deed:
+def _other(log: Log, record: Record) -> Deed:
     detail = record.detail
     content = record.event.content
     erased = record.event.kind == Kind.CONTENT_ERASED and content is not None
-    name = f"sha256:{content.hex()}" if erased and content is not None else record.name
-    said = detail.get("reason") or detail.get("source") or ""
+    name = named(content) if erased and content is not None else record.name
+    said = detail.get("reason") or detail.get("source") or _container_name(log, record)
     what = "return" if detail.get("returns") else OTHERS[Kind(record.event.kind)]
     return Deed(what, name, record, record.author, str(said), tags=tuple(detail.get("names") or ()))
+
+
+def _container_name(log: Log, record: Record) -> str:
+    return containers.get(log, record.name).name if record.kind == "container" else ""
 
 
 def sealed(log: Log, stream: int, first: int, last: int) -> Sealed:
@@ -129,28 +135,46 @@ def by(found: Iterable[Deed], key: Callable[[Deed], str]) -> list[Group]:
 
 def by_prefix(log: Log, found: Iterable[Deed], depth: int) -> list[Group]:
     """Return what commits changed grouped by the first *depth* parts of the paths: O(the events they sealed)."""
-    records = Records(log)
+    prefixes = _Prefixes(log, depth)
     groups: dict[bytes, Group] = {}
     for deed in found:
-        if deed.what != "commit":
-            continue
-        for prefix, held in _sealed_below(log, records, deed, depth).items():
-            groups[prefix] = _added(groups.get(prefix), prefix, deed.record.time, deed.author, held)
+        if deed.what == "commit":
+            for prefix, held in _sealed_below(log, prefixes, deed).items():
+                groups[prefix] = _added(groups.get(prefix), prefix, deed.record.time, deed.author, held)
     return [groups[prefix] for prefix in sorted(groups, key=order)]
 
 
-def _sealed_below(log: Log, records: Records, deed: Deed, depth: int) -> dict[bytes, Sealed]:
+class _Prefixes:
+    """The first parts of paths, by their ids; the most recent ones are remembered."""
+
+    def __init__(self, log: Log, depth: int) -> None:
+        self._records = Records(log)
+        self._depth = depth
+        self._found: dict[int, bytes] = {}
+
+    def of(self, path_id: int) -> bytes:
+        prefix = self._found.get(path_id)
+        if prefix is None:
+            if len(self._found) >= REMEMBERED:
+                self._found.clear()
+            prefix = b"/".join(self._records.path(path_id).split(b"/")[: self._depth])
+            self._found[path_id] = prefix
+        return prefix
+
+
+def _sealed_below(log: Log, prefixes: _Prefixes, deed: Deed) -> dict[bytes, Sealed]:
     rows = log.db.execute(
         f"SELECT path, count(*), total(CASE kind WHEN {Kind.FILE_WRITTEN:d} THEN size END) FROM event "
         "WHERE stream = ? AND version BETWEEN ? AND ? AND path IS NOT NULL GROUP BY path",
         (deed.record.event.stream, deed.record.detail["from"], deed.record.event.version),
     )
-    found: dict[bytes, Sealed] = {}
+    sums: dict[bytes, list[int]] = {}
     for path_id, events, size in rows:
-        prefix = b"/".join(records.path(path_id).split(b"/")[:depth])
-        held = found.get(prefix, Sealed(0, 0, 0))
-        found[prefix] = Sealed(held.events + events, held.files + 1, held.bytes + int(size))
-    return found
+        held = sums.setdefault(prefixes.of(path_id), [0, 0, 0])
+        held[0] += events
+        held[1] += 1
+        held[2] += int(size)
+    return {prefix: Sealed(*held) for prefix, held in sums.items()}
 
 
 def _added(group: Group | None, key: str | bytes, time: int, author: str | None, held: Sealed) -> Group:

@@ -1,7 +1,8 @@
 """Which events a subscriber wants, and those among the events in the global order."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from eventstore.errors import InvalidError, NotFoundError
@@ -11,7 +12,7 @@ from eventstore.paths import as_bytes, shown
 from eventstore.pointers import bearers
 from projections.logbook import Matches, actor_text
 from projections.names import spellings
-from projections.pathspecs import matcher
+from projections.pathspecs import known, matcher
 from projections.pathspecs import pattern as pathspec
 from projections.records import Record, Records
 from projections.references import id_prefix
@@ -31,6 +32,7 @@ class Wanted(NamedTuple):
     streams: frozenset[int] = frozenset()
     stream_kinds: frozenset[str] = frozenset()
     kinds: frozenset[int] = frozenset()
+    patterns: tuple[bytes, ...] = ()
     path: re.Pattern[bytes] | None = None
     author: tuple[Matches, ...] = ()
     actor: tuple[Matches, ...] = ()
@@ -38,10 +40,15 @@ class Wanted(NamedTuple):
     def keeps(self, record: Record) -> bool:
         return (
             self._keeps_stream(record)
-            and (self.path is None or (record.path is not None and self.path.match(record.path) is not None))
+            and self._keeps_path(record)
             and (not self.author or any(matches(record.author or "") for matches in self.author))
             and (not self.actor or any(matches(actor_text(record)) for matches in self.actor))
         )
+
+    def _keeps_path(self, record: Record) -> bool:
+        """Of a move, where from counts too."""
+        source = record.event.target if record.event.kind == Kind.PATH_MOVED else None
+        return self.path is None or any(self.path.match(path) for path in (record.path, source) if path is not None)
 
     def _keeps_stream(self, record: Record) -> bool:
         anything = not self.streams and not self.stream_kinds
@@ -59,11 +66,13 @@ def wanted(log: Log, filters: Sequence[str], pattern: Callable[[str, str], Match
         if not mark or key not in KEYS:
             raise InvalidError(f"filter {shown(text)!r}: write KEY=VALUE with one of the keys {', '.join(KEYS)}")
         values[key].append(value)
+    patterns = tuple(pathspec(as_bytes(value)) for value in values["path"])
     return Wanted(
         frozenset(stream for value in values["stream"] if value not in STREAM_KINDS for stream in _streams(log, value)),
         frozenset(values["stream"]).intersection(STREAM_KINDS),
         frozenset(map(_kind, values["kind"])),
-        matcher([pathspec(as_bytes(value)) for value in values["path"]]) if values["path"] else None,
+        patterns,
+        matcher(patterns) if patterns else None,
         tuple(pattern(value, "--filter author=") for value in values["author"]),
         tuple(pattern(value, "--filter actor=") for value in values["actor"]),
     )
@@ -91,21 +100,37 @@ def _streams(log: Log, text: str) -> list[int]:
 
 def select(log: Log, wanted: Wanted, first: int, last: int) -> Iterator[Record]:
     """Yield the wanted events with first <= position <= last in order; between batches others may write and collect."""
-    records = Records(log)
+    records, paths = Records(log), _few_paths(log, wanted)
     while first <= last:
         end = min(first + AT_ONCE - 1, last)
-        for row in log.db.execute(*_statement(wanted, first, end)).fetchall():
+        for row in log.db.execute(*_statement(wanted, paths, first, end)).fetchall():
             record = records.of(lifted(row))
             if wanted.keeps(record):
                 yield record
         first = end + 1
 
 
-def _statement(wanted: Wanted, first: int, last: int) -> tuple[str, list[int]]:
+def _few_paths(log: Log, wanted: Wanted) -> list[int]:
+    """Return the ids of the paths that are wanted, for SQLite to choose by; [] where they are many.
+
+    Complete for the events that are there by now: ask again for later ones.
+    """
+    found = [path_id for path_id, _ in islice(known(log, wanted.patterns), FEW + 1)]
+    return [] if len(found) > FEW else found or [0]
+
+
+def _statement(wanted: Wanted, paths: Sequence[int], first: int, last: int) -> tuple[str, list[int]]:
     where, values = "position BETWEEN ? AND ?", [first, last]
     streams = frozenset() if wanted.stream_kinds or len(wanted.streams) > FEW else wanted.streams
     for column, allowed in (("stream", streams), ("kind", wanted.kinds)):
         if allowed:
-            where += f" AND +{column} IN ({','.join('?' * len(allowed))})"
+            where += f" AND +{column} IN ({_marks(allowed)})"
             values += sorted(allowed)
+    if wanted.patterns and paths:
+        where += f" AND (+path IN ({_marks(paths)}) OR +source IN ({_marks(paths)}))"
+        values += [*paths, *paths]
     return f"SELECT * FROM event WHERE {where} ORDER BY position", values
+
+
+def _marks(values: Collection[int]) -> str:
+    return ",".join("?" * len(values))

@@ -28,6 +28,7 @@ Text that is not UTF-8 is approximated, and KEY_b64 beside it is exact.
 
 from typing import Any
 
+from eventstore.digests import named
 from eventstore.events import Kind
 from projections.records import Record
 from projections.times import rfc3339
@@ -54,7 +55,7 @@ def event_row(record: Record) -> dict[str, Any]:
         "gid": event.gid if node else None,
         "mtime": event.mtime if node else None,
         "size": event.size if event.kind == Kind.FILE_WRITTEN else None,
-        "content": f"sha256:{event.content.hex()}" if event.content else None,
+        "content": named(event.content) if event.content else None,
         "target": target(record),
         "detail": record.detail or None,
         "id": event.id.hex() if event.id else None,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from eventstore.errors import LayerlogError
 from eventstore.events import ARRIVALS, Kind
 from eventstore.log import Log
-from eventstore.named import Occurrence
+from eventstore.needed import Occurrence
 from projections import containers, images
 from projections.records import Records
 

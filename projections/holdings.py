@@ -8,7 +8,7 @@ from eventstore.content import Content
 from eventstore.entries import Entry
 from eventstore.events import Event, Kind, lifted
 from eventstore.log import ROOT_ID, Log
-from eventstore.named import occurrences
+from eventstore.needed import occurrences
 from eventstore.paths import ancestors, as_bytes
 from projections import containers, images, lineage
 from projections.containers import Container

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from eventstore.content import Content
+from eventstore.digests import named
 from eventstore.events import ARRIVALS, DEPARTURES, Event
 from eventstore.log import Log
 from projections import commits, containers, image_list, images, layers, run_config
@@ -11,7 +12,7 @@ from projections.images import Image
 from projections.layers import FolderLayer, ImportedLayer, Layer
 from projections.names import familiar
 from projections.oci_config import diff_ids, history, parse_config
-from projections.oci_digest import digest_of, named
+from projections.oci_digest import digest_of
 from projections.oci_json import Json
 from projections.references import Target
 from projections.times import rfc3339

@@ -18,13 +18,3 @@ def digest(text: str, what: str) -> str:
     if not _DIGEST.fullmatch(text):
         raise InvalidError(f"{what}: {shown(text[:100])!r} is not a digest; sha256:<64 lower-case hex digits> is read")
     return text
-
-
-def raw(text: str) -> bytes:
-    """Return the 32 bytes of a checked digest."""
-    return bytes.fromhex(text.removeprefix("sha256:"))
-
-
-def named(raw_digest: bytes) -> str:
-    """Return the text form of a 32-byte digest."""
-    return "sha256:" + raw_digest.hex()

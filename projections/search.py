@@ -6,7 +6,7 @@ from typing import NamedTuple
 from eventstore.content import Content
 from eventstore.errors import DamagedError, ErasedError
 from eventstore.log import Log
-from eventstore.named import documents
+from eventstore.needed import documents
 from projections.texts import is_binary
 
 

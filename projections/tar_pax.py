@@ -55,7 +55,7 @@ def _records(body: bytes) -> Iterator[tuple[bytes, bytes]]:
         space = body.find(b" ", at, at + 8)
         digits = body[at:space]
         end = at + int(digits) if space > at and digits.isdigit() else 0
-        if end <= space or end > len(body) or body[end - 1] != 0x0A:
+        if not end or end <= space or end > len(body) or body[end - 1] != 0x0A:
             raise HeaderError(f"the PAX record at byte {at} of its extended header lies about its length")
         key, equals, value = body[space + 1 : end - 1].partition(b"=")
         if not key or not equals:

@@ -55,6 +55,7 @@ class View:
         self._has_containers = any(not span.layer for span in self.spans)
         self._memory: dict[bytes, Entry | None] | None = None if self._is_live() else {}
         self._directories: dict[bytes, Above] = {}
+        self._ids: dict[tuple[int, bytes], int] = {}
 
     def lookup(self, path: bytes) -> Entry | None:
         """Return what *path* is, or None; symlinks are not followed."""
@@ -217,11 +218,24 @@ class View:
         """Return the ids of the path's prefixes from the root, and the parts after the last one that has an id."""
         ids, parts = [ROOT_ID], path.split(b"/") if path else []
         for index, part in enumerate(parts):
-            row = self.log.db.execute("SELECT id FROM path WHERE parent = ? AND name = ?", (ids[-1], part)).fetchone()
-            if row is None:
+            found = self._child_id(ids[-1], part)
+            if found is None:
                 return ids, parts[index:]
-            ids.append(row[0])
+            ids.append(found)
         return ids, []
+
+    def _child_id(self, parent: int, name: bytes) -> int | None:
+        found = self._ids.get((parent, name))
+        if found is None:
+            row = self.log.db.execute("SELECT id FROM path WHERE parent = ? AND name = ?", (parent, name)).fetchone()
+            if row is None:
+                return None
+            found = int(row[0])
+            if self._memory is not None:
+                if len(self._ids) >= REMEMBERED:
+                    self._ids.clear()
+                self._ids[parent, name] = found
+        return found
 
     def floor_below(self, ids: Sequence[int]) -> Floor:
         """Return what the latest event hides of all that lies below the directory whose prefixes are *ids*."""

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -26,7 +27,7 @@ def runner(tmp_path: Path) -> Iterator[Runner]:
 
 @pytest.mark.parametrize("item", ITEMS)
 def test_each_item_runs_and_reports(item: str, runner: Runner, tmp_path: Path) -> None:
-    small = corpora.self_made(str(tmp_path / "corpora"), files=200)
+    small = corpora.self_made(str(tmp_path / "corpora"), replace(corpora.SMALL, files=200))
     cases = measure(Bench(runner, small), [item], str(tmp_path / "report"))
     assert cases
     assert not [case.missing for case in cases if case.figures[0].error]
@@ -37,7 +38,7 @@ def test_each_item_runs_and_reports(item: str, runner: Runner, tmp_path: Path) -
 
 
 def test_the_self_made_corpora_are_the_same_every_time(tmp_path: Path) -> None:
-    made = [corpora.self_made(str(tmp_path / name), files=100) for name in ("one", "two")]
+    made = [corpora.self_made(str(tmp_path / name), replace(corpora.SMALL, files=200)) for name in ("one", "two")]
     for part in ("docker_archive", "oci_archive"):
         assert len({Path(getattr(found, part)).read_bytes() for found in made}) == 1
     trees = [sorted((p.relative_to(f.many), p.read_bytes()) for p in Path(f.many).rglob("*.txt")) for f in made]

@@ -10,9 +10,9 @@ import weakref
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+from eventstore.digests import named
 from eventstore.errors import InvalidError, LayerlogError, MismatchError
 from projections.oci import LayerBlob
-from projections.oci_digest import named
 
 PIECE = 1 << 20
 MAX_SIZE = 64 << 30

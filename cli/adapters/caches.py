@@ -2,7 +2,6 @@
 
 import os
 import re
-from hashlib import sha256
 
 from cli.adapters import send
 from eventstore import compaction
@@ -28,15 +27,6 @@ def encoded(store: Store) -> Cached:
             stream, first = match["stream"], match["first"]
             found[f"encoded/{name}"] = SealedLayer(stream, int(first), int(match["last"]), "") if first else FolderLayer(stream)
     return found
-
-
-def encoded_anew(store: Store, layer: FolderLayer | SealedLayer) -> send.Encoded:
-    """Return what a layer encodes to, whatever cache/ says."""
-    digest, size = sha256(), 0
-    for chunk in send.layer_tar(store, layer):
-        digest.update(chunk)
-        size += len(chunk)
-    return send.Encoded(digest.digest(), size)
 
 
 def rebuild(store: Store, remembered: Cached, advance: Advance) -> dict[str, int]:

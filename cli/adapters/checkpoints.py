@@ -44,7 +44,8 @@ def check(log: Log, path: str, allowed_signers: str | None) -> list[Finding]:
     if signature is not None:
         verdict = signing.verify(body, signature, signing.CHECKPOINT, allowed_signers)
         signer = shown(verdict.signer) if verdict.signer else f"the key {verdict.key}, whoever that is"
-        found.append(Finding("signature", f"checkpoint {shown(path)}", verdict.problem or f"is signed by {signer}", note=not verdict.problem))
+        said = verdict.problem or f"is signed by {signer}"
+        found.append(Finding("signature", f"checkpoint {shown(path)}", said, note=not verdict.problem))
     elif allowed_signers is not None:
         found.append(Finding("signature", f"checkpoint {shown(path)}", "is not signed"))
     return found

@@ -8,6 +8,7 @@ from typing import BinaryIO
 from cli.adapters import receive, send
 from cli.adapters.blobs import reader
 from eventstore.changes import Change
+from eventstore.digests import named
 from eventstore.events import Kind
 from eventstore.log import Log
 from eventstore.store import Store, Writer
@@ -16,7 +17,6 @@ from projections.images import Image
 from projections.layer_tar import encode
 from projections.layers import ImportedLayer, Layer
 from projections.oci import LAYER_TYPES, Descriptor, LayerBlob, OciImage
-from projections.oci_digest import named
 from projections.records import Records
 
 

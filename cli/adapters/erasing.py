@@ -3,8 +3,9 @@
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from eventstore import erase, named
+from eventstore import erase, needed
 from eventstore.content import Content
+from eventstore.digests import raw
 from eventstore.erase import Extent
 from eventstore.errors import LayerlogError
 from eventstore.events import Kind
@@ -12,7 +13,6 @@ from eventstore.store import Store, Writer
 from projections import commits, images
 from projections.commits import Sent
 from projections.holders import Held, Holders
-from projections.oci_digest import raw
 
 SHORT = 8
 LONG = 1 << 20
@@ -35,7 +35,7 @@ def plan(store: Store, digests: Collection[bytes]) -> Plan:
 
     Raise ConflictError where a content that would stay is made of one of them.
     """
-    found = list(named.occurrences(store.db, named.Needs(store.db, digests).all()))
+    found = list(needed.occurrences(store.db, needed.Needs(store.db, digests).all()))
     held = Holders(store.log).of_occurrences(found)
     streams = (store.log.stream_of(stream) for stream in sorted({occurrence.stream for occurrence in found}))
     layers = {stream.name for stream in streams if stream.kind == "layer"}

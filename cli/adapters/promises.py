@@ -1,12 +1,11 @@
 """Promises: digests that left the store, which its events must make again for ever."""
 
-import json
 from collections.abc import Iterator
 from hashlib import sha256
 
 from cli.adapters import send
 from eventstore.errors import LayerlogError
-from eventstore.events import Kind
+from eventstore.events import DEPARTURES
 from eventstore.findings import Advance, Finding, of_event
 from eventstore.store import Store
 from projections import images
@@ -19,9 +18,9 @@ Promised = dict[tuple[str, str], int]
 def made(store: Store) -> Promised:
     """Return the promises that the encoder of today made."""
     found: Promised = {}
-    for kind in (Kind.IMAGE_SAVED, Kind.IMAGE_PUSHED):
+    for kind in DEPARTURES:
         for event in store.log.of_kind(kind):
-            stated = json.loads(event.detail or "{}")
+            stated = event.stated
             if stated.get("encoder") == ENCODER and stated.get("config"):
                 found.setdefault((store.log.stream_of(event.stream).name, stated["config"]), event.position)
     return found

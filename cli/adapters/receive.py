@@ -9,6 +9,7 @@ from typing import BinaryIO, NamedTuple
 from cli.adapters.beside import reading_beside
 from cli.adapters.blobs import MAX_SIZE, Readable, layer_tar, passed, reader, verified
 from eventstore import commands
+from eventstore.digests import named
 from eventstore.events import Kind
 from eventstore.log import Log
 from eventstore.staging import Staged
@@ -17,7 +18,6 @@ from projections import images, lower_links, oci
 from projections.layer_tar import decode
 from projections.names import archive_name
 from projections.oci import LayerBlob, OciImage
-from projections.oci_digest import named
 
 Advance = Callable[[int], None]
 

@@ -13,7 +13,7 @@ from cli.adapters.send import spool_folder
 from eventstore import repair
 from eventstore.errors import LayerlogError, NotFoundError
 from eventstore.findings import Advance, Finding
-from eventstore.named import documents, occurrences, originals
+from eventstore.needed import documents, occurrences, originals
 from eventstore.paths import shown
 from eventstore.repair import Aside
 from eventstore.store import Store, Writer

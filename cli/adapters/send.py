@@ -13,6 +13,7 @@ from cli.adapters.beside import hashed
 from cli.adapters.blobs import PIECE, Extent, OpenFile, Reader, gzip_blocks, pieces, reader
 from eventstore import commands
 from eventstore.changes import Change
+from eventstore.digests import named, raw
 from eventstore.events import Event, Kind
 from eventstore.store import Store, Writer
 from projections import images, layers, lineage, oci
@@ -21,7 +22,6 @@ from projections.images import Image
 from projections.layer_tar import ENCODER, encode, reassemble
 from projections.layers import FolderLayer, ImportedLayer, Layer, SealedLayer
 from projections.oci import Descriptor, LayerBlob, OciImage
-from projections.oci_digest import named, raw
 from projections.subtree import as_changes
 from projections.view import View
 from projections.walk import walk
@@ -88,11 +88,16 @@ def encoded(store: Store, layer: FolderLayer | SealedLayer) -> Encoded:
     """Return what a layer born here encodes to; computed once, then from cache/."""
     found = _remembered(store, layer)
     if found is None:
-        seen = _Seen(layer_tar(store, layer))
-        deque(seen, 0)
-        found = Encoded(seen.digest.digest(), seen.size)
+        found = encoded_anew(store, layer)
         _remember(store, layer, found)
     return found
+
+
+def encoded_anew(store: Store, layer: FolderLayer | SealedLayer) -> Encoded:
+    """Return what a layer encodes to, whatever cache/ says."""
+    seen = _Seen(layer_tar(store, layer))
+    deque(seen, 0)
+    return Encoded(seen.digest.digest(), seen.size)
 
 
 class _Seen:

@@ -17,7 +17,7 @@ from eventstore import chain, indexes, presence, rehash, suspects
 from eventstore.errors import ErasedError, LayerlogError
 from eventstore.events import Kind
 from eventstore.findings import Advance, Finding
-from eventstore.named import Needs, Occurrence, occurrences
+from eventstore.needed import Needs, Occurrence, occurrences
 from eventstore.store import Store, shared
 from projections import verify
 from projections.holders import Held, Holders
@@ -239,7 +239,7 @@ def _views(store: Store, chosen: list[verify.Subject], advance: Advance) -> Iter
 def _caches(store: Store, cached: caches.Cached, advance: Advance) -> Iterator[Finding]:
     for name, layer in cached.items():
         try:
-            remembered, fresh = send.encoded(store, layer), caches.encoded_anew(store, layer)
+            remembered, fresh = send.encoded(store, layer), send.encoded_anew(store, layer)
             if remembered != fresh:
                 digests = f"{remembered.diff_id.hex()[:12]} where its layer is {fresh.diff_id.hex()[:12]}"
                 yield Finding("cache", f"cache/{name}", f"remembers {digests}; run `layerlog rebuild`")

@@ -6,15 +6,15 @@ from typing import Any
 
 import click
 
-from cli import audit_rows, find_rows
+from cli.display import audit_rows, find_rows
+from cli.display.history_text import event_line
 from cli.follow import heads
 from cli.formats import parse_time
-from cli.history_text import event_line
 from cli.output import Column, Shape, json_line, listing, note, progress
 from cli.patterns import matcher
 from cli.session import Session, session
-from eventstore.errors import InvalidError
-from eventstore.paths import as_bytes, shown
+from eventstore.digests import parsed
+from eventstore.paths import as_bytes
 from projections import deeds, event_filter, holdings
 from projections.deeds import Deed
 from projections.event_rows import event_row
@@ -79,7 +79,7 @@ def _write(shape: str, no_trunc: bool, rows: Iterable[dict[str, Any]], columns: 
 
 
 def _write_page(s: Session, found: list[Deed]) -> None:
-    from cli.adapters.audit_page import page
+    from cli.display.audit_page import page
 
     for piece in page(found, deeds.by(found, deeds.author), store_id(s.log), s.log.head().position):
         sys.stdout.write(piece)
@@ -168,7 +168,7 @@ def _found(s: Session, patterns: Sequence[str], digests: Sequence[str], needle: 
     if patterns:
         sought = holdings.of_paths(log, content, [pattern(as_bytes(text)) for text in patterns])
     else:
-        contents = [_digest(text) for text in digests] or _searched(s, needle)
+        contents = [parsed(text) for text in digests] or _searched(s, needle)
         sought = holdings.of_contents(log, content, contents)
         yield from (find_rows.document_row(log, found) for found in holdings.in_documents(log, contents))
         if needle.data:
@@ -186,14 +186,4 @@ def _searched(s: Session, needle: Needle) -> list[bytes]:
                 found.append(one.digest)
     if unread:
         note({"contents that cannot be read": unread}, "not searched")
-    return found
-
-
-def _digest(text: str) -> bytes:
-    try:
-        found = bytes.fromhex(text.removeprefix("sha256:"))
-    except ValueError:
-        found = b""
-    if len(found) != 32:
-        raise InvalidError(f"{shown(text)!r} is no digest: write sha256: and 64 hex digits, as `layerlog stat` shows them")
     return found

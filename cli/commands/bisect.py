@@ -5,9 +5,10 @@ import sys
 
 import click
 
-from cli import complete, history_text
+from cli import complete
 from cli.adapters import bisect_file
 from cli.adapters.bisect_file import Kept
+from cli.display import history_text
 from cli.formats import short_id
 from cli.session import Session, session
 from eventstore.errors import ConflictError, InvalidError

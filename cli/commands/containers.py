@@ -66,7 +66,7 @@ def _free_name(log: Log) -> str:
 @listing_options(trunc=True)
 def ps(shape: Shape, *, all_: bool) -> None:
     """List containers, newest first, and how many of their changes no commit has sealed."""
-    from cli.container_text import COLUMNS, container_row
+    from cli.display.container_text import COLUMNS, container_row
 
     with session() as s:
         found = (c for c in containers.all_containers(s.log) if all_ or not c.removed)
@@ -208,7 +208,7 @@ def _pretty(found: object, indent: int | None = 4) -> str:
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", help="json: one object.")
 def status_(container: str, output_format: str) -> None:
     """Show what a container's next commit would seal: paths added (A), changed (C) and deleted (D), and config changes."""
-    from cli.container_text import print_status, status_row
+    from cli.display.container_text import print_status, status_row
 
     with session() as s:
         found = containers.get(s.log, s.container(container))

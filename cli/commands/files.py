@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from cli import complete
-from cli.entry_rows import LONG, entry_row, long_row, print_stat, stat_row
+from cli.display.entry_rows import LONG, entry_row, long_row, print_stat, stat_row
 from cli.output import Shape, json_line, listing, listing_options
 from cli.session import Session, session
 from eventstore.entries import Entry

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import click
 
-from cli import complete, history_rows, history_text
-from cli.change_lines import change_lines
+from cli import complete
+from cli.display import history_rows, history_text
+from cli.display.change_lines import change_lines
+from cli.display.history_rows import item_row
 from cli.formats import parse_time
-from cli.history_rows import item_row
 from cli.output import json_line
 from cli.patterns import optional_matcher
 from cli.session import Session, session
@@ -139,7 +140,7 @@ def _changes_row(s: Session, view: View | None, item: Item, *, stat: bool, patch
 
 
 def print_graph(s: Session, ref: str | None) -> None:
-    from cli.family_text import family_lines
+    from cli.display.family_text import family_lines
 
     target = s.resolve(ref) if ref is not None else None
     for line in family_lines(s.log, target):

@@ -9,8 +9,8 @@ from typing import BinaryIO
 import click
 
 from cli import complete
+from cli.display.image_rows import COLUMNS, HISTORY, WITH_DIGESTS, history_row, image_rows, named, wanted
 from cli.formats import parse_size
-from cli.image_rows import COLUMNS, HISTORY, WITH_DIGESTS, history_row, image_rows, named, wanted
 from cli.output import Shape, listing, listing_options, progress
 from cli.session import Session, session
 from eventstore import commands

@@ -49,7 +49,7 @@ def prove(event: str | None, output: str | None, since: str | None, proof: str |
       layerlog prove --since monday.json -o growth.json
     """
     from cli.adapters import checkpoints
-    from cli.proof_text import proved
+    from cli.display.proof_text import proved
     from projections import proofs
 
     if sum(given is not None for given in (event, since, proof)) != 1:

@@ -79,8 +79,8 @@ def _findings(s: Session, checkpoint: str | None, signers: str | None, *, quick:
 
 
 def _report(s: Session, findings: list[Finding], form: str, checkpoint: str | None, *, quick: bool) -> int:
-    from cli import finding_rows
     from cli.adapters import verification
+    from cli.display import finding_rows
 
     finding_rows.show(s.log, verification.touched(s.store, findings), form)
     wrong = sum(not finding.note for finding in findings)

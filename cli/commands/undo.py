@@ -4,8 +4,9 @@ from itertools import islice
 
 import click
 
-from cli import complete, history_text
-from cli.change_lines import change_lines
+from cli import complete
+from cli.display import history_text
+from cli.display.change_lines import change_lines
 from cli.session import Session, session
 from eventstore import commands
 from eventstore.errors import ConflictError, InvalidError

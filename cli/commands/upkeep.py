@@ -2,13 +2,14 @@
 
 import click
 
-from cli import finding_rows
+from cli.display import finding_rows
 from cli.formats import human_size, parse_time
 from cli.output import progress
 from cli.session import Session, session
 from cli.settings import Settings
 from eventstore import commands
-from eventstore.errors import ConflictError, InvalidError, NotFoundError
+from eventstore.digests import named, parsed
+from eventstore.errors import ConflictError, NotFoundError
 from eventstore.findings import Finding
 from eventstore.paths import shown as escape
 from eventstore.store import Store
@@ -96,14 +97,14 @@ def erase(
       layerlog erase --content sha256:3a1f... --reason "a customer's data" --dry-run
     """
     from cli.adapters import deriving, erasing
-    from cli.erasure_text import plan_lines
+    from cli.display.erasure_text import plan_lines
 
     if not digests and not paths:
         raise click.UsageError("Name what to erase: --content DIGEST or --path REF:PATH.")
     if not reason.strip():
         raise click.UsageError("--reason is empty, and it is all that will say why.")
     with session() as s:
-        wanted = {*map(_digest, digests), *(_content_of(s, path) for path in paths)}
+        wanted = {*map(parsed, digests), *(_content_of(s, path) for path in paths)}
         if let_return:
             _let_return(s, wanted, reason)
             return
@@ -126,16 +127,6 @@ def _confirm(yes: bool, question: str) -> None:
         click.confirm(question, abort=True, err=True)
 
 
-def _digest(text: str) -> bytes:
-    try:
-        found = bytes.fromhex(text.removeprefix("sha256:"))
-    except ValueError:
-        found = b""
-    if len(found) != 32:
-        raise InvalidError(f"{escape(text)!r} is no digest (sha256: and 64 hex digits); `layerlog stat` shows those of files")
-    return found
-
-
 def _content_of(s: Session, path: str) -> bytes:
     view, where = s.view_of(path)
     entry = view.get(where)
@@ -147,14 +138,14 @@ def _content_of(s: Session, path: str) -> bytes:
 def _require_erased(s: Session, digests: set[bytes]) -> None:
     for digest in digests:
         if s.store.content.erased(digest) is None:
-            raise NotFoundError(f"content sha256:{digest.hex()} is not here; `layerlog find` tells where one ever was")
+            raise NotFoundError(f"content {named(digest)} is not here; `layerlog find` tells where one ever was")
 
 
 def _let_return(s: Session, digests: set[bytes], reason: str) -> None:
     with s.writer() as writer, writer.transaction():
         for digest in sorted(digests):
             if s.store.content.erased(digest) is None:
-                raise ConflictError(f"content sha256:{digest.hex()} was not erased, so nothing keeps it out")
+                raise ConflictError(f"content {named(digest)} was not erased, so nothing keeps it out")
             commands.let_return(writer, digest, reason)
 
 

@@ -1,6 +1,6 @@
 """python -m tests.bench [ITEM...]: measure layerlog beside its peers, print, and write the report.
 
-Without items: all of them.  LAYERLOG_CORPORA names the folder with the real corpora; without it small ones are made.
+Without items: all of them.  LAYERLOG_CORPORA names the folder with the real corpora; without it some are made.
 """
 
 import argparse
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     scratch = tempfile.mkdtemp(prefix="layerlog-bench-", dir=options.scratch)
     runner = Runner(scratch, rounds=1 if options.quick else options.rounds, warmups=0 if options.quick else 1, say=_say)
     try:
-        cases = measure(Bench(runner, corpora.find(scratch)), options.item or list(ITEMS), options.out)
+        cases = measure(Bench(runner, corpora.find(scratch, full=options.full)), options.item or list(ITEMS), options.out)
     finally:
         unmount(scratch)
         if not options.keep:
@@ -41,6 +41,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("item", nargs="*", choices=[*ITEMS, []], metavar="ITEM", help=f"of {' '.join(ITEMS)}; all if none is named")
     parser.add_argument("--quick", action="store_true", help="one round, no warm-up")
     parser.add_argument("--rounds", type=int, default=3, help="rounds after the warm-up (3)")
+    parser.add_argument("--full", action="store_true", help="make the stand-in as large as the real corpora")
     parser.add_argument("--scratch", metavar="DIR", help="where to work: a filesystem with 60 GB free for all items (the temporary folder)")
     parser.add_argument("--out", metavar="DIR", default=str(ROOT / "tests/bench/report"), help="where the report goes (tests/bench/report)")
     parser.add_argument("--keep", action="store_true", help="do not delete what was made in the scratch folder")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from eventstore import commands
 from eventstore.changes import Change, put
 from eventstore.log import Context
+from eventstore.pointers import container_named
 from eventstore.schema import TABLES
 from eventstore.store import Store, Writer
 from projections.containers import live_view, view_at
@@ -140,7 +141,7 @@ def git_stream(path: str, commits: int) -> None:
 def seal(store: str, name: str, changed: int, salt: int) -> Answer:
     """W3: seconds for `commit` once *changed* files of the container *name* (an image's) were rewritten."""
     with Store.open(store) as opened, opened.writer(ADA) as writer:
-        made = commands.container_named(opened.log, name)
+        made = container_named(opened.log, name)
         assert made is not None
         stream = opened.log.stream("container", made)
         assert stream is not None

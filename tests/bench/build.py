@@ -10,6 +10,7 @@ from cli.adapters.hostfs import scan
 from eventstore import commands
 from eventstore.changes import Change, delete, put
 from eventstore.events import Event, Kind
+from eventstore.pointers import container_named
 from eventstore.staging import Staged
 from eventstore.store import Store, Writer
 from projections.containers import live_view
@@ -113,7 +114,7 @@ def _git_tag(out: BinaryIO, number: int) -> None:
 def git_of_container(store: str, name: str, path: str) -> None:
     """Write a container's history, commit by commit, for git fast-import, tagged v0, v1, ...: what git can say of it."""
     with Store.open(store) as opened, open(path, "wb") as out:
-        container = commands.container_named(opened.log, name)
+        container = container_named(opened.log, name)
         assert container is not None
         stream = opened.log.stream("container", container)
         assert stream is not None

@@ -9,7 +9,6 @@ from cli.adapters import archive, layout
 from tests.images import image, layer_tar
 
 VARIABLE = "LAYERLOG_CORPORA"
-HISTORY = 20
 WORDS = [f"{stem}{end}" for stem in ("get", "put", "list", "name", "path", "node", "tree", "user") for end in ("", "s", "ed", "()", " = ")]
 
 
@@ -31,11 +30,14 @@ class Sizes:
     growth_contents: int = 3_000_000
     big_file: int = 8 << 30
     starts: int = 15
+    files: int = 100_000
+    versions: int = 500
 
 
 SMALL = Sizes(
     appends=2_000, batch=100, writes=20, commits=50, changed=(1, 5, 20), layers=(1, 3, 6), layered=300, asked=50, long_events=2_000,
     long_commits=100, growth=(1_000, 4_000), growth_contents=1_200, big_file=3 << 20, starts=2,
+    files=2_000, versions=20,
 )  # fmt: skip
 
 
@@ -57,7 +59,8 @@ class Corpora:
 
     @property
     def title(self) -> str:
-        return "real corpora" if self.real else f"a small self-made corpus ({VARIABLE} does not name the real ones)"
+        stand_in = f"a self-made corpus of {self.sizes.files:,} files ({VARIABLE} does not name the real ones)"
+        return "real corpora" if self.real else stand_in
 
     @property
     def versions(self) -> int:
@@ -68,12 +71,12 @@ class Corpora:
         return sum(len(files) for _, _, files in os.walk(self.many))
 
 
-def find(scratch: str) -> Corpora:
-    """Return the corpora that LAYERLOG_CORPORA names, or small ones made below *scratch*."""
+def find(scratch: str, *, full: bool = False) -> Corpora:
+    """Return the corpora that LAYERLOG_CORPORA names, or some made below *scratch*: small ones, or in *full* size."""
     folder = os.environ.get(VARIABLE)
     if folder:
         return _real(os.path.abspath(folder))
-    return self_made(os.path.join(scratch, "corpora"))
+    return self_made(os.path.join(scratch, "corpora"), Sizes() if full else SMALL)
 
 
 def _real(folder: str) -> Corpora:
@@ -88,13 +91,13 @@ def _real(folder: str) -> Corpora:
     return found
 
 
-def self_made(folder: str, files: int = 2_000, sizes: Sizes = SMALL) -> Corpora:
-    """Make corpora of *files* small files, an image of three layers and a history; same call, same bytes."""
-    at = Path(folder)
+def self_made(folder: str, sizes: Sizes = SMALL) -> Corpora:
+    """Make many small files, an image of three layers and a history; same call, same bytes."""
+    at, files = Path(folder), sizes.files
     dice = random.Random(7)
     _write(at / "many", {f"d{n % 40:02}/e{n % 7}/f{n}.txt": _text(dice) for n in range(files)})
     _image(at, dice, files // 10)
-    _history(at / "hist", dice, files // 10)
+    _history(at / "hist", dice, files // 20, sizes.versions)
     return Corpora(
         False, str(at / "many"), str(at / "docker.tar"), str(at / "oci.tar"), str(at / "oci"), "latest",
         "usr/share/l1/f1", str(at / "hist"), sizes,
@@ -121,10 +124,10 @@ def _image(at: Path, dice: random.Random, files: int) -> None:
     layout.write(str(at / "oci"), [replace(made, names=("latest",))])
 
 
-def _history(at: Path, dice: random.Random, files: int) -> None:
+def _history(at: Path, dice: random.Random, files: int, versions: int) -> None:
     current = {f"src/m{n % 9}/f{n}.py": _text(dice) for n in range(files)}
     _write(at / "base", current)
-    for version in range(1, HISTORY + 1):
+    for version in range(1, versions + 1):
         changed = {name: current[name] + b"\n# %d" % version for name in dice.sample(sorted(current), 5)}
         gone = dice.sample(sorted(set(current) - set(changed)), 1) if version % 5 == 0 else []
         current = {name: data for name, data in (current | changed).items() if name not in gone}

@@ -27,7 +27,7 @@ def imports(runner: Runner, folder: str) -> list[Side]:
     """Ways to take *folder* into an empty store: git, ostree, restic, borg."""
     at = shlex.quote(folder)
     git = f"git --git-dir=$1/g/.git --work-tree={at}"
-    begin_git = f"git init -q $1/g; printf '{RAW}' >$1/g/.git/info/attributes; git -C $1/g config gc.auto 0"
+    begin_git = f"git init -q $1/g; printf '{RAW}' >$1/g/.git/info/attributes"
     return [
         Side(
             "git add + commit", lambda work: shell(f"{git} add -A -f; {git} commit -qm x", work),

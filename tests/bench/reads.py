@@ -56,14 +56,18 @@ def questions(store: str, name: str, path: str, old: str, new: str) -> Answer:
     with Store.open(store) as opened:
         target = _target(opened, name)
         view = _view(opened, target)
-        records = Records(opened.log)
         asked = path.encode()
         before, after = (_view(opened, _target(opened, text)) for text in (old, new))
-        return {
-            "log": _timed(lambda: [records.of(touch.event) for touch in touches(view, asked)]),
-            "blame": _timed(lambda: blame(Causes(opened.log, opened.content, target), view, asked)),
-            "diff": _timed(lambda: list(between(before, after))),
-        }
+        _ask_about(opened, target, view, b"d1/e1")
+        return {**_ask_about(opened, target, view, asked), "diff": _timed(lambda: list(between(before, after)))}
+
+
+def _ask_about(store: Store, target: Target, view: View, path: bytes) -> Answer:
+    records = Records(store.log)
+    return {
+        "log": _timed(lambda: [records.of(touch.event) for touch in touches(view, path)]),
+        "blame": _timed(lambda: blame(Causes(store.log, store.content, target), view, path)),
+    }
 
 
 def points(store: str, name: str, asked: int) -> Answer:

@@ -76,6 +76,11 @@ def layerlog(store: str, *args: str, stdin: str = os.devnull) -> Command:
     return Command([sys.executable, "-c", "from cli.main import main; main()", "--store", store, *args], stdin=stdin)
 
 
+def unseen(command: Command) -> Command:
+    """Return *command* with its standard output thrown away."""
+    return command._replace(argv=["sh", "-c", 'exec "$@" >/dev/null', "sh", *command.argv])
+
+
 def inside(function: str, **arguments: Any) -> Command:
     """Work that is timed in its own process: *function* ("module:name" below tests.bench) prints what it measured."""
     return Command([sys.executable, "-m", "tests.bench.inside", function, json.dumps(arguments)])
@@ -108,8 +113,7 @@ class Runner:
         if made.returncode:
             raise FailedError(made.stderr.strip().splitlines()[-1])
         found: Run = json.loads(made.stdout)
-        with open(output, encoding="utf-8", errors="replace") as file:
-            found["output"] = file.read()
+        found["output"] = _end_of(output)
         if found["code"]:
             raise FailedError(f"exit {found['code']}: {found['output'].strip()[-300:]}")
         return found
@@ -145,6 +149,13 @@ class Runner:
         return figure._replace(samples=(*figure.samples, sample), disk=disk or figure.disk)
 
 
+def _end_of(path: str) -> str:
+    """Return the last MiB of a file, as text."""
+    with open(path, "rb") as file:
+        file.seek(max(0, os.path.getsize(path) - LARGE))
+        return file.read().decode("utf-8", "replace")
+
+
 def _figure(side: Side) -> Figure:
     missing = side.tool and shutil.which(side.tool) is None
     return Figure(side.name, durability=side.durability, error=f"{side.tool} is not installed" if missing else "")
@@ -157,6 +168,7 @@ def environment(scratch: str) -> dict[str, str]:
     return {
         **kept, "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8", "XDG_DATA_HOME": os.path.join(scratch, "data"),
         "LAYERLOG_AUTHOR": "Ada <ada@example.org>", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "gc.auto", "GIT_CONFIG_VALUE_0": "0",
         "GIT_AUTHOR_NAME": "ada", "GIT_AUTHOR_EMAIL": "ada@example.org", "GIT_COMMITTER_NAME": "ada",
         "GIT_COMMITTER_EMAIL": "ada@example.org", "RESTIC_PASSWORD": "x", "RESTIC_CACHE_DIR": os.path.join(scratch, "restic"),
         "BORG_BASE_DIR": os.path.join(scratch, "borg"), "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes",

@@ -8,7 +8,7 @@ from itertools import count
 from tests.bench.bench import Bench, ours
 from tests.bench.corpora import Sizes
 from tests.bench.figures import Case, Figure, Target, flatness, slowdown, worst
-from tests.bench.runner import Command, Side, answered, inside, layerlog
+from tests.bench.runner import Command, Side, answered, inside, layerlog, unseen
 
 LIMIT = 120 << 20
 MIB = 1 << 20
@@ -21,10 +21,10 @@ def w10(bench: Bench) -> Iterator[Case]:
 
 
 def _peak(bench: Bench, store: str, args: list[str]) -> Figure:
-    side = ours(
-        " ".join(args[:1]), lambda work: layerlog(store, *(arg.replace("WORK", work) for arg in args)), value=lambda run: run["peak"],
-        durability="",
-    )  # fmt: skip
+    def command(work: str) -> Command:
+        return unseen(layerlog(store, *(arg.replace("WORK", work) for arg in args)))
+
+    side = ours(args[0], command, value=lambda run: float(run["peak"]), durability="")
     return bench.once().alternate(side)[0]
 
 
@@ -32,24 +32,29 @@ def _corpora(bench: Bench) -> Iterator[tuple[str, str, list[list[str]]]]:
     given = bench.corpora
     many, image, big = (bench.place(f"w10-{name}") for name in ("many", "image", "big"))
     top = min(os.listdir(given.many))
-    last = f"c3:{given.versions}"
-    yield f"{given.many_files:,} files", many, [["import", given.many, "many"], *_about("many"), *_changes("many", top)]
-    yield "the image", image, [["load", "-i", given.oci_archive], *_about(bench.image_id(bench.image_kept))]
-    yield f"{given.versions} versions", bench.history, [*_about(last), ["diff", "c3:0", last]]
-    yield f"one file of {bench.sizes.big_file >> 20:,} MiB", big, [["import", _big_file(bench), "big"], *_about("big")]
+    first, last = "c3:0", f"c3:{given.versions}"
+    yield f"{given.many_files:,} files", many, [["import", given.many, "many"], *_about("many", top), *_changes("many", top)]
+    loaded = bench.image_id(bench.image_kept)
+    yield "the image", image, [["load", "-i", given.oci_archive], *_about(loaded, given.image_file), *_changes(loaded, "usr")]
+    yield f"{given.versions} versions", bench.history, [*_about(last, "."), ["diff", first, last], ["diff", "-p", first, last]]
+    yield f"one file of {bench.sizes.big_file >> 20:,} MiB", big, [["import", _big_file(bench), "big"], *_about("big", "file"), ["cat", "big:/file"]]
 
 
-def _about(ref: str) -> list[list[str]]:
+def _about(ref: str, path: str) -> list[list[str]]:
+    """The commands that read, each on everything that there is."""
     return [
-        ["ls", f"{ref}:/"], ["log", ref], ["history", ref], ["images"], ["checkout", ref, "WORK/x"], ["save", "-o", "WORK/x.tar", ref],
-        ["export", "-o", "WORK/x.tar", ref], ["audit"], ["events"], ["verify"], ["df"], ["gc"], ["rebuild"], ["backup", "WORK/b"],
+        ["images"], ["history", ref], ["inspect", ref], ["ls", f"{ref}:/"], ["stat", f"{ref}:/{path}"], ["log", ref], ["log", ref, "--", path],
+        ["blame", f"{ref}:/{path}"], ["audit"], ["events"], ["find", "--path", path], ["checkout", ref, "WORK/x"],
+        ["save", "-o", "WORK/x.tar", ref], ["save", "--compress", "-o", "WORK/x.tar", ref], ["export", "-o", "WORK/x.tar", ref],
+        ["backup", "WORK/b"], ["checkpoint"], ["verify"], ["df"], ["rebuild"], ["gc"],
     ]  # fmt: skip
 
 
 def _changes(ref: str, folder: str) -> list[list[str]]:
     return [
-        ["create", "--name", "web", ref], ["cp", f"web:/{folder}/.", "web:/copy"], ["status", "web"], ["diff", "web"],
-        ["commit", "-m", "x", "web", "y:1"], ["diff", ref, "y:1"], ["blame", "web:/copy"], ["save", "-o", "WORK/x.tar", "y:1"],
+        ["create", "--name", "web", ref], ["cp", f"web:/{folder}/.", "web:/copy"], ["cp", f"web:/{folder}", "WORK/x"], ["status", "web"],
+        ["diff", "web"], ["commit", "-m", "x", "web", "y:1"], ["diff", ref, "y:1"], ["show", "y:1"], ["save", "-o", "WORK/x.tar", "y:1"],
+        ["delete", "-r", "web:/copy"], ["undo", "web"], ["move", f"web:/{folder}", "web:/moved"], ["ps"], ["gc", "--originals"],
     ]  # fmt: skip
 
 

@@ -197,6 +197,8 @@ def test_events_filtered(ll):
     assert names("stream=web", "path=/etc") == ["AttributesChanged"]
     assert names("stream=web", "path=*.conf", "path=/etc") == ["FileWritten", "AttributesChanged"]
     assert names("stream=web", "kind=filewritten") == ["FileWritten"]
+    ll("move", "web:/srv/x.conf", "web:/srv/y")
+    assert names("stream=web", "path=/srv/x.conf") == ["FileWritten", "PathMoved"]
     assert names("stream=far:1") == ["TagMoved"]
     assert names("stream=tag") == ["TagMoved", "TagMoved"]
     assert names("author=^Ada", "kind=FileWritten") == ["FileWritten"]

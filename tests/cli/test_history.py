@@ -88,6 +88,12 @@ def test_log_filters(ll):
     assert [row["message"] for row in ll.json("log")] == ["number 2", "number 1", "number 0", "base"]
 
 
+def test_log_patterns_match_line_by_line(ll):
+    ll("write", "--text", "1", "web:/f")
+    ll("commit", "-m", "title\n\nFixes 77\nSigned-off-by: Bo", "web")
+    assert [row["message"][:5] for row in ll.json("log", "web", "--grep", "^Fixes 77$")] == ["title"]
+
+
 def test_log_until_and_since_are_the_times_of_commits(ll):
     ll("write", "--text", "1", "web:/f")
     ll("commit", "-m", "later", "web")

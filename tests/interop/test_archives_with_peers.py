@@ -13,9 +13,9 @@ import pytest
 
 from cli.adapters import archive, layout
 from cli.adapters.blobs import layer_tar
+from eventstore.digests import named
 from projections import oci
 from projections.oci import OciImage
-from projections.oci_digest import named
 from tests import images
 from tests.images import TARS
 from tests.peers import peer

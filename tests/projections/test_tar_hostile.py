@@ -121,6 +121,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "a negative PAX length": (raw_pax(b"-9 path=f\n"), "lies about its length"),
     "a PAX length without digits": (raw_pax(b" path=f\n"), "lies about its length"),
     "a PAX length without end": (raw_pax(b"9" * 400), "lies about its length"),
+    "a PAX record whose length has no end, in a body that has one": (raw_pax(b"22222222 path=f\n"), "lies about its length"),
     "a PAX record without newline": (raw_pax(b"9 path=f!"), "lies about its length"),
     "a PAX record without equals": (raw_pax(b"9 path_f\n"), "has no key"),
     "a PAX record without a key": (raw_pax(b"5 =f\n"), "has no key"),

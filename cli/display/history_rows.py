@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from eventstore.digests import named
 from projections.blame import Blame, Cause
 from projections.blame_lines import Line
 from projections.commits import Commit, Step
@@ -71,7 +72,7 @@ def blame_row(found: Blame) -> dict[str, Any]:
         "path": b"/" + found.path,
         "there": found.entry is not None,
         **{key: cause_row(getattr(found, key)) for key in ("content", "name", "attributes", "removed")},
-        "last_content": f"sha256:{last.hex()}" if last else None,
+        "last_content": named(last) if last else None,
     }
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any, TextIO
 
-from cli.change_lines import WORDS, coloured
+from cli.display.change_lines import WORDS, coloured
 from cli.formats import ago, counted, from_rfc3339, rfc3339, short_id
 from cli.output import Column
 from eventstore.log import Log

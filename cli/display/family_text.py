@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from cli.display.history_text import names_text, subject
 from cli.formats import counted, short_id
-from cli.history_text import names_text, subject
 from cli.output import paint
 from eventstore.log import Log
 from eventstore.paths import shown

@@ -5,6 +5,7 @@ from typing import Any
 
 from cli.formats import human_size, rfc3339, short_id, whole_seconds
 from cli.output import paint
+from eventstore.digests import named
 from eventstore.events import Kind
 from eventstore.paths import shown
 from projections import event_rows
@@ -159,7 +160,7 @@ def blame_text(found: Blame) -> Iterator[str]:
         yield f"{path} is not there"
         yield from cause_lines("removed", found.removed)
         if found.last is not None and found.last.content is not None:
-            yield f"last:       sha256:{found.last.content.hex()}, {human_size(found.last.size)}"
+            yield f"last:       {named(found.last.content)}, {human_size(found.last.size)}"
         return
     yield path
     if found.content is None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from eventstore.content import PART
+from eventstore.digests import raw
 from eventstore.events import ARRIVALS, DEPARTURES, Kind
 from eventstore.log import Log
 
@@ -37,7 +38,7 @@ def documents(log: Log) -> Iterator[tuple[int, bytes]]:
 def originals(log: Log) -> set[bytes]:
     """Return the digests of all blobs that images came in, whether they are kept or not."""
     return {
-        bytes.fromhex(blob["digest"].removeprefix("sha256:"))
+        raw(blob["digest"])
         for kind in ARRIVALS
         for event in log.of_kind(kind)
         for blob in event.stated.get("blobs", ())

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
+from cli.display.history_text import subject
 from cli.formats import human_size, rfc3339, short_id, whole_seconds
-from cli.history_text import subject
 from cli.output import Column
 from eventstore.paths import shown
 from projections.commits import Sent

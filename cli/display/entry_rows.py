@@ -5,7 +5,7 @@ from typing import Any
 
 from cli.formats import SECOND, device_string, mode_string, rfc3339
 from cli.output import Column, Row, plain
-from eventstore.content import name as digest_name
+from eventstore.digests import named
 from eventstore.entries import Entry
 from eventstore.log import Log
 from eventstore.paths import shown as escape
@@ -27,7 +27,7 @@ def entry_row(entry: Entry) -> dict[str, Any]:
         "gid": entry.gid,
         "size": size(entry),
         "mtime": rfc3339(entry.mtime),
-        "digest": digest_name(entry.content) if entry.content else None,
+        "digest": named(entry.content) if entry.content else None,
         "target": entry.target,
         "device": list(entry.rdev) if entry.rdev else None,
         "xattrs": [{"name": name, "value": value} for name, value in sorted(entry.xattrs.items())],

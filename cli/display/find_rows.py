@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from cli.audit_rows import sent_row
+from cli.display.audit_rows import sent_row
 from cli.formats import rfc3339, short_id, whole_seconds
 from cli.output import Column
+from eventstore.digests import named
 from eventstore.log import Log
 from eventstore.paths import shown
 from projections import commits, containers
@@ -28,7 +29,7 @@ def holding_row(log: Log, holding: Holding) -> dict[str, Any]:
         "id": holding.id,
         "where": _name(log, holding.kind, holding.id),
         "path": b"/" + holding.path,
-        "content": f"sha256:{holding.content.hex()}" if holding.content else None,
+        "content": named(holding.content) if holding.content else None,
         "shown": holding.shown,
         "from_version": holding.first if holding.kind == "container" and holding.shown else None,
         "since": rfc3339(holding.since.time) if holding.since else None,

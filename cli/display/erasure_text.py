@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from cli.adapters.erasing import Plan
-from cli.finding_rows import held_row, listed, touched_line
+from cli.display.finding_rows import held_row, listed, touched_line
 from cli.formats import human_size, rfc3339
+from eventstore.digests import named
 from eventstore.log import Log
 from eventstore.paths import shown as escape
 from projections.images import shown_names
@@ -14,7 +15,7 @@ def plan_lines(log: Log, planned: Plan) -> Iterator[str]:
     """Yield the lines; all text in them is escaped."""
     for digest, size in planned.extent.sizes.items():
         what = "framing of a layer that holds the same bytes" if digest in planned.copies else human_size(size)
-        yield f"content sha256:{digest.hex()} ({what})"
+        yield f"content {named(digest)} ({what})"
     if not planned.extent.sizes:
         yield "all of it was erased already; what an interrupted erasure left is removed now"
     touched = touched_line(held_row(log, planned.held))

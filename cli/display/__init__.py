@@ -1,0 +1,1 @@
+"""What commands show: rows for tables and JSON, lines and patches for people, one page to print."""
