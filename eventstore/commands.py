@@ -264,7 +264,7 @@ def erase_contents(writer: Writer, sizes: Mapping[bytes, int], reason: str) -> N
 def let_return(writer: Writer, digest: bytes, reason: str) -> None:
     """Record that a content which was erased may come back."""
     with writer.changeset() as appending:
-        _add_fact(appending, appending.open(STORE, "store"), Kind.CONTENT_ERASED, digest, reason=reason, returns=True)
+        _add_fact(appending, appending.open(STORE, "store"), Kind.CONTENT_READMITTED, digest, reason=reason)
 
 
 def drop_originals(writer: Writer, blobs: Iterable[bytes], reason: str) -> None:

@@ -21,6 +21,8 @@ from eventstore.segments import BlockCache, Place, Segments
 
 PART = struct.Struct("<32sI")
 """One chunk of a large content: its digest, and its size in bytes."""
+ERASURES = f"kind IN ({Kind.CONTENT_ERASED:d}, {Kind.CONTENT_READMITTED:d})"
+"""The events that say whether a content may be here, as the index event_erased has them; the latest decides."""
 
 
 class _Where(NamedTuple):
@@ -79,16 +81,14 @@ class Content:
     def erased(self, digest: bytes) -> int | None:
         """Return the position of the event that erased *digest* and keeps it out, or None: an index look-up."""
         row = self._db.execute(
-            f"SELECT position, json_extract(detail, '$.returns') FROM event WHERE kind = {Kind.CONTENT_ERASED:d} "
-            "AND content = ? ORDER BY position DESC LIMIT 1",
-            (digest,),
+            f"SELECT position, kind FROM event WHERE {ERASURES} AND content = ? ORDER BY position DESC LIMIT 1", (digest,)
         ).fetchone()
-        return row[0] if row and not row[1] else None
+        return row[0] if row and row[1] == Kind.CONTENT_ERASED else None
 
     def has_erasures(self) -> bool:
         """Whether any content was ever erased."""
         row = self._db.execute(
-            f"SELECT EXISTS (SELECT 1 FROM event WHERE kind = {Kind.CONTENT_ERASED:d} AND content IS NOT NULL)"
+            f"SELECT EXISTS (SELECT 1 FROM event WHERE {ERASURES} AND content IS NOT NULL)"
         ).fetchone()
         return bool(row[0])
 

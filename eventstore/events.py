@@ -41,6 +41,7 @@ class Kind(IntEnum):
     STORE_CREATED = 60
     ORIGINALS_DROPPED = 61
     CONTENT_ERASED = 62
+    CONTENT_READMITTED = 63
 
     @property
     def title(self) -> str:

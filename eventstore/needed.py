@@ -6,13 +6,13 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from eventstore.content import PART
+from eventstore.content import ERASURES, PART
 from eventstore.digests import raw
 from eventstore.events import ARRIVALS, DEPARTURES, Kind
 from eventstore.log import Log
 
 _HEX = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
-NOT_KEPT = (*DEPARTURES, Kind.CONTENT_ERASED)
+NOT_KEPT = (*DEPARTURES, Kind.CONTENT_ERASED, Kind.CONTENT_READMITTED)
 """Kinds whose digest says what left the store, or what is gone: nothing needs to be here for it."""
 
 
@@ -47,12 +47,9 @@ def originals(log: Log) -> set[bytes]:
 
 def erased(db: sqlite3.Connection) -> dict[bytes, int]:
     """Return digest -> position of the event, for every content that was erased and may not come back."""
-    rows = db.execute(
-        f"SELECT content, position, detail FROM event WHERE kind = {Kind.CONTENT_ERASED:d} AND content IS NOT NULL "
-        "ORDER BY position"
-    )
-    latest = {digest: (position, detail) for digest, position, detail in rows}
-    return {digest: position for digest, (position, detail) in latest.items() if not json.loads(detail or "{}").get("returns")}
+    rows = db.execute(f"SELECT content, position, kind FROM event WHERE {ERASURES} AND content IS NOT NULL ORDER BY position")
+    latest = {digest: (position, kind) for digest, position, kind in rows}
+    return {digest: position for digest, (position, kind) in latest.items() if kind == Kind.CONTENT_ERASED}
 
 
 def mark_live(db: sqlite3.Connection, *, originals: bool = True) -> None:
@@ -62,7 +59,7 @@ def mark_live(db: sqlite3.Connection, *, originals: bool = True) -> None:
     Any digest in any event's detail counts, so that a kind of event that this version does not know loses nothing.
     """
     _empty(db, "live")
-    needed = f"SELECT content FROM event WHERE content IS NOT NULL AND kind <> {Kind.CONTENT_ERASED:d}"
+    needed = f"SELECT content FROM event WHERE content IS NOT NULL AND NOT {ERASURES}"
     db.execute(f"INSERT OR IGNORE INTO live {needed}")
     add_live(db, _in_details(db, originals=originals))
 
@@ -85,7 +82,7 @@ def add_live(db: sqlite3.Connection, digests: Iterable[bytes]) -> None:
 
 
 def _in_details(db: sqlite3.Connection, *, originals: bool) -> Iterator[bytes]:
-    past = (Kind.CONTENT_ERASED, Kind.ORIGINALS_DROPPED)
+    past = (Kind.CONTENT_ERASED, Kind.CONTENT_READMITTED, Kind.ORIGINALS_DROPPED)
     for kind, detail in db.execute("SELECT kind, detail FROM event WHERE path IS NULL AND detail IS NOT NULL"):
         if kind in ARRIVALS and not originals:
             detail = json.dumps({key: value for key, value in json.loads(detail).items() if key != "blobs"})
@@ -135,7 +132,7 @@ def occurrences(db: sqlite3.Connection, digests: Iterable[bytes]) -> Iterator[Oc
     _empty(db, "sought")
     db.executemany("INSERT OR IGNORE INTO sought VALUES (?)", ((digest,) for digest in sought))
     rows = "SELECT e.content, e.position, e.stream, e.version, e.path FROM event e JOIN sought ON digest = e.content"
-    yield from map(Occurrence._make, db.execute(f"{rows} WHERE e.kind <> {Kind.CONTENT_ERASED:d}").fetchall())
+    yield from map(Occurrence._make, db.execute(f"{rows} WHERE NOT e.{ERASURES}").fetchall())
     arrivals = "SELECT position, stream, version, detail FROM event WHERE path IS NULL AND kind IN (?, ?)"
     for position, stream, version, detail in db.execute(arrivals, ARRIVALS).fetchall():
         for digest in set(map(bytes.fromhex, _HEX.findall(detail or ""))) & sought:

@@ -53,7 +53,7 @@ CREATE INDEX event_container_name ON event (json_extract(detail, '$.name')) WHER
 CREATE INDEX event_author ON event (json_extract(detail, '$.author'), stream, version) WHERE path IS NULL AND kind = 24;
 CREATE INDEX event_commit ON event (position) WHERE path IS NULL AND kind = 24;
 CREATE INDEX event_tag_image ON event (json_extract(detail, '$.image')) WHERE path IS NULL AND kind = 47;
-CREATE INDEX event_erased ON event (content) WHERE kind = 62;
+CREATE INDEX event_erased ON event (content) WHERE kind IN (62, 63);
 CREATE INDEX changeset_first ON changeset (first);
 INSERT INTO path (id, parent, name) VALUES (1, 0, x'');
 """

@@ -14,7 +14,8 @@ from projections.times import rfc3339
 REMEMBERED = 50_000
 OTHERS = {
     Kind.IMAGE_LOADED: "load", Kind.IMAGE_PULLED: "pull", Kind.IMAGE_REMOVED: "remove", Kind.CONTAINER_REMOVED: "remove",
-    Kind.HISTORY_RECEIVED: "receive", Kind.CONTENT_ERASED: "erase", Kind.ORIGINALS_DROPPED: "drop",
+    Kind.HISTORY_RECEIVED: "receive", Kind.CONTENT_ERASED: "erase", Kind.CONTENT_READMITTED: "readmit",
+    Kind.ORIGINALS_DROPPED: "drop",
 }  # fmt: skip
 
 
@@ -71,11 +72,10 @@ def _of_commit(log: Log, records: Records, seal: Event) -> Deed:
 def _other(log: Log, record: Record) -> Deed:
     detail = record.detail
     content = record.event.content
-    erased = record.event.kind == Kind.CONTENT_ERASED and content is not None
-    name = named(content) if erased and content is not None else record.name
+    of_content = record.event.kind in (Kind.CONTENT_ERASED, Kind.CONTENT_READMITTED)
+    name = named(content) if of_content and content is not None else record.name
     said = detail.get("reason") or detail.get("source") or _container_name(log, record)
-    what = "return" if detail.get("returns") else OTHERS[Kind(record.event.kind)]
-    return Deed(what, name, record, record.author, str(said), tags=tuple(detail.get("names") or ()))
+    return Deed(OTHERS[Kind(record.event.kind)], name, record, record.author, str(said), tags=tuple(detail.get("names") or ()))
 
 
 def _container_name(log: Log, record: Record) -> str:

@@ -7,9 +7,10 @@ from eventstore.changes import Change, link, put
 from eventstore.entries import Entry
 from projections.layer_tar import SMALL, encode
 from projections.subtree import as_changes
-from projections.tar_format import Source, TarEntry, TarReader
+from projections.tar_format import Source, TarEntry, TarReader, refusal
 from projections.view import View
 
+MAX_BYTES = 64 << 30
 Like = Callable[[bytes], bytes | None]
 """Names, for a path, a content that is probably similar."""
 
@@ -31,10 +32,17 @@ def written(view: View, entries: Iterable[Entry], advance: Callable[[int], None]
     return encode(as_changes(view, entries), read, literal=True)
 
 
-def decoded(stream: Source, keeper: Keeper, like: Like) -> Iterator[Change]:
-    """Yield what a tar holds, in its order, paths relative to where it is unpacked; raise InvalidError for a broken one."""
+def decoded(stream: Source, keeper: Keeper, like: Like, *, limit: int = MAX_BYTES) -> Iterator[Change]:
+    """Yield what a tar holds, in its order, paths relative to where it is unpacked; raise InvalidError for a broken one.
+
+    *limit* is how many bytes all files may have together, holes included: a few bytes of tar can state any number.
+    """
     reader = TarReader(stream)
+    held = 0
     for entry in reader:
+        held += entry.size
+        if held > limit:
+            raise refusal(entry.path, f"with it, the tar's files hold over {limit} bytes")
         if entry.type == b"1":
             yield link(entry.path, entry.target)
         else:

@@ -1,11 +1,15 @@
 """Inputs that lead a fuzzer into every corner: the hostile cases, and what it found since (corpus/TARGET, base64 by line)."""
 
 import gzip
+import os
+import sys
 from base64 import b64decode, b64encode
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from pathlib import Path
+from types import FrameType
 
+from tests.fuzz.targets import TARGETS
 from tests.hostile.hostile_layers import HOSTILE
 from tests.hostile.legal_layers import LEGAL, zstd
 from tests.hostile.making import Layout, docker_archive
@@ -34,12 +38,37 @@ def unpack(target: str, folder: Path) -> None:
 
 
 def keep(target: str, folder: Path) -> int:
-    """Keep what a fuzzer left in *folder* (better: what `-merge=1` left of it); return how many inputs that are."""
-    seeds = set(_SEEDS[target]())
-    found = sorted({path.read_bytes() for path in folder.iterdir()} - seeds, key=lambda data: (len(data), data))
+    """Keep those inputs in *folder* that reach lines which no other one reaches; return how many that are."""
+    seen = set().union(*(_steps(target, data) for data in corpus(target)))
+    kept = corpus(target)[len(list(dict.fromkeys(_SEEDS[target]()))) :]
+    for data in sorted({path.read_bytes() for path in folder.iterdir()}, key=lambda data: (len(data), data)):
+        steps = _steps(target, data) if len(data) <= SMALL else set()
+        if steps - seen:
+            seen |= steps
+            kept.append(data)
     HERE.mkdir(exist_ok=True)
-    (HERE / target).write_text("".join(b64encode(data).decode() + "\n" for data in found if len(data) <= SMALL))
-    return len(found)
+    (HERE / target).write_text("".join(b64encode(data).decode() + "\n" for data in kept))
+    return len(kept)
+
+
+def _steps(target: str, data: bytes) -> set[tuple[str, int, int]]:
+    """Return every step from line to line that the product takes on *data*."""
+    steps: set[tuple[str, int, int]] = set()
+    last: dict[int, int] = {}
+
+    def trace(frame: FrameType, event: str, _: object) -> Callable[..., object] | None:
+        if f"{os.sep}tests{os.sep}" in frame.f_code.co_filename or "site-packages" in frame.f_code.co_filename:
+            return None if event == "call" else trace
+        steps.add((frame.f_code.co_filename, last.get(id(frame), 0), frame.f_lineno))
+        last[id(frame)] = frame.f_lineno
+        return trace
+
+    sys.settrace(trace)
+    try:
+        TARGETS[target](data)
+    finally:
+        sys.settrace(None)
+    return steps
 
 
 def _tars() -> Iterable[bytes]:

@@ -11,11 +11,12 @@ import pytest
 from tests.faults import totals
 from tests.faults.checking import problems
 from tests.faults.commands import Commands
-from tests.hostile.hostile_layers import HOSTILE, Hostile
+from tests.hostile.hostile_layers import HOSTILE, Hostile, sparse
 from tests.hostile.legal_layers import LEGAL, Legal
 from tests.hostile.making import NAME, docker_archive
 from tests.hostile.refusals import check_refused, state
 from tests.hostile.trees import tree
+from tests.projections import test_tar_hostile
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +77,15 @@ def layers(path: Path) -> list[bytes]:
         return [read(name) for name in json.loads(read("manifest.json"))[0]["Layers"]]
 
 
+
+
+@pytest.mark.parametrize("name", [*test_tar_hostile.REFUSED, "a sparse file of an exbibyte"])
+def test_a_broken_tar_is_refused_by_import_and_by_cp(name: str, shop: Path, commands: Commands, tmp_path: Path) -> None:
+    tar, says = test_tar_hostile.REFUSED.get(name, (sparse(1 << 60), "hold over"))
+    path = tmp_path / "root.tar"
+    path.write_bytes(tar)
+    before = state(shop)
+    for argv in (["import", str(path), "localhost/root:1"], ["cp", "-", "first:/"]):
+        check_refused(commands.run(shop, argv, stdin=str(path)), f"{says}|hold over|is empty|broken gzip")
+    assert state(shop) == before
+    totals.count("hostile cases handled", 1, 1)

@@ -1,7 +1,7 @@
 """A run of a container's events, sealed as a layer and laid over what was before, gives what was after."""
 
 from hashlib import sha256
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,6 +18,9 @@ from projections.walk import walk
 from tests.conftest import ADA
 from tests.model import Model
 from tests.projections.test_view_model import any_change, fill, looked_up, walked
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def laid_over(store: Store, before: View, changes: list[Change]) -> View:

@@ -1,7 +1,7 @@
 """Point answers = walk answers = the dict model, for any sequence of changes, at every point of history."""
 
 import stat
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,6 +16,9 @@ from projections.view import View
 from projections.walk import walk
 from tests.conftest import ADA
 from tests.model import Model
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAMES = st.sampled_from([b"a", b"b", b"a-b", b"\xff"])
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map(b"/".join)
