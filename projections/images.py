@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from eventstore.content import Content
 from eventstore.errors import ConflictError
-from eventstore.events import ARRIVALS, Event, Kind
+from eventstore.events import ARRIVALS, DEPARTURES, Event, Kind
 from eventstore.log import Log
 from projections import layers, lineage
 from projections.layers import FolderLayer, ImportedLayer, Layer, SealedLayer
@@ -261,6 +261,16 @@ def _history(log: Log, image: Image, exported: Sequence[Layer]) -> Iterator[Hist
 def shown_names(names: Sequence[str]) -> list[str]:
     """Return full names as Docker shows them."""
     return [":".join(familiar(name)) for name in names]
+
+
+def born_as(log: Log, config: str) -> str | None:
+    """Return the commit that went out with this config digest (hex) and so is the image that comes back, or None."""
+    for kind in DEPARTURES:
+        for event in log.of_kind(kind):
+            image = log.stream_of(event.stream).name
+            if event.stated.get("config") == config and image != config:
+                return image
+    return None
 
 
 def layer_blobs(log: Log) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -43,10 +43,11 @@ def receive(
     """Record the images with their layers and names, in one transaction; no layer may unpack to over *max_layer* bytes.
 
     Raise InvalidError or MismatchError where one is not what it says; nothing of any is kept then.  No body is read but
-    those of `unread`; *advance* is told of their bytes.
+    those of `unread`; *advance* is told of their bytes.  A commit of this store that comes back is that commit again.
     """
     with ExitStack() as open_until_recorded:
-        staged = _staged(writer, unread(writer.log, found), advance, open_until_recorded, max_layer)
+        foreign = [image for image in found if images.born_as(writer.log, _config(image)) is None]
+        staged = _staged(writer, unread(writer.log, foreign), advance, open_until_recorded, max_layer)
         with writer.transaction():
             for diff_id, layer in staged.items():
                 commands.import_layer(writer, diff_id, *layer)
@@ -69,8 +70,23 @@ def unread(log: Log, found: Iterable[OciImage]) -> list[LayerBlob]:
 
 def record(writer: Writer, image: OciImage, kind: Kind, source: str) -> Received:
     """Record that an image came, whose layers are here, and move its names to it."""
-    lower_links.check(writer.log, writer.store.content, [layer.diff_id.hex() for layer in image.layers])
     names = tuple(dict.fromkeys(archive_name(name, hub=image.hub) for name in image.names))
+    born = images.born_as(writer.log, _config(image))
+    if born is None:
+        _record_arrival(writer, image, kind, source, names)
+    elif born in images.removed(writer.log):
+        commands.restore_image(writer, born)
+    for name in names:
+        commands.move_tag(writer, name, born or _config(image))
+    return Received(born or _config(image), names)
+
+
+def _config(image: OciImage) -> str:
+    return oci.config_digest(image).removeprefix("sha256:")
+
+
+def _record_arrival(writer: Writer, image: OciImage, kind: Kind, source: str, names: tuple[str, ...]) -> None:
+    lower_links.check(writer.log, writer.store.content, [layer.diff_id.hex() for layer in image.layers])
     config, manifest, index = (
         None if document is None else writer.content.put(document) for document in (image.config, image.manifest, image.index)
     )
@@ -82,9 +98,6 @@ def record(writer: Writer, image: OciImage, kind: Kind, source: str) -> Received
         blobs=[oci.describe(layer.descriptor) for layer in image.layers],
         documents=sorted(digest.hex() for digest in {manifest, index} if digest is not None),
     )  # fmt: skip
-    for name in names:
-        commands.move_tag(writer, name, config.hex())
-    return Received(config.hex(), names)
 
 
 def stage(writer: Writer, tar: Readable, max_size: int = MAX_SIZE) -> StagedLayer:

@@ -71,6 +71,16 @@ def test_a_commit_that_comes_back_keeps_its_message_in_the_log(ll, tmp_path):
     assert "\n    why it was done\n" in other("log", "site:1")
 
 
+def test_a_commit_that_comes_back_to_its_own_store_is_that_commit(ll, tmp_path):
+    made = committed(ll, "why", "site:1")
+    ll("save", "-o", str(tmp_path / "saved.tar"), "site:1")
+    ll("rmi", "site:1")
+    ll("load", "-i", str(tmp_path / "saved.tar"))
+    assert id_of(ll, "site:1") in made
+    assert [row["id"] for row in ll.json("images", "site:1")] == [id_of(ll, "site:1")]
+    assert "\n    why\n" in ll("log", "-n", "1", "site:1")
+
+
 def test_compress_packs_what_came_plain(ll, tmp_path):
     committed(ll, "one" * 10_000, "mine:1")
     (plain,) = saved(ll, tmp_path, "mine:1")

@@ -12,7 +12,7 @@ import zstandard
 
 from tests.hostile.legal_layers import LOWER, ONE, folder
 from tests.projections import test_layer_tar, test_tar_hostile
-from tests.projections.tar_blocks import END, GNU, block, entry, octal, pax
+from tests.projections.tar_blocks import END, GNU, base256, block, entry, pax
 
 MIB = 1 << 20
 
@@ -34,7 +34,7 @@ def zeros(size: int) -> bytes:
 
 def sparse(size: int) -> bytes:
     """A file that takes 512 bytes of tar, and *size* bytes of disk for whoever writes it out."""
-    return block(b"huge", b"S", magic=GNU, tail=(bytes(96) + b"\0" + octal(size, 12)).ljust(126, b"\0")) + END
+    return block(b"huge", b"S", magic=GNU, tail=(bytes(96) + b"\0" + base256(size, 12)).ljust(126, b"\0")) + END
 
 
 def zstd_bomb(size: int) -> bytes:
