@@ -1,6 +1,7 @@
 """What the fault tests do to a store: steps of a working day, and what must be true once each is acknowledged."""
 
 import gzip
+import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -53,6 +54,12 @@ def text(store: Store, ref: str, path: bytes) -> bytes | None:
     found = view(store, ref)
     entry_there = found.lookup(path)
     return None if entry_there is None else b"".join(found.read(entry_there))
+
+
+def is_whole(path: Path) -> bool:
+    """Whether an image archive has its documents, and ends."""
+    with tarfile.open(path) as tar:
+        return {"index.json", "manifest.json", "oci-layout"} <= set(tar.getnames())
 
 
 def secret(store: Store) -> bytes | None:

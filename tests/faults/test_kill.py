@@ -3,7 +3,6 @@
 import gzip
 import random
 import shutil
-import tarfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from eventstore.store import Store
 from tests.faults import totals
 from tests.faults.checking import problems
 from tests.faults.commands import Commands
-from tests.faults.stories import text, view
+from tests.faults.stories import is_whole, text, view
 from tests.hostile.making import docker_archive
 from tests.projections.tar_blocks import END, entry
 
@@ -99,11 +98,6 @@ def erasures(_: Path, name: str) -> Iterator[Act]:
 ACTS: dict[str, Acts] = {
     "append": appends, "load": loads, "commit": commits, "save": saves, "checkout": checkouts, "gc": collections, "erase": erasures,
 }  # fmt: skip
-
-
-def is_whole(path: Path) -> bool:
-    with tarfile.open(path) as tar:
-        return {"index.json", "manifest.json"} <= set(tar.getnames())
 
 
 class Victims:

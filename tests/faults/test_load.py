@@ -1,8 +1,9 @@
 """Eight processes at once on one container and one tag, with readers, a collection and a backup beside them."""
 
 import json
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -122,3 +123,37 @@ def check_tree(store: Store) -> None:
     now = view_at(store, container or "", 2**40)
     found = {entry.path: entry.content for entry in walk(now, b"") if entry.is_file and entry.path != b"base"}
     assert found == {path: node[3] for path, node in model.tree().items() if path not in (b"", b"base")}
+
+
+def test_a_reader_blocks_no_writer(commands: Commands, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    commands.ok(store, ["create", "--name", SHARED, "scratch"])
+    reader = commands.start(store, {"call": "tests.faults.work:read_on", "args": [str(store), 60]})
+    wait_until((tmp_path / "reading").exists)
+    started = time.monotonic()
+    commands.ok(store, ["write", "--text", "x", f"{SHARED}:/f"], ["gc"], ["write", "--text", "y", f"{SHARED}:/f"])
+    assert time.monotonic() - started < 20  # a collection waits a few seconds for readers, and leaves the rest to the next
+    reader.kill()
+    reader.wait()
+    assert problems(store) == []
+
+
+@pytest.mark.parametrize("argv", [["write", "--text", "x", f"{SHARED}:/f"], ["gc"], ["verify"]], ids=" ".join)
+def test_a_writer_that_died_blocks_nobody(commands: Commands, tmp_path: Path, argv: list[str]) -> None:
+    store = tmp_path / "store"
+    commands.ok(store, ["create", "--name", SHARED, "scratch"])
+    writer = commands.start(store, {"call": "tests.faults.work:write_on", "args": [str(store), 60]})
+    wait_until((tmp_path / "writing").exists)
+    writer.kill()
+    writer.wait()
+    started = time.monotonic()
+    commands.ok(store, argv)
+    assert time.monotonic() - started < 10
+    assert problems(store) == []
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)

@@ -10,7 +10,7 @@ from eventstore.store import Store
 from tests.faults import powercut, totals
 from tests.faults.checking import problems
 from tests.faults.commands import Commands
-from tests.faults.stories import Step, day
+from tests.faults.stories import IMAGE, Step, day, holds, is_whole, text
 
 Recorded = tuple[str, list[powercut.Op], list[Step]]
 
@@ -21,13 +21,32 @@ def recorded(request: pytest.FixtureRequest, shimmed: Commands, tmp_path_factory
     folder = tmp_path_factory.mktemp("day")
     top = folder / "disk"
     top.mkdir()
-    steps = day(folder)
+    steps = [*day(folder), *copies(top)]
     argvs: list[Any] = [step.argv for step in steps]
     if request.param != "alone":
         argvs.insert(1, {"call": "tests.faults.stories:keep_open", "args": [str(top / "store")]})
         steps.insert(1, steps[0])
     shimmed.ok(top / "store", *argvs, shim={"folder": str(top), "record": str(folder / "log")})
     return str(top), powercut.read(folder / "log"), steps
+
+
+def copies(top: Path) -> list[Step]:
+    """What is written beside the store and is promised to last: a backup, brought up to date, and an archive."""
+
+    def beside(store: Store) -> Path:
+        return Path(store.path).parent
+
+    return [
+        Step(["backup", str(top / "backup")], lambda store: problems(beside(store) / "backup") == []),
+        Step(["write", "--text", "later", "app:/later"], holds("app", b"later", b"later")),
+        Step(["backup", str(top / "backup")], lambda store: backed_up(beside(store) / "backup")),
+        Step(["save", "-o", str(top / "saved.tar"), IMAGE], lambda store: is_whole(beside(store) / "saved.tar")),
+    ]
+
+
+def backed_up(path: Path) -> bool:
+    with Store.open(str(path)) as backup:
+        return problems(path) == [] and text(backup, "app", b"later") == b"later"
 
 
 def cuts(ops: list[powercut.Op], share: float, chance: random.Random) -> list[tuple[int, int]]:

@@ -142,3 +142,22 @@ def memory() -> int:
     """Return the resident KiB of this process."""
     with open("/proc/self/status", encoding="ascii") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+
+def read_on(store: str, seconds: float) -> None:
+    """Read the log as it is now, and go on reading that for a while."""
+    opened = Store.open(store)
+    opened.db.execute("BEGIN")
+    opened.log.head()
+    Path(store).parent.joinpath("reading").touch()
+    time.sleep(seconds)
+
+
+def write_on(store: str, seconds: float) -> None:
+    """Hold a segment, the shared lock and the one write transaction for a while."""
+    opened = Store.open(store)
+    with opened.writer(Context({"login": "w"}, ("work",))) as writer:
+        writer.content.put(b"never named")
+        with writer.transaction():
+            Path(store).parent.joinpath("writing").touch()
+            time.sleep(seconds)

@@ -125,3 +125,14 @@ def test_paths_that_lead_out_are_refused(path: str, web: Path, commands: Command
     check_refused(commands.run(web, ["write", "-p", "--text", "x", f"web:{path}"]), r"the part '\.\.'|leads out|is not a name")
     assert state(web) == before
     totals.count("hostile cases handled", 1, 1)
+
+
+def test_wildcards_of_sql_are_plain_characters_in_searches(web: Path, commands: Commands) -> None:
+    for name in ("a_b", "axb", "a%b"):
+        commands.ok(web, ["write", "--text", name, f"web:/{name}"])
+    for asked, found in (("a_b", ["a_b"]), ("a%b", ["a%b"]), ("%", []), ("_xb", [])):
+        rows = [json.loads(line) for line in commands.ok(web, ["find", "--path", asked, "--format", "json"]).splitlines()]
+        assert sorted({row["path"].lstrip("/") for row in rows}) == found, rows
+        rows = [json.loads(line) for line in commands.ok(web, ["find", "--bytes", asked, "--format", "json"]).splitlines()]
+        assert {row["path"].lstrip("/") for row in rows} == {name for name in ("a_b", "axb", "a%b") if asked in name}, rows
+    totals.count("hostile cases handled", 1, 1)
