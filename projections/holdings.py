@@ -136,8 +136,10 @@ def holdings(log: Log, content: Content, sought: Sought) -> Iterator[Holding]:
     in_images = [(image, lineage.of_layers(log, lineage.layers_of(log, image))) for image in loaded]
     everyone = list(containers.all_containers(log))[::-1]
     in_containers = [(container, lineage.of_container(log, container.id, container.version)) for container in everyone]
+    moves = log.db.execute("SELECT stream FROM event INDEXED BY event_source WHERE source IS NOT NULL")
+    moving = {row[0] for row in moves}
     for path in sorted(sought.paths):
-        finder = _Finder(log, content, sought, path)
+        finder = _Finder(log, content, sought, path, moving)
         for image, spans in in_images:
             yield from finder.in_image(image, spans)
         for container, spans in in_containers:
@@ -149,22 +151,20 @@ class _Finder:
     stream, the first seal whose layer does.
     """
 
-    def __init__(self, log: Log, content: Content, sought: Sought, path: bytes) -> None:
+    def __init__(self, log: Log, content: Content, sought: Sought, path: bytes, moving: set[int]) -> None:
         self._log = log
         self._content = content
         self._sought = sought
         self._path = path
         self._records = Records(log)
-        self._streams = self._streams_about()
+        self._streams = moving | self._streams_about()
         self._layers: set[int] = set()
         self._sealed: dict[int, int] = {}
 
     def _streams_about(self) -> set[int]:
-        """Return the streams whose events can have put or removed the path or a directory above it."""
-        ids = [self._log.path_id(path) for path in (*ancestors(self._path), self._path)]
-        own = {stream for path_id in ids[-1:] if path_id for stream in streams_about(self._log.db, path_id, (0, 1))}
-        moved = self._log.db.execute("SELECT DISTINCT stream FROM event WHERE source IS NOT NULL")
-        return own | {row[0] for row in moved}
+        """Return the streams whose events put or removed the path itself; those that move things may bring it unnamed."""
+        path_id = self._log.path_id(self._path)
+        return set() if path_id is None else set(streams_about(self._log.db, path_id, (0, 1)))
 
     def in_image(self, image: str, spans: list[Span]) -> Iterator[Holding]:
         if self._streams.isdisjoint(span.stream for span in spans):
