@@ -19,7 +19,13 @@ from eventstore.segments import sync_folder
 
 APPLICATION_ID = 0x4C4C4F47  # "LLOG"
 BUSY_MS = 60_000
-_PRAGMAS = ("synchronous = FULL", "cache_size = -16000", "wal_autocheckpoint = 4000", "journal_size_limit = 67108864")
+_PRAGMAS = (
+    "synchronous = FULL",
+    "cache_size = -16000",
+    "temp.cache_size = -16000",  # contents on their way in come in random order: 2 MB of cache would write each page often
+    "wal_autocheckpoint = 4000",
+    "journal_size_limit = 67108864",
+)
 
 
 class Store:
