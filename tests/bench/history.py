@@ -26,7 +26,7 @@ def w5(bench: Bench) -> Iterator[Case]:
 
 
 def _version(store: str, version: int) -> Side:
-    return ours(f"checkout c3:{version}", lambda work: layerlog(store, "checkout", f"c3:{version}", f"{work}/x"), durability="no fsync")
+    return ours(f"checkout c3:{version}", lambda work: layerlog(store, "checkout", f"c3:{version}", f"{work}/x"), durability="no fsync", reads=(store,))
 
 
 def w8(bench: Bench) -> Iterator[Case]:
@@ -77,7 +77,7 @@ def _asked(bench: Bench, questions: Questions, path: str, size: str, pair: tuple
 
 
 def _asking(bench: Bench, name: str, args: list[str]) -> Side:
-    return ours(name, lambda _: layerlog(bench.long, *args), durability="")
+    return ours(name, lambda _: layerlog(bench.long, *args), durability="", reads=(bench.long,))
 
 
 def _points(bench: Bench, old: int, new: int) -> tuple[str, str]:

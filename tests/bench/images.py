@@ -17,7 +17,7 @@ def w1i(bench: Bench) -> Iterator[Case]:
 
 
 def _load(name: str, archive: str) -> Side:
-    return ours(name, lambda work: layerlog(f"{work}/s", "load", "-i", archive), kept="s")
+    return ours(name, lambda work: layerlog(f"{work}/s", "load", "-i", archive), kept="s", reads=(archive,))
 
 
 def w7(bench: Bench) -> Iterator[Case]:
@@ -35,7 +35,10 @@ def w7(bench: Bench) -> Iterator[Case]:
 
 def _save(bench: Bench, store: str, name: str, *options: str) -> Side:
     image = bench.image_id(store)
-    return ours(name, lambda work: layerlog(store, "save", *options, "-o", f"{work}/x.tar", image), durability="fsync of the file", kept="x.tar")
+    return ours(
+        name, lambda work: layerlog(store, "save", *options, "-o", f"{work}/x.tar", image), durability="fsync of the file",
+        kept="x.tar", reads=(store,),
+    )  # fmt: skip
 
 
 def w8i(bench: Bench) -> Iterator[Case]:

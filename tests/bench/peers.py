@@ -31,16 +31,16 @@ def imports(runner: Runner, folder: str) -> list[Side]:
     return [
         Side(
             "git add + commit", lambda work: shell(f"{git} add -A -f; {git} commit -qm x", work),
-            _before(runner, begin_git), "git", GIT, "g/.git",
+            _before(runner, begin_git), "git", GIT, "g/.git", (folder,),
         ),
         Side(
             "ostree commit", lambda work: Command(["ostree", f"--repo={work}/r", "commit", "-b", "x", "-s", "x", f"--tree=dir={folder}"]),
-            _before(runner, "ostree --repo=$1/r init --mode=bare-user"), "ostree", OSTREE, "r",
+            _before(runner, "ostree --repo=$1/r init --mode=bare-user"), "ostree", OSTREE, "r", (folder,),
         ),
         restic(runner, folder),
         Side(
             "borg create", lambda work: Command(["borg", "create", "-C", "lz4", f"{work}/b::a", "."], folder),
-            _before(runner, "borg init -e none $1/b"), "borg", BORG, "b",
+            _before(runner, "borg init -e none $1/b"), "borg", BORG, "b", (folder,),
         ),
     ]  # fmt: skip
 
@@ -48,7 +48,7 @@ def imports(runner: Runner, folder: str) -> list[Side]:
 def restic(runner: Runner, folder: str) -> Side:
     return Side(
         "restic backup", lambda work: Command(["restic", "-q", "-r", f"{work}/t", "backup", "."], folder),
-        _before(runner, "restic -q -r $1/t init"), "restic", RESTIC, "t",
+        _before(runner, "restic -q -r $1/t init"), "restic", RESTIC, "t", (folder,),
     )  # fmt: skip
 
 
@@ -59,7 +59,7 @@ def podman(work: str, *args: str) -> list[str]:
 def podman_load(archive: str) -> Side:
     return Side(
         "podman load", lambda work: Command(podman(work, "load", "-q", "-i", archive)), tool="podman",
-        durability=CONTAINERS, kept="pr",
+        durability=CONTAINERS, kept="pr", reads=(archive,),
     )  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def podman_save(runner: Runner, archive: str, form: str) -> Side:
 def umoci_unpack(layout: str, tag: str) -> Side:
     return Side(
         "umoci unpack", lambda work: Command(["umoci", "unpack", "--image", f"{layout}:{tag}", f"{work}/b"]),
-        tool="umoci", durability=CONTAINERS,
+        tool="umoci", durability=CONTAINERS, reads=(layout,),
     )  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def git_clone_checkout(runner: Runner, repository: str, workers: int) -> Side:
     return Side(
         f"git checkout, {workers} worker{'s' * (workers > 1)}",
         lambda work: Command(["git", "-C", f"{work}/g", "-c", f"checkout.workers={workers}", "checkout", "-q"]),
-        _before(runner, begin), "git", "no fsync",
+        _before(runner, begin), "git", "no fsync", reads=(repository,),
     )  # fmt: skip
 
 
@@ -100,18 +100,18 @@ def git_checkouts(runner: Runner, repository: str, ref: str) -> list[Side]:
         Side(
             "git read-tree + checkout-index",
             lambda work: shell(f"{index}{git} read-tree {ref}; {git} --work-tree=$1/x checkout-index -a -q", work),
-            tool="git", durability="no fsync",
+            tool="git", durability="no fsync", reads=(repository,),
         ),
         Side(
             "git checkout", lambda work: shell(f"{index}{git} --work-tree=$1/x checkout -q -f {ref} -- .", work),
-            tool="git", durability="no fsync",
+            tool="git", durability="no fsync", reads=(repository,),
         ),
     ]  # fmt: skip
 
 
 def git_says(repository: str, *args: str) -> Side:
     """One of git's whole commands on a packed repository, its output to a file as ours is."""
-    return Side(f"git {args[0]}", lambda _: Command(["git", "-C", repository, *args]), tool="git")
+    return Side(f"git {args[0]}", lambda _: Command(["git", "-C", repository, *args]), tool="git", reads=(repository,))
 
 
 

@@ -11,13 +11,13 @@ WORKERS = (1, 2)
 
 
 def w4(bench: Bench) -> Iterator[Case]:
-    many = ours("checkout", lambda work: layerlog(bench.many, "checkout", "many", f"{work}/x"), durability="no fsync")
+    many = ours("checkout", lambda work: layerlog(bench.many, "checkout", "many", f"{work}/x"), durability="no fsync", reads=(bench.many,))
     packed = _git_many(bench)
     git = [peers.git_clone_checkout(bench.runner, packed, workers) for workers in WORKERS]
     title = f"check out {bench.corpora.many_files:,} small files into a new folder"
     yield Case("W4", title, bench.corpus, "s", bench.runner.alternate(many, *git), Target(to_best, 0.85))
     image = bench.image_id(bench.image)
-    one = ours("checkout", lambda work: layerlog(bench.image, "checkout", image, f"{work}/x"), durability="no fsync")
+    one = ours("checkout", lambda work: layerlog(bench.image, "checkout", image, f"{work}/x"), durability="no fsync", reads=(bench.image,))
     figures = bench.runner.alternate(one, peers.umoci_unpack(bench.corpora.layout, bench.corpora.image))
     yield Case("W4", "check out the image into a new folder", bench.corpus, "s", figures, Target(to_best, 0.3))
 

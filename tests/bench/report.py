@@ -25,7 +25,8 @@ EXPLAINED = """
 A value is the median of {rounds} alternating rounds after {warmups} to warm up, and in brackets the least and the most. *ratio* is
 what the target looks at; *rounds* says in how many rounds it held. *peak memory* is the whole process's largest resident
 set (wait4), *on disk* what the work left, both layerlog's / the peer's. *others* is how many cores' worth of work other
-processes did meanwhile: above 0.3 compare ratios, not times. Before each timed run everything is synced; contenders take turns.
+processes did meanwhile: above 0.3 compare ratios, not times. Before each timed run everything is
+synced and what it reads is brought into the page cache; contenders take turns.
 """
 
 

@@ -59,7 +59,8 @@ def sample_of(run: Run, value: Callable[[Run], float]) -> Sample:
 class Side(NamedTuple):
     """A contender.  `prepare` and `command` are given a new folder for each run; `tool` must be installed.
 
-    `kept` is what, below that folder, the work leaves on disk; `value` says what counts of a run.
+    `reads` is what the work reads, to be in the page cache when it starts; `kept` what, below that folder, it leaves on
+    disk; `value` says what counts of a run.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Side(NamedTuple):
     tool: str = ""
     durability: str = ""
     kept: str = ""
+    reads: Sequence[str] = ()
     value: Callable[[Run], float] = wall
 
 
@@ -137,6 +139,7 @@ class Runner:
         try:
             side.prepare(work)
             os.sync()
+            warm(side.reads)
             sample = sample_of(self.run(side.command(work)), side.value)
         except (FailedError, OSError, ValueError) as error:
             self.say(f"    {side.name}: {error}")
@@ -198,6 +201,15 @@ def retire(work: str) -> None:
     for path in _everything(work):
         if os.path.isfile(path) and not os.path.islink(path) and os.lstat(path).st_nlink == 1 and os.path.getsize(path) > LARGE:
             os.truncate(path, 0)
+
+
+def warm(paths: Sequence[str]) -> None:
+    """Read all files at and below *paths*: a machine may have dropped what nobody read for some seconds."""
+    for path in (found for top in paths for found in _everything(top)):
+        if os.path.isfile(path) and not os.path.islink(path):
+            with open(path, "rb", buffering=0) as file:
+                while file.read(LARGE):
+                    pass
 
 
 def unmount(work: str) -> None:

@@ -11,7 +11,7 @@ from tests.bench.runner import Command, Side, answered, inside, layerlog, used
 
 def w1(bench: Bench) -> Iterator[Case]:
     folder = bench.corpora.many
-    mine = ours("import", lambda work: layerlog(f"{work}/s", "import", folder, "many"), kept="s")
+    mine = ours("import", lambda work: layerlog(f"{work}/s", "import", folder, "many"), kept="s", reads=(folder,))
     figures = bench.runner.alternate(mine, *peers.imports(bench.runner, folder))
     title = f"import a tree of {bench.corpora.many_files:,} small files into an empty store"
     yield Case("W1", title, bench.corpus, "s", figures, Target(to_best, 0.9))
