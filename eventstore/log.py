@@ -82,6 +82,8 @@ class Log:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self.db = db
+        self.path_ids: dict[tuple[int, bytes], int] = {}
+        """(parent's id, name) -> id, as far as views remember it; what a transaction may yet take back is never here."""
 
     def head(self) -> Head:
         """Return the end of the log; zeros and empty hash for a log without events."""

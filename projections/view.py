@@ -41,6 +41,13 @@ NO_FLOOR = Floor(BOTTOM, None)
 Above = tuple[list[int], list[bytes], Floor]
 
 
+_LATEST = (
+    "SELECT * FROM (SELECT * FROM event WHERE path = ?1 AND effect = {} AND stream = ?2 AND version <= ?3 "
+    "ORDER BY version DESC LIMIT 1)"
+)
+_LATEST_NAMES = f"{_LATEST.format(1)} UNION ALL {_LATEST.format(0)}"
+
+
 class View:
     """An immutable merged tree, unless its top span is live: then every answer is as of now, and nothing is kept.
 
@@ -55,7 +62,6 @@ class View:
         self._has_containers = any(not span.layer for span in self.spans)
         self._memory: dict[bytes, Entry | None] | None = None if self._is_live() else {}
         self._directories: dict[bytes, Above] = {}
-        self._ids: dict[tuple[int, bytes], int] = {}
 
     def lookup(self, path: bytes) -> Entry | None:
         """Return what *path* is, or None; symlinks are not followed."""
@@ -225,16 +231,17 @@ class View:
         return ids, []
 
     def _child_id(self, parent: int, name: bytes) -> int | None:
-        found = self._ids.get((parent, name))
+        known = self.log.path_ids
+        found = known.get((parent, name)) if self._memory is not None else None
         if found is None:
             row = self.log.db.execute("SELECT id FROM path WHERE parent = ? AND name = ?", (parent, name)).fetchone()
             if row is None:
                 return None
             found = int(row[0])
-            if self._memory is not None:
-                if len(self._ids) >= REMEMBERED:
-                    self._ids.clear()
-                self._ids[parent, name] = found
+            if self._memory is not None and not self.log.db.in_transaction:
+                if len(known) >= REMEMBERED:
+                    known.clear()
+                known[parent, name] = found
         return found
 
     def floor_below(self, ids: Sequence[int]) -> Floor:
@@ -261,15 +268,8 @@ class View:
         found: list[Named] = []
         for stream in self._streams_about(path_id):
             span = self.spans[self._ranks[stream]]
-            for effect in (1, 0):
-                row = self.log.db.execute(
-                    "SELECT * FROM event WHERE path = ? AND effect = ? AND stream = ? AND version <= ? "
-                    "ORDER BY version DESC LIMIT 1",
-                    (path_id, effect, stream, span.upto),
-                ).fetchone()
-                if row:
-                    event = lifted(row)
-                    found.append(Named((self._ranks[stream], event.version), event))
+            rank, rows = self._ranks[stream], self.log.db.execute(_LATEST_NAMES, (path_id, stream, span.upto))
+            found.extend(Named((rank, event.version), event) for event in map(lifted, rows))
         return sorted(found, reverse=True)
 
     def _streams_about(self, path_id: int) -> Iterable[int]:
