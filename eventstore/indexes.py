@@ -80,14 +80,18 @@ def _paths(db: sqlite3.Connection) -> Iterator[Finding]:
 
 
 def schema(db: sqlite3.Connection) -> Iterator[Finding]:
-    """Compare tables, indexes, triggers and views with those that a new store has."""
+    """Compare tables, indexes, triggers, views and the titles of kinds with those that a new store has."""
     there = _objects(db)
     for name, expected in _fresh_objects().items():
         if there.get(name) != expected:
             problem = "was changed" if name in there else "is missing"
             if name not in there or expected.type == "view":
                 problem += "; `layerlog repair` makes it anew"
-            yield Finding("schema", name, problem)
+            yield Finding("schema", f"{expected.type} {name}", problem)
+    titles = dict(db.execute("SELECT id, name FROM kind"))
+    for kind in Kind:
+        if titles.get(kind) != kind.title:
+            yield Finding("schema", f"kind {kind:d}", f"its title, which the views show, is not {kind.title}")
 
 
 def expected_objects() -> dict[str, str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from cli.formats import human_size
+from cli.formats import counted, human_size
 from cli.output import Column, Shape, json_line, listing, listing_options, progress
 from cli.session import Session, session
 from eventstore.errors import InvalidError, NotFoundError
@@ -88,9 +88,9 @@ def _report(s: Session, findings: list[Finding], form: str, checkpoint: str | No
     if form == "json":
         print(json_line({"check": "summary", "findings": wrong, **summary}))
     else:
-        listed = ", ".join(f"{count} {what}" for what, count in summary.items())
+        listed = ", ".join(counted(count, what.removesuffix("s")) for what, count in summary.items())
         sound = "all of it is sound" + (f" and goes on from {escape(checkpoint)}" if checkpoint is not None else "")
-        print(f"{listed}: {f'{wrong} findings' if wrong else sound}")
+        print(f"{listed}: {counted(wrong, 'finding') if wrong else sound}")
     return 1 if wrong else 0
 
 
