@@ -13,6 +13,7 @@ IMAGES = "cli.commands.images"
 CONTAINERS = "cli.commands.containers"
 FILES = "cli.commands.files"
 CHANGES = "cli.commands.changes"
+DIFF = "cli.commands.diff"
 VIEWS = "cli.commands.views"
 HISTORY = "cli.commands.history"
 AUDIT = "cli.commands.audit"
@@ -55,7 +56,7 @@ HEADINGS: dict[str, dict[str, Entry]] = {
         "link": Entry(CHANGES, "link", "Make a symbolic or a hard link"),
         "chmod": Entry(CHANGES, "chmod", "Change a file's mode"),
         "chown": Entry(CHANGES, "chown", "Change a file's owner"),
-        "diff": Entry(VIEWS, "diff", "Show what differs between two views"),
+        "diff": Entry(DIFF, "diff", "Show what differs between two views"),
         "export": Entry(VIEWS, "export", "Write a view's files as one tar"),
         "checkout": Entry(VIEWS, "checkout", "Write a view's files into a folder"),
     },

@@ -3,15 +3,14 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from cli.adapters import hostfs
 from cli.output import progress
+from cli.outward import counted, tar_output, write_tar
 from cli.session import Session
-from cli.settings import Settings
 from eventstore.changes import Change
-from eventstore.entries import Entry
 from eventstore.errors import ConflictError, InvalidError
 from eventstore.paths import join, shown, split
 from eventstore.staging import Staged
@@ -22,9 +21,7 @@ from projections.plain_tar import Like
 from projections.resolve import follow, require
 from projections.subtree import as_changes, below, beneath
 from projections.view import View
-from projections.walk import linked_nodes, to_read
-
-Read = Callable[[Entry], Iterable[bytes]]
+from projections.walk import linked_nodes
 
 STREAM = "-"
 
@@ -164,38 +161,3 @@ def _to_host(s: Session, source: str, target: str, how: How) -> None:
     with progress(None, "Copying", "bytes", quiet=how.quiet) as advance:
         report = merge(entries, counted(view.read, advance), folder, archive=how.archive, linked=linked_nodes(view))
     how.skipped.update(report.skipped)
-
-
-def counted(read: Read, advance: Callable[[int], None]) -> Read:
-    """Return *read*, which tells *advance* of the bytes it gives."""
-
-    def reading(entry: Entry) -> Iterator[bytes]:
-        for chunk in read(entry):
-            advance(len(chunk))
-            yield chunk
-
-    return reading
-
-
-def reader_of(settings: Settings, view: View, path: bytes) -> Callable[[], tuple[Iterator[Entry], Read]]:
-    """Return what opens, in whatever process calls it, the entries below *path* of *view* and how their bytes are read."""
-    spans = view.spans
-
-    def reading() -> tuple[Iterator[Entry], Read]:
-        s = Session(settings)
-        same = View(s.log, s.store.content, spans)
-        return to_read(same, below(same, path)), same.read
-
-    return reading
-
-
-def tar_output() -> BinaryIO:
-    """Return standard output; raise InvalidError where it is a terminal."""
-    if sys.stdout.isatty():
-        raise InvalidError("a tar is not written to a terminal; send it to a file or a program (> file.tar, | tar t)")
-    return sys.stdout.buffer
-
-
-def write_tar(view: View, entries: Iterator[Entry], out: BinaryIO, advance: Callable[[int], None]) -> None:
-    out.writelines(plain_tar.written(view, entries, advance))
-    out.flush()

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import lz4.block
 
@@ -25,16 +25,17 @@ ERASURES = f"kind IN ({Kind.CONTENT_ERASED:d}, {Kind.CONTENT_READMITTED:d})"
 """The events that say whether a content may be here, as the index event_erased has them; the latest decides."""
 
 
+_WHERE = "size, segment, offset, stored, start, parts, base"
+
+
 class _Where(NamedTuple):
     size: int
-    place: Place
+    segment: int
+    offset: int
+    stored: int
     start: int
     parts: bytes | None
     base: bytes | None
-
-
-def _where(row: tuple[Any, ...]) -> _Where:
-    return _Where(row[0], Place(row[1], row[2], row[3]), row[4], row[5], row[6])
 
 
 class Content:
@@ -54,18 +55,20 @@ class Content:
         return self._where(digest).size
 
     def read(self, digest: bytes, start: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """Yield the bytes [start, start + length) in pieces of at most `CHUNK_MAX`; only the chunks touched are read.
+        """Return the bytes [start, start + length) in pieces of at most `CHUNK_MAX`; only the chunks touched are read.
 
         Raise ErasedError where it was erased on request, DamagedError where it is missing or is not what it is named.
         """
         where = self._where(digest)
         end = where.size if length is None else min(where.size, start + length)
         if start >= end:
-            return
+            return iter(())
         if where.parts is None:
-            yield self._chunk(digest, where)[start:end]
-            return
-        parts = list(PART.iter_unpack(where.parts))
+            return iter((self._chunk(digest, where)[start:end],))
+        return self._pieces(where.parts, start, end)
+
+    def _pieces(self, packed: bytes, start: int, end: int) -> Iterator[bytes]:
+        parts = list(PART.iter_unpack(packed))
         ends = list(accumulate(size for _, size in parts))
         for index in range(bisect_right(ends, start), len(parts)):
             begins = ends[index] - parts[index][1]
@@ -94,12 +97,10 @@ class Content:
 
     def locate(self, digests: Iterable[bytes]) -> None:
         """Look up where contents lie that are about to be read, all in one go; the last call's are remembered."""
-        wanted = list(digests)
-        marks = ",".join("?" * len(wanted))
-        rows = self._db.execute(
-            f"SELECT digest, size, segment, offset, stored, start, parts, base FROM content WHERE digest IN ({marks})", wanted
-        )
-        self._located = {row[0]: _where(row[1:]) for row in rows}
+        self._located = self._rows_of(digests)
+        bases = {where.base for where in self._located.values() if where.base is not None}
+        if bases:
+            self._located |= self._rows_of(bases)
 
     def close(self) -> None:
         self.segments.close()
@@ -110,15 +111,19 @@ class Content:
         self._cache.clear()
         self._located.clear()
 
+    def _rows_of(self, digests: Iterable[bytes]) -> dict[bytes, _Where]:
+        wanted = list(digests)
+        marks = ",".join("?" * len(wanted))
+        rows = self._db.execute(f"SELECT {_WHERE}, digest FROM content WHERE digest IN ({marks})", wanted)
+        return {row[7]: _Where._make(row[:7]) for row in rows}
+
     def _where(self, digest: bytes) -> _Where:
         found = self._located.get(digest)
         if found is not None:
             return found
-        row = self._db.execute(
-            "SELECT size, segment, offset, stored, start, parts, base FROM content WHERE digest = ?", (digest,)
-        ).fetchone()
+        row = self._db.execute(f"SELECT {_WHERE} FROM content WHERE digest = ?", (digest,)).fetchone()
         if row is not None:
-            return _where(row)
+            return _Where._make(row)
         position = self.erased(digest)
         if position is not None:
             raise ErasedError(f"content {named(digest)} was erased on request; `layerlog show {position}` says by whom and why")
@@ -141,14 +146,19 @@ class Content:
             return b""
         data = self._block(where)[where.start : where.start + where.size]
         if sha256(data).digest() != digest:
-            raise DamagedError(f"segment {where.place.segment} holds other bytes at {where.place.offset}")
+            raise DamagedError(f"segment {where.segment} holds other bytes at {where.offset}")
         return data
 
     def _block(self, where: _Where) -> bytes:
-        key = (where.place.segment, where.place.offset)
+        key = (where.segment, where.offset)
         data = self._cache.get(key)
         if data is None:
-            block = self.segments.read(where.place)
-            data = block.decode(None if block.base is None else self.read_all(block.base))
+            block = self.segments.read(Place(where.segment, where.offset, where.stored))
+            data = block.decode(None if block.base is None else self._dictionary(block.base))
             self._cache.put(key, data)
         return data
+
+    def _dictionary(self, base: bytes) -> bytes:
+        """Return what a difference is decoded with; a damaged one makes bytes that are not what they are named."""
+        where = self._where(base)
+        return self._block(where)[where.start : where.start + where.size]

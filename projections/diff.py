@@ -9,9 +9,10 @@ from eventstore.entries import Entry
 from eventstore.events import Kind
 from eventstore.log import Log
 from eventstore.paths import order, path_of
+from projections.facts import Keys
 from projections.hard_links import linked_among, names_of
 from projections.view import View
-from projections.walk import Texts, walk
+from projections.walk import walk
 
 DIRECT = 20
 MANY = 3000
@@ -151,8 +152,8 @@ def touched_in(log: Log, stream: int, first: int, last: int, limit: int) -> list
         f"UNION ALL SELECT source, 1 {events} AND source IS NOT NULL) GROUP BY id LIMIT ?4) t JOIN path p ON p.id = t.id",
         (stream, first, last, limit),
     )
-    texts = Texts(log)
-    return sorted((order(texts.child(parent, name)), bool(hides)) for parent, name, hides in rows)
+    keys = Keys(log)
+    return sorted((keys.of(parent, name), bool(hides)) for parent, name, hides in rows)
 
 
 def _events_between(before: View, after: View) -> tuple[int, int, int] | None:

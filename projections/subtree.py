@@ -11,10 +11,9 @@ from projections.walk import linked_nodes, walk
 
 
 def below(view: View, top: bytes) -> Iterator[Entry]:
-    """Yield *top* and all below it in tree order, with paths relative to it: *top* itself is b""."""
-    cut = len(top) + 1 if top else 0
-    for entry in walk(view, top):
-        yield entry._replace(path=entry.path[cut:])
+    """Return *top* and all below it in tree order, with paths relative to it: *top* itself is b""."""
+    found, cut = walk(view, top), len(top) + 1
+    return (entry._replace(path=entry.path[cut:]) for entry in found) if top else found
 
 
 def beneath(entries: Iterable[Entry], name: bytes) -> Iterator[Entry]:

@@ -6,7 +6,8 @@ An event's order in a view is (rank of its span, version); the latest one decide
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from itertools import islice
+from typing import Any, NamedTuple
 
 from eventstore.content import Content
 from eventstore.entries import Entry
@@ -20,6 +21,7 @@ from projections.resolve import require
 Order = tuple[int, int]
 BOTTOM: Order = (-1, 0)
 FEW_SPANS = 4
+AT_ONCE = 200
 REMEMBERED = 10_000
 
 
@@ -167,6 +169,17 @@ class View:
                 )  # fmt: skip
         return entry
 
+    def with_attributes(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Yield *entries*, each as `attributed` gives it: whose were ever changed is looked up for many at a time."""
+        arriving = iter(entries)
+        while batch := list(islice(arriving, AT_ONCE)):
+            changed = self._changed([entry.node for entry in batch]) if self._has_containers else ()
+            yield from (self.attributed(e) if e.node in changed else e for e in batch) if changed else batch
+
+    def _changed(self, nodes: list[int]) -> set[int]:
+        marks = ",".join("?" * len(nodes))
+        return {row[0] for row in self.log.db.execute(f"SELECT node FROM event WHERE node IN ({marks}) AND effect = 2", nodes)}
+
     def _root(self) -> Entry:
         """The root that no event made; attributes may have been given to it all the same."""
         return self.attributed(Entry(b"", 0o040755, 0, 0, 0, 0, None, None, None, 0, 0))
@@ -299,12 +312,10 @@ def streams_about(db: sqlite3.Connection, path_id: int, effects: Iterable[int] =
     ]
 
 
-def of_event(path: bytes, event: Event) -> Entry:
-    """Return the entry that a FileWritten event makes at *path*."""
-    return Entry(
-        path, event.mode, event.uid, event.gid, event.mtime, event.size, event.content, event.target, event.detail,
-        event.position, event.position,
-    )  # fmt: skip
+def of_event(path: bytes, event: Sequence[Any]) -> Entry:
+    """Return the entry that a FileWritten event (or its stored row) makes at *path*."""
+    position, mode, uid, gid, mtime, size, content, target, detail = (event[0], *event[5:13])
+    return Entry(path, mode, uid, gid, mtime, size, content, target, detail, position, position)
 
 
 def with_device(detail: str | None, original: str | None) -> str | None:

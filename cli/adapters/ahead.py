@@ -1,134 +1,167 @@
 """Reading ahead in a process of its own: one core looks up, unpacks and verifies while the other writes files.
 
 Threads do not help here: both sides are made of short calls that take turns with the interpreter's lock.
+Entries go through a pipe; the bytes lie in memory that both share, so that they are copied once.
 """
 
-import fcntl
 import marshal
+import mmap
 import os
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO, NoReturn
 
+from cli.adapters.nodes import Read
 from eventstore import errors
+from eventstore.content_writer import CHUNK_MAX
 from eventstore.entries import Entry
 from eventstore.errors import DamagedError
 
-BATCH_ITEMS = 256
-BATCH_BYTES = 256 << 10
-PIPE_BYTES = 1 << 20
+BATCH_ITEMS = 400
+SLOTS, SLOT_BYTES = 4, CHUNK_MAX
 _LENGTH = struct.Struct("<I")
+_FREED = b"."
 
-Read = Callable[[Entry], Iterable[bytes]]
-Reading = Callable[[], tuple[Iterable[Entry], Read]]
+Reading = Callable[[], tuple[Iterable[Entry], Callable[[Entry], Iterable[bytes]]]]
 """Opens what is read, in the process that reads it: (entries, how the bytes of one are read)."""
+Item = tuple[object, ...] | int
+"""What a batch is made of: an entry, then the lengths of its pieces, which lie in the batch's slot one after another."""
 
 
 @contextmanager
 def read_ahead(reading: Reading) -> Iterator[tuple[Iterator[Entry], Read]]:
     """Give (entries, read) as *reading* does, computed in a child process; read an entry's bytes before the next one.
 
-    What the child raises of our errors is raised here.  The child ends with the block.
+    A piece is valid until the next is asked for.  What the child raises of our errors is raised here.  The child ends
+    with the block.
     """
-    receiving, sending = os.pipe()
-    fcntl.fcntl(sending, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    memory = mmap.mmap(-1, SLOTS * SLOT_BYTES)
+    arriving, sending = os.pipe()
+    waiting, freeing = os.pipe()
     child = os.fork()
     if not child:
-        os.close(receiving)
-        _serve(reading, sending)
+        os.close(arriving)
+        os.close(freeing)
+        _serve(reading, _Sending(memory, sending, waiting))
     os.close(sending)
-    with open(receiving, "rb", buffering=PIPE_BYTES) as pipe:
-        arriving = _Arriving(pipe)
+    os.close(waiting)
+    with open(arriving, "rb") as batches, open(freeing, "wb", buffering=0) as freed:
+        received = _Arriving(memory, batches, freed)
         try:
-            yield arriving.entries(), arriving.read
+            yield received.entries(), received.read
         finally:
-            pipe.close()
+            batches.close()
+            freed.close()
             os.waitpid(child, 0)
 
 
 class _Arriving:
-    """What comes through the pipe: an entry (a tuple), then its bytes piece by piece, then the next entry."""
-
-    def __init__(self, pipe: BinaryIO) -> None:
-        self._pipe = pipe
-        self._items: list[tuple[object, ...] | bytes] = []
+    def __init__(self, memory: mmap.mmap, batches: BinaryIO, freed: BinaryIO) -> None:
+        self._memory = memoryview(memory)
+        self._batches = batches
+        self._freed = freed
+        self._received = self._at = 0
+        self._items: list[Item] = []
         self._ended = False
 
     def entries(self) -> Iterator[Entry]:
         while (item := self._next()) is not None:
-            if not isinstance(item, bytes):
+            if isinstance(item, int):
+                self._at += item
+            else:
                 yield Entry._make(item)
 
-    def read(self, entry: Entry) -> Iterator[bytes]:
+    def read(self, entry: Entry) -> Iterator[memoryview]:
         del entry
         while (item := self._next()) is not None:
-            if not isinstance(item, bytes):
+            if not isinstance(item, int):
                 self._items.append(item)
                 return
-            yield item
+            self._at += item
+            yield self._memory[self._at - item : self._at]
 
-    def _next(self) -> tuple[object, ...] | bytes | None:
+    def _next(self) -> Item | None:
         if not self._items and not self._ended:
             self._items = self._batch()[::-1]
             self._ended = not self._items
         return self._items.pop() if self._items else None
 
-    def _batch(self) -> list[tuple[object, ...] | bytes]:
-        size = self._pipe.read(_LENGTH.size)
+    def _batch(self) -> list[Item]:
+        if self._received:
+            with suppress(BrokenPipeError):  # a child that has sent all is gone
+                self._freed.write(_FREED)
+        size = self._batches.read(_LENGTH.size)
         if not size:
             raise DamagedError("the process that reads ahead was ended; repeat the command")
-        found = marshal.loads(self._pipe.read(_LENGTH.unpack(size)[0]))  # noqa: S302 - our own child wrote it
+        found = marshal.loads(self._batches.read(_LENGTH.unpack(size)[0]))  # noqa: S302 - our own child wrote it
         if isinstance(found, str):
             kind, _, message = found.partition(" ")
             raise getattr(errors, kind, errors.DamagedError)(message)
         assert isinstance(found, list)
+        self._at = self._received % SLOTS * SLOT_BYTES
+        self._received += 1
         return found
 
 
-def _serve(reading: Reading, sending: int) -> NoReturn:
+class _Sending:
+    def __init__(self, memory: mmap.mmap, batches: int, freed: int) -> None:
+        self._memory = memory
+        self._batches = batches
+        self._freed = freed
+        self._items: list[Item] = []
+        self._sent = self._used = 0
+
+    def entry(self, entry: Entry) -> None:
+        if len(self._items) >= BATCH_ITEMS:
+            self.flush()
+        self._items.append(tuple(entry))
+
+    def piece(self, piece: bytes) -> None:
+        if self._used + len(piece) > SLOT_BYTES:
+            self.flush()
+        at = self._sent % SLOTS * SLOT_BYTES + self._used
+        self._memory[at : at + len(piece)] = piece
+        self._items.append(len(piece))
+        self._used += len(piece)
+
+    def flush(self) -> None:
+        """Send what waits, if anything does, and wait until the next slot is free."""
+        if not self._items:
+            return
+        self.send(self._items)
+        self._items, self._used = [], 0
+        self._sent += 1
+        if self._sent >= SLOTS and not os.read(self._freed, 1):
+            os._exit(0)  # nobody takes it any more
+
+    def send(self, batch: list[Item] | str) -> None:
+        data = marshal.dumps(batch)
+        view = memoryview(_LENGTH.pack(len(data)) + data)
+        while view:
+            view = view[os.write(self._batches, view) :]
+
+
+def _serve(reading: Reading, out: _Sending) -> NoReturn:
     """Be the child: send all, then end without running anything of the parent's."""
     try:
-        with open(sending, "wb", buffering=0) as pipe:
-            for batch in _batches(reading):
-                _send(pipe, batch)
+        _send_all(reading, out)
     finally:
         os._exit(0)
 
 
-def _batches(reading: Reading) -> Iterator[list[object] | str]:
-    batch: list[object] = []
-    size = 0
+def _send_all(reading: Reading, out: _Sending) -> None:
+    """An empty batch says that all was sent, a text what failed."""
+    end: list[Item] | str = []
     try:
         entries, read = reading()
         for entry in entries:
-            batch.append(tuple(entry))
+            out.entry(entry)
             for piece in read(entry) if entry.content else ():
-                batch.append(piece)
-                size += len(piece)
-                if size >= BATCH_BYTES:
-                    yield batch
-                    batch, size = [], 0
-            if len(batch) >= BATCH_ITEMS:
-                yield batch
-                batch, size = [], 0
+                out.piece(piece)
     except errors.LayerlogError as error:
-        yield batch
-        yield f"{type(error).__name__} {error}"
+        end = f"{type(error).__name__} {error}"
     except Exception as error:  # noqa: BLE001 - the parent tells it
-        yield f"DamagedError reading failed: {error!r}"
-    if batch:
-        yield batch
-    yield []
-
-
-def _send(pipe: BinaryIO, batch: list[object] | str) -> None:
-    data = memoryview(marshal.dumps(batch))
-    _write(pipe, _LENGTH.pack(len(data)))
-    _write(pipe, data)
-
-
-def _write(pipe: BinaryIO, data: bytes | memoryview) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[pipe.write(view) :]
+        end = f"DamagedError reading failed: {error!r}"
+    out.flush()
+    out.send(end)

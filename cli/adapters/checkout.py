@@ -2,15 +2,14 @@
 
 import os
 import stat
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from cli.adapters.nodes import OPEN_DIRECTORY, NodeWriter, Report
+from cli.adapters.nodes import OPEN_DIRECTORY, NodeWriter, Read, Report
 from eventstore.entries import Entry
 from eventstore.errors import ConflictError, ErasedError, InvalidError, LayerlogError, NotFoundError
 from eventstore.paths import shown, split
 
-Read = Callable[[Entry], Iterable[bytes]]
 WALK = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 ACLS = ("system.posix_acl_access", "system.posix_acl_default")
 

@@ -8,7 +8,7 @@ import errno
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -27,6 +27,10 @@ NOT_ALLOWED = (errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOTSUP)
 PROBE = b".layerlog-probe"
 HOLE = 4096  # zeros worth a seek instead of a write
 ZEROS = bytes(1024 * 1024)
+
+Piece = bytes | memoryview
+Read = Callable[[Entry], Iterable[Piece]]
+"""Gives the bytes of a regular file."""
 
 
 @dataclass(slots=True)
@@ -55,7 +59,7 @@ class NodeWriter:
         self.report = Report()
         self.uid, self.gid, self.umask = _defaults(directory)
 
-    def file(self, directory: int, name: bytes, entry: Entry, chunks: Iterable[bytes]) -> None:
+    def file(self, directory: int, name: bytes, entry: Entry, chunks: Iterable[Piece]) -> None:
         """Make a regular file; raise MismatchError where *chunks* are not `entry.size` bytes."""
         made = self._initial(entry)
         fd = os.open(name, CREATE, made, dir_fd=directory)
@@ -160,13 +164,13 @@ class NodeWriter:
         return False
 
 
-def fill(fd: int, chunks: Iterable[bytes]) -> int:
+def fill(fd: int, chunks: Iterable[Piece]) -> int:
     """Write *chunks* to a new file, long runs of zeros as holes, and return their size."""
     size = 0
     hole = False
     for chunk in chunks:
         size += len(chunk)
-        hole = len(chunk) >= HOLE and ZEROS.startswith(chunk)
+        hole = len(chunk) >= HOLE and not chunk[0] and ZEROS.startswith(bytes(chunk))
         if hole:
             os.lseek(fd, len(chunk), os.SEEK_CUR)
             continue

@@ -1,4 +1,4 @@
-"""Whole views: compared, and written out."""
+"""Whole views, written out."""
 
 import sys
 from collections import Counter
@@ -6,45 +6,12 @@ from collections import Counter
 import click
 
 from cli import complete
-from cli.compare import Compared, compare, print_json, print_lines, print_names, print_patch, print_stat
 from cli.output import note, progress
+from cli.outward import counted, reader_of, tar_output, write_tar
 from cli.session import session
-from cli.transfer import counted, reader_of, tar_output, write_tar
 from projections.resolve import follow, require_directory
 from projections.subtree import below
 from projections.walk import linked_nodes
-
-SHOW = {"lines": print_lines, "names": print_names, "patch": print_patch, "stat": print_stat, "json": print_json}
-
-
-@click.command()
-@click.argument("first", metavar="REF[:PATH]", shell_complete=complete.paths)
-@click.argument("second", metavar="[REF[:PATH]]", required=False, shell_complete=complete.paths)
-@click.option("--base", is_flag=True, help="All since the container's base, sealed or not: what docker diff shows.")
-@click.option("-p", "--patch", "how", flag_value="patch", help="Texts line by line, modes and owners: a patch.")
-@click.option("--stat", "how", flag_value="stat", help="How much of each path changed.")
-@click.option("--name-only", "how", flag_value="names", help="Paths alone.")
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", help="json: one object a line.")
-@click.option("--exit-code", is_flag=True, help="Exit 1 where something differs, 0 where nothing does.")
-@click.pass_context
-def diff(
-    ctx: click.Context, first: str, second: str | None, how: str | None, output_format: str, *, base: bool, exit_code: bool
-) -> None:
-    r"""Show what differs: paths added (A), changed (C) and deleted (D).
-
-    Of one container, what no commit has sealed; of two views, what leads from the first to the second.
-
-    \b
-      layerlog diff web                     not sealed yet
-      layerlog diff --base web              all since the image it was made from
-      layerlog diff -p tomcat web:/etc      from an image to a container, below /etc, line by line
-      layerlog diff --stat web@10 web@42    between two events
-    """
-    shown = SHOW["json" if output_format == "json" else how or "lines"]
-    with session() as s:
-        compared: Compared = compare(s, first, second, base=base)
-        if shown(compared) and exit_code:
-            ctx.exit(1)
 
 
 @click.command()

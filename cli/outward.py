@@ -1,0 +1,51 @@
+"""Views on their way out: read ahead of who writes them, counted for the progress bar, or as one tar."""
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from cli.adapters.ahead import Reading
+from cli.adapters.nodes import Piece, Read
+from cli.session import Session
+from cli.settings import Settings
+from eventstore.entries import Entry
+from eventstore.errors import InvalidError
+from projections import plain_tar
+from projections.subtree import below
+from projections.view import View
+from projections.walk import to_read
+
+
+def counted(read: Read, advance: Callable[[int], None]) -> Read:
+    """Return *read*, which tells *advance* of the bytes it gives."""
+
+    def reading(entry: Entry) -> Iterator[Piece]:
+        for chunk in read(entry):
+            advance(len(chunk))
+            yield chunk
+
+    return reading
+
+
+def reader_of(settings: Settings, view: View, path: bytes) -> Reading:
+    """Return what opens, in whatever process calls it, the entries below *path* of *view* and how their bytes are read."""
+    spans = view.spans
+
+    def reading() -> tuple[Iterator[Entry], Callable[[Entry], Iterator[bytes]]]:
+        s = Session(settings)
+        same = View(s.log, s.store.content, spans)
+        return to_read(same, below(same, path)), same.read
+
+    return reading
+
+
+def tar_output() -> BinaryIO:
+    """Return standard output; raise InvalidError where it is a terminal."""
+    if sys.stdout.isatty():
+        raise InvalidError("a tar is not written to a terminal; send it to a file or a program (> file.tar, | tar t)")
+    return sys.stdout.buffer
+
+
+def write_tar(view: View, entries: Iterator[Entry], out: BinaryIO, advance: Callable[[int], None]) -> None:
+    out.writelines(plain_tar.written(view, entries, advance))
+    out.flush()
