@@ -25,20 +25,13 @@ _INSERT = f"INSERT INTO event VALUES ({', '.join('?' * len(Event._fields))})"
 
 @contextmanager
 def changeset(log: Log, context: Context, key: str | None = None) -> Iterator["Appending"]:
-    """Append one changeset, all or nothing, inside the transaction that is open; an empty one leaves no trace.
+    """Append one changeset inside the transaction or savepoint that is open; an empty one leaves no trace.
 
     *key* makes it happen once for ever: a second use raises ConcurrencyError.
     """
-    log.db.execute("SAVEPOINT changeset")
-    try:
-        appending = Appending(log, context)
-        yield appending
-        appending.close(key)
-    except BaseException:
-        log.db.execute("ROLLBACK TO changeset")
-        raise
-    finally:
-        log.db.execute("RELEASE changeset")
+    appending = Appending(log, context)
+    yield appending
+    appending.close(key)
 
 
 class Appending:
@@ -128,8 +121,8 @@ class Appending:
         )  # fmt: skip
         digest = merkle.leaf_hash(header(unhashed, head.hash, body))
         self._db.execute("INSERT INTO changeset VALUES (?, ?, ?, ?, ?, ?, ?, ?)", unhashed._replace(hash=digest))
-        nodes = merkle.completed(self._log.node, head.changesets, digest)
-        self._db.executemany("INSERT INTO tree_node VALUES (?, ?, ?)", nodes)
+        if nodes := merkle.completed(self._log.node, head.changesets, digest):
+            self._db.executemany("INSERT INTO tree_node VALUES (?, ?, ?)", nodes)
         if key is not None:
             self._claim(key, unhashed.number)
 

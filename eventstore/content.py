@@ -6,7 +6,7 @@ what changed and any range is read without the rest.  `content_writer.py` puts i
 
 import sqlite3
 import struct
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from itertools import accumulate
@@ -25,6 +25,7 @@ ERASURES = f"kind IN ({Kind.CONTENT_ERASED:d}, {Kind.CONTENT_READMITTED:d})"
 """The events that say whether a content may be here, as the index event_erased has them; the latest decides."""
 
 
+AT_ONCE = 200
 _WHERE = "size, segment, offset, stored, start, parts, base"
 
 
@@ -70,12 +71,15 @@ class Content:
     def _pieces(self, packed: bytes, start: int, end: int) -> Iterator[bytes]:
         parts = list(PART.iter_unpack(packed))
         ends = list(accumulate(size for _, size in parts))
-        for index in range(bisect_right(ends, start), len(parts)):
-            begins = ends[index] - parts[index][1]
-            if begins >= end:
-                return
-            part = parts[index][0]
-            yield self._chunk(part, self._where(part))[max(start - begins, 0) : end - begins]
+        first, last = bisect_right(ends, start), bisect_left(ends, end)
+        begins = ends[first] - parts[first][1]
+        for at in range(first, last + 1, AT_ONCE):
+            batch = parts[at : min(at + AT_ONCE, last + 1)]
+            located = self._rows_of(part for part, _ in batch)
+            for part, size in batch:
+                data = self._chunk(part, located.get(part) or self._where(part))
+                yield data[max(start - begins, 0) : end - begins]
+                begins += size
 
     def read_all(self, digest: bytes) -> bytes:
         """Return a small content whole."""

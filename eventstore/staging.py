@@ -13,6 +13,7 @@ from eventstore.events import Kind
 from eventstore.paths import order
 
 BATCH = 512
+FEW = 20_000  # are sorted in memory, 12 MB of them
 _LENGTH = struct.Struct("<I")
 _NUMBERS = count(1)
 _HIDES = (Kind.PATH_DELETED, Kind.DIRECTORY_CLEARED)
@@ -54,7 +55,9 @@ class Staged:
 
     def in_layer_order(self) -> Iterator[Change]:
         """Yield what hides lower layers first, then the rest, each in tree order."""
-        return iter(self) if self._in_order else self._sorted()
+        if self._in_order:
+            return iter(self)
+        return iter(sorted(self, key=_place)) if self._count <= FEW else self._sorted()
 
     def link_targets(self) -> dict[bytes, int]:
         """Return, for each path that a hard link here names and that is here itself, its index in layer order (0 first)."""

@@ -128,14 +128,15 @@ class Writer:
 
     @contextmanager
     def changeset(self, context: Context | None = None, key: str | None = None) -> Iterator[Appending]:
-        """Append one changeset, in the transaction that is open or in one of its own.
+        """Append one changeset, all or nothing, in the transaction that is open or in one of its own.
 
         Inside another one, and without a context or key of its own, it joins that one.
         """
         if self._appending is not None and context is None and key is None:
             yield self._appending
             return
-        with self.transaction(), changeset(self.log, context or self.context, key) as appending:
+        intent = self._savepoint() if self._open else self.transaction()
+        with intent, changeset(self.log, context or self.context, key) as appending:
             self._appending = appending
             try:
                 yield appending
@@ -145,6 +146,18 @@ class Writer:
     def close(self) -> None:
         for content in self._contents():
             content.close()
+
+    @contextmanager
+    def _savepoint(self) -> Iterator[None]:
+        """A part of the transaction that is open, undone alone where it fails."""
+        self.store.db.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            self.store.db.execute("ROLLBACK TO part")
+            raise
+        finally:
+            self.store.db.execute("RELEASE part")
 
     def _contents(self) -> list[ContentWriter]:
         return [self.content] if self._originals is None else [self.content, self._originals]

@@ -10,9 +10,12 @@ from eventstore.log import Log
 from eventstore.paths import order, split
 from projections import lineage
 from projections.diff import Difference, touched_by
+from projections.facts import Keys
 from projections.subtree import as_change, as_link
 from projections.view import View
 from projections.walk import linked_nodes, walk
+
+PASSED = 2000
 
 
 class ImportedLayer(NamedTuple):
@@ -114,15 +117,32 @@ def changes(before: View, after: View, stream: int, first: int, last: int) -> It
 
 
 class Contents:
-    """What the files of one layer's stream hold, by path; directories are looked up once."""
+    """What the files of one layer's stream hold, by path; who asks roughly in tree order is answered from one pass over it."""
 
     def __init__(self, log: Log, stream: int) -> None:
         self._log = log
         self._stream = stream
         self._directories: dict[bytes, int | None] = {}
+        self._rest = self._in_order()
+        self._passed: dict[bytes, bytes] = {}
 
     def of(self, path: bytes) -> bytes | None:
         """Return the digest of a regular file's content, None for anything else."""
+        key = order(path)
+        while key not in self._passed and len(self._passed) < PASSED and (following := next(self._rest, None)):
+            self._passed[following[0]] = following[1]
+        return self._passed.pop(key, None) or self._looked_up(path)
+
+    def _in_order(self) -> Iterator[tuple[bytes, bytes]]:
+        keys = Keys(self._log)
+        rows = self._log.db.execute(
+            "SELECT p.parent, p.name, e.content FROM event e JOIN path p ON p.id = e.path "
+            "WHERE e.stream = ? AND e.kind = 1 AND e.effect = 1 AND e.size > 0 AND e.content IS NOT NULL ORDER BY e.version",
+            (self._stream,),
+        )
+        return ((keys.of(parent, name), content) for parent, name, content in rows)
+
+    def _looked_up(self, path: bytes) -> bytes | None:
         parent, name = split(path)
         if parent not in self._directories:
             if len(self._directories) > 5000:

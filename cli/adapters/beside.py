@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, cast
 
-from cli.adapters.blobs import Readable, Reader, passed, pieces, reader
+from cli.adapters.blobs import Readable, Reader, gathered, passed, reader
 from eventstore.errors import MismatchError
 
 DEPTH = 4  # pieces of at most 1 MiB
@@ -21,7 +21,7 @@ def reading_beside(stream: Readable) -> Reader:
 
 def hashed(chunks: Iterable[bytes], digest: str, size: int) -> Reader:
     """Return *chunks* as a stream; its end is a MismatchError unless the bytes have this digest and size."""
-    found = reader(_hashed(pieces(reader(iter(chunks))), digest, size))
+    found = reader(_hashed(gathered(chunks), digest, size))
     found.claim = (digest, size)
     return found
 

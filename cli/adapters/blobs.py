@@ -54,6 +54,20 @@ def pieces(stream: Readable) -> Iterator[bytes]:
     return iter(lambda: stream.read(PIECE), b"")
 
 
+def gathered(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Return *chunks* joined to pieces of 1 MiB or somewhat more, the last one less: what is passed on costs by the piece."""
+    waiting: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        waiting.append(chunk)
+        size += len(chunk)
+        if size >= PIECE:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)
+
+
 def passed(stream: Readable) -> Iterator[bytes]:
     """Return the rest of *stream* in pieces of any size: nothing is copied where nothing was read of it yet."""
     return stream.chunks.untouched() if isinstance(stream, Reader) and not stream.chunks.touched else pieces(stream)
