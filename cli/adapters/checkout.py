@@ -11,6 +11,7 @@ from eventstore.errors import ConflictError, ErasedError, InvalidError, Layerlog
 from eventstore.paths import shown, split
 
 WALK = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+KEPT_OPEN = 32
 ACLS = ("system.posix_acl_access", "system.posix_acl_default")
 
 
@@ -55,10 +56,14 @@ class Place(NamedTuple):
 
 
 class TreeWriter:
-    """Holds the current directory and the root open and goes up by a checked `..`: depth is not bound by open files."""
+    """Holds the current directory, the nearest above it and the root open; goes up to others by a checked `..`.
+
+    So depth is not bound by open files.
+    """
 
     def __init__(self, root: int, read: Read, writer: NodeWriter, linked: Collection[int]) -> None:
         self.root, self.fd = root, os.dup(root)
+        self.above: list[int] = []
         self.read, self.writer, self.linked = read, writer, linked
         self.path = self.current = b""
         self.places: list[Place] = []
@@ -88,8 +93,8 @@ class TreeWriter:
         self.writer.finish(self.fd, self.places[0].entry, 0o700)
 
     def close(self) -> None:
-        os.close(self.fd)
-        os.close(self.root)
+        for fd in (self.root, *self.above, self.fd):
+            os.close(fd)
 
     def _begin(self, entry: Entry) -> None:
         if entry.path or not entry.is_dir:
@@ -110,21 +115,26 @@ class TreeWriter:
         return True
 
     def _enter(self, name: bytes, entry: Entry) -> None:
-        above, self.fd = self.fd, self.writer.directory(self.fd, name, entry)
-        os.close(above)
-        self.path = entry.path
+        self._go_down(self.writer.directory(self.fd, name, entry), entry.path)
         self.places.append(Place(entry, identity(self.fd)))
+
+    def _go_down(self, into: int, path: bytes) -> None:
+        self.above.append(self.fd)
+        self.fd, self.path = into, path
+        if len(self.above) > KEPT_OPEN:
+            os.close(self.above.pop(0))
 
     def _leave(self) -> None:
         if not self.path:
             raise InvalidError(f"{shown(self.current)}: its directory does not come before it in the tree; run verify")
-        full, self.fd = self.fd, os.open(b"..", OPEN_DIRECTORY, dir_fd=self.fd)
+        kept, full = bool(self.above), self.fd
+        self.fd = self.above.pop() if kept else os.open(b"..", OPEN_DIRECTORY, dir_fd=full)
         try:
             self._finish(full, self.places.pop().entry)
         finally:
             os.close(full)
         self.path = split(self.path)[0]
-        if identity(self.fd) != self.places[-1].identity:
+        if not kept and identity(self.fd) != self.places[-1].identity:
             raise ConflictError(f"{shown(self.path)} was moved by another process while it was written")
 
     def _finish(self, fd: int, entry: Entry) -> None:

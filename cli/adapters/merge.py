@@ -84,9 +84,7 @@ class _Merge(TreeWriter):
         try:
             super()._enter(name, entry)
         except FileExistsError:
-            above, self.fd = self.fd, os.open(name, OPEN_DIRECTORY, dir_fd=self.fd)
-            os.close(above)
-            self.path = entry.path
+            self._go_down(os.open(name, OPEN_DIRECTORY, dir_fd=self.fd), entry.path)
             self.places.append(Place(self._opened_up(entry), identity(self.fd)))
 
     def _opened_up(self, entry: Entry) -> Entry:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.adapters.checkout import checkout
+from cli.adapters.checkout import KEPT_OPEN, checkout
 from eventstore.entries import Entry
 from eventstore.errors import ConflictError, LayerlogError
 from tests.cli.hosttrees import Special, Symlink, all_names, before_opening, build, content, directory, file, scanned
@@ -64,16 +64,31 @@ def test_a_new_node_swapped_for_another_leaves_that_one_alone(tmp_path: Path, ki
     assert scanned(outside) == before
 
 
-def test_a_directory_moved_away_does_not_take_the_checkout_with_it(tmp_path: Path) -> None:
+def moving_away(path: bytes, tmp_path: Path) -> Callable[[Entry], Iterable[bytes]]:
+    """Return what moves dest/d/e away when *path* is read."""
+
     def read(entry: Entry) -> Iterable[bytes]:
-        if entry.path == b"d/e/f":
+        if entry.path == path:
             os.rename(tmp_path / "dest" / "d" / "e", tmp_path / "e")
         return content(entry)
 
+    return read
+
+
+def test_a_directory_moved_away_does_not_take_the_checkout_with_it(tmp_path: Path) -> None:
     tree = [directory(b""), directory(b"d"), directory(b"d/e"), file(b"d/e/f"), file(b"d/g")]
+    checkout(tree, moving_away(b"d/e/f", tmp_path), str(tmp_path / "dest"))
+    assert all_names(tmp_path) == ["dest", "dest/d", "dest/d/g", "e", "e/f"]
+
+
+def test_a_deep_directory_moved_away_is_seen_on_the_way_up(tmp_path: Path) -> None:
+    """What is too far up to be kept open is found again by `..`, which leads elsewhere now."""
+    deep = [b"/".join([b"d", b"e", *[b"x"] * depth]) for depth in range(KEPT_OPEN + 2)]
+    last = file(deep[-1] + b"/f")
+    tree = [directory(b""), directory(b"d"), *map(directory, deep), last, file(b"d/g")]
     with pytest.raises(ConflictError, match=r"d was moved by another process while it was written; .* incomplete"):
-        checkout(tree, read, str(tmp_path / "dest"))
-    assert all_names(tmp_path) == ["dest", "dest/d", "e", "e/f"]
+        checkout(tree, moving_away(last.path, tmp_path), str(tmp_path / "dest"))
+    assert all_names(tmp_path / "dest") == ["d"]
 
 
 def test_a_link_is_not_made_through_a_symlink(tmp_path: Path) -> None:
