@@ -10,7 +10,6 @@ from cli.session import Session
 from cli.settings import Settings
 from eventstore.entries import Entry
 from eventstore.errors import InvalidError
-from projections import plain_tar
 from projections.subtree import below
 from projections.view import View
 from projections.walk import to_read
@@ -47,5 +46,7 @@ def tar_output() -> BinaryIO:
 
 
 def write_tar(view: View, entries: Iterator[Entry], out: BinaryIO, advance: Callable[[int], None]) -> None:
+    from projections import plain_tar
+
     out.writelines(plain_tar.written(view, entries, advance))
     out.flush()

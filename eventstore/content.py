@@ -17,7 +17,7 @@ import lz4.block
 from eventstore.digests import named
 from eventstore.errors import DamagedError, ErasedError
 from eventstore.events import Kind
-from eventstore.segments import BlockCache, Place, Segments
+from eventstore.segments import BlockCache, Segments
 
 PART = struct.Struct("<32sI")
 """One chunk of a large content: its digest, and its size in bytes."""
@@ -157,7 +157,7 @@ class Content:
         key = (where.segment, where.offset)
         data = self._cache.get(key)
         if data is None:
-            block = self.segments.read(Place(where.segment, where.offset, where.stored))
+            block = self.segments.read(where)
             data = block.decode(None if block.base is None else self._dictionary(block.base))
             self._cache.put(key, data)
         return data

@@ -8,7 +8,7 @@ import fcntl
 import os
 import struct
 from collections import OrderedDict
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import lz4.block
 
@@ -24,8 +24,21 @@ CACHE_BYTES = 8 << 20
 MAX_RATIO = 255  # lz4 cannot unpack to more; a damaged header must not cost memory
 
 
+class Lying(Protocol):
+    """Says where a block lies: negative segments are originals; `stored` counts header and payload, in bytes."""
+
+    @property
+    def segment(self) -> int: ...
+
+    @property
+    def offset(self) -> int: ...
+
+    @property
+    def stored(self) -> int: ...
+
+
 class Place(NamedTuple):
-    """Where a block lies: negative segments are originals; `stored` counts header and payload, in bytes."""
+    """Where a block lies, and nothing more."""
 
     segment: int
     offset: int
@@ -84,16 +97,17 @@ class Segments:
         kind = "originals" if segment < 0 else "segments"
         return os.path.join(self._folder, kind, f"{abs(segment):06d}")
 
-    def raw(self, place: Place) -> bytes:
+    def raw(self, place: Lying) -> bytes:
         """Return the bytes at *place*, whatever they are; raise DamagedError or FileNotFoundError where they are not."""
-        if place.segment not in self._files:
-            self._files[place.segment] = os.open(self.path(place.segment), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        found = os.pread(self._files[place.segment], place.stored, place.offset)
+        fd = self._files.get(place.segment)
+        if fd is None:
+            fd = self._files[place.segment] = os.open(self.path(place.segment), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        found = os.pread(fd, place.stored, place.offset)
         if len(found) < HEADER.size or len(found) != place.stored:
             raise DamagedError(f"segment {place.segment} ends inside the block at {place.offset}")
         return found
 
-    def read(self, place: Place) -> Block:
+    def read(self, place: Lying) -> Block:
         """Return the block at *place*; raise DamagedError where there is none, FileNotFoundError without its segment."""
         found = self.raw(place)
         magic, codec, rest, size, stored = HEADER.unpack_from(found)

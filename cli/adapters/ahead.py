@@ -18,7 +18,7 @@ from eventstore.content_writer import CHUNK_MAX
 from eventstore.entries import Entry
 from eventstore.errors import DamagedError
 
-BATCH_ITEMS = 400
+FIRST_ITEMS, BATCH_ITEMS = 40, 400  # so that the other side does not wait long to begin
 SLOTS, SLOT_BYTES = 4, CHUNK_MAX
 _LENGTH = struct.Struct("<I")
 _FREED = b"."
@@ -110,28 +110,30 @@ class _Sending:
         self._batches = batches
         self._freed = freed
         self._items: list[Item] = []
-        self._sent = self._used = 0
+        self._most = FIRST_ITEMS
+        self._sent = self._at = 0
 
     def entry(self, entry: Entry) -> None:
-        if len(self._items) >= BATCH_ITEMS:
+        if len(self._items) >= self._most:
             self.flush()
         self._items.append(tuple(entry))
 
     def piece(self, piece: bytes) -> None:
-        if self._used + len(piece) > SLOT_BYTES:
+        if self._at + len(piece) > (self._sent % SLOTS + 1) * SLOT_BYTES:
             self.flush()
-        at = self._sent % SLOTS * SLOT_BYTES + self._used
-        self._memory[at : at + len(piece)] = piece
+        end = self._at + len(piece)
+        self._memory[self._at : end] = piece
         self._items.append(len(piece))
-        self._used += len(piece)
+        self._at = end
 
     def flush(self) -> None:
         """Send what waits, if anything does, and wait until the next slot is free."""
         if not self._items:
             return
         self.send(self._items)
-        self._items, self._used = [], 0
+        self._items, self._most = [], BATCH_ITEMS
         self._sent += 1
+        self._at = self._sent % SLOTS * SLOT_BYTES
         if self._sent >= SLOTS and not os.read(self._freed, 1):
             os._exit(0)  # nobody takes it any more
 
