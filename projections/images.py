@@ -20,7 +20,7 @@ MAX_LAYERS = 120
 class Image(NamedTuple):
     """An image as it is now.
 
-    `id` is 64 hex digits; `seal` is the Committed event of one born here; `position` is when it came into the store.
+    `id` is 64 hex digits; `seal` is the Committed event of one born here; `position` is when it first came into the store.
     """
 
     id: str
@@ -56,7 +56,7 @@ def newest_first(log: Log, images: Iterable[Image]) -> Iterator[Image]:
 def arrived(log: Log) -> Iterator[Image]:
     """Yield the images taken from elsewhere, removed ones too."""
     rows = log.db.execute(
-        "SELECT s.name, max(e.position) FROM event e JOIN stream s ON s.id = e.stream "
+        "SELECT s.name, min(e.position) FROM event e JOIN stream s ON s.id = e.stream "
         "WHERE e.path IS NULL AND e.kind IN (?, ?) GROUP BY e.stream",
         ARRIVALS,
     )

@@ -71,11 +71,11 @@ def layers_of(log: Log, image: str) -> list[str]:
 
 
 def arrival(log: Log, image: str) -> Event:
-    """Return the latest event that brought an imported image in; raise DamagedError where there is none."""
+    """Return the event that first brought an imported image in; raise DamagedError where there is none."""
     found = arrivals(log, image)
     if not found:
         raise DamagedError(f"the log lacks the image {image[:12]}; load it again")
-    return found[0]
+    return found[-1]
 
 
 def arrivals(log: Log, image: str) -> list[Event]:

@@ -51,7 +51,8 @@ _PATCH = click.option("-p", "--patch", is_flag=True, help="Show what changed, li
 def log(ref: str | None, paths: tuple[str, ...], *, everything: bool, graph: bool, **options: Any) -> None:
     r"""Show commits, newest first, and the imported layers below them; or every change of some paths.
 
-    REF is a container or an image, at any point of its history: its own commits, then those it was made from. Behind it,
+    REF is a container or an image, at any point of its history: its own commits, then those it was made from. Below them
+    are the layers of an image from elsewhere, with who first loaded that image, when and from what. Behind REF,
     PATH is a file, a directory with all below it, or a glob in which * matches / too; then events are shown, under
     the commits that sealed them.
 
@@ -217,7 +218,8 @@ def blame(place: str, shape: str, *, lines: bool) -> None:
     r"""Show who made a path what it is: the event, its author, time, command, commit, and the image it came with.
 
     What wrote the content, what brought it to its name and what changed its mode or owner later are shown apart. Of a
-    path that is not there: who removed it, and what its last content was.
+    path that is not there: who removed it, and what its last content was. Of a path that came with an image: `when` and
+    `command` are those of the load that first brought its layer in, `loaded` is when its image first came, and from where.
 
     \b
       layerlog blame web:/etc/motd

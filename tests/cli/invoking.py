@@ -96,8 +96,8 @@ def with_base(store: Path) -> Layerlog:
     return ll
 
 
-def with_loaded(ll: Layerlog, *names: str, **config: Any) -> str:
-    """Bring the image of tests.images in, as load does; return its id."""
+def with_loaded(ll: Layerlog, *names: str, source: str = "test.tar", **config: Any) -> str:
+    """Bring the image of tests.images in, as load does from *source*; return its id."""
     with ll.writer() as writer:
-        found = receive(writer, [images.image("gzip", names=names, **config)], Kind.IMAGE_LOADED, "test.tar", lambda _: None)
+        found = receive(writer, [images.image("gzip", names=names, **config)], Kind.IMAGE_LOADED, source, lambda _: None)
     return found[0].id

@@ -52,6 +52,19 @@ def test_blame_of_an_imported_path_names_layer_image_and_archive(ll):
     assert "from test.tar" in text
 
 
+def test_who_first_brought_an_image_in_is_who_brought_it(ll):
+    with_loaded(ll, "far:1", source="first.tar")
+    first = ll.head()[1]
+    with_loaded(ll, "again:1", source="second.tar")
+    assert ll.json("blame", "far:1:/etc/motd")[0]["content"]["layer"]["source"] == "first.tar"
+    assert ll.json("log", "far:1")[0]["source"] == "first.tar"
+    assert ll.json("show", "again:1")[0]["detail"]["source"] == "first.tar"
+    assert ll.json("events", "--from", str(first + 1))[0]["detail"]["source"] == "second.tar"
+    since = ll.json("find", "--path", "/etc/motd")[0]["since"]
+    assert since == ll.json("show", "far:1")[0]["time"]
+    assert "loaded   " + since + " from first.tar" in ll("blame", "far:1:/etc/motd")
+
+
 def test_blame_of_a_deleted_path_says_who_and_what_it_was(ll):
     digest = ll.entry("web:/etc/motd")["digest"]
     ll("delete", "-r", "web:/etc")
