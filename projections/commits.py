@@ -197,10 +197,11 @@ def sent(log: Log, image: str) -> Iterator[Sent]:
     for kind, how in ((Kind.IMAGE_SAVED, "save"), (Kind.IMAGE_PUSHED, "push")):
         for event in log.of_kind(kind, stream.id) if stream else ():
             record = records.of(event)
-            yield Sent(how, _destination(record.detail), record)
+            yield Sent(how, place(record.detail), record)
 
 
-def _destination(detail: dict[str, Any]) -> str:
+def place(detail: dict[str, Any]) -> str:
+    """Return where an image went or came from, as its event says; "" where it does not."""
     for key in ("destination", "target", "source", "file"):
         if detail.get(key):
             return str(detail[key])

@@ -1,4 +1,4 @@
-"""Deeds: what an audit lists - commits, and what else brought something in, took it away, or erased it."""
+"""Deeds: what an audit lists - commits, and what else named something, brought it in or out, took it away, or erased it."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
@@ -13,15 +13,18 @@ from projections.times import rfc3339
 
 REMEMBERED = 50_000
 OTHERS = {
-    Kind.IMAGE_LOADED: "load", Kind.IMAGE_PULLED: "pull", Kind.IMAGE_REMOVED: "remove", Kind.CONTAINER_REMOVED: "remove",
-    Kind.HISTORY_RECEIVED: "receive", Kind.CONTENT_ERASED: "erase", Kind.CONTENT_READMITTED: "readmit",
-    Kind.ORIGINALS_DROPPED: "drop",
+    Kind.IMAGE_LOADED: "load", Kind.IMAGE_PULLED: "pull", Kind.IMAGE_SAVED: "save", Kind.IMAGE_PUSHED: "push",
+    Kind.TAG_MOVED: "tag", Kind.TAG_DELETED: "untag", Kind.IMAGE_REMOVED: "remove", Kind.CONTAINER_REMOVED: "remove",
+    Kind.IMAGE_RESTORED: "undelete", Kind.CONTAINER_RESTORED: "undelete", Kind.HISTORY_RECEIVED: "receive",
+    Kind.CONTENT_ERASED: "erase", Kind.CONTENT_READMITTED: "readmit", Kind.ORIGINALS_DROPPED: "drop",
 }  # fmt: skip
 
 
 class Deed(NamedTuple):
     """`what` is commit, load, ...; `object` the commit's or image's id (hex), the container's, or the content's digest.
 
+    Of a tag (`tags` has its name) `object` is the image that it names from then on, and `before` the one that it named
+    until then; of an untag `object` is that one.
     Of a commit: `events`, `files` (paths) and `bytes` (written) it sealed, `signer` of its signature (None: unsigned),
     `tags` it ever got and `sent`, where it went.  `said` is its message, or what the event itself says.
     """
@@ -38,6 +41,7 @@ class Deed(NamedTuple):
     signer: str | None = None
     tags: tuple[str, ...] = ()
     sent: tuple[commits.Sent, ...] = ()
+    before: str | None = None
 
 
 class Sealed(NamedTuple):
@@ -70,12 +74,19 @@ def _of_commit(log: Log, records: Records, seal: Event) -> Deed:
 
 
 def _other(log: Log, record: Record) -> Deed:
-    detail = record.detail
+    detail, kind = record.detail, Kind(record.event.kind)
+    if record.kind == "tag":
+        return _of_tag(record, OTHERS[kind], detail.get("image"), detail["old"])
     content = record.event.content
-    of_content = record.event.kind in (Kind.CONTENT_ERASED, Kind.CONTENT_READMITTED)
+    of_content = kind in (Kind.CONTENT_ERASED, Kind.CONTENT_READMITTED)
     name = named(content) if of_content and content is not None else record.name
-    said = detail.get("reason") or detail.get("source") or _container_name(log, record)
-    return Deed(OTHERS[Kind(record.event.kind)], name, record, record.author, str(said), tags=tuple(detail.get("names") or ()))
+    said = detail.get("reason") or commits.place(detail) or _container_name(log, record)
+    return Deed(OTHERS[kind], name, record, record.author, said, tags=tuple(detail.get("names") or ()))
+
+
+def _of_tag(record: Record, what: str, image: str | None, old: str | None) -> Deed:
+    said = f"was {old[:12]}" if image and old else ""
+    return Deed(what, image or old or "", record, record.author, said, tags=(record.name,), before=old)
 
 
 def _container_name(log: Log, record: Record) -> str:

@@ -11,13 +11,14 @@ from cli.display.history_text import event_line
 from cli.follow import heads
 from cli.formats import parse_time
 from cli.output import Column, Shape, json_line, listing, note, progress
-from cli.patterns import matcher
+from cli.patterns import matcher, optional_matcher
 from cli.session import Session, session
 from eventstore.digests import parsed
 from eventstore.paths import as_bytes
 from projections import deeds, event_filter, holdings
 from projections.deeds import Deed
 from projections.event_rows import event_row
+from projections.logbook import actor_text
 from projections.pathspecs import pattern
 from projections.proofs import store_id
 from projections.search import Needle, search, total
@@ -29,21 +30,26 @@ from projections.times import position_at
 @click.option("--depth", type=click.IntRange(1), default=1, help="How many parts of a path a prefix has.", show_default=True)
 @click.option("--since", metavar="TIME", help="2026-11-24, 2026-11-24T10:00, '2 days ago', ...")
 @click.option("--until", metavar="TIME", help="Not later than this.")
-@click.option("--commits", "only_commits", is_flag=True, help="No loads, removals and erasures.")
+@click.option("--author", metavar="PATTERN", help="The claimed author matches this regular expression.")
+@click.option("--actor", metavar="PATTERN", help="The observed actor matches it: login@host (uid N, login uid N).")
+@click.option("--commits", "only_commits", is_flag=True, help="Commits alone.")
 @click.option("--no-trunc", is_flag=True, help="Show ids and texts in full.")
 @click.option(
     "--format", "shape", type=click.Choice(["table", "json", "csv", "html"]), default="table",
     help="json: one object a line; html: one page with a timeline, to read or print.",
 )  # fmt: skip
 def audit(shape: str, *, no_trunc: bool, by: str | None, depth: int, **options: Any) -> None:
-    r"""Show who did what to the whole store, the oldest first: commits, loads, removals, erasures.
+    r"""Show who did what to the whole store, the oldest first: commits, tags, loads, saves, removals, erasures.
 
     For each commit: the author that was claimed and the actor that the machine saw, the key that signed it, how much it
-    sealed (events, files, bytes written), every tag it ever got, and where it was saved or pushed to. Whether the
-    record itself can be trusted, `layerlog verify` says.
+    sealed (events, files, bytes written), every tag it ever got, and where it was saved or pushed to. Of a tag that was
+    moved, the image that it names from then on and the one that it named before; of an untag, the one that it named.
+    Single changes of files are in `layerlog log` and `events`. Whether the record itself can be trusted, `layerlog
+    verify` says.
 
     \b
       layerlog audit --since 2026-11-01
+      layerlog audit --actor ^ada@ --since '1 day ago'
       layerlog audit --by author
       layerlog audit --by prefix --depth 2 --format json
       layerlog audit --format html > audit.html
@@ -59,10 +65,20 @@ def audit(shape: str, *, no_trunc: bool, by: str | None, depth: int, **options: 
             _write(shape, no_trunc, rows, audit_rows.group_columns(by))
 
 
-def _deeds(s: Session, since: str | None, until: str | None, *, only_commits: bool) -> Iterator[Deed]:
+def _deeds(
+    s: Session, since: str | None, until: str | None, author: str | None, actor: str | None, *, only_commits: bool
+) -> Iterator[Deed]:
+    by_author, by_actor = optional_matcher(author, "--author"), optional_matcher(actor, "--actor")
+    for deed in deeds.deeds(s.log, *_between(s, since, until), only_commits=only_commits):
+        if (by_author is None or by_author(deed.author or "")) and (by_actor is None or by_actor(actor_text(deed.record))):
+            yield deed
+
+
+def _between(s: Session, since: str | None, until: str | None) -> tuple[int, int]:
+    """Return the first and the last position of the time."""
     first = position_at(s.log, parse_time(since), after=True) if since is not None else 1
     last = position_at(s.log, parse_time(until)) if until is not None else s.log.head().position
-    return deeds.deeds(s.log, first, last, only_commits=only_commits)
+    return first, last
 
 
 def _groups(s: Session, found: Iterable[Deed], by: str, depth: int) -> list[deeds.Group]:
@@ -91,10 +107,14 @@ def _write_page(s: Session, found: list[Deed]) -> None:
 @click.command(context_settings={"max_content_width": 110})
 @click.option("--from", "first", type=click.IntRange(1), default=1, metavar="POSITION", help="Begin with this event.")
 @click.option("--to", "last", type=click.IntRange(1), metavar="POSITION", help="End with this event.")
+@click.option("--since", metavar="TIME", help="2026-11-24, 2026-11-24T10:00, '2 days ago', ...")
+@click.option("--until", metavar="TIME", help="Not later than this.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with those that come.")
 @click.option("--filter", "filters", multiple=True, metavar="KEY=VALUE", help="Only these events; see below.")
 @click.option("--format", "shape", type=click.Choice(["json", "table"]), default="json", help="table: a line for people.")
-def events(first: int, last: int | None, filters: tuple[str, ...], shape: str, *, follow: bool) -> None:
+def events(
+    first: int, last: int | None, since: str | None, until: str | None, filters: tuple[str, ...], shape: str, *, follow: bool
+) -> None:
     r"""List the events of the whole store in the order in which they happened, one JSON object a line.
 
     Each has a position, and positions never change: who has read up to position N goes on with --from N+1, misses
@@ -121,9 +141,16 @@ def events(first: int, last: int | None, filters: tuple[str, ...], shape: str, *
 
     \b
       layerlog events --filter stream=web --filter path=/etc
+      layerlog events --since '1 day ago' --filter actor=^ada@ --format table
       layerlog events --from 1042 --follow | while read -r event; do ...; done
     """
+    if follow and until is not None:
+        raise click.UsageError("--follow goes on for ever and --until ends at a time; give one of them.")
     with session() as s:
+        since_first, until_last = _between(s, since, until)
+        first = max(first, since_first)
+        if until is not None:
+            last = until_last if last is None else min(last, until_last)
         wanted = event_filter.wanted(s.log, filters, matcher)
         for head in heads(s.store, last, keep_on=follow):
             for record in event_filter.select(s.log, wanted, first, head):

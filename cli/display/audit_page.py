@@ -14,7 +14,7 @@ from projections.times import rfc3339
 MOST_TEXT = 400
 LANES, STEPS = 12, 100
 WIDTH, LABEL, LANE, AXIS = 1000, 210, 30, 34
-NO_COMMIT = "loads, removals, ..."
+NO_COMMIT = "tags, loads, ..."
 COLOURS = ("#2f6fb5", "#c2571a", "#3d8b4a", "#8a55b0", "#b3435c", "#6b7280", "#0f8b8d", "#a07a1a")
 
 _STYLE = """
@@ -103,10 +103,16 @@ def _sums(deeds: Sequence[Deed], authors: Sequence[Group]) -> str:
         "authors": str(len(authors)),
         "changes sealed": str(sum(deed.events for deed in commits)),
         "written": size(sum(deed.bytes for deed in commits)),
-        "sent out": str(sum(len(deed.sent) for deed in deeds)),
+        "sent out": str(len(_departures(deeds))),
         "erasures": str(sum(deed.what == "erase" for deed in deeds)),
     }
     return '<dl class="sums">' + "".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in sums.items()) + "</dl>\n"
+
+
+def _departures(deeds: Sequence[Deed]) -> set[int]:
+    """Return the positions of the saves and pushes among *deeds* and of those that commits tell of."""
+    listed = {deed.record.event.position for deed in deeds if deed.what in ("save", "push")}
+    return listed | {sent.record.event.position for deed in deeds for sent in deed.sent}
 
 
 # -- the timeline

@@ -32,6 +32,7 @@ def deed_row(deed: Deed) -> dict[str, Any]:
         "files": deed.files,
         "bytes": deed.bytes,
         "tags": shown_names(deed.tags),
+        "before": deed.before,
         "sent": [sent_row(sent) for sent in deed.sent],
         "message": deed.said,
     }

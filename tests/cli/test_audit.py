@@ -42,7 +42,7 @@ def test_audit_says_who_sealed_what_and_where_it_went(ll):
     ll("tag", "app:1", "app:2")
     ll("rmi", "app:2")
     ll("save", "-o", f"{ll.store}.tar", "app:1")
-    row = ll.json("audit")[-1]
+    row = ll.json("audit", "--commits")[-1]
     assert (row["what"], row["id"], row["author"], row["message"]) == ("commit", image, "Bo <b@x>", "title\nbody")
     assert (row["events"], row["files"], row["bytes"], row["signer"]) == (1, 1, 5, None)
     assert row["tags"] == ["app:1", "app:2"]
@@ -57,9 +57,54 @@ def test_audit_shows_loads_removals_and_erasures_but_not_with_commits(ll):
     with ll.writer() as writer:
         commands.erase_contents(writer, {b"\1" * 32: 9}, "asked to")
     kinds = [(row["what"], row["id"]) for row in ll.json("audit")]
-    assert kinds[-3:] == [("load", image), ("remove", image), ("erase", f"sha256:{'01' * 32}")]
+    here = [("load", image), ("tag", image)]
+    assert kinds[-5:] == [*here, ("untag", image), ("remove", image), ("erase", f"sha256:{'01' * 32}")]
     assert ll.json("audit")[-1]["message"] == "asked to"
     assert {row["what"] for row in ll.json("audit", "--commits")} == {"commit"}
+
+
+def deeds_of(ll: Layerlog, first: int) -> list[tuple[str, str, list[str], str | None]]:
+    rows = ll.json("audit")[first:]
+    return [(row["what"], row["id"], row["tags"], row["before"]) for row in rows]
+
+
+def test_audit_says_who_moved_a_tag_and_what_it_was_before(ll):
+    one = write_and_commit(ll, "1", "web", "app:1")
+    seen = len(ll.json("audit"))
+    ll("tag", "base:1", "app:1")
+    base = ll.json("images", "base")[0]["id"].removeprefix("sha256:")
+    ll("rmi", "app:1")
+    ll("undelete", "app:1")
+    assert deeds_of(ll, seen) == [("tag", base, ["app:1"], one), ("untag", base, ["app:1"], base), ("tag", base, ["app:1"], None)]
+    assert [row["message"] for row in ll.json("audit")[seen:]] == [f"was {one[:12]}", "", ""]
+    assert ll.json("audit")[seen]["command"][-3:] == ["tag", "base:1", "app:1"]
+    assert re.search(rf"  tag +{base[:12]} .*  app:1 +was {one[:12]}", ll("audit"))
+
+
+def test_audit_says_who_brought_something_back_and_who_saved_what_where(ll):
+    image = with_loaded(ll, "far:1")
+    ll("save", "-o", f"{ll.store}.tar", "far:1")
+    ll("rm", "web")
+    ll("rmi", "far:1")
+    seen = len(ll.json("audit"))
+    ll("undelete", "web")
+    ll("undelete", image)
+    web = ll.json("ps")[0]["id"]
+    assert deeds_of(ll, seen) == [("undelete", web, [], None), ("undelete", image, [], None), ("tag", image, ["localhost/far:1"], None)]
+    assert ll.json("audit")[seen]["message"] == "web"
+    saved = next(row for row in ll.json("audit") if row["what"] == "save")
+    assert (saved["id"], saved["message"]) == (image, f"{ll.store}.tar")
+    assert "<dt>sent out</dt><dd>1</dd>" in ll("audit", "--format", "html")
+
+
+def test_audit_of_one_person(ll, monkeypatch):
+    write_and_commit(ll, "1", "-a", "Bo <b@x>", "web")
+    monkeypatch.setenv("LAYERLOG_AUTHOR", "Cy <c@x>")
+    ll("tag", "base:1", "other:1")
+    assert [row["what"] for row in ll.json("audit", "--author", "^Cy")] == ["tag"]
+    assert [row["author"] for row in ll.json("audit", "--author", "b@x")] == ["Bo <b@x>"]
+    assert {row["actor"]["login"] for row in ll.json("audit", "--actor", "^ada@test ")} == {"ada"}
+    assert ll.json("audit", "--actor", "^nobody@") == []
 
 
 def test_audit_names_the_signer(ll):
@@ -89,7 +134,7 @@ def test_audit_between_times(ll):
     write_and_commit(ll, "1", "-m", "later", "web")
     rows = ll.json("audit")
     assert ll.json("audit", "--since", rows[-1]["time"]) == rows[-1:]
-    assert ll.json("audit", "--until", rows[0]["time"]) == rows[:1]
+    assert ll.json("audit", "--until", rows[0]["time"]) == rows[:2], "the commit, and its tag"
     assert ll.json("audit", "--since", "2030-01-01") == []
 
 
@@ -186,6 +231,17 @@ def test_events_can_be_resumed(ll):
     assert first + ll.lines("events", "--from", str(last + 1)) == whole
     assert ll("events", "--from", "100000") == ""
     assert ll("events", "--to", "2", "--follow").count("\n") == 2
+
+
+def test_events_between_times(ll):
+    ll("write", "--text", "1", "web:/f")
+    rows = ll.lines("events")
+    times = [json.loads(row)["time"] for row in rows]
+    assert ll.lines("events", "--since", times[-1]) == rows[-1:]
+    assert ll.lines("events", "--until", times[0]) == rows[:1]
+    assert ll.lines("events", "--since", times[0], "--until", times[-1], "--from", "3", "--to", "4") == rows[2:4]
+    assert ll("events", "--since", "2130-01-01") == ""
+    assert "give one of them" in ll.run("events", "--follow", "--until", times[0]).stderr
 
 
 def test_events_filtered(ll):
