@@ -22,6 +22,7 @@ Order = tuple[int, int]
 BOTTOM: Order = (-1, 0)
 FEW_SPANS = 4
 AT_ONCE = 200
+FEW_EVENTS = 50
 REMEMBERED = 10_000
 
 
@@ -48,6 +49,11 @@ _LATEST = (
     "ORDER BY version DESC LIMIT 1)"
 )
 _LATEST_NAMES = f"{_LATEST.format(1)} UNION ALL {_LATEST.format(0)}"
+_LATEST_HIDING = (
+    f"SELECT stream, version, position, kind FROM ({_LATEST.format(1)} UNION ALL {_LATEST.format(3)}) UNION ALL "
+    "SELECT * FROM (SELECT stream, version, 0, 0 FROM event WHERE source = ?1 AND stream = ?2 AND version <= ?3 "
+    "ORDER BY version DESC LIMIT 1)"
+)
 
 
 class View:
@@ -259,18 +265,28 @@ class View:
 
     def floor_below(self, ids: Sequence[int]) -> Floor:
         """Return what the latest event hides of all that lies below the directory whose prefixes are *ids*."""
-        marks = ",".join("?" * len(ids))
-        cursor = self.log.db.execute(
-            f"SELECT stream, version, position, kind FROM event WHERE path IN ({marks}) AND effect IN (1, 3) "
-            f"UNION ALL SELECT stream, version, 0, 0 FROM event WHERE source IN ({marks})",
-            (*ids, *ids),
-        )
         floor, position = BOTTOM, 0
-        for stream, version, at, kind in cursor:
+        for stream, version, at, kind in self._hiding(ids):
             order = self.order(stream, version)
             if order is not None and order >= floor:
                 floor, position = order, at if kind == Kind.PATH_MOVED else 0
         return Floor(floor, self.log.at(position) if position else None)
+
+    def _hiding(self, ids: Sequence[int]) -> Iterable[tuple[int, int, int, int]]:
+        """Return what hides something below one of *ids*: all of it where that is little, else the latest in each stream."""
+        marks = ",".join("?" * len(ids))
+        found = self.log.db.execute(
+            f"SELECT stream, version, position, kind FROM event WHERE path IN ({marks}) AND effect IN (1, 3) "
+            f"UNION ALL SELECT stream, version, 0, 0 FROM event WHERE source IN ({marks}) LIMIT {FEW_EVENTS + 1}",
+            (*ids, *ids),
+        ).fetchall()
+        return found if len(found) <= FEW_EVENTS else self._latest_hiding(ids)
+
+    def _latest_hiding(self, ids: Iterable[int]) -> Iterator[tuple[int, int, int, int]]:
+        moving = {span.stream for span in self.spans if not span.layer}
+        for path_id in ids:
+            for stream in moving.union(streams_about(self.log.db, path_id, (1, 3))) & self._ranks.keys():
+                yield from self.log.db.execute(_LATEST_HIDING, (path_id, stream, self.spans[self._ranks[stream]].upto))
 
     def _moved_away(self, path_id: int) -> Order | None:
         rows = self.log.db.execute("SELECT stream, version FROM event WHERE source = ?", (path_id,))
