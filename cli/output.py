@@ -88,9 +88,10 @@ def listing(shape: Shape, rows: Iterable[Row], columns: Sequence[Column], quiet_
 
 def table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> str:
     """Return Docker's kind of table; the cells must be escaped already."""
-    from tabulate import tabulate
-
-    return str(tabulate(rows, headers=headers, tablefmt="plain", disable_numparse=True))
+    widths = [len(header) + 2 for header in headers]
+    for row in rows:
+        widths = list(map(max, widths, map(len, row)))
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in (headers, *rows))
 
 
 def json_line(row: Row) -> str:
@@ -102,7 +103,10 @@ def json_ready(row: Row) -> dict[str, Any]:
     """Return *row* with bytes as text; what is not UTF-8 is approximated, and KEY_b64 beside it is exact."""
     ready: dict[str, Any] = {}
     for key, value in row.items():
-        name = _text(key)
+        name = key if _is_ready(key) else _text(key)
+        if _is_ready(value):
+            ready[name] = value
+            continue
         ready[name] = _text(value)
         if _approximate(value):
             ready[f"{name}_b64"] = _base64(value)
@@ -183,6 +187,7 @@ def _ignore(steps: int) -> None:
     pass
 
 
+_READY = (int, float, type(None))
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -193,6 +198,10 @@ def _raw(text: str | bytes) -> bytes:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         return text.encode("utf-8", "surrogatepass")
+
+
+def _is_ready(value: Any) -> bool:
+    return value.isascii() if isinstance(value, str) else isinstance(value, _READY)
 
 
 def _is_text(raw: bytes) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from cli import catalog, main
 
-PRELOADED = ("isal.igzip", "zstandard", "fastcdc", "tabulate", "structlog", "sqlite_utils.migrations", "tarfile")
+PRELOADED = ("isal.igzip", "zstandard", "fastcdc", "structlog", "sqlite_utils.migrations", "tarfile")
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
