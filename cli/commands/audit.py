@@ -191,16 +191,16 @@ def find(
 
 
 def _found(s: Session, patterns: Sequence[str], digests: Sequence[str], needle: Needle) -> Iterator[dict[str, Any]]:
-    log, content = s.log, s.store.content
+    log, content, rows = s.log, s.store.content, find_rows.Rows(s.log)
     if patterns:
         sought = holdings.of_paths(log, content, [pattern(as_bytes(text)) for text in patterns])
     else:
         contents = [parsed(text) for text in digests] or _searched(s, needle)
         sought = holdings.of_contents(log, content, contents)
-        yield from (find_rows.document_row(log, found) for found in holdings.in_documents(log, contents))
+        yield from map(rows.of_document, holdings.in_documents(log, contents))
         if needle.data:
-            yield from (find_rows.document_row(log, found) for found in holdings.in_instructions(log, needle))
-    yield from (find_rows.holding_row(log, found) for found in holdings.holdings(log, content, sought))
+            yield from map(rows.of_document, holdings.in_instructions(log, needle))
+    yield from map(rows.of_holding, holdings.holdings(log, content, sought))
 
 
 def _searched(s: Session, needle: Needle) -> list[bytes]:

@@ -1,5 +1,6 @@
 """What `find` found as rows."""
 
+from functools import cache, partial
 from typing import Any
 
 from cli.display.audit_rows import sent_row
@@ -22,35 +23,41 @@ COLUMNS = (
 )
 
 
-def holding_row(log: Log, holding: Holding) -> dict[str, Any]:
-    ended = holding.ended
-    row = {
-        "kind": holding.kind,
-        "id": holding.id,
-        "where": _name(log, holding.kind, holding.id),
-        "path": b"/" + holding.path,
-        "content": named(holding.content) if holding.content else None,
-        "shown": holding.shown,
-        "from_version": holding.first if holding.kind == "container" and holding.shown else None,
-        "since": rfc3339(holding.since.time) if holding.since else None,
-        "until": rfc3339(ended.time) if ended else None,
-        "until_position": ended.event.position if ended else None,
-        "status": _status(holding),
-    }
-    return row | _images(log, holding.images)
+class Rows:
+    """Makes rows of what was found; what containers and images are called, and where images went, is looked up once."""
 
+    def __init__(self, log: Log) -> None:
+        self._name = cache(partial(_name, log))
+        self._images = cache(partial(_images, log))
 
-def document_row(log: Log, document: Document) -> dict[str, Any]:
-    what = "its config or manifest" if document.kind == "image" else "its config"
-    row = {
-        "kind": document.kind,
-        "id": document.id,
-        "where": _name(log, document.kind, document.id),
-        "path": None,
-        "since": rfc3339(document.record.time),
-        "status": f"in {what}",
-    }
-    return row | _images(log, document.images)
+    def of_holding(self, holding: Holding) -> dict[str, Any]:
+        ended = holding.ended
+        row = {
+            "kind": holding.kind,
+            "id": holding.id,
+            "where": self._name(holding.kind, holding.id),
+            "path": b"/" + holding.path,
+            "content": named(holding.content) if holding.content else None,
+            "shown": holding.shown,
+            "from_version": holding.first if holding.kind == "container" and holding.shown else None,
+            "since": rfc3339(holding.since.time) if holding.since else None,
+            "until": rfc3339(ended.time) if ended else None,
+            "until_position": ended.event.position if ended else None,
+            "status": _status(holding),
+        }
+        return row | self._images(holding.images)
+
+    def of_document(self, document: Document) -> dict[str, Any]:
+        what = "its config or manifest" if document.kind == "image" else "its config"
+        row = {
+            "kind": document.kind,
+            "id": document.id,
+            "where": self._name(document.kind, document.id),
+            "path": None,
+            "since": rfc3339(document.record.time),
+            "status": f"in {what}",
+        }
+        return row | self._images(document.images)
 
 
 def _status(holding: Holding) -> str:
