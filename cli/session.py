@@ -11,7 +11,7 @@ from cli.formats import parse_time
 from cli.settings import Settings
 from eventstore import commands
 from eventstore.changes import Change
-from eventstore.errors import InvalidError
+from eventstore.errors import ErasedError, InvalidError
 from eventstore.log import Context
 from eventstore.paths import shown
 from eventstore.store import Store, Writer
@@ -107,9 +107,13 @@ class Session:
 
 @contextmanager
 def session() -> Iterator[Session]:
-    """Open the store that the options before the command name."""
+    """Open the store that the options before the command name; who meets what was erased is told where it was."""
     opened = Session(click.get_current_context().obj)
     try:
         yield opened
+    except ErasedError as error:
+        from cli.display.erasure_text import met
+
+        raise met(opened.log, error) from error
     finally:
         opened.store.close()

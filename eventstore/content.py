@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import lz4.block
 
+from eventstore import erasures
 from eventstore.digests import named
 from eventstore.errors import DamagedError, ErasedError
 from eventstore.events import Kind
@@ -130,7 +131,7 @@ class Content:
             return _Where._make(row)
         position = self.erased(digest)
         if position is not None:
-            raise ErasedError(f"content {named(digest)} was erased on request; `layerlog show {position}` says by whom and why")
+            raise ErasedError(f"content {named(digest)} {erasures.said(self._db, position)}")
         raise DamagedError(f"content {named(digest)} is missing from the store; `layerlog repair` can take it from a copy")
 
     def _chunk(self, digest: bytes, where: _Where) -> bytes:

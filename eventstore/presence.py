@@ -3,11 +3,10 @@
 import os
 from collections.abc import Iterable, Iterator
 
-from eventstore import compaction, needed
+from eventstore import compaction, erasures, needed
 from eventstore.content import PART, Content
 from eventstore.digests import named
 from eventstore.findings import Finding, of_content, of_event
-from eventstore.paths import shown
 from eventstore.store import Store
 
 _NAMED = (
@@ -30,8 +29,7 @@ def check(store: Store) -> Iterator[Finding]:
 
 def _erasures(store: Store, gone: dict[bytes, int]) -> Iterator[Finding]:
     for digest, position in gone.items():
-        reason = store.log.at(position).stated.get("reason")
-        yield of_content(digest, f"was erased on request by event {position}: {shown(str(reason))}", note=True)
+        yield of_content(digest, erasures.said(store.db, position), note=True)
 
 
 def _named_by_events(store: Store, gone: dict[bytes, int]) -> Iterator[Finding]:

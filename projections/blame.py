@@ -34,7 +34,7 @@ class Blame(NamedTuple):
 
     `content` wrote it, `name` brought it to this path by a move or a hard link, `attributes` changed its mode, owner or
     time later; each None where there is no such event.  Of a path that is not there `removed` took it away, and `entry`
-    before that was `last`.
+    before that was `last`.  `erased` is the event that erased its content, or its last one.
     """
 
     path: bytes
@@ -44,6 +44,7 @@ class Blame(NamedTuple):
     attributes: Cause | None
     removed: Cause | None
     last: Entry | None
+    erased: Cause | None
 
 
 class Causes:
@@ -69,13 +70,18 @@ def blame(causes: Causes, view: View, path: bytes) -> Blame:
     if entry is None:
         return _of_absent(causes, view, path)
     if not entry.node:
-        return Blame(path, entry, None, None, None, None, None)
+        return Blame(path, entry, None, None, None, None, None, None)
     name = next((touch.event.position for touch in touches(view, path) if touch.event.effect != ATTRIBUTES), entry.node)
     attributes = _attributes_changed(view, entry)
     return Blame(
         path, entry, causes.of(entry.node), causes.of(name) if name != entry.node else None,
-        causes.of(attributes) if attributes else None, None, None,
+        causes.of(attributes) if attributes else None, None, None, _erased(causes, view, entry),
     )  # fmt: skip
+
+
+def _erased(causes: Causes, view: View, entry: Entry | None) -> Cause | None:
+    position = view.content.erased(entry.content) if entry is not None and entry.content else None
+    return None if position is None else causes.of(position)
 
 
 def _attributes_changed(view: View, entry: Entry) -> int | None:
@@ -92,4 +98,4 @@ def _of_absent(causes: Causes, view: View, path: bytes) -> Blame:
     if removal is None:
         raise NotFoundError(f"no such path: /{shown(path)}, and no event was ever about it; `layerlog ls` shows what is there")
     last = view.before(removal.order).lookup(path)
-    return Blame(path, None, None, None, None, causes.of(removal.event.position), last)
+    return Blame(path, None, None, None, None, causes.of(removal.event.position), last, _erased(causes, view, last))

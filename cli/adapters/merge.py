@@ -64,10 +64,19 @@ class _Merge(TreeWriter):
     def _make(self, name: bytes, entry: Entry) -> bool:
         there = self._mode(name)
         if there is None:
-            return super()._make(name, entry)
+            return self._new(name, entry)
         if stat.S_ISDIR(there) != entry.is_dir:
             raise _mismatch(entry, folder=stat.S_ISDIR(there))
         return super()._make(name, entry) if entry.is_dir else self._replace(name, entry)
+
+    def _new(self, name: bytes, entry: Entry) -> bool:
+        """A file whose content cannot be read is not left behind, empty or half."""
+        try:
+            return super()._make(name, entry)
+        except LayerlogError:
+            if entry.is_file:
+                os.unlink(name, dir_fd=self.fd)
+            raise
 
     def _replace(self, name: bytes, entry: Entry) -> bool:
         with self._aside(name) as aside:

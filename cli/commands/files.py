@@ -12,7 +12,9 @@ from cli.output import Shape, json_line, listing, listing_options
 from cli.session import Session, session
 from eventstore.entries import Entry
 from eventstore.paths import shown
+from projections.event_rows import event_row
 from projections.listing import listed
+from projections.records import Records
 from projections.resolve import follow, require, require_file
 from projections.view import View
 
@@ -82,4 +84,4 @@ def _stat(s: Session, place: str, *, dereference: bool) -> dict[str, Any]:
     view, path = s.view_of(place)
     entry = require(view, follow(view, path, last=dereference or place.endswith("/")))
     erased = view.content.erased(entry.content) if entry.content else None
-    return {"ref": place, **stat_row(s.log, entry), "erased": erased}
+    return {"ref": place, **stat_row(s.log, entry), "erased": erased and event_row(Records(s.log).at(erased))}

@@ -218,8 +218,9 @@ def blame(place: str, shape: str, *, lines: bool) -> None:
     r"""Show who made a path what it is: the event, its author, time, command, commit, and the image it came with.
 
     What wrote the content, what brought it to its name and what changed its mode or owner later are shown apart. Of a
-    path that is not there: who removed it, and what its last content was. Of a path that came with an image: `when` and
-    `command` are those of the load that first brought its layer in, `loaded` is when its image first came, and from where.
+    path that is not there: who removed it, and what its last content was. Where the content was erased: who did, and why.
+    Of a path that came with an image: `when` and `command` are those of the load that first brought its layer in, `loaded`
+    is when its image first came, and from where.
 
     \b
       layerlog blame web:/etc/motd

@@ -111,7 +111,7 @@ def erase(
         planned = erasing.plan(s.store, wanted)
         if not planned.extent.sizes:
             _require_erased(s, wanted)
-        print(*plan_lines(s.log, planned), sep="\n")
+        print(*plan_lines(s.log, planned, derive=derive), sep="\n")
         if not dry_run:
             _confirm(yes, "Erase this for ever?")
             with s.alone() as writer:

@@ -90,7 +90,7 @@ def print_stat(row: Row, *, first: bool) -> None:
     """Print a `stat_row` as lines of "name: value"."""
     lines = {"Path": row["path"], "Type": row["type"], "Mode": row["mode"], "Owner": f"{row['uid']}:{row['gid']}"}
     lines |= {"Size": row["size"], "Modified": row["mtime"], "Content": row["digest"], "Target": row["target"]}
-    lines |= {"Erased": row["erased"] and f"on request, by event {row['erased']}"}
+    lines |= {"Erased": row["erased"] and _erased(row["erased"])}
     lines |= {"Device": row["device"] and device_string(tuple(row["device"])), "Node": row["node"]}
     lines |= {f"Xattr {plain(xattr['name'])}": xattr["value"] for xattr in row["xattrs"]}
     origin = row["origin"]
@@ -104,6 +104,10 @@ def print_stat(row: Row, *, first: bool) -> None:
     for label, value in lines.items():
         if value is not None:
             print(f"{escape(label) + ':':<10} {escape(plain(value))}")
+
+
+def _erased(event: Row) -> str:
+    return f"{event['time']} by event {event['position']}, {_who(event)}: {event['detail']['reason']}"
 
 
 def _who(origin: Row) -> str:

@@ -1,17 +1,23 @@
 """What an erasure removes, who holds it, and where copies of it went."""
 
+import re
 from collections.abc import Iterator
 
 from cli.adapters.erasing import Plan
 from cli.display.finding_rows import held_row, listed, touched_line
 from cli.formats import human_size, rfc3339
 from eventstore.digests import named
+from eventstore.errors import ErasedError
 from eventstore.log import Log
+from eventstore.needed import occurrences
 from eventstore.paths import shown as escape
 from projections.images import shown_names
 
+_MET = re.compile(r"content sha256:([0-9a-f]{64}) was erased on request by event")
+_NEXT = "to go on without it, delete the path in the container, and make images anew with `layerlog erase --derive`"
 
-def plan_lines(log: Log, planned: Plan) -> Iterator[str]:
+
+def plan_lines(log: Log, planned: Plan, *, derive: bool) -> Iterator[str]:
     """Yield the lines; all text in them is escaped."""
     for digest, size in planned.extent.sizes.items():
         what = "framing of a layer that holds the same bytes" if digest in planned.copies else human_size(size)
@@ -21,6 +27,8 @@ def plan_lines(log: Log, planned: Plan) -> Iterator[str]:
     touched = touched_line(held_row(log, planned.held))
     if touched:
         yield f"held by {touched}"
+    if planned.held.images and not derive:
+        yield "these images can then no longer be saved; with --derive those that have a name are made anew without it"
     if planned.extent.sharing:
         yield f"chunks that stay, since other contents share them: {listed([d.hex() for d in planned.extent.sharing])}"
     if planned.blobs:
@@ -30,3 +38,16 @@ def plan_lines(log: Log, planned: Plan) -> Iterator[str]:
         yield f"tags that ever named such an image: {listed(shown_names(planned.tags), 20)}"
     for sent in planned.sent:
         yield f"{sent.how} to {escape(sent.where)} at {rfc3339(sent.record.time)}: that copy still holds it"
+
+
+def met(log: Log, error: ErasedError) -> ErasedError:
+    """Return *error*, of a command that met what was erased, with the paths that it was at, and the next step.
+
+    One pass over the log.
+    """
+    match = _MET.search(str(error))
+    if match is None:
+        return error
+    found = {one.path for one in occurrences(log.db, [bytes.fromhex(match[1])]) if one.path is not None}
+    paths = listed(sorted(b"/" + log.path_text(path) for path in found), 3)
+    return ErasedError(f"{paths or 'an image'}: {error}; {_NEXT}")

@@ -71,7 +71,7 @@ def blame_row(found: Blame) -> dict[str, Any]:
     return {
         "path": b"/" + found.path,
         "there": found.entry is not None,
-        **{key: cause_row(getattr(found, key)) for key in ("content", "name", "attributes", "removed")},
+        **{key: cause_row(getattr(found, key)) for key in ("content", "name", "attributes", "removed", "erased")},
         "last_content": named(last) if last else None,
     }
 

@@ -161,13 +161,14 @@ def blame_text(found: Blame) -> Iterator[str]:
         yield from cause_lines("removed", found.removed)
         if found.last is not None and found.last.content is not None:
             yield f"last:       {named(found.last.content)}, {human_size(found.last.size)}"
+        yield from cause_lines("erased", found.erased) if found.erased is not None else ()
         return
     yield path
     if found.content is None:
         yield "the root of every view; no event made it"
         return
     yield from cause_lines("content", found.content)
-    for label, cause in (("name", found.name), ("attributes", found.attributes)):
+    for label, cause in (("name", found.name), ("attributes", found.attributes), ("erased", found.erased)):
         if cause is not None:
             yield from cause_lines(label, cause)
 

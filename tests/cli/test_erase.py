@@ -41,6 +41,49 @@ def test_erase_removes_the_bytes(ll, tmp_path):
     assert ll.raw("cat", "web:/srv/large") == large()
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["cat web:/s", "blame --lines web:/s", "cp web:/s {out}", "cp web:/. {new}", "export -o {out} web", "checkout web {new}",
+     "save -o {out} leaky:1", "inspect leaky:1"],
+)  # fmt: skip
+def test_whoever_meets_what_was_erased_is_told_what_when_by_whom_and_what_to_do(ll, tmp_path, monkeypatch, command):
+    monkeypatch.setenv("LAYERLOG_AUTHOR", "Ada <ada@x>")
+    ll("write", "web:/s", "--text", SECRET)
+    ll("commit", "web", "leaky:1")
+    digest = ll.entry("web:/s")["digest"]
+    ll("erase", "--path", "web:/s", "--reason", "a\npassword", "-y")
+    position = ll.head()[1]
+    said = ll.refused(*command.format(out=tmp_path / "out", new=tmp_path / "new").split())
+    assert said.startswith(f"/s: content {digest} was erased on request by event {position} (2")
+    assert re.search(r"Z, Ada <ada@x>, seen as \S+@\S+\): a\\npassword; ", said)
+    assert "to go on without it, delete the path in the container, and make images anew with `layerlog erase --derive`" in said
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "new" / "s").exists() or "is incomplete: remove it" in said
+
+
+def test_the_way_out_that_is_named_leads_out(ll, tmp_path):
+    ll("write", "web:/s", "--text", SECRET)
+    ll("commit", "web", "leaky:1")
+    digest = ll.entry("web:/s")["digest"]
+    assert "can then no longer be saved; with --derive" in ll("erase", "--path", "web:/s", "--reason", "x", "-y")
+    assert "--derive" in ll.refused("save", "-o", str(tmp_path / "out.tar"), "leaky:1")
+    assert "no longer be saved" not in ll("erase", "--derive", "--content", digest, "--reason", "x", "-y")
+    ll("save", "-o", str(tmp_path / "out.tar"), "leaky:1")
+    ll("delete", "web:/s")
+    ll("checkout", "web", str(tmp_path / "out"))
+
+
+def test_blame_names_who_erased_the_content_of_what_is_there_and_of_what_is_not(ll):
+    ll("write", "web:/s", "--text", SECRET)
+    ll("erase", "--path", "web:/s", "--reason", "a password", "-y")
+    position = ll.head()[1]
+    assert ll.json("blame", "web:/s")[0]["erased"]["event"]["detail"]["reason"] == "a password"
+    assert f"  event    {position}, version" in ll("blame", "web:/s").partition("erased: ")[2]
+    ll("delete", "web:/s")
+    assert ll.json("blame", "web:/s")[0]["erased"]["event"]["position"] == position
+    assert ll.json("blame", "web:/etc/motd")[0]["erased"] is None
+
+
 def test_what_was_erased_may_not_come_back(ll):
     ll("write", "web:/secret", "--text", SECRET)
     digest = ll.entry("web:/secret")["digest"]

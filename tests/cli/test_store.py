@@ -145,7 +145,7 @@ def test_prune_of_a_removed_image(ll):
     assert "1 contents" in ll("prune", "-n"), "app:2 holds its layers"
     ll("rmi", "app:2")
     assert "5 contents" in ll("prune", "-y")
-    assert ll.run("verify").stdout.count("was erased on request by event") == 5
+    assert len(re.findall(r"^content \S+: was erased on request by event", ll.run("verify").stdout, re.MULTILINE)) == 5
     assert sizes(ll)["originals"]["size"] == 0
 
 

@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import tarfile
 from pathlib import Path
@@ -188,10 +189,11 @@ def test_a_patch_goes_on_past_what_was_erased(ll, tmp_path):
     assert "+still none\n" in said
     assert said.count("differ: content sha256:") == 2
     assert ll("diff", "--stat", f"web@{first}", f"web@{second}").startswith(" /f | Bin 8 -> 4 bytes\n")
-    assert "Erased:    on request, by event " in ll("stat", f"web@{first}:/f")
+    assert re.search(r"^Erased:    2\d{3}-\S+ by event \d+, .*@.*: a password$", ll("stat", f"web@{first}:/f"), re.MULTILINE)
+    assert ll.json("stat", f"web@{first}:/f")[0]["erased"]["detail"] == {"reason": "a password", "size": 8}
     assert "Erased" not in ll("stat", f"web@{second}:/f")
     refused = ll.refused("checkout", f"web@{first}", str(tmp_path / "out"))
-    assert refused.endswith(f"says by whom and why; {tmp_path}/out is incomplete: remove it")
+    assert f": a password; {tmp_path}/out is incomplete: remove it; to go on without it, delete the path" in refused
 
 
 LINE = st.sampled_from([b"a\n", b"b\n", b"c\n", b"d\r\n", b"\r\n", b"\n"])
