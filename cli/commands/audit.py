@@ -174,9 +174,9 @@ def find(
 ) -> None:
     r"""Find every container and image that holds a path or a content, or ever did, and where it went from there.
 
-    For each container it says since when and until when it showed, and which commits hold it, with their tags, saves
-    and pushes. An image whose upper layers hide it still carries it in a lower one: that is said too. --bytes reads
-    every content in the store once.
+    For each container it says since when and until when it showed, and which commits hold it, by the tags that they have
+    now, else by their ids, with their saves and pushes. An image whose upper layers hide it still carries it in a lower
+    one: that is said too. --bytes reads every content in the store once.
 
     \b
       layerlog find --path /etc/passwd

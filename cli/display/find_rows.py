@@ -8,6 +8,7 @@ from cli.formats import rfc3339, short_id, whole_seconds
 from cli.output import Column
 from eventstore.digests import named
 from eventstore.log import Log
+from eventstore.needed import erased
 from eventstore.paths import shown
 from projections import commits, containers
 from projections.holdings import Document, Holding
@@ -29,9 +30,10 @@ class Rows:
     def __init__(self, log: Log) -> None:
         self._name = cache(partial(_name, log))
         self._images = cache(partial(_images, log))
+        self._erased = erased(log.db)
 
     def of_holding(self, holding: Holding) -> dict[str, Any]:
-        ended = holding.ended
+        ended, gone = holding.ended, self._erased.get(holding.content or b"")
         row = {
             "kind": holding.kind,
             "id": holding.id,
@@ -43,7 +45,8 @@ class Rows:
             "since": rfc3339(holding.since.time) if holding.since else None,
             "until": rfc3339(ended.time) if ended else None,
             "until_position": ended.event.position if ended else None,
-            "status": _status(holding),
+            "status": _status(holding) + (", but erased" if gone else ""),
+            "erased": gone,
         }
         return row | self._images(holding.images)
 
@@ -75,12 +78,13 @@ def _images(log: Log, images: tuple[str, ...]) -> dict[str, Any]:
 
 def _image_row(log: Log, image: str) -> dict[str, Any]:
     sent = [sent_row(one) for one in commits.sent(log, image)]
-    return {"id": image, "tags": shown_names(commits.tags_ever(log, image)), "sent": sent}
+    ever, now = commits.tags_ever(log, image), commits.tags_now(log, image)
+    return {"id": image, "tags": shown_names(now), "tags_ever": shown_names(ever), "sent": sent}
 
 
 def _name(log: Log, kind: str, identity: str) -> str:
     if kind == "image":
-        return ", ".join(shown_names(commits.tags_ever(log, identity))) or short_id(identity)
+        return ", ".join(shown_names(commits.tags_now(log, identity))) or short_id(identity)
     container = containers.get(log, identity)
     return f"{container.name} (removed)" if container.removed else container.name
 

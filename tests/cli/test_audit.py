@@ -320,6 +320,22 @@ def test_find_says_since_when_until_when_and_which_images(ll):
     assert ll.json("find", "--bytes", "SECRET") == []
 
 
+def test_find_names_images_by_the_tags_that_they_have_now(ll):
+    one = write_and_commit(ll, "secret", "web", "app:1")
+    two = write_and_commit(ll, "secret too", "web", "app:1")
+    row = ll.json("find", "--path", "/f")[0]
+    assert [(image["id"], image["tags"], image["tags_ever"]) for image in row["images"]] == [(one, [], ["app:1"]), (two, ["app:1"], ["app:1"])]
+    assert f"{one[:12]}, app:1" in ll("find", "--path", "/f")
+
+
+def test_find_says_what_is_erased(ll):
+    write_and_commit(ll, "secret", "web", "app:1")
+    ll("erase", "--path", "web:/f", "--reason", "x", "-y")
+    row = ll.json("find", "--path", "/f")[0]
+    assert (row["status"], row["erased"]) == ("there now, but erased", ll.head()[1])
+    assert ll.json("find", "--path", "/etc/motd")[0]["erased"] is None
+
+
 def sha256_of(ll: Layerlog, place: str) -> str:
     return str(ll.entry(place)["digest"])
 
