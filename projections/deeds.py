@@ -20,13 +20,21 @@ OTHERS = {
 }  # fmt: skip
 
 
+class Sealed(NamedTuple):
+    """How many events, about how many paths (`files`), and the bytes that they wrote."""
+
+    events: int
+    files: int
+    bytes: int
+
+
 class Deed(NamedTuple):
     """`what` is commit, load, ...; `object` the commit's or image's id (hex), the container's, or the content's digest.
 
     Of a tag (`tags` has its name) `object` is the image that it names from then on, and `before` the one that it named
     until then; of an untag `object` is that one.
-    Of a commit: `events`, `files` (paths) and `bytes` (written) it sealed, `signer` of its signature (None: unsigned),
-    `tags` it ever got and `sent`, where it went.  `said` is its message, or what the event itself says.
+    Of a commit alone: what it `sealed`, `signer` of its signature (None: unsigned), `tags` it ever got and `sent`, where it
+    went.  `said` is its message, or what the event itself says.
     """
 
     what: str
@@ -35,19 +43,11 @@ class Deed(NamedTuple):
     author: str | None
     said: str
     container: str | None = None
-    events: int = 0
-    files: int = 0
-    bytes: int = 0
+    sealed: Sealed | None = None
     signer: str | None = None
     tags: tuple[str, ...] = ()
     sent: tuple[commits.Sent, ...] = ()
     before: str | None = None
-
-
-class Sealed(NamedTuple):
-    events: int
-    files: int
-    bytes: int
 
 
 def deeds(log: Log, since: int = 1, until: int = 2**62, *, only_commits: bool = False) -> Iterator[Deed]:
@@ -68,7 +68,7 @@ def _of_commit(log: Log, records: Records, seal: Event) -> Deed:
     commit = commits.of_seal(records, seal)
     held = sealed(log, seal.stream, commit.first, commit.last)
     return Deed(
-        "commit", commit.id, commit.record, commit.author, commit.message, commit.container, *held,
+        "commit", commit.id, commit.record, commit.author, commit.message, commit.container, held,
         signer=signer(log, commit.id), tags=tuple(commits.tags_ever(log, commit.id)), sent=tuple(commits.sent(log, commit.id)),
     )  # fmt: skip
 
@@ -138,9 +138,9 @@ def by(found: Iterable[Deed], key: Callable[[Deed], str]) -> list[Group]:
     """Return the commits grouped by what *key* says of each, in the order of the keys; files are counted per commit."""
     groups: dict[str, Group] = {}
     for deed in found:
-        if deed.what == "commit":
-            name, held = key(deed), Sealed(deed.events, deed.files, deed.bytes)
-            groups[name] = _added(groups.get(name), name, deed.record.time, deed.author, held)
+        if deed.sealed is not None:
+            name = key(deed)
+            groups[name] = _added(groups.get(name), name, deed.record.time, deed.author, deed.sealed)
     return [groups[name] for name in sorted(groups)]
 
 
@@ -149,7 +149,7 @@ def by_prefix(log: Log, found: Iterable[Deed], depth: int) -> list[Group]:
     prefixes = _Prefixes(log, depth)
     groups: dict[bytes, Group] = {}
     for deed in found:
-        if deed.what == "commit":
+        if deed.sealed is not None:
             for prefix, held in _sealed_below(log, prefixes, deed).items():
                 groups[prefix] = _added(groups.get(prefix), prefix, deed.record.time, deed.author, held)
     return [groups[prefix] for prefix in sorted(groups, key=order)]

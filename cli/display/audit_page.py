@@ -6,7 +6,7 @@ from math import sqrt
 from typing import NamedTuple
 
 from eventstore.paths import shown
-from projections.deeds import Deed, Group
+from projections.deeds import Deed, Group, Sealed
 from projections.images import shown_names
 from projections.logbook import actor_text
 from projections.times import rfc3339
@@ -97,12 +97,13 @@ def _period(deeds: Sequence[Deed]) -> str:
 
 def _sums(deeds: Sequence[Deed], authors: Sequence[Group]) -> str:
     commits = [deed for deed in deeds if deed.what == "commit"]
+    sealed = [deed.sealed for deed in deeds if deed.sealed is not None]
     sums = {
         "commits": str(len(commits)),
         "signed": str(sum(deed.signer is not None for deed in commits)),
         "authors": str(len(authors)),
-        "changes sealed": str(sum(deed.events for deed in commits)),
-        "written": size(sum(deed.bytes for deed in commits)),
+        "changes sealed": str(sum(held.events for held in sealed)),
+        "written": size(sum(held.bytes for held in sealed)),
         "sent out": str(len(_departures(deeds))),
         "erasures": str(sum(deed.what == "erase" for deed in deeds)),
     }
@@ -205,7 +206,7 @@ def _deed(deed: Deed) -> str:
     return (
         f'<tr><td class="t">{_minute(deed.record.time)}</td><td>{what}</td><td class="id" title="{text(deed.object)}">'
         f"{text(deed.object.rpartition(':')[2][:12])}{_signed(deed)}</td><td>{who}</td>"
-        f'<td class="n">{_sealed(deed)}</td><td>{_went(deed)}</td><td class="said">{lines(deed.said)}</td></tr>\n'
+        f'<td class="n">{_sealed(deed.sealed)}</td><td>{_went(deed)}</td><td class="said">{lines(deed.said)}</td></tr>\n'
     )
 
 
@@ -217,10 +218,10 @@ def _signed(deed: Deed) -> str:
     return f'<br><span class="soft signed" title="{text(deed.signer)}">signed</span>'
 
 
-def _sealed(deed: Deed) -> str:
-    if deed.what != "commit":
+def _sealed(held: Sealed | None) -> str:
+    if held is None:
         return ""
-    return f'{deed.files} files<br><span class="soft">{deed.events} changes, {size(deed.bytes)}</span>'
+    return f'{held.files} files<br><span class="soft">{held.events} changes, {size(held.bytes)}</span>'
 
 
 def _went(deed: Deed) -> str:

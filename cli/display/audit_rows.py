@@ -8,7 +8,7 @@ from cli.formats import human_size, rfc3339, short_id, whole_seconds
 from cli.output import Column
 from eventstore.paths import shown
 from projections.commits import Sent
-from projections.deeds import Deed, Group
+from projections.deeds import Deed, Group, Sealed
 from projections.images import shown_names
 from projections.logbook import actor_text
 
@@ -28,9 +28,7 @@ def deed_row(deed: Deed) -> dict[str, Any]:
         "actor": dict(record.actor),
         "command": record.command,
         "signer": deed.signer,
-        "events": deed.events,
-        "files": deed.files,
-        "bytes": deed.bytes,
+        **(deed.sealed._asdict() if deed.sealed else dict.fromkeys(Sealed._fields)),
         "tags": shown_names(deed.tags),
         "before": deed.before,
         "sent": [sent_row(sent) for sent in deed.sent],

@@ -91,7 +91,7 @@ def test_audit_says_who_brought_something_back_and_who_saved_what_where(ll):
     ll("undelete", image)
     web = ll.json("ps")[0]["id"]
     assert deeds_of(ll, seen) == [("undelete", web, [], None), ("undelete", image, [], None), ("tag", image, ["localhost/far:1"], None)]
-    assert ll.json("audit")[seen]["message"] == "web"
+    assert (ll.json("audit")[seen]["message"], ll.json("audit")[seen]["events"]) == ("web", None)
     saved = next(row for row in ll.json("audit") if row["what"] == "save")
     assert (saved["id"], saved["message"]) == (image, f"{ll.store}.tar")
     assert "<dt>sent out</dt><dd>1</dd>" in ll("audit", "--format", "html")
