@@ -220,6 +220,12 @@ def instructions(log: Log, chain: Iterable[tuple[int, int]]) -> Iterator[list[st
                 yield event.stated["instructions"]
 
 
+def config_changes(log: Log, stream: int, first: int, last: int) -> list[str]:
+    """Return the instructions by which the events first..last of a container changed its config."""
+    changed = (event for event in log.of_kind(Kind.CONFIG_CHANGED, stream) if first <= event.version <= last)
+    return [instruction for event in changed for instruction in event.stated["instructions"]]
+
+
 class Step(NamedTuple):
     """What made one layer of an image born here: the events `first`..`event` of a container.
 

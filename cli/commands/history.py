@@ -19,7 +19,7 @@ from eventstore.errors import InvalidError, NotFoundError
 from eventstore.events import Kind
 from eventstore.paths import as_bytes, shown
 from projections import blame as blaming
-from projections import commits, item_changes, logbook, pathspecs, references
+from projections import commits, images, item_changes, logbook, pathspecs, references
 from projections.blame_lines import blame_lines
 from projections.diff import Difference
 from projections.logbook import Filter, Item
@@ -156,7 +156,8 @@ def print_graph(s: Session, ref: str | None) -> None:
 @_PATCH
 @_SHAPE
 def show(what: str, shape: str, *, patch: bool) -> None:
-    r"""Show one commit with the paths it added (A), changed (C) and deleted (D), or one event with all that is known of it.
+    r"""Show one commit with the paths it added (A), changed (C) and deleted (D) and its changes of the config, or one event
+    with all that is known of it.
 
     A commit is an id, a tag, or a container (its last one). An event is its position in the log, or its place in a
     container: web@42.
@@ -199,10 +200,12 @@ def _show_event(record: Record, shape: str) -> None:
 def _show_commit(s: Session, commit: commits.Commit, shape: str, *, patch: bool) -> None:
     item = logbook.of_commit(commit)
     tags = commits.tags_now(s.log, commit.id)
+    config = images.config_changes(s.log, commit.record.event.stream, commit.first, commit.last)
     if shape == "json":
-        print(json_line(item_row(item, tags, touched=False) | _changes_row(s, None, item, stat=True, patch=patch)))
+        row = item_row(item, tags, touched=False) | {"config": config}
+        print(json_line(row | _changes_row(s, None, item, stat=True, patch=patch)))
         return
-    print(*history_text.commit_lines(commit, tags), sep="\n")
+    print(*history_text.commit_lines(commit, tags, config), sep="\n")
     for line in change_lines(*_changed(s, None, item), patch=patch):
         print(line)
 

@@ -1,5 +1,6 @@
 """Taking back, all as new events: the last changes of a container, one commit, one path, or a removal."""
 
+import sys
 from itertools import islice
 
 import click
@@ -7,6 +8,7 @@ import click
 from cli import complete
 from cli.display import history_text
 from cli.display.change_lines import change_lines
+from cli.display.finding_rows import listed
 from cli.session import Session, session
 from eventstore import commands
 from eventstore.errors import ConflictError, InvalidError
@@ -30,7 +32,8 @@ MOST_CONFLICTS = 10
 def undo_(container: str, count: int) -> None:
     r"""Take back the last N (1) changes of a container's files, sealed or not, and print what was taken back.
 
-    A change is what one command did. It stays in the history, and so does its undoing, which can itself be undone.
+    A change is what one command did. It stays in the history, and so does its undoing, which can itself be undone. What
+    `config` changed is not taken back; where that lies among the changes, it is said.
 
     \b
       layerlog undo web
@@ -40,11 +43,12 @@ def undo_(container: str, count: int) -> None:
         found = containers.get(s.log, s.container(container))
         taken = list(islice(undo.runs(s.log, found.stream, found.version), count))
         if len(taken) < count:
-            raise ConflictError(f"container {shown(found.name)} has {len(taken)} changes to take back, not {count}")
+            raise ConflictError(f"container {shown(found.name)} has {len(taken)} changes of files to take back, not {count}")
         live = containers.live_view(s.store, found.id)
         commands.record(writer, found.id, undo.taken_back(s.store, found.id, taken), live)
         for line in _taken_lines(s, found.stream, taken):
             print(line)
+        _note(_what_stays(s, found.stream, taken[-1].first, found.version))
 
 
 def _taken_lines(s: Session, stream: int, taken: list[Run]) -> list[str]:
@@ -57,6 +61,17 @@ def _taken_lines(s: Session, stream: int, taken: list[Run]) -> list[str]:
     return lines
 
 
+def _what_stays(s: Session, stream: int, first: int, last: int) -> str:
+    """Return what is to be said of the config that the events first..last changed; "" where they did not."""
+    changed = images.config_changes(s.log, stream, first, last)
+    return f"the config stays as it was set ({listed(changed, 3)}); `layerlog config` sets it anew" if changed else ""
+
+
+def _note(text: str) -> None:
+    if text:
+        print(f"layerlog: {text}", file=sys.stderr)
+
+
 @click.command()
 @click.argument("commit", shell_complete=complete.references)
 @click.argument("container", required=False, shell_complete=complete.containers)
@@ -64,7 +79,7 @@ def revert(commit: str, container: str | None) -> None:
     r"""Take back what one commit changed, keeping what came later, and print it as A, C and D.
 
     It is taken back in CONTAINER, by default the one that made the commit. Where a path is no longer what the commit
-    made it, nothing is done, and every such path is named. The commit's config changes stay.
+    made it, nothing is done, and every such path is named. The commit's config changes stay, and are named.
 
     \b
       layerlog revert 3f2a9c
@@ -80,9 +95,11 @@ def revert(commit: str, container: str | None) -> None:
                 f"commit {sealed.id[:12]} cannot be taken back: {_conflicts_text(planned.conflicts)}; nothing was changed"
             )
         if not planned.changes:
-            raise ConflictError(f"nothing is left of what commit {sealed.id[:12]} changed")
+            stays = _what_stays(s, sealed.record.event.stream, sealed.first, sealed.last)
+            raise ConflictError(f"nothing is left of what commit {sealed.id[:12]} changed in files{stays and f'; {stays}'}")
         version = commands.record(writer, found, planned.changes, containers.live_view(s.store, found))
         _print_changes(s, found, view, version)
+        _note(_what_stays(s, sealed.record.event.stream, sealed.first, sealed.last))
 
 
 def _conflicts_text(conflicts: list[Conflict]) -> str:

@@ -1,6 +1,6 @@
 """Commits, events and causes as text for people: every line escaped, so that no text can pass for another line."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cli.formats import human_size, rfc3339, short_id, whole_seconds
@@ -40,10 +40,12 @@ def who_lines(author: str | None, record: Record) -> Iterator[str]:
     yield f"Actor:  {shown(actor_text(record))} (observed)"
 
 
-def commit_lines(commit: Commit, tags: list[str]) -> Iterator[str]:
+def commit_lines(commit: Commit, tags: list[str], config: Iterable[str] = ()) -> Iterator[str]:
+    """Yield the head of a commit, with the instructions that changed its *config*."""
     yield paint(f"commit {commit.id}", "yellow") + names_text(tags)
     yield from who_lines(commit.author, commit.record)
     yield f"Date:   {rfc3339(commit.time)}"
+    yield from (f"Config: {shown(instruction)}" for instruction in config)
     yield ""
     if commit.message:
         yield from indented(commit.message)

@@ -79,7 +79,7 @@ def test_undo_keeps_hard_links(ll):
 
 
 def test_undo_refuses_more_than_there_is(ll):
-    assert "has 0 changes to take back, not 1" in ll.refused("undo", "web")
+    assert "has 0 changes of files to take back, not 1" in ll.refused("undo", "web")
     ll("write", "--text", "1", "web:/f")
     assert "has 1 changes" in ll.refused("undo", "web", "2")
     assert "nonesuch" in ll.refused("undo", "nonesuch")
@@ -213,3 +213,33 @@ def test_undelete_refuses_what_is_there_or_never_was(ll):
     ll("rmi", "base")
     ll("rm", "base")
     assert "means 2 removed things" in ll.refused("undelete", "base")
+
+
+# -- the config
+
+
+def noted(ll: Layerlog, *args: str) -> str:
+    """Return what a command that succeeds says on stderr."""
+    done = ll.run(*args)
+    assert done.exit_code == 0, done.stderr
+    return done.stderr
+
+
+def test_undo_says_that_the_config_stays(ll):
+    ll("write", "--text", "1", "web:/f")
+    ll("config", "web", "--env", "A=1")
+    ll("write", "--text", "2", "web:/f")
+    assert noted(ll, "undo", "web") == "", "what was taken back came after it"
+    assert noted(ll, "undo", "web", "3") == "layerlog: the config stays as it was set (ENV A=1); `layerlog config` sets it anew\n"
+    assert "A=1" in ll("config", "web")
+
+
+def test_revert_says_that_the_config_stays(ll):
+    ll("write", "--text", "1", "web:/f")
+    one = ll("commit", "-c", "USER web", "web").strip().removeprefix("sha256:")
+    two = ll("commit", "-c", "ENV A=1", "web").strip().removeprefix("sha256:")
+    assert "(USER web)" in noted(ll, "revert", one)
+    assert "f" not in tree_of(ll)
+    assert "\nConfig: ENV A=1\n" in ll("show", two)
+    assert [ll.json("show", commit)[0]["config"] for commit in (one, two)] == [["USER web"], ["ENV A=1"]]
+    assert ll.refused("revert", two).startswith(f"nothing is left of what commit {two[:12]} changed in files; the config stays")
