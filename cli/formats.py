@@ -3,6 +3,7 @@
 import re
 import stat
 import time
+from collections.abc import Sequence
 
 from eventstore.errors import InvalidError
 from eventstore.paths import shown
@@ -126,6 +127,12 @@ def whole_seconds(text: str) -> str:
 def counted(count: int, what: str) -> str:
     """Return "1 path", "2 paths": *what* takes an s."""
     return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def listed(values: Sequence[str | bytes], few: int = 5) -> str:
+    """Return "a, b and 3 more": the first *few*, escaped."""
+    more = f" and {len(values) - few} more" if len(values) > few else ""
+    return ", ".join(map(shown, values[:few])) + more
 
 
 def mode_string(mode: int) -> str:

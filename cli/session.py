@@ -11,7 +11,7 @@ from cli.formats import parse_time
 from cli.settings import Settings
 from eventstore import commands
 from eventstore.changes import Change
-from eventstore.errors import ErasedError, InvalidError
+from eventstore.errors import ConflictError, ErasedError, InvalidError
 from eventstore.log import Context
 from eventstore.paths import shown
 from eventstore.store import Store, Writer
@@ -79,6 +79,14 @@ class Session:
         """Return the view and the path of REF[@POINT]:PATH; without a path, the root."""
         ref, path = references.split_path(text)
         return self.view(self.resolve(ref)), path or b""
+
+    def content(self, text: str) -> bytes:
+        """Return the digest of what the file REF[@POINT]:PATH holds."""
+        view, path = self.view_of(text)
+        entry = view.get(path)
+        if entry.content is None:
+            raise ConflictError(f"{shown(text)} is no file with a content of its own; name a regular file")
+        return entry.content
 
     def place(self, text: str) -> tuple[str, bytes]:
         """Return the live container and the path of REF:PATH, of what a command changes."""

@@ -192,11 +192,17 @@ def _resolve(log: Log, text: str) -> Target:
 
 
 def _misplaced(log: Log, text: str) -> str:
-    """Return what is to be said where *text* is a path without its view, or names a container with a relative path."""
+    """Return what is to be said where *text* is a path without its view, a container with a relative path, or was a tag."""
     ref, mark, path = text.partition(":")
     if text.startswith("/"):
         return f"a path stands behind what it is in: REF:{shown(text)}"
-    return f"a path begins with a slash: {shown(ref)}:/{shown(path)}" if mark and container_named(log, ref) else ""
+    if mark and container_named(log, ref):
+        return f"a path begins with a slash: {shown(ref)}:/{shown(path)}"
+    return f"that tag was deleted; {shown(text)}@{{1}} is what it named last" if _was_tag(log, text) else ""
+
+
+def _was_tag(log: Log, text: str) -> bool:
+    return any(log.stream("tag", full) for full in spellings(text))
 
 
 def _container_target(log: Log, text: str, container: str) -> Target:

@@ -64,9 +64,7 @@ def count_unsealed(log: Log, container: Container) -> int:
 
 def unsealed_instructions(log: Log, container: Container) -> list[str]:
     """Return the config instructions that no commit has sealed."""
-    chain = ((container.stream, container.version),)
-    sealed = sum(1 for event in log.of_kind(Kind.CONFIG_CHANGED, container.stream) if event.version <= container.sealed)
-    return [text for found in list(images.instructions(log, chain))[sealed:] for text in found]
+    return images.config_changes(log, container.stream, container.sealed + 1, container.version)
 
 
 def last_commit(log: Log, container: Container) -> Event | None:

@@ -110,7 +110,7 @@ def _write_page(s: Session, found: list[Deed]) -> None:
 @click.option("--since", metavar="TIME", help="2026-11-24, 2026-11-24T10:00, '2 days ago', ...")
 @click.option("--until", metavar="TIME", help="Not later than this.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with those that come.")
-@click.option("--filter", "filters", multiple=True, metavar="KEY=VALUE", help="Only these events; see below.")
+@click.option("--filter", "filters", multiple=True, metavar="KEY=VALUE", help="Only these events; see above.")
 @click.option("--format", "shape", type=click.Choice(["json", "table"]), default="json", help="table: a line for people.")
 def events(
     first: int, last: int | None, since: str | None, until: str | None, filters: tuple[str, ...], shape: str, *, follow: bool
@@ -164,7 +164,7 @@ def events(
 
 @click.command()
 @click.option("--path", "patterns", multiple=True, metavar="PATH|GLOB", help="This path and all below it, or a glob.")
-@click.option("--content", "digests", multiple=True, metavar="sha256:DIGEST", help="Files with this content.")
+@click.option("--content", "digests", multiple=True, metavar="DIGEST|REF:PATH", help="Files with this content, or that one's.")
 @click.option("--bytes", "data", metavar="STRING", help="Files that hold these bytes, anywhere; configs and manifests too.")
 @click.option("--text", metavar="STRING", help="Text files that hold this, capitals or not.")
 @click.option("--format", "shape", type=click.Choice(["table", "json"]), default="table", help="json: one object a line.")
@@ -181,6 +181,7 @@ def find(
     \b
       layerlog find --path /etc/passwd
       layerlog find --path '*.pem'
+      layerlog find --content web:/etc/passwd
       layerlog find --bytes 'BEGIN PRIVATE KEY'
     """
     if sum(map(bool, (patterns, digests, data, text))) != 1:
@@ -195,12 +196,16 @@ def _found(s: Session, patterns: Sequence[str], digests: Sequence[str], needle: 
     if patterns:
         sought = holdings.of_paths(log, content, [pattern(as_bytes(text)) for text in patterns])
     else:
-        contents = [parsed(text) for text in digests] or _searched(s, needle)
+        contents = [_content(s, text) for text in digests] or _searched(s, needle)
         sought = holdings.of_contents(log, content, contents)
         yield from map(rows.of_document, holdings.in_documents(log, contents))
         if needle.data:
             yield from map(rows.of_document, holdings.in_instructions(log, needle))
     yield from map(rows.of_holding, holdings.holdings(log, content, sought))
+
+
+def _content(s: Session, text: str) -> bytes:
+    return s.content(text) if ":/" in text else parsed(text)
 
 
 def _searched(s: Session, needle: Needle) -> list[bytes]:

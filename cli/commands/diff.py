@@ -1,10 +1,15 @@
 """`diff`: views compared."""
 
+import sys
+
 import click
 
 from cli import complete
 from cli.compare import Compared, compare, print_json, print_lines, print_names, print_patch, print_stat
-from cli.session import session
+from cli.formats import listed
+from cli.session import Session, session
+from eventstore.errors import LayerlogError
+from projections.run_config import run_config
 
 SHOW = {"lines": print_lines, "names": print_names, "patch": print_patch, "stat": print_stat, "json": print_json}
 
@@ -24,7 +29,8 @@ def diff(
 ) -> None:
     r"""Show what differs: paths added (A), changed (C) and deleted (D).
 
-    Of one container, what no commit has sealed; of two views, what leads from the first to the second.
+    Of one container, what no commit has sealed; of two views, what leads from the first to the second. That their configs
+    differ too is said on stderr.
 
     \b
       layerlog diff web                     not sealed yet
@@ -35,5 +41,19 @@ def diff(
     shown = SHOW["json" if output_format == "json" else how or "lines"]
     with session() as s:
         compared: Compared = compare(s, first, second, base=base)
-        if shown(compared) and exit_code:
+        differs = shown(compared)
+        if second is not None and ":/" not in first + second:
+            _note_config(s, first, second)
+        if differs and exit_code:
             ctx.exit(1)
+
+
+def _note_config(s: Session, first: str, second: str) -> None:
+    """Say on stderr that the configs differ too: they are no files, so no line tells of them."""
+    try:
+        one, other = (run_config(s.log, s.store.content, s.resolve(ref)) for ref in (first, second))
+    except LayerlogError:  # the views could be compared all the same
+        return
+    keys = sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
+    if keys:
+        print(f"layerlog: the config differs too ({listed(keys)}); `layerlog inspect` shows it", file=sys.stderr)

@@ -227,6 +227,7 @@ def blame(place: str, shape: str, *, lines: bool) -> None:
 
     \b
       layerlog blame web:/etc/motd
+      layerlog log -p web -- /etc/motd       what it was before, change by change
       layerlog blame --lines web@42:/etc/motd
     """
     with session() as s:

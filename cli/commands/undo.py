@@ -8,7 +8,7 @@ import click
 from cli import complete
 from cli.display import history_text
 from cli.display.change_lines import change_lines
-from cli.display.finding_rows import listed
+from cli.formats import listed
 from cli.session import Session, session
 from eventstore import commands
 from eventstore.errors import ConflictError, InvalidError

@@ -104,7 +104,7 @@ def erase(
     if not reason.strip():
         raise click.UsageError("--reason is empty, and it is all that will say why.")
     with session() as s:
-        wanted = {*map(parsed, digests), *(_content_of(s, path) for path in paths)}
+        wanted = {*map(parsed, digests), *map(s.content, paths)}
         if let_return:
             _let_return(s, wanted, reason)
             return
@@ -125,14 +125,6 @@ def erase(
 def _confirm(yes: bool, question: str) -> None:
     if not yes:
         click.confirm(question, abort=True, err=True)
-
-
-def _content_of(s: Session, path: str) -> bytes:
-    view, where = s.view_of(path)
-    entry = view.get(where)
-    if entry.content is None:
-        raise ConflictError(f"{escape(path)} is no file with a content of its own; name a regular file")
-    return entry.content
 
 
 def _require_erased(s: Session, digests: set[bytes]) -> None:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 
 from cli.adapters.erasing import Plan
-from cli.display.finding_rows import held_row, listed, touched_line
-from cli.formats import human_size, rfc3339
+from cli.display.finding_rows import held_row, touched_line
+from cli.formats import human_size, listed, rfc3339
 from eventstore.digests import named
 from eventstore.errors import ErasedError
 from eventstore.log import Log

@@ -4,12 +4,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cli.adapters.verification import Report
+from cli.formats import listed
 from cli.output import json_line
 from eventstore.log import Log
 from eventstore.paths import shown as escape
 from projections.holders import Held, shown_containers, shown_images
-
-FEW = 5
 
 
 def show(log: Log, reports: Sequence[Report], form: str) -> None:
@@ -45,8 +44,3 @@ def touched_line(row: dict[str, Any]) -> str:
     """Return "images a, b; containers c; paths /d and 3 more", without what there is none of."""
     parts = ((name, row[name]) for name in ("images", "containers", "paths"))
     return "; ".join(f"{name} {listed(values)}" for name, values in parts if values)
-
-
-def listed(values: Sequence[str | bytes], few: int = FEW) -> str:
-    more = f" and {len(values) - few} more" if len(values) > few else ""
-    return ", ".join(map(escape, values[:few])) + more

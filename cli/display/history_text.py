@@ -117,8 +117,19 @@ def what(record: Record) -> str:
     if record.path is None:
         words.append(shown(shown_names([record.name])[0] if record.kind == "tag" else short_id(record.name)))
     if record.path is None and record.event.detail:
-        words.append(shown(record.event.detail[:SUBJECT]))
+        words.append(_detail(record))
     return " ".join(words)
+
+
+def _detail(record: Record) -> str:
+    """Return what an event that is about no path says more: of a tag and a commit in words, else as it stands."""
+    stated = record.detail
+    if record.kind == "tag":
+        now, old = (stated.get(key) and short_id(stated[key]) for key in ("image", "old"))
+        return " ".join((*(("to", now) if now else ()), *(("from", old) if old else ())))
+    if record.event.kind == Kind.COMMITTED:
+        return f"as {short_id(record.event.commit)}: {subject(stated['message'] or '')}".rstrip(": ")
+    return shown(str(record.event.detail)[:SUBJECT])
 
 
 def event_lines(record: Record) -> Iterator[str]:
@@ -162,7 +173,7 @@ def blame_text(found: Blame) -> Iterator[str]:
         yield f"{path} is not there"
         yield from cause_lines("removed", found.removed)
         if found.last is not None and found.last.content is not None:
-            yield f"last:       {named(found.last.content)}, {human_size(found.last.size)}"
+            yield f"last:       {named(found.last.content)}, {human_size(found.last.size)}{_reach(found.removed, path)}"
         yield from cause_lines("erased", found.erased) if found.erased is not None else ()
         return
     yield path
@@ -173,6 +184,12 @@ def blame_text(found: Blame) -> Iterator[str]:
     for label, cause in (("name", found.name), ("attributes", found.attributes), ("erased", found.erased)):
         if cause is not None:
             yield from cause_lines(label, cause)
+
+
+def _reach(removed: Cause, path: str) -> str:
+    """Return how to see what a container removed, where that is by an event of its own."""
+    before = removed.record.event.version - 1
+    return f"; `layerlog cat {short_id(removed.record.name)}@{before}:{path}`" if removed.container else ""
 
 
 def cause_lines(label: str, cause: Cause) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Who wrote a path, when, by what command and in which commit; and each line of a text."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,10 @@ def test_blame_of_a_deleted_path_says_who_and_what_it_was(ll):
     found = ll.json("blame", "web:/etc/motd")[0]
     assert (found["there"], found["last_content"]) == (False, digest)
     assert found["removed"]["event"]["path"] == "/etc"
-    assert "/etc/motd is not there" in ll("blame", "web:/etc/motd")
+    text = ll("blame", "web:/etc/motd")
+    assert "/etc/motd is not there" in text
+    before = re.search(r"^last: .*`layerlog (cat \S+:/etc/motd)`$", text, re.MULTILINE)
+    assert ll(*before[1].split()) == "hello\n"
     assert "no event was ever about it" in ll.refused("blame", "web:/nonesuch")
     assert ll("blame", "web:/") == "/\nthe root of every view; no event made it\n"
 

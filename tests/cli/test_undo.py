@@ -192,6 +192,8 @@ def test_undelete_by_an_old_name_means_the_last_that_bore_it(ll):
 def test_undelete_of_a_tag_gives_its_last_image(ll):
     ll("tag", "base:1", "other:1")
     ll("rmi", "other:1")
+    assert "that tag was deleted; other:1@{1} is what it named last" in ll.refused("ls", "other:1")
+    assert ll("ls", "other:1@{1}") == ll("ls", "base:1")
     assert ll("undelete", "other:1") == "docker.io/library/other:1\n"
     assert {"base:1", "other:1"} <= set(ll.json("log", "other:1")[0]["tags"])
 
