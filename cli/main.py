@@ -136,7 +136,10 @@ def _with_place(error: click.ClickException) -> click.ClickException:
     return error
 
 
-@click.command(cls=Commands, epilog="`layerlog COMMAND --help` says more of each.")
+@click.command(
+    cls=Commands, epilog="`layerlog COMMAND --help` says more of each.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)  # fmt: skip
 @click.option("--store", metavar="DIR", envvar="LAYERLOG_STORE", help=_STORE_HELP)
 @click.option("-v", "--verbose", count=True, help="Log to stderr what is done (-vv: more).")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="How -v logs.")
