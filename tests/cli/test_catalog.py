@@ -38,7 +38,7 @@ def test_examples_in_a_help_stay_on_their_lines():
 
 
 def test_h_is_short_for_help_wherever_it_means_nothing_else():
-    """chown -h is --no-dereference, as everywhere."""
+    """With chown it is --no-dereference, as everywhere."""
     for name in COMMANDS.keys() - {"chown"}:
         asked = [CliRunner().invoke(cli, [name, option]) for option in ("-h", "--help")]
         assert [(done.exit_code, done.output) for done in asked] == [(0, asked[1].output)] * 2, name
