@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import click
@@ -63,14 +64,24 @@ def _free_name(log: Log) -> str:
 
 @click.command()
 @click.option("-a", "--all", "all_", is_flag=True, help="Removed ones too.")
+@click.option("-f", "--filter", "filters", multiple=True, metavar="KEY=VALUE", help="name, ancestor (an image), status.")
+@click.option("-n", "--last", type=click.IntRange(0), metavar="N", help="Only so many, those made last.")
+@click.option("-l", "--latest", "last", flag_value=1, help="Only the one made last.")
 @listing_options(trunc=True)
-def ps(shape: Shape, *, all_: bool) -> None:
-    """List containers, newest first, and how many of their changes no commit has sealed."""
+def ps(shape: Shape, *, all_: bool, filters: tuple[str, ...], last: int | None) -> None:
+    r"""List containers, newest first, and how many of their changes no commit has sealed.
+
+    \b
+      layerlog ps --filter status=unsealed       (or sealed, unchanged, removed)
+      layerlog ps -q --filter ancestor=tomcat    made from it, or from what was made from it
+    """
+    from cli.display.container_filter import wanted
     from cli.display.container_text import COLUMNS, container_row
 
     with session() as s:
-        found = (c for c in containers.all_containers(s.log) if all_ or not c.removed)
-        listing(shape, (container_row(s.log, c) for c in found), COLUMNS, "id")
+        accepts, gone = wanted(s, filters), all_ or "status=removed" in filters
+        found = (c for c in containers.all_containers(s.log) if (gone or not c.removed) and accepts(c))
+        listing(shape, (container_row(s.log, c) for c in islice(found, last)), COLUMNS, "id")
 
 
 @click.command()

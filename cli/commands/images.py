@@ -38,7 +38,9 @@ _max_layer_size = click.option(
 @click.argument("pattern", metavar="[REPOSITORY[:TAG]]", required=False, shell_complete=complete.images)
 @click.option("-a", "--all", "all_", is_flag=True, help="Those too that have no name and that others were made from.")
 @click.option("--digests", is_flag=True, help="Show manifest digests.")
-@click.option("-f", "--filter", "filters", multiple=True, metavar="KEY=VALUE", help="dangling, reference, before, since.")
+@click.option(
+    "-f", "--filter", "filters", multiple=True, metavar="KEY=VALUE", help="dangling, reference, label, before, since."
+)
 @listing_options(trunc=True)
 def images(shape: Shape, pattern: str | None, *, all_: bool, digests: bool, filters: tuple[str, ...]) -> None:
     r"""List images, the latest first: those with a name, and those without one that nothing was made from.

@@ -76,16 +76,25 @@ def test_quiet_gives_each_image_once(ll):
         (["--filter", "since=base:1"], ["ada/app:2", "localhost/one:1"]),
         (["--filter", "dangling=false", "ada/app"], ["ada/app:2"]),
         (["--filter", "dangling=true"], []),
+        (["--filter", "label=team"], ["ada/app:2", "localhost/one:1"]),
+        (["--filter", "label=team=a=b", "one"], ["localhost/one:1"]),
+        (["--filter", "label=team=a"], []),
+        (["--filter", "label=team", "--filter", "label=other"], []),
     ],
 )
 def test_filters(ll, args, names):
-    with_loaded(ll, "localhost/one:1", "docker.io/ada/app:2")
+    with_loaded(ll, "localhost/one:1", "docker.io/ada/app:2", config={"Labels": {"team": "a=b"}})
     assert [f"{row['repository']}:{row['tag']}" for row in ll.json("images", *args)] == names
 
 
-@pytest.mark.parametrize("text", ["x=1", "dangling=maybe", "reference=", "before", ""])
+@pytest.mark.parametrize("text", ["x=1", "dangling=maybe", "reference=", "label=", "before", ""])
 def test_an_unknown_filter_is_refused(ll, text):
     assert "dangling=true, dangling=false, reference=PATTERN" in ll.refused("images", "--filter", text)
+
+
+def test_labels_that_are_none_are_no_trouble(ll):
+    with_loaded(ll, "odd:1", config={"Labels": ["team"]})
+    assert ll.json("images", "--filter", "label=team") == []
 
 
 def test_sizes_count_base_and_what_was_written(ll):
