@@ -61,17 +61,24 @@ def images(shape: Shape, pattern: str | None, *, all_: bool, digests: bool, filt
 
 @click.command()
 @click.argument("refs", metavar="REF...", nargs=-1, required=True, shell_complete=complete.references)
-@click.option("--format", "output_format", type=click.Choice(["json"]), default="json", help="The one form there is.")
-def inspect(refs: tuple[str, ...], output_format: str) -> None:  # noqa: ARG001
-    """Show all that is known of images or containers, as one JSON array.
+@click.option("-f", "--format", "template", metavar="json|TEMPLATE", default="json", help="A line for each: '{{.Config.Cmd}}'.")
+def inspect(refs: tuple[str, ...], template: str) -> None:
+    r"""Show all that is known of images or containers, as one JSON array.
 
-    The fields are Docker's; what only layerlog knows stands under "Layerlog". A Go template as in `docker inspect -f` is
-    not understood; pick fields with jq.
+    The fields are Docker's; what only layerlog knows stands under "Layerlog". Of Go's templates, {{.Field.Field}} and
+    {{json .Field}} are known; pick more with jq.
+
+    \b
+      layerlog inspect tomcat
+      layerlog inspect -f '{{.Id}} {{json .Config.Env}}' web
     """
     import json
 
+    from cli.display.go_template import filled
+
     with session() as s:
-        print(json.dumps([_inspected(s, ref) for ref in refs], indent=4))
+        found = [_inspected(s, ref) for ref in refs]
+    print(*([json.dumps(found, indent=4)] if template == "json" else [filled(template, one) for one in found]), sep="\n")
 
 
 def _inspected(s: Session, ref: str) -> Json:

@@ -152,6 +152,36 @@ def test_inspect_says_all_or_nothing(ll):
     assert "no container or image nosuch" in ll.refused("inspect", "web", "nosuch")
 
 
+def test_inspect_fills_in_docker_s_plain_templates(ll):
+    labels = {"b": "2", "a": "\x1b[2J"}
+    found = with_loaded(ll, "one:1", config={"Cmd": ["run", "it"], "Labels": labels, "Env": None, "Tty": True})
+
+    def line(template: str) -> str:
+        return ll("inspect", "-f", template, "one:1").removesuffix("\n")
+
+    assert line("{{.Id}}") == line("{{ .Id }}") == f"sha256:{found}"
+    assert line("{{.Config.Cmd}} of {{.RepoTags}}") == "[run it] of [localhost/one:1]"
+    assert line("{{json .Config.Cmd}}") == '["run", "it"]'
+    assert line("{{.Config.Labels}}") == r"map[a:\x1b[2J b:2]"
+    assert json.loads(line("{{json .Config.Labels}}")) == labels
+    assert line("{{.Config.Env}} {{.Config.No}} {{json .Config.No}} {{.Config.Tty}}") == "<no value> <no value> null true"
+    assert json.loads(line("{{json .}}")) == inspected(ll, "one:1")
+    assert ll.lines("inspect", "--format", "{{.Name}}", "web", "web@1") == ["web", "web"]
+    assert json.loads(ll("inspect", "-f", "json", "web")) == json.loads(ll("inspect", "web"))
+
+
+@pytest.mark.parametrize(
+    ("template", "says"),
+    [
+        ("{{range .RepoTags}}{{.}}{{end}}", "only {{.Field.Field}} and {{json .Field}} are known; use jq"),
+        ("{{.Id", "only {{.Field.Field}}"),
+        ("{{.Confg.Cmd}}", "there is no field .Confg; there are Id, "),
+    ],
+)
+def test_inspect_says_which_templates_it_knows(ll, template, says):
+    assert says in ll.refused("inspect", "-f", template, "web")
+
+
 def test_history_lists_the_latest_step_first(ll):
     with_loaded(ll, "localhost/one:1")
     ll("create", "--name", "two", "one:1")
