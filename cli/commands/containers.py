@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from cli import complete, logs
+from cli.failures import for_each
 from cli.output import Shape, json_line, listing, listing_options
 from cli.session import Session, session
 from cli.signing_option import Signing, signing_options
@@ -95,18 +96,23 @@ def rename(container: str, name: str) -> None:
 
 @click.command()
 @click.argument("names", metavar="CONTAINER...", nargs=-1, required=True, shell_complete=complete.containers)
-def rm(names: tuple[str, ...]) -> None:
-    """Remove containers from the list and free their names.
+@click.pass_context
+def rm(ctx: click.Context, names: tuple[str, ...]) -> None:
+    """Remove containers from the list and free their names; one that is refused does not keep the others.
 
     Nothing is lost: their events stay, sealed or not, and `layerlog undelete` brings them back.
     """
     with session() as s, s.writer() as writer:
-        found = {s.container(name): name for name in names}
-        with writer.transaction():
-            for container in found:
+
+        def remove(name: str) -> None:
+            with writer.transaction():
+                container = s.container(name)
                 commands.remove_container(writer, container)
-                logs.event("removed", container=container, undo=f"layerlog undelete {container[:12]}")
-        print(*found.values(), sep="\n")
+            logs.event("removed", container=container, undo=f"layerlog undelete {container[:12]}")
+            print(name)
+
+        code = for_each(names, remove)
+    ctx.exit(code)
 
 
 @click.command(cls=Signing)

@@ -10,6 +10,7 @@ import click
 
 from cli import complete
 from cli.display.image_rows import COLUMNS, HISTORY, WITH_DIGESTS, history_row, image_rows, named, wanted
+from cli.failures import for_each
 from cli.formats import parse_size
 from cli.output import Shape, listing, listing_options, progress
 from cli.session import Session, session
@@ -129,18 +130,22 @@ def _full_name(name: str) -> str:
 @click.command()
 @click.argument("refs", metavar="IMAGE...", nargs=-1, required=True, shell_complete=complete.images)
 @click.option("-f", "--force", is_flag=True, help="Even where a container stands on it, or an id has several names.")
-def rmi(refs: tuple[str, ...], *, force: bool) -> None:
+@click.pass_context
+def rmi(ctx: click.Context, refs: tuple[str, ...], *, force: bool) -> None:
     """Remove images from the list: of several names the one that is given, the last one with the image.
 
-    Nothing is lost: `layerlog undelete` brings them back.
+    One that is refused does not keep the others. Nothing is lost: `layerlog undelete` brings them back.
     """
-    with session() as s:
-        lines: list[str] = []
-        with s.writer() as writer, writer.transaction():
-            for ref in refs:
+    with session() as s, s.writer() as writer:
+
+        def remove(ref: str) -> None:
+            with writer.transaction():
                 image, name = s.image(ref), references.tag_name(s.log, ref)
-                lines += _remove(writer, removal.plan(s.log, image, name, force=force))
-        print(*lines, sep="\n")
+                lines = _remove(writer, removal.plan(s.log, image, name, force=force))
+            print(*lines, sep="\n")
+
+        code = for_each(refs, remove)
+    ctx.exit(code)
 
 
 def _remove(writer: Writer, plan: removal.Removal) -> list[str]:

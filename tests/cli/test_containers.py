@@ -162,15 +162,22 @@ def test_rm_takes_several_and_loses_nothing(ll):
     ll("create", "--name", "b", "base:1")
     container = web_id(ll)
     ll("write", "--text", "x", "web:/a")
-    assert ll.lines("rm", "web", "b", container[:12]) == [container[:12], "b"]
+    assert ll.lines("rm", container[:12], "b") == [container[:12], "b"]
     assert ll("ps", "-q") == ""
     assert {row["status"] for row in ll.json("ps", "-a")} == {"removed"}
     assert ll("cat", f"{container}:/a") == "x"
 
 
-def test_rm_is_all_or_nothing(ll):
-    assert "no container nope" in ll.refused("rm", "web", "nope")
-    assert ll("ps", "-q").strip() == web_id(ll)[:12]
+def test_rm_goes_on_after_a_refusal(ll):
+    ll("create", "--name", "b", "base:1")
+    before = ll.head()
+    done = ll.run("rm", "web", "nope", "web", "b")
+    assert (done.exit_code, done.stdout) == (1, "web\nb\n")
+    assert [line.partition(";")[0] for line in done.stderr.splitlines()] == [
+        "layerlog: no container nope", "layerlog: container web was removed",
+    ]  # fmt: skip
+    assert ll("ps", "-q") == ""
+    assert ll.head() == (before[0] + 2, before[1] + 2)
 
 
 def test_rm_says_how_to_come_back_where_it_is_asked_to_talk(ll):
