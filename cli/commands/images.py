@@ -3,6 +3,7 @@
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import nullcontext
 from typing import BinaryIO
 
@@ -252,7 +253,7 @@ def save(refs: tuple[str, ...], output: str, form: str, *, compress: bool, quiet
     r"""Write images to an archive that docker, podman and skopeo load, or to an OCI layout folder for umoci.
 
     The archive is docker's and OCI's in one. What came from elsewhere goes out as it came; saving again gives the same
-    bytes. A layer that several images share is written once.
+    bytes. A layer that several images share is written once. A name without a tag means all of its tags.
 
     \b
       layerlog save -o site.tar site:1.0
@@ -272,15 +273,20 @@ def save(refs: tuple[str, ...], output: str, form: str, *, compress: bool, quiet
 
 
 def _chosen(s: Session, refs: tuple[str, ...]) -> dict[Image, list[str]]:
-    """Return the images that *refs* mean, each once, and the full names that were given for it."""
+    """Return the images that *refs* mean, each once, and the full names that were given for it; of a repository, all."""
     found: dict[Image, list[str]] = {}
     for ref in refs:
-        image = all_of.require_there(s.log, s.image(ref))
-        names = found.setdefault(image, [])
-        name = references.tag_name(s.log, ref)
-        if name and name not in names:
-            names.append(name)
+        for name, image in _named(s, ref):
+            names = found.setdefault(all_of.require_there(s.log, image), [])
+            if name and name not in names:
+                names.append(name)
     return found
+
+
+def _named(s: Session, ref: str) -> Iterable[tuple[str | None, str]]:
+    """Return (full name, image id) of what *ref* means: one, under the name None where it is an id or a point; or several."""
+    several = all_of.of_repository(s.log, ref)
+    return several.items() if several else [(references.tag_name(s.log, ref), s.image(ref))]
 
 
 def _write_archive(output: str, found: list[OciImage], *, quiet: bool) -> None:
