@@ -62,7 +62,7 @@ class Counted(click.Command):
 @click.option("--all", "everything", is_flag=True, help="The commits of every container, as without REF.")
 @click.option("--oneline", is_flag=True, help="One line each.")
 @click.option("-n", "--max-count", type=click.IntRange(0), help="Show at most so many; -3 is -n 3.")
-@click.option("--since", "--after", metavar="TIME", help="2026-11-24, 2026-11-24T10:00, '2 days ago', ...")
+@click.option("--since", "--after", metavar="TIME", help="2026-11-24, 2026-11-24T10:00, '2 days ago', 10m, ...")
 @click.option("--until", "--before", metavar="TIME", help="Not later than this.")
 @click.option("--author", metavar="PATTERN", help="The claimed author matches this regular expression.")
 @click.option("--actor", metavar="PATTERN", help="The observed actor matches it: login@host (uid N, login uid N).")

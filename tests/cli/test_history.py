@@ -85,6 +85,7 @@ def test_log_filters(ll):
     assert messages("--grep", "-1") == []
     assert messages("--actor", r"uid 1000\)") == ["base"]
     assert messages("--since", "2 hours ago") == ["number 2", "number 1", "number 0", "base"]
+    assert messages("--since", "yesterday") == messages("--since", "10m") == messages()
     assert messages("--until", "2 hours ago") == []
     assert messages("--author", "nobody") == []
     assert [row["message"] for row in ll.json("log", "--author", "Ada")] == ["number 2", "number 0", "base"]
