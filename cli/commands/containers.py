@@ -156,7 +156,7 @@ def commit(
         if change:
             run_config.check(s.log, s.store.content, target, change)
         made = commands.commit(
-            writer, found.id, parent=status.parent(s.log, target), message="\n\n".join(message) or None,
+            writer, found.id, parent=references.last_commit(s.log, target), message="\n\n".join(message) or None,
             author=writer.context.author, instructions=change, tag=str(image_name(name)) if name else None,
             allow_empty=allow_empty,
         )  # fmt: skip
