@@ -16,7 +16,7 @@ from cli.settings import Settings, default_store
 from cli.version import VERSION
 
 _ARGV = "cli.main.argv"
-_STORE_HELP = "The store, made on first use.  [env: LAYERLOG_STORE; default: ~/.local/share/layerlog]"
+_STORE_HELP = "The store; load, import and create make it.  [env: LAYERLOG_STORE; default: ~/.local/share/layerlog]"
 
 
 class Commands(click.Group):
@@ -160,7 +160,7 @@ def cli(ctx: click.Context, store: str | None, verbose: int, log_format: str) ->
       layerlog log web                               who changed what, and when
     """
     argv = tuple(redacted(ctx.meta[_ARGV]))
-    ctx.obj = Settings(store or default_store(), verbose, log_format, argv)
+    ctx.obj = Settings(store or default_store(), verbose, log_format, argv, named=bool(store))
     logs.configure(verbose, log_format)
     if verbose:
         logs.bind(command=ctx.invoked_subcommand, actor=observed_actor()["login"])

@@ -10,7 +10,7 @@ import click
 from cli import complete, logs
 from cli.failures import for_each
 from cli.output import Shape, json_line, listing, listing_options
-from cli.session import Session, session
+from cli.session import Session, first_session, session
 from cli.signing_option import Signing, signing_options
 from eventstore import commands
 from eventstore.log import Log
@@ -34,7 +34,7 @@ def create(image: str, name: str | None) -> None:
       layerlog create --name web tomcat
       layerlog create --name early web@42
     """
-    with session() as s:
+    with first_session() if image == SCRATCH else session() as s:
         base = None if image == SCRATCH else references.as_base(s.base(image))
         _create(s, name, base)
 

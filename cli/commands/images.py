@@ -14,7 +14,7 @@ from cli.display.image_rows import COLUMNS, HISTORY, WITH_DIGESTS, history_row, 
 from cli.failures import for_each
 from cli.formats import parse_size
 from cli.output import Shape, listing, listing_options, progress
-from cli.session import Session, session
+from cli.session import Session, first_session, session
 from eventstore import commands
 from eventstore.errors import InvalidError
 from eventstore.events import Kind
@@ -177,7 +177,7 @@ def load(source: str, platform: str | None, ref: str | None, *, quiet: bool, max
     """
     from cli.adapters import archive, receive, send
 
-    with session() as s:
+    with first_session() as s:
         found = archive.read(_input(source), send.spool_folder(s.store), platform, ref=ref)
         total = sum(layer.descriptor.size for layer in receive.unread(s.log, found))
         with progress(total, "Loading", "bytes", quiet=quiet) as advance, s.writer(known="imported") as writer:
@@ -225,7 +225,7 @@ def import_(
     apply_changes({}, change)
     full_name, where, folder = _full_name(name) if name else None, _where(source), os.path.isdir(source)
     skipped: Counter[str] = Counter()
-    with session() as s, progress(None, "Importing", "items" if folder else "bytes") as advance:
+    with first_session() as s, progress(None, "Importing", "items" if folder else "bytes") as advance:
         author, runs_on = s.context().author, wanted_platform(platform, os.uname().machine)
         making = importing.Making(where, full_name, message or f"Imported from {where}", author, change, runs_on)
         with s.writer(known="recorded" if folder else "imported") as writer:
