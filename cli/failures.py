@@ -87,11 +87,11 @@ def _readable(message: str) -> str:
 
 
 def explained(error: BaseException, store: str) -> tuple[str, int]:
-    """Return (message, exit code); the message is empty where the user already knows."""
+    """Return (message, exit code); empty where the user already knows; of ^C, what was noted on the way out."""
     if isinstance(error, LayerlogError):
         return str(error), error.exit_code
     if _interrupted(error):
-        return "", INTERRUPTED
+        return "; ".join(getattr(error, "__notes__", ())), INTERRUPTED
     if isinstance(error, click.Abort):
         return "stopped: not confirmed", 1
     if isinstance(error, BrokenPipeError):

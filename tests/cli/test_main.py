@@ -169,6 +169,7 @@ def test_commands_that_begin_a_store_make_it(tmp_path, monkeypatch, args):
         ("raise ValueError('odd\\nvery odd')", 70,
          "layerlog: ValueError: odd; this is a bug; run with -v for details"),
         ("raise KeyboardInterrupt", 130, ""),
+        ("error = KeyboardInterrupt(); error.add_note('/d is incomplete'); raise error", 130, "layerlog: /d is incomplete"),
         ("raise BrokenPipeError(errno.EPIPE, 'Broken pipe')", 141, ""),
         ("click.confirm('sure?', abort=True)", 1, "layerlog: stopped: not confirmed"),
         ("ctx.exit(3)", 3, ""),
