@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import click
 
-from cli import failures, logs
+from cli import complete, failures, logs
 from cli.actor import observed_actor
 from cli.catalog import COMMANDS, HEADINGS
 from cli.redact import redacted
@@ -96,11 +96,11 @@ def run(group: click.Group, arguments: list[str], obj: Any = None) -> int:
 def complete_if_asked(group: click.Group) -> None:
     instruction = os.environ.get("_LAYERLOG_COMPLETE")
     if instruction:
-        from click.shell_completion import add_completion_class, shell_complete
+        from click.shell_completion import shell_complete
 
-        from cli.bash import Bash
+        from cli import shells
 
-        add_completion_class(Bash)
+        shells.register()
         sys.exit(shell_complete(group, {}, "layerlog", "_LAYERLOG_COMPLETE", instruction))
 
 
@@ -140,7 +140,7 @@ def _with_place(error: click.ClickException) -> click.ClickException:
     cls=Commands, epilog="`layerlog COMMAND --help` says more of each.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )  # fmt: skip
-@click.option("--store", metavar="DIR", envvar="LAYERLOG_STORE", help=_STORE_HELP)
+@click.option("--store", metavar="DIR", envvar="LAYERLOG_STORE", shell_complete=complete.host_paths, help=_STORE_HELP)
 @click.option("-v", "--verbose", count=True, help="Log to stderr what is done (-vv: more).")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="How -v logs.")
 @click.version_option(VERSION, prog_name="layerlog", message="%(prog)s version %(version)s")

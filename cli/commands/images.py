@@ -161,7 +161,10 @@ def _remove(writer: Writer, plan: removal.Removal) -> list[str]:
 
 
 @click.command()
-@click.option("-i", "--input", "source", metavar="FILE|DIR|-", default=STREAM, help="The archive or layout, not stdin.")
+@click.option(
+    "-i", "--input", "source", metavar="FILE|DIR|-", default=STREAM, help="The archive or layout, not stdin.",
+    shell_complete=complete.host_paths,
+)  # fmt: skip
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 @click.option("--platform", metavar=PLATFORM, help="Which image of several; default: this machine's.")
 @click.option("--ref", metavar="NAME", help="Only the image of this name in the archive.")
@@ -203,7 +206,7 @@ def _where(path: str) -> str:
 
 
 @click.command("import")
-@click.argument("source", metavar="DIR|TAR|-")
+@click.argument("source", metavar="DIR|TAR|-", shell_complete=complete.host_paths)
 @click.argument("name", metavar="[NAME[:TAG]]", required=False, shell_complete=complete.images)
 @click.option("-m", "--message", help="What it is.  [default: where it came from]")
 @click.option("-c", "--change", multiple=True, metavar="INSTRUCTION", help="Set config as a Dockerfile does: 'CMD [\"run\"]'.")
@@ -245,7 +248,10 @@ def _stream(source: str) -> BinaryIO:
 
 @click.command()
 @click.argument("refs", metavar="IMAGE...", nargs=-1, required=True, shell_complete=complete.images)
-@click.option("-o", "--output", metavar="FILE", default=STREAM, help="Where to, not stdout; whole or not at all.")
+@click.option(
+    "-o", "--output", metavar="FILE", default=STREAM, help="Where to, not stdout; whole or not at all.",
+    shell_complete=complete.host_paths,
+)  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["archive", "oci-dir"]), default="archive", help="One file, or a folder.")
 @click.option("--compress", is_flag=True, help="gzip the layers that did not come compressed.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")

@@ -2,6 +2,7 @@
 
 import click
 
+from cli import complete
 from cli.display import finding_rows
 from cli.formats import human_size, parse_time
 from cli.output import progress
@@ -150,7 +151,10 @@ def _let_return(s: Session, digests: set[bytes], reason: str) -> None:
 
 
 @click.command()
-@click.option("--from", "source", metavar="STORE|ARCHIVE", help="A store, a backup, an image archive or an OCI layout.")
+@click.option(
+    "--from", "source", metavar="STORE|ARCHIVE", help="A store, a backup, an image archive or an OCI layout.",
+    shell_complete=complete.host_paths,
+)  # fmt: skip
 @click.pass_context
 def repair(ctx: click.Context, source: str | None) -> None:
     r"""Bring back damaged and missing contents from a copy; say what is left.
@@ -189,7 +193,7 @@ def _show(s: Session, findings: list[Finding]) -> None:
 
 
 @click.command()
-@click.argument("folder", metavar="DEST")
+@click.argument("folder", metavar="DEST", shell_complete=complete.host_paths)
 @click.option("--restore", is_flag=True, help="The other way: make the store, which must be new, from the backup DEST.")
 @click.pass_obj
 def backup(settings: Settings, folder: str, *, restore: bool) -> None:
