@@ -59,6 +59,10 @@ def print_lines(compared: Compared) -> bool:
     return _print(map(coloured, status.topmost(compared.differences)))
 
 
+def print_status(compared: Compared) -> bool:
+    return _print(map(coloured, compared.differences))
+
+
 def print_names(compared: Compared) -> bool:
     return _print(f"/{shown(d.path)}" for d in compared.differences)
 

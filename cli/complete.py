@@ -39,6 +39,10 @@ def any_paths(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     return [*paths(ctx, param, incomplete), *_items(_host_paths(incomplete))]
 
 
+def host_paths(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
+    return _items(_host_paths(incomplete))
+
+
 def _found(ctx: click.Context, find: Callable[[Any], Iterator[Name]]) -> list[Any]:
     from itertools import islice
     from sqlite3 import Error

@@ -8,6 +8,7 @@ import errno
 import io
 import os
 import sys
+from collections.abc import Callable, Iterable
 
 import click
 
@@ -60,8 +61,24 @@ def report(error: BaseException, settings: Settings) -> int:
         if settings.verbosity and not isinstance(error, LayerlogError | KeyboardInterrupt | BrokenPipeError):
             _print_traceback(error)
         if message:
-            print(f"layerlog: {shown(_readable(message))}", file=sys.stderr)
+            _say(message)
     return code
+
+
+def for_each(items: Iterable[str], act: Callable[[str], None]) -> int:
+    """Call *act* with each of *items*; say on stderr why one is refused, and go on, as docker does; return the exit code."""
+    code = 0
+    for item in items:
+        try:
+            act(item)
+        except LayerlogError as error:
+            _say(str(error))
+            code = error.exit_code
+    return code
+
+
+def _say(message: str) -> None:
+    print(f"layerlog: {shown(_readable(message))}", file=sys.stderr)
 
 
 def _readable(message: str) -> str:
@@ -70,11 +87,11 @@ def _readable(message: str) -> str:
 
 
 def explained(error: BaseException, store: str) -> tuple[str, int]:
-    """Return (message, exit code); the message is empty where the user already knows."""
+    """Return (message, exit code); empty where the user already knows; of ^C, what was noted on the way out."""
     if isinstance(error, LayerlogError):
         return str(error), error.exit_code
     if _interrupted(error):
-        return "", INTERRUPTED
+        return "; ".join(getattr(error, "__notes__", ())), INTERRUPTED
     if isinstance(error, click.Abort):
         return "stopped: not confirmed", 1
     if isinstance(error, BrokenPipeError):

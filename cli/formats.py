@@ -20,12 +20,16 @@ _SECONDS = {
     "year": 365 * _DAY,
 }
 
+_LETTERS = {"s": 1, "m": 60, "h": 3600, "d": _DAY}
+_DAYS_BACK = {"now": 0, "yesterday": 1}
+
 _DATE = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9})\d*)?)?)?"
     r"(?: ?([Zz]|([+-])(\d\d):?(\d\d)))?",
     re.ASCII,
 )
 _AGO = re.compile(rf"(\d{{1,9}}|an?)[ .]({'|'.join(_SECONDS)})s?[ .]ago", re.ASCII | re.IGNORECASE)
+_SPAN = re.compile(r"(?:\d{1,9}[dhms])+", re.ASCII)
 _SIZE = re.compile(r"(\d{1,15})\s?(?:([kmgt])(i?)b?|b)?", re.ASCII | re.IGNORECASE)
 _UNIX = re.compile(r"@(-?)(\d{1,15})(?:\.(\d{1,9}))?", re.ASCII)
 
@@ -101,21 +105,19 @@ def from_rfc3339(text: str) -> int:
         return _parsed_date(match)
     raise InvalidError(
         f"time {shown(text)!r}: not understood; write 2026-11-24, 2026-11-24T10:00, 2026-11-24T10:00:00Z,"
-        " '2 days ago' or @1795514400"
+        " '2 days ago', yesterday, 10m or @1795514400"
     )
 
 
 def parse_time(text: str, now: int | None = None) -> int:
     """Return ns since 1970 for what a user wrote, cut to 64 bits; without a zone it is UTC; else raise InvalidError.
 
-    Accepted: 2026-11-24, 2026-11-24T10:00, RFC 3339, "2 days ago", now, @SECONDS; months have 30 days, years 365.
+    Accepted: 2026-11-24, 2026-11-24T10:00, RFC 3339, "2 days ago", yesterday (a day ago, as git has it), 1h30m (docker's
+    for "ago"), now, @SECONDS; months have 30 days, years 365.
     """
     text = text.strip()
-    match = _AGO.fullmatch(text)
-    if match or text.lower() == "now":
-        when = (time.time_ns() if now is None else now) - (_length(match) if match else 0)
-    else:
-        when = from_rfc3339(text)
+    back = _time_back(text)
+    when = from_rfc3339(text) if back is None else (time.time_ns() if now is None else now) - back * SECOND
     return min(max(when, -(2**63)), 2**63 - 1)
 
 
@@ -151,9 +153,15 @@ def _human_seconds(seconds: int) -> str:
     return "1 second" if seconds == 1 else f"{seconds} seconds"
 
 
-def _length(ago: re.Match[str]) -> int:
-    count = int(ago[1]) if ago[1].isdecimal() else 1
-    return count * _SECONDS[ago[2].lower()] * SECOND
+def _time_back(text: str) -> int | None:
+    """Return how many seconds ago *text* says, None where it says no such thing."""
+    if text.lower() in _DAYS_BACK:
+        return _DAYS_BACK[text.lower()] * _DAY
+    if ago := _AGO.fullmatch(text):
+        return (int(ago[1]) if ago[1].isdecimal() else 1) * _SECONDS[ago[2].lower()]
+    if _SPAN.fullmatch(text):
+        return sum(int(count) * _LETTERS[unit] for count, unit in re.findall(r"(\d+)(.)", text))
+    return None
 
 
 def _nanoseconds(digits: str | None) -> int:

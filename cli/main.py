@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import click
 
-from cli import failures, logs
+from cli import complete, failures, logs
 from cli.actor import observed_actor
 from cli.catalog import COMMANDS, HEADINGS
 from cli.redact import redacted
@@ -16,7 +16,7 @@ from cli.settings import Settings, default_store
 from cli.version import VERSION
 
 _ARGV = "cli.main.argv"
-_STORE_HELP = "The store, made on first use.  [env: LAYERLOG_STORE; default: ~/.local/share/layerlog]"
+_STORE_HELP = "The store; load, import and create make it.  [env: LAYERLOG_STORE; default: ~/.local/share/layerlog]"
 
 
 class Commands(click.Group):
@@ -96,11 +96,11 @@ def run(group: click.Group, arguments: list[str], obj: Any = None) -> int:
 def complete_if_asked(group: click.Group) -> None:
     instruction = os.environ.get("_LAYERLOG_COMPLETE")
     if instruction:
-        from click.shell_completion import add_completion_class, shell_complete
+        from click.shell_completion import shell_complete
 
-        from cli.bash import Bash
+        from cli import shells
 
-        add_completion_class(Bash)
+        shells.register()
         sys.exit(shell_complete(group, {}, "layerlog", "_LAYERLOG_COMPLETE", instruction))
 
 
@@ -136,8 +136,11 @@ def _with_place(error: click.ClickException) -> click.ClickException:
     return error
 
 
-@click.command(cls=Commands, epilog="`layerlog COMMAND --help` says more of each.")
-@click.option("--store", metavar="DIR", envvar="LAYERLOG_STORE", help=_STORE_HELP)
+@click.command(
+    cls=Commands, epilog="`layerlog COMMAND --help` says more of each.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)  # fmt: skip
+@click.option("--store", metavar="DIR", envvar="LAYERLOG_STORE", shell_complete=complete.host_paths, help=_STORE_HELP)
 @click.option("-v", "--verbose", count=True, help="Log to stderr what is done (-vv: more).")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="How -v logs.")
 @click.version_option(VERSION, prog_name="layerlog", message="%(prog)s version %(version)s")
@@ -157,7 +160,7 @@ def cli(ctx: click.Context, store: str | None, verbose: int, log_format: str) ->
       layerlog log web                               who changed what, and when
     """
     argv = tuple(redacted(ctx.meta[_ARGV]))
-    ctx.obj = Settings(store or default_store(), verbose, log_format, argv)
+    ctx.obj = Settings(store or default_store(), verbose, log_format, argv, named=bool(store))
     logs.configure(verbose, log_format)
     if verbose:
         logs.bind(command=ctx.invoked_subcommand, actor=observed_actor()["login"])

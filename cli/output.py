@@ -88,10 +88,9 @@ def listing(shape: Shape, rows: Iterable[Row], columns: Sequence[Column], quiet_
 
 def table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> str:
     """Return Docker's kind of table; the cells must be escaped already."""
-    widths = [len(header) + 2 for header in headers]
-    for row in rows:
-        widths = list(map(max, widths, map(len, row)))
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in (headers, *rows))
+    from tabulate import tabulate
+
+    return str(tabulate(rows, headers=headers, tablefmt="plain", disable_numparse=True))
 
 
 def json_line(row: Row) -> str:

@@ -9,7 +9,7 @@ from cli import logs
 from cli.actor import claimed_author, observed_actor
 from cli.formats import parse_time
 from cli.settings import Settings
-from eventstore import commands
+from eventstore import commands, store_folder
 from eventstore.changes import Change
 from eventstore.errors import ConflictError, ErasedError, InvalidError
 from eventstore.log import Context
@@ -115,7 +115,20 @@ class Session:
 
 @contextmanager
 def session() -> Iterator[Session]:
-    """Open the store that the options before the command name; who meets what was erased is told where it was."""
+    """Open the store that the options before the command name; raise StoreError where what they name is not there.
+
+    Who meets what was erased is told where it was.
+    """
+    settings: Settings = click.get_current_context().obj
+    if settings.named:
+        store_folder.require(settings.store)
+    with first_session() as opened:
+        yield opened
+
+
+@contextmanager
+def first_session() -> Iterator[Session]:
+    """As `session`, for the commands that can be a store's first: it is made where it is not there."""
     opened = Session(click.get_current_context().obj)
     try:
         yield opened

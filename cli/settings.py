@@ -5,12 +5,13 @@ from typing import NamedTuple
 
 
 class Settings(NamedTuple):
-    """*argv* is the command line as it may be recorded: secrets redacted."""
+    """*argv* is the command line as it may be recorded: secrets redacted; *named*: the user said which store."""
 
     store: str
     verbosity: int = 0
     log_format: str = "text"
     argv: tuple[str, ...] = ()
+    named: bool = False
 
 
 def default_store() -> str:

@@ -179,12 +179,6 @@ def _verify(made: Store, head: Head, trusted: dict[int, int], target: str) -> No
 
 
 
-def require_store(path: str) -> None:
-    """Raise StoreError unless there is a store at *path*: opening it would make an empty one."""
-    if not os.path.exists(os.path.join(path, "log.db")):
-        raise StoreError(f"{shown(path)} is no store; check the spelling")
-
-
 def require_new(path: str) -> None:
     """Raise ConflictError where the folder *path* holds anything."""
     if os.path.lexists(path) and (not os.path.isdir(path) or os.listdir(path)):

@@ -36,6 +36,13 @@ def check_unused(path: str) -> None:
         raise StoreError(f"the store {shown(path)} has contents and no log.db; bring that back from a backup, or {_CHOOSE}")
 
 
+def require(path: str) -> None:
+    """Raise StoreError unless there is a store at *path*: opening it would make an empty one."""
+    if not os.path.exists(os.path.join(path, "log.db")):
+        check_unused(path)
+        raise StoreError(f"no store at {shown(path)}; check the spelling (`load`, `import` and `create scratch` make one)")
+
+
 def make(path: str) -> None:
     """Make the folder, durably, as its user's alone; raise StoreError where it cannot be."""
     missing = path

@@ -9,7 +9,7 @@ from eventstore.events import ARRIVALS, DEPARTURES, Event, Kind
 from eventstore.log import Log
 from projections import layers, lineage
 from projections.layers import FolderLayer, ImportedLayer, Layer, SealedLayer
-from projections.names import familiar
+from projections.names import familiar, spellings
 from projections.oci_config import History, build_config, parse_config
 from projections.oci_platform import Platform, parse_platform
 from projections.times import rfc3339
@@ -101,6 +101,21 @@ def tags(log: Log) -> dict[str, list[str]]:
     for name, image in rows:
         found.setdefault(image, []).append(name)
     return found
+
+
+def of_repository(log: Log, text: str) -> dict[str, str]:
+    """Return full name -> image id of all tags of the repository that *text* is; {} where it has a tag, or is none.
+
+    Of a repository and that below localhost/ the one counts in which *text* names an image, else the first that has any.
+    """
+    if ":" in text.rpartition("/")[2]:
+        return {}
+    named = {name: image for image, names in tags(log).items() for name in names}
+    for full in sorted(spellings(text), key=lambda name: name not in named):
+        found = {name: image for name, image in named.items() if name.rpartition(":")[0] == full.rpartition(":")[0]}
+        if found:
+            return dict(sorted(found.items()))
+    return {}
 
 
 def layers_of(log: Log, image: Image) -> list[Layer]:

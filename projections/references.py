@@ -14,6 +14,7 @@ from projections.names import ImageName, image_name, local, spellings
 from projections.times import position_at, version_at
 
 _POINT = re.compile(r"(?P<ref>.+?)@(?:(?P<version>\d+)|\{(?P<step>\d+)\}|\{(?P<time>[^}]*)\})", re.DOTALL)
+_BACK = re.compile(r"(?P<ref>.+)(?:~(?P<count>\d{0,9})|\^)", re.DOTALL)
 _ID = re.compile(r"(?:sha256:)?([0-9a-f]{2,64})")
 
 Clock = Callable[[str], int]
@@ -49,10 +50,13 @@ def split_path(text: str) -> tuple[str, bytes | None]:
 
 
 def resolve(log: Log, text: str, clock: Clock) -> Target:
-    """Return what REF[@POINT] stands for: a container's name or id first, then an image's name, then any id's prefix.
+    """Return what REF[@POINT][~N] stands for: a container's name or id first, then an image's name, then any id's prefix.
 
     Raise NotFoundError, AmbiguousError, InvalidError or ConflictError (a point that it does not have).
     """
+    back = _BACK.fullmatch(text)
+    if back:
+        return _commits_back(log, text, resolve(log, back["ref"], clock), int(back["count"] or 1))
     match = _POINT.fullmatch(text)
     if match is None:
         return _resolve(log, text)
@@ -69,7 +73,7 @@ def resolve_container(log: Log, text: str) -> str:
     Raise NotFoundError or AmbiguousError; ConflictError for a point of history, an image or a removed container, which
     all stay as they are.
     """
-    if _POINT.fullmatch(text):
+    if _is_point(text):
         point = shown(text)
         raise ConflictError(f"{point} is a point of history and stays as it is; `layerlog fork {point}` goes on from it")
     found = container_named(log, text) or _one(text, _containers(log, text), "containers")
@@ -91,7 +95,7 @@ def _refuse_image(log: Log, text: str) -> None:
 
 def resolve_image(log: Log, text: str, clock: Clock) -> str:
     """As `resolve`, but images alone, by their id: what `tag`, `rmi` and `save` take."""
-    if _POINT.fullmatch(text):
+    if _is_point(text):
         found = resolve(log, text, clock).image
         if found is None:
             raise ConflictError(f"{shown(text)} is a point of a container, not an image; commit it first")
@@ -104,7 +108,7 @@ def resolve_image(log: Log, text: str, clock: Clock) -> str:
 
 def resolve_base(log: Log, text: str, clock: Clock) -> Target:
     """Return what a new container can stand on: an image before a container of the same name, else as `resolve`."""
-    image = None if _POINT.fullmatch(text) else tagged(log, text)
+    image = None if _is_point(text) else tagged(log, text)
     return resolve(log, text, clock) if image is None else of_image(log, text, image)
 
 
@@ -154,7 +158,7 @@ def tagged(log: Log, text: str) -> str | None:
 
 def tag_name(log: Log, text: str) -> str | None:
     """Return the full name that *text* means where it is that of a tag, None for ids and points."""
-    if _POINT.fullmatch(text) or tagged(log, text) is None:
+    if _is_point(text) or tagged(log, text) is None:
         return None
     return next(full for full in spellings(text) if tag_target(log, full))
 
@@ -246,6 +250,38 @@ def _recorded(log: Log, prefix: str) -> Iterator[str]:
 
 
 # -- points
+
+
+def _is_point(text: str) -> bool:
+    return bool(_POINT.fullmatch(text) or _BACK.fullmatch(text))
+
+
+def last_commit(log: Log, target: Target) -> str | None:
+    """Return the id of the image that *target* is or, of a container, that its next commit is made on: its last commit,
+    else its base's; None where there is none.
+    """
+    if target.container is None:
+        return target.image
+    under = lineage.containers_under(log, log.existing("container", target.container).id, target.version)
+    for stream, version in under:
+        seal = log.latest(Kind.COMMITTED, stream, version)
+        if seal is not None:
+            return seal.commit
+    base: str | None = (lineage.base_of(log, under[-1][0]) or {}).get("image")
+    return base
+
+
+def _commits_back(log: Log, text: str, target: Target, count: int) -> Target:
+    """As git's HEAD~N: of a container, counted from its last commit."""
+    image = last_commit(log, target)
+    for _ in range(count):
+        seal = log.seal(image) if image else None
+        image = seal.stated["parent"] if seal else None
+        if image is None:
+            break
+    if image is None:
+        raise NotFoundError(f"{shown(text)}: not so many commits were made here; see `layerlog log {shown(target.text)}`")
+    return of_image(log, text, image)
 
 
 def _at_version(log: Log, target: Target, version: int) -> Target:

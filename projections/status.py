@@ -71,15 +71,6 @@ def last_commit(log: Log, container: Container) -> Event | None:
     return log.latest(Kind.COMMITTED, container.stream, container.version)
 
 
-def parent(log: Log, target: Target) -> str | None:
-    """Return the id of the image that a container's next commit is made on: its last commit, else its base's; or None."""
-    for stream, version in commits.containers_under(log, target):
-        seal = log.latest(Kind.COMMITTED, stream, version)
-        if seal is not None:
-            return seal.commit
-    return commits.base_image(log, target)
-
-
 def target_of(container: Container) -> Target:
     """Return the reference target of a container as it is now."""
     return Target(container.name, None, container.id, container.version)

@@ -24,7 +24,7 @@ def whole_file(path: str, *, durable: bool = False) -> Iterator[BinaryIO]:
         with open(path, "wb") as file:
             yield file
         return
-    beside = f"{path}.{os.getpid()}.layerlog"
+    beside = f"{path}.{os.urandom(4).hex()}.layerlog"  # what a killed process left must not be in the next one's way
     fd = _open(beside, path, 0o666 if mode is None else stat.S_IMODE(mode))
     try:
         with os.fdopen(fd, "wb") as file:

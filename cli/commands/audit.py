@@ -28,7 +28,7 @@ from projections.times import position_at
 @click.command()
 @click.option("--by", type=click.Choice(["author", "day", "prefix"]), help="Add up the commits by this.")
 @click.option("--depth", type=click.IntRange(1), default=1, help="How many parts of a path a prefix has.", show_default=True)
-@click.option("--since", metavar="TIME", help="2026-11-24, 2026-11-24T10:00, '2 days ago', ...")
+@click.option("--since", metavar="TIME", help="2026-11-24, 2026-11-24T10:00, '2 days ago', 10m, ...")
 @click.option("--until", metavar="TIME", help="Not later than this.")
 @click.option("--author", metavar="PATTERN", help="The claimed author matches this regular expression.")
 @click.option("--actor", metavar="PATTERN", help="The observed actor matches it: login@host (uid N, login uid N).")

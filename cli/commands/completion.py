@@ -14,11 +14,11 @@ def completion(ctx: click.Context, shell: str) -> None:
       zsh    echo 'eval "$(layerlog completion zsh)"' >> ~/.zshrc
       fish   layerlog completion fish > ~/.config/fish/completions/layerlog.fish
     """
-    from click.shell_completion import add_completion_class, get_completion_class
+    from click.shell_completion import get_completion_class
 
-    from cli.bash import Bash
+    from cli import shells
 
-    add_completion_class(Bash)
+    shells.register()
     kind = get_completion_class(shell)
     assert kind is not None, shell
     click.echo(kind(ctx.find_root().command, {}, "layerlog", "_LAYERLOG_COMPLETE").source())

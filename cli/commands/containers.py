@@ -2,13 +2,15 @@
 
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import click
 
 from cli import complete, logs
+from cli.failures import for_each
 from cli.output import Shape, json_line, listing, listing_options
-from cli.session import Session, session
+from cli.session import Session, first_session, session
 from cli.signing_option import Signing, signing_options
 from eventstore import commands
 from eventstore.log import Log
@@ -32,7 +34,7 @@ def create(image: str, name: str | None) -> None:
       layerlog create --name web tomcat
       layerlog create --name early web@42
     """
-    with session() as s:
+    with first_session() if image == SCRATCH else session() as s:
         base = None if image == SCRATCH else references.as_base(s.base(image))
         _create(s, name, base)
 
@@ -63,14 +65,24 @@ def _free_name(log: Log) -> str:
 
 @click.command()
 @click.option("-a", "--all", "all_", is_flag=True, help="Removed ones too.")
+@click.option("-f", "--filter", "filters", multiple=True, metavar="KEY=VALUE", help="name, ancestor (an image), status.")
+@click.option("-n", "--last", type=click.IntRange(0), metavar="N", help="Only so many, those made last.")
+@click.option("-l", "--latest", "last", flag_value=1, help="Only the one made last.")
 @listing_options(trunc=True)
-def ps(shape: Shape, *, all_: bool) -> None:
-    """List containers, newest first, and how many of their changes no commit has sealed."""
+def ps(shape: Shape, *, all_: bool, filters: tuple[str, ...], last: int | None) -> None:
+    r"""List containers, newest first, and how many of their changes no commit has sealed.
+
+    \b
+      layerlog ps --filter status=unsealed       (or sealed, unchanged, removed)
+      layerlog ps -q --filter ancestor=tomcat    made from it, or from what was made from it
+    """
+    from cli.display.container_filter import wanted
     from cli.display.container_text import COLUMNS, container_row
 
     with session() as s:
-        found = (c for c in containers.all_containers(s.log) if all_ or not c.removed)
-        listing(shape, (container_row(s.log, c) for c in found), COLUMNS, "id")
+        accepts, gone = wanted(s, filters), all_ or "status=removed" in filters
+        found = (c for c in containers.all_containers(s.log) if (gone or not c.removed) and accepts(c))
+        listing(shape, (container_row(s.log, c) for c in islice(found, last)), COLUMNS, "id")
 
 
 @click.command()
@@ -84,18 +96,23 @@ def rename(container: str, name: str) -> None:
 
 @click.command()
 @click.argument("names", metavar="CONTAINER...", nargs=-1, required=True, shell_complete=complete.containers)
-def rm(names: tuple[str, ...]) -> None:
-    """Remove containers from the list and free their names.
+@click.pass_context
+def rm(ctx: click.Context, names: tuple[str, ...]) -> None:
+    """Remove containers from the list and free their names; one that is refused does not keep the others.
 
     Nothing is lost: their events stay, sealed or not, and `layerlog undelete` brings them back.
     """
     with session() as s, s.writer() as writer:
-        found = {s.container(name): name for name in names}
-        with writer.transaction():
-            for container in found:
+
+        def remove(name: str) -> None:
+            with writer.transaction():
+                container = s.container(name)
                 commands.remove_container(writer, container)
-                logs.event("removed", container=container, undo=f"layerlog undelete {container[:12]}")
-        print(*found.values(), sep="\n")
+            logs.event("removed", container=container, undo=f"layerlog undelete {container[:12]}")
+            print(name)
+
+        code = for_each(names, remove)
+    ctx.exit(code)
 
 
 @click.command(cls=Signing)
@@ -139,7 +156,7 @@ def commit(
         if change:
             run_config.check(s.log, s.store.content, target, change)
         made = commands.commit(
-            writer, found.id, parent=status.parent(s.log, target), message="\n\n".join(message) or None,
+            writer, found.id, parent=references.last_commit(s.log, target), message="\n\n".join(message) or None,
             author=writer.context.author, instructions=change, tag=str(image_name(name)) if name else None,
             allow_empty=allow_empty,
         )  # fmt: skip

@@ -5,13 +5,16 @@ import sys
 import click
 
 from cli import complete
-from cli.compare import Compared, compare, print_json, print_lines, print_names, print_patch, print_stat
+from cli.compare import Compared, compare, print_json, print_lines, print_names, print_patch, print_stat, print_status
 from cli.formats import listed
 from cli.session import Session, session
 from eventstore.errors import LayerlogError
 from projections.run_config import run_config
 
-SHOW = {"lines": print_lines, "names": print_names, "patch": print_patch, "stat": print_stat, "json": print_json}
+SHOW = {
+    "lines": print_lines, "status": print_status, "names": print_names, "patch": print_patch, "stat": print_stat,
+    "json": print_json,
+}  # fmt: skip
 
 
 @click.command()
@@ -20,6 +23,7 @@ SHOW = {"lines": print_lines, "names": print_names, "patch": print_patch, "stat"
 @click.option("--base", is_flag=True, help="All since the container's base, sealed or not: what docker diff shows.")
 @click.option("-p", "--patch", "how", flag_value="patch", help="Texts line by line, modes and owners: a patch.")
 @click.option("--stat", "how", flag_value="stat", help="How much of each path changed.")
+@click.option("--name-status", "how", flag_value="status", help="A, C or D for what is below a deleted directory, too.")
 @click.option("--name-only", "how", flag_value="names", help="Paths alone.")
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", help="json: one object a line.")
 @click.option("--exit-code", is_flag=True, help="Exit 1 where something differs, 0 where nothing does.")

@@ -1,7 +1,7 @@
 """History: commits and what they changed, single events, and who made a path what it is."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -28,22 +28,46 @@ from projections.references import Target
 from projections.view import View
 
 _SHAPE = click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", help="json: one object a line.")
-_PATCH = click.option("-p", "--patch", is_flag=True, help="Show what changed, line by line.")
+_CHANGES = {
+    "patch": click.option("-p", "--patch", is_flag=True, help="Show what changed, line by line."),
+    "name_status": click.option("--name-status", is_flag=True, help="Show which paths changed, and how: A, C or D."),
+    "name_only": click.option("--name-only", is_flag=True, help="Show which paths changed."),
+    "stat": click.option("--stat", is_flag=True, help="Show which paths changed, and how much."),
+}
 
 
-@click.command(context_settings={"max_content_width": 110})
+def _changes_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add git's options for what a commit changed."""
+    for option in _CHANGES.values():
+        command = option(command)
+    return command
+
+
+class Counted(click.Command):
+    """Takes git's `-3` for `-n 3`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        valued = {name for param in self.params if not getattr(param, "is_flag", False) for name in param.opts}
+        end = args.index("--") if "--" in args else len(args)
+        options = [
+            f"--max-count={arg[1:]}" if re.fullmatch(r"-\d+", arg, re.ASCII) and before not in valued else arg
+            for before, arg in zip(["", *args], args[:end], strict=False)
+        ]
+        return super().parse_args(ctx, options + args[end:])
+
+
+@click.command(cls=Counted, context_settings={"max_content_width": 110})
 @click.argument("ref", required=False, metavar="[REF[@POINT]]", shell_complete=complete.references)
 @click.argument("paths", nargs=-1, metavar="[-- PATH...]")
 @click.option("--all", "everything", is_flag=True, help="The commits of every container, as without REF.")
 @click.option("--oneline", is_flag=True, help="One line each.")
-@click.option("-n", "--max-count", type=click.IntRange(0), help="Show at most so many.")
-@click.option("--since", "--after", metavar="TIME", help="2026-11-24, 2026-11-24T10:00, '2 days ago', ...")
+@click.option("-n", "--max-count", type=click.IntRange(0), help="Show at most so many; -3 is -n 3.")
+@click.option("--since", "--after", metavar="TIME", help="2026-11-24, 2026-11-24T10:00, '2 days ago', 10m, ...")
 @click.option("--until", "--before", metavar="TIME", help="Not later than this.")
 @click.option("--author", metavar="PATTERN", help="The claimed author matches this regular expression.")
 @click.option("--actor", metavar="PATTERN", help="The observed actor matches it: login@host (uid N, login uid N).")
 @click.option("--grep", metavar="PATTERN", help="The message matches it.")
-@click.option("--stat", is_flag=True, help="Show which paths changed, and how much.")
-@_PATCH
+@_changes_options
 @click.option("--follow", is_flag=True, help="Follow one PATH back through moves and hard links.")
 @click.option("--reverse", is_flag=True, help="The oldest first.")
 @click.option("--graph", is_flag=True, help="Show which image and container came from which.")
@@ -113,19 +137,24 @@ def _limited(items: Iterable[Item], options: dict[str, Any]) -> Iterable[Item]:
 def _show_item(s: Session, view: View | None, item: Item, options: dict[str, Any], *, touched: bool) -> None:
     image = item.commit.id if item.commit else item.step.image if item.step and item.step.top else None
     tags = commits.tags_now(s.log, image) if image else []
-    stat, patch = options["stat"], options["patch"]
+    changes = any(options[key] for key in _CHANGES)
     if options["shape"] == "json":
-        print(json_line(item_row(item, tags, touched=touched) | _changes_row(s, view, item, stat=stat, patch=patch)))
+        print(json_line(item_row(item, tags, touched=touched) | (_changes_row(s, view, item) if changes else {})))
         return
     lines = [history_text.oneline(item, tags)] if options["oneline"] else history_text.item_lines(item, tags)
     print(*lines, sep="\n")
     for record in item.touched:
         print(f"  {history_text.event_line(record)}")
-    if stat or patch:
-        for line in change_lines(*_changed(s, view, item), stat=stat, patch=patch):
-            print(line)
-    if (touched or stat or patch) and not options["oneline"]:
+    if changes:
+        _print_changes(s, view, item, options)
+    if (touched or changes) and not options["oneline"]:
         print()
+
+
+def _print_changes(s: Session, view: View | None, item: Item, options: dict[str, Any]) -> None:
+    how = {key: options[key] for key in ("name_only", "stat", "patch")}
+    for line in change_lines(*_changed(s, view, item), **how):
+        print(line)
 
 
 def _changed(s: Session, view: View | None, item: Item) -> tuple[item_changes.Around, Iterator[Difference]]:
@@ -133,9 +162,7 @@ def _changed(s: Session, view: View | None, item: Item) -> tuple[item_changes.Ar
     return found, item_changes.differences_at(found, item, s.log) if item.touched else item_changes.differences(found)
 
 
-def _changes_row(s: Session, view: View | None, item: Item, *, stat: bool, patch: bool) -> dict[str, Any]:
-    if not (stat or patch):
-        return {}
+def _changes_row(s: Session, view: View | None, item: Item) -> dict[str, Any]:
     _, differences = _changed(s, view, item)
     return {"changes": [history_rows.difference_row(difference) for difference in differences]}
 
@@ -153,9 +180,9 @@ def print_graph(s: Session, ref: str | None) -> None:
 
 @click.command()
 @click.argument("what", metavar="COMMIT|POSITION|REF[@POINT]", shell_complete=complete.references)
-@_PATCH
+@_changes_options
 @_SHAPE
-def show(what: str, shape: str, *, patch: bool) -> None:
+def show(what: str, shape: str, **options: Any) -> None:
     r"""Show one commit with the paths it added (A), changed (C) and deleted (D) and its changes of the config, or one event
     with all that is known of it.
 
@@ -172,7 +199,7 @@ def show(what: str, shape: str, *, patch: bool) -> None:
         if isinstance(found, Record):
             _show_event(found, shape)
         else:
-            _show_commit(s, found, shape, patch=patch)
+            _show_commit(s, found, shape, options)
 
 
 def _commit_or_event(s: Session, what: str) -> commits.Commit | Record:
@@ -197,17 +224,16 @@ def _show_event(record: Record, shape: str) -> None:
         print(*history_text.event_lines(record), sep="\n")
 
 
-def _show_commit(s: Session, commit: commits.Commit, shape: str, *, patch: bool) -> None:
+def _show_commit(s: Session, commit: commits.Commit, shape: str, options: dict[str, Any]) -> None:
     item = logbook.of_commit(commit)
     tags = commits.tags_now(s.log, commit.id)
     config = images.config_changes(s.log, commit.record.event.stream, commit.first, commit.last)
     if shape == "json":
         row = item_row(item, tags, touched=False) | {"config": config}
-        print(json_line(row | _changes_row(s, None, item, stat=True, patch=patch)))
+        print(json_line(row | _changes_row(s, None, item)))
         return
     print(*history_text.commit_lines(commit, tags, config), sep="\n")
-    for line in change_lines(*_changed(s, None, item), patch=patch):
-        print(line)
+    _print_changes(s, None, item, options)
 
 
 # -- who made a path what it is

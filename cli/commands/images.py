@@ -3,6 +3,7 @@
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import nullcontext
 from typing import BinaryIO
 
@@ -10,9 +11,10 @@ import click
 
 from cli import complete
 from cli.display.image_rows import COLUMNS, HISTORY, WITH_DIGESTS, history_row, image_rows, named, wanted
+from cli.failures import for_each
 from cli.formats import parse_size
 from cli.output import Shape, listing, listing_options, progress
-from cli.session import Session, session
+from cli.session import Session, first_session, session
 from eventstore import commands
 from eventstore.errors import InvalidError
 from eventstore.events import Kind
@@ -38,7 +40,9 @@ _max_layer_size = click.option(
 @click.argument("pattern", metavar="[REPOSITORY[:TAG]]", required=False, shell_complete=complete.images)
 @click.option("-a", "--all", "all_", is_flag=True, help="Those too that have no name and that others were made from.")
 @click.option("--digests", is_flag=True, help="Show manifest digests.")
-@click.option("-f", "--filter", "filters", multiple=True, metavar="KEY=VALUE", help="dangling, reference, before, since.")
+@click.option(
+    "-f", "--filter", "filters", multiple=True, metavar="KEY=VALUE", help="dangling, reference, label, before, since."
+)
 @listing_options(trunc=True)
 def images(shape: Shape, pattern: str | None, *, all_: bool, digests: bool, filters: tuple[str, ...]) -> None:
     r"""List images, the latest first: those with a name, and those without one that nothing was made from.
@@ -59,17 +63,24 @@ def images(shape: Shape, pattern: str | None, *, all_: bool, digests: bool, filt
 
 @click.command()
 @click.argument("refs", metavar="REF...", nargs=-1, required=True, shell_complete=complete.references)
-@click.option("--format", "output_format", type=click.Choice(["json"]), default="json", help="The one form there is.")
-def inspect(refs: tuple[str, ...], output_format: str) -> None:  # noqa: ARG001
-    """Show all that is known of images or containers, as one JSON array.
+@click.option("-f", "--format", "template", metavar="json|TEMPLATE", default="json", help="A line for each: '{{.Config.Cmd}}'.")
+def inspect(refs: tuple[str, ...], template: str) -> None:
+    r"""Show all that is known of images or containers, as one JSON array.
 
-    The fields are Docker's; what only layerlog knows stands under "Layerlog". A Go template as in `docker inspect -f` is
-    not understood; pick fields with jq.
+    The fields are Docker's; what only layerlog knows stands under "Layerlog". Of Go's templates, {{.Field.Field}} and
+    {{json .Field}} are known; pick more with jq.
+
+    \b
+      layerlog inspect tomcat
+      layerlog inspect -f '{{.Id}} {{json .Config.Env}}' web
     """
     import json
 
+    from cli.display.go_template import filled
+
     with session() as s:
-        print(json.dumps([_inspected(s, ref) for ref in refs], indent=4))
+        found = [_inspected(s, ref) for ref in refs]
+    print(*([json.dumps(found, indent=4)] if template == "json" else [filled(template, one) for one in found]), sep="\n")
 
 
 def _inspected(s: Session, ref: str) -> Json:
@@ -120,18 +131,22 @@ def _full_name(name: str) -> str:
 @click.command()
 @click.argument("refs", metavar="IMAGE...", nargs=-1, required=True, shell_complete=complete.images)
 @click.option("-f", "--force", is_flag=True, help="Even where a container stands on it, or an id has several names.")
-def rmi(refs: tuple[str, ...], *, force: bool) -> None:
+@click.pass_context
+def rmi(ctx: click.Context, refs: tuple[str, ...], *, force: bool) -> None:
     """Remove images from the list: of several names the one that is given, the last one with the image.
 
-    Nothing is lost: `layerlog undelete` brings them back.
+    One that is refused does not keep the others. Nothing is lost: `layerlog undelete` brings them back.
     """
-    with session() as s:
-        lines: list[str] = []
-        with s.writer() as writer, writer.transaction():
-            for ref in refs:
+    with session() as s, s.writer() as writer:
+
+        def remove(ref: str) -> None:
+            with writer.transaction():
                 image, name = s.image(ref), references.tag_name(s.log, ref)
-                lines += _remove(writer, removal.plan(s.log, image, name, force=force))
-        print(*lines, sep="\n")
+                lines = _remove(writer, removal.plan(s.log, image, name, force=force))
+            print(*lines, sep="\n")
+
+        code = for_each(refs, remove)
+    ctx.exit(code)
 
 
 def _remove(writer: Writer, plan: removal.Removal) -> list[str]:
@@ -146,7 +161,10 @@ def _remove(writer: Writer, plan: removal.Removal) -> list[str]:
 
 
 @click.command()
-@click.option("-i", "--input", "source", metavar="FILE|DIR|-", default=STREAM, help="The archive or layout, not stdin.")
+@click.option(
+    "-i", "--input", "source", metavar="FILE|DIR|-", default=STREAM, help="The archive or layout, not stdin.",
+    shell_complete=complete.host_paths,
+)  # fmt: skip
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 @click.option("--platform", metavar=PLATFORM, help="Which image of several; default: this machine's.")
 @click.option("--ref", metavar="NAME", help="Only the image of this name in the archive.")
@@ -162,7 +180,7 @@ def load(source: str, platform: str | None, ref: str | None, *, quiet: bool, max
     """
     from cli.adapters import archive, receive, send
 
-    with session() as s:
+    with first_session() as s:
         found = archive.read(_input(source), send.spool_folder(s.store), platform, ref=ref)
         total = sum(layer.descriptor.size for layer in receive.unread(s.log, found))
         with progress(total, "Loading", "bytes", quiet=quiet) as advance, s.writer(known="imported") as writer:
@@ -188,7 +206,7 @@ def _where(path: str) -> str:
 
 
 @click.command("import")
-@click.argument("source", metavar="DIR|TAR|-")
+@click.argument("source", metavar="DIR|TAR|-", shell_complete=complete.host_paths)
 @click.argument("name", metavar="[NAME[:TAG]]", required=False, shell_complete=complete.images)
 @click.option("-m", "--message", help="What it is.  [default: where it came from]")
 @click.option("-c", "--change", multiple=True, metavar="INSTRUCTION", help="Set config as a Dockerfile does: 'CMD [\"run\"]'.")
@@ -210,7 +228,7 @@ def import_(
     apply_changes({}, change)
     full_name, where, folder = _full_name(name) if name else None, _where(source), os.path.isdir(source)
     skipped: Counter[str] = Counter()
-    with session() as s, progress(None, "Importing", "items" if folder else "bytes") as advance:
+    with first_session() as s, progress(None, "Importing", "items" if folder else "bytes") as advance:
         author, runs_on = s.context().author, wanted_platform(platform, os.uname().machine)
         making = importing.Making(where, full_name, message or f"Imported from {where}", author, change, runs_on)
         with s.writer(known="recorded" if folder else "imported") as writer:
@@ -230,7 +248,10 @@ def _stream(source: str) -> BinaryIO:
 
 @click.command()
 @click.argument("refs", metavar="IMAGE...", nargs=-1, required=True, shell_complete=complete.images)
-@click.option("-o", "--output", metavar="FILE", default=STREAM, help="Where to, not stdout; whole or not at all.")
+@click.option(
+    "-o", "--output", metavar="FILE", default=STREAM, help="Where to, not stdout; whole or not at all.",
+    shell_complete=complete.host_paths,
+)  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["archive", "oci-dir"]), default="archive", help="One file, or a folder.")
 @click.option("--compress", is_flag=True, help="gzip the layers that did not come compressed.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
@@ -238,7 +259,7 @@ def save(refs: tuple[str, ...], output: str, form: str, *, compress: bool, quiet
     r"""Write images to an archive that docker, podman and skopeo load, or to an OCI layout folder for umoci.
 
     The archive is docker's and OCI's in one. What came from elsewhere goes out as it came; saving again gives the same
-    bytes. A layer that several images share is written once.
+    bytes. A layer that several images share is written once. A name without a tag means all of its tags.
 
     \b
       layerlog save -o site.tar site:1.0
@@ -258,15 +279,20 @@ def save(refs: tuple[str, ...], output: str, form: str, *, compress: bool, quiet
 
 
 def _chosen(s: Session, refs: tuple[str, ...]) -> dict[Image, list[str]]:
-    """Return the images that *refs* mean, each once, and the full names that were given for it."""
+    """Return the images that *refs* mean, each once, and the full names that were given for it; of a repository, all."""
     found: dict[Image, list[str]] = {}
     for ref in refs:
-        image = all_of.require_there(s.log, s.image(ref))
-        names = found.setdefault(image, [])
-        name = references.tag_name(s.log, ref)
-        if name and name not in names:
-            names.append(name)
+        for name, image in _named(s, ref):
+            names = found.setdefault(all_of.require_there(s.log, image), [])
+            if name and name not in names:
+                names.append(name)
     return found
+
+
+def _named(s: Session, ref: str) -> Iterable[tuple[str | None, str]]:
+    """Return (full name, image id) of what *ref* means: one, under the name None where it is an id or a point; or several."""
+    several = all_of.of_repository(s.log, ref)
+    return several.items() if several else [(references.tag_name(s.log, ref), s.image(ref))]
 
 
 def _write_archive(output: str, found: list[OciImage], *, quiet: bool) -> None:

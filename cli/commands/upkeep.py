@@ -2,12 +2,13 @@
 
 import click
 
+from cli import complete
 from cli.display import finding_rows
 from cli.formats import human_size, parse_time
 from cli.output import progress
 from cli.session import Session, session
 from cli.settings import Settings
-from eventstore import commands
+from eventstore import commands, store_folder
 from eventstore.digests import named, parsed
 from eventstore.errors import ConflictError, NotFoundError
 from eventstore.findings import Finding
@@ -142,7 +143,10 @@ def _let_return(s: Session, digests: set[bytes], reason: str) -> None:
 
 
 @click.command()
-@click.option("--from", "source", metavar="STORE|ARCHIVE", help="A store, a backup, an image archive or an OCI layout.")
+@click.option(
+    "--from", "source", metavar="STORE|ARCHIVE", help="A store, a backup, an image archive or an OCI layout.",
+    shell_complete=complete.host_paths,
+)  # fmt: skip
 @click.pass_context
 def repair(ctx: click.Context, source: str | None) -> None:
     r"""Bring back damaged and missing contents from a copy; say what is left.
@@ -181,7 +185,7 @@ def _show(s: Session, findings: list[Finding]) -> None:
 
 
 @click.command()
-@click.argument("folder", metavar="DEST")
+@click.argument("folder", metavar="DEST", shell_complete=complete.host_paths)
 @click.option("--restore", is_flag=True, help="The other way: make the store, which must be new, from the backup DEST.")
 @click.pass_obj
 def backup(settings: Settings, folder: str, *, restore: bool) -> None:
@@ -198,7 +202,7 @@ def backup(settings: Settings, folder: str, *, restore: bool) -> None:
     if restore:
         backups.require_new(settings.store)
     source, target = (folder, settings.store) if restore else (settings.store, folder)
-    backups.require_store(source)
+    store_folder.require(source)
     with Store.open(source) as store, progress(None, "Copying", "bytes") as advance:
         copied = backups.back_up(store, target, advance)
     head = f"{copied.head.position} events in {copied.head.changesets} changesets"

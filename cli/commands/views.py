@@ -16,7 +16,9 @@ from projections.walk import linked_nodes
 
 @click.command()
 @click.argument("ref", metavar="REF[@POINT][:PATH]", shell_complete=complete.paths)
-@click.option("-o", "--output", metavar="FILE", type=click.Path(), help="Write to this file, whole or not at all.")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Where to, not stdout; whole or not at all.", shell_complete=complete.host_paths
+)
 def export(ref: str, output: str | None) -> None:
     r"""Write a view's files as one plain tar, as docker export does; its history and config stay behind.
 
@@ -40,7 +42,7 @@ def export(ref: str, output: str | None) -> None:
 
 @click.command()
 @click.argument("ref", metavar="REF[@POINT][:PATH]", shell_complete=complete.paths)
-@click.argument("folder", metavar="DIR", type=click.Path())
+@click.argument("folder", metavar="DIR", shell_complete=complete.host_paths)
 @click.option("--safe", is_flag=True, help="Leave out devices, owners, setuid bits and what else grants rights.")
 def checkout(ref: str, folder: str, *, safe: bool) -> None:
     r"""Write a view's files into a new or an empty folder, as they were at any point of history.

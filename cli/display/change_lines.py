@@ -14,13 +14,17 @@ _COLOURS = {"A": "green", "C": "yellow", "D": "red", "+": "green", "-": "red", "
 WORDS = {"A": "added", "C": "changed", "D": "deleted"}
 
 
-def change_lines(found: Around, differences: Iterable[Difference], *, stat: bool = False, patch: bool = False) -> Iterator[str]:
+def change_lines(
+    found: Around, differences: Iterable[Difference], *, name_only: bool = False, stat: bool = False, patch: bool = False
+) -> Iterator[str]:
     """Yield the lines of what changed: one for each path; with *stat* how much, and a last line that sums up."""
     counts = dict.fromkeys(WORDS, 0)
     for difference in differences:
         counts[difference.letter] += 1
         if stat:
             yield f" {coloured(difference)} | {_amount(found, difference)}"
+        elif name_only:
+            yield f"/{shown(difference.path)}"
         elif not patch:
             yield coloured(difference)
         if patch:

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
+from cli import filters
 from cli.formats import ago, from_rfc3339, human_size, short_id
 from cli.output import Column
 from cli.session import Session
 from eventstore.errors import InvalidError
-from eventstore.paths import shown
-from projections import image_list, images, inspection
+from projections import image_list, images, inspection, references, run_config
 from projections.image_history import Row
 from projections.images import Image
 from projections.names import familiar
@@ -46,6 +46,9 @@ HISTORY = (
 )
 
 
+_KNOWN = "dangling=true, dangling=false, reference=PATTERN, label=NAME[=VALUE], before=IMAGE and since=IMAGE"
+
+
 class Named(NamedTuple):
     """An image under one of its full names, or under none."""
 
@@ -56,27 +59,35 @@ class Named(NamedTuple):
 Wanted = Callable[[Named], bool]
 
 
-def wanted(s: Session, filters: Sequence[str], pattern: str | None) -> Wanted:
+def wanted(s: Session, given: Sequence[str], pattern: str | None) -> Wanted:
     """Return what `--filter KEY=VALUE` and the pattern of the command line ask for; raise InvalidError."""
-    asked: dict[str, list[Wanted]] = {}
-    for text in filters:
-        key, _, value = text.partition("=")
-        asked.setdefault(key, []).append(_filter(s, key, value, text))
-    groups = [*asked.values(), *([[_matching(pattern)]] if pattern else [])]
-    return lambda row: all(any(accepts(row) for accepts in group) for group in groups)
+
+    def make(key: str, value: str) -> Wanted | None:
+        if key == "reference":
+            return _matching(value)
+        if key == "label":
+            return _labelled(s, value)
+        if key in ("before", "since"):
+            limit = images.get(s.log, s.image(value)).position
+            return lambda row: row.image.position < limit if key == "before" else row.image.position > limit
+        if key == "dangling" and value in ("true", "false"):
+            return lambda row: (row.name is None) is (value == "true")
+        return None
+
+    accepts, matches = filters.wanted(given, make, _KNOWN), _matching(pattern) if pattern else None
+    return lambda row: accepts(row) and (matches is None or matches(row))
 
 
-def _filter(s: Session, key: str, value: str, text: str) -> Wanted:
-    if key == "reference" and value:
-        return _matching(value)
-    if key in ("before", "since") and value:
-        limit = images.get(s.log, s.image(value)).position
-        return lambda row: row.image.position < limit if key == "before" else row.image.position > limit
-    if key == "dangling" and value in ("true", "false"):
-        return lambda row: (row.name is None) is (value == "true")
-    raise InvalidError(
-        f"filter {shown(text)!r}: dangling=true, dangling=false, reference=PATTERN, before=IMAGE and since=IMAGE are known"
-    )
+def _labelled(s: Session, label: str) -> Wanted:
+    """Docker's NAME or NAME=VALUE."""
+    name, equals, value = label.partition("=")
+
+    def labelled(row: Named) -> bool:
+        target = references.of_image(s.log, row.image.id, row.image.id)
+        labels = run_config.run_config(s.log, s.store.content, target).get("Labels")
+        return isinstance(labels, dict) and name in labels and (not equals or labels[name] == value)
+
+    return labelled
 
 
 def _matching(pattern: str) -> Wanted:

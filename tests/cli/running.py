@@ -31,14 +31,15 @@ def clean(extra: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(ROOT), **extra}
 
 
-def on_terminal(argv: Sequence[str], env: Mapping[str, str] | None = None) -> bytes:
-    """Return what *argv* writes where stdout and stderr are one terminal."""
+def on_terminal(argv: Sequence[str], env: Mapping[str, str] | None = None, *, stdin: bool = False) -> bytes:
+    """Return what *argv* writes where stdout and stderr, and *stdin* too, are one terminal."""
     import pty
 
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        argv, cwd=ROOT, env=clean(env or {}), stdout=theirs, stderr=theirs, stdin=subprocess.DEVNULL
-    )
+        argv, cwd=ROOT, env=clean(env or {}), stdout=theirs, stderr=theirs, stdin=theirs if stdin else subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
     os.close(theirs)
     written = b""
     try:

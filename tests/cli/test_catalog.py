@@ -35,3 +35,12 @@ def test_examples_in_a_help_stay_on_their_lines():
     helps = {name: CliRunner().invoke(cli, [name, "--help"]).output for name in COMMANDS}
     assert not [name for name, text in helps.items() if "\\b" in text]
     assert "\n    docker save tomcat | layerlog load\n" in helps["load"]
+
+
+def test_h_is_short_for_help_wherever_it_means_nothing_else():
+    """With chown it is --no-dereference, as everywhere."""
+    for name in COMMANDS.keys() - {"chown"}:
+        asked = [CliRunner().invoke(cli, [name, option]) for option in ("-h", "--help")]
+        assert [(done.exit_code, done.output) for done in asked] == [(0, asked[1].output)] * 2, name
+    assert CliRunner().invoke(cli, ["-h"]).output == CliRunner().invoke(cli, ["--help"]).output
+    assert CliRunner().invoke(cli, ["bisect", "run", "-h"]).exit_code == 0

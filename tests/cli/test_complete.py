@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.invoking import Layerlog, with_base, with_loaded
-from tests.cli.running import ROOT, clean, layerlog
+from tests.cli.running import ROOT, clean, layerlog, on_terminal
 from tests.peers import peer
 
 TRY = """
@@ -14,6 +14,18 @@ compopt() { printf 'option: %s\\n' "$2"; }
 COMP_LINE="$LINE"; COMP_POINT=${#COMP_LINE}
 _layerlog_completion layerlog
 printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+ZSHRC = """
+autoload -Uz compinit && compinit -u -D
+eval "$(layerlog completion zsh)"
+zle-line-init() {
+    BUFFER=$LINE CURSOR=$#LINE
+    zle complete-word
+    print -r -- "$BUFFER|" > $OUT
+    exit
+}
+zle -N zle-line-init
 """
 
 
@@ -62,6 +74,8 @@ def test_cp_completes_this_machines_paths_too(ll, tmp_path):
     (tmp_path / "a file").touch()
     assert completed(ll.store, f"layerlog cp {tmp_path}/a") == [f"{tmp_path}/a\\ file", f"{tmp_path}/a\\ folder/"]
     assert completed(ll.store, "layerlog cp web:/etc/m") == ["web:/etc/motd"]
+    for line in ("load -i", "import", "save -o", "export -o", "checkout web", "backup", "repair --from", "--store"):
+        assert completed(ll.store, f"layerlog {line} {tmp_path}/a\\ fi") == [f"{tmp_path}/a\\ file"], line
 
 
 def test_the_store_of_the_line_counts(ll, tmp_path):
@@ -84,16 +98,72 @@ def test_only_what_bash_takes_for_the_last_word_is_answered(ll):
     assert completed(ll.store, "layerlog create app:", breaks) == ["2"]
 
 
-def test_bash_itself(ll, tmp_path):
+# -- the shells themselves
+
+
+@pytest.fixture
+def env(ll: Layerlog, tmp_path: Path) -> dict[str, str]:
+    """An environment in which `layerlog` is this one, and a home of its own."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "a file").touch()
+    (home / "folder").mkdir()
+    (home / "layerlog").write_text(f'#!/bin/sh\nexec {os.sys.executable} -c "from cli.main import main; main()" "$@"\n')
+    (home / "layerlog").chmod(0o755)
+    ll("write", "--text", "x", "web:/etc/m n")
+    ll("write", "--text", "x", "web:/etc/x:y,z")
+    ll("mkdir", "web:/etc/conf.d")
+    path = f"{home}:{os.environ['PATH']}"
+    return {"PATH": path, "LAYERLOG_STORE": ll.store, "HOME": str(home), "ZDOTDIR": str(home), "PYTHONPATH": str(ROOT), "TERM": "xterm"}
+
+
+def test_bash_itself(env):
     bash = peer("bash")
-    (tmp_path / "layerlog").write_text(f'#!/bin/sh\nexec {os.sys.executable} -c "from cli.main import main; main()" "$@"\n')
-    (tmp_path / "layerlog").chmod(0o755)
-    path = f"{tmp_path}:{os.environ['PATH']}"
 
     def ask(line: str) -> list[str]:
-        env = clean({"PATH": path, "LAYERLOG_STORE": ll.store, "LINE": line, "PYTHONPATH": str(ROOT)})
-        return subprocess.run([bash, "--norc", "-c", TRY], env=env, capture_output=True, text=True, check=True).stdout.split("\n")[:-1]
+        asked = clean({**env, "LINE": line})
+        return subprocess.run([bash, "--norc", "-c", TRY], env=asked, capture_output=True, text=True, check=True).stdout.split("\n")[:-1]
 
     assert ask("layerlog cat web:/etc/mo") == ["/etc/motd"]
     assert ask("layerlog ls web:/us") == ["option: nospace", "/usr/"]
     assert ask("layerlog comm") == ["commit"]
+    assert ask("layerlog load -i ~/a") == ["~/a\\ file"]
+
+
+def test_zsh_itself(env, tmp_path):
+    """The line that stands there after a press of the tabulator."""
+    zsh = peer("zsh")
+    (tmp_path / "home/.zshrc").write_text(ZSHRC)
+
+    def ask(line: str) -> str:
+        on_terminal([zsh, "-i"], {**env, "LINE": line, "OUT": str(tmp_path / "out")}, stdin=True)
+        return (tmp_path / "out").read_text().removesuffix("|\n")
+
+    assert ask("layerlog comm") == "layerlog commit "
+    assert ask("layerlog rm w") == "layerlog rm web "
+    assert ask("layerlog create ap") == "layerlog create app:2 "
+    assert ask("layerlog ls w") == "layerlog ls web:/"
+    assert ask("layerlog ls web:/etc/c") == "layerlog ls web:/etc/conf.d/"
+    assert ask("layerlog cat web:/etc/m\\ ") == "layerlog cat web:/etc/m\\ n "
+    assert ask("layerlog cat web:/etc/x:") == "layerlog cat web:/etc/x:y,z "
+    assert ask("layerlog load -i ~/a") == f"layerlog load -i {env['HOME']}/a\\ file "
+    assert ask("layerlog checkout web ~/f") == f"layerlog checkout web {env['HOME']}/folder/"
+    assert ask("layerlog rm nope") == "layerlog rm nope"
+
+
+def test_fish_itself(env):
+    fish = peer("fish")
+    script = "layerlog completion fish | source; complete -C $LINE"
+
+    def ask(line: str) -> list[str]:
+        asked = clean({**env, "LINE": line})
+        return subprocess.run([fish, "--no-config", "-c", script], env=asked, capture_output=True, text=True, check=True).stdout.splitlines()
+
+    assert ask("layerlog conf") == ["config\tSet a container's command, environment, labels, ..."]
+    assert ask("layerlog rm w") == ["web\tcontainer"]
+    assert ask("layerlog create ap") == ["app:2\timage"]
+    assert ask("layerlog ls web:/etc/c") == ["web:/etc/conf.d/"]
+    assert ask("layerlog cat web:/etc/m") == ["web:/etc/m n", "web:/etc/motd"]
+    assert ask("layerlog cat web:/etc/x") == ["web:/etc/x:y,z"]
+    assert ask("layerlog load -i ~/a") == ["~/a file"]
+    assert ask("layerlog rm nope") == []

@@ -112,6 +112,38 @@ def test_ps_names_every_kind_of_base(ll):
     assert bases == {"web": "base:1", "b": image[:12], "c": "scratch", "d": f"{web_id(ll)[:12]}@1"}
 
 
+def test_ps_filters(ll):
+    """As docker ps: an image's descendants have it as an ancestor, and what a container committed is none of its own."""
+    image = with_loaded(ll, "far:1")
+    ll("create", "--name", "far", "far:1")
+    ll("write", "--text", "x", "web:/f")
+    ll("commit", "web", "web:1")
+    ll("create", "--name", "webber", "web:1")
+    ll("write", "--text", "x", "webber:/f")
+    ll("create", "--name", "gone", "web:1")
+    ll("rm", "gone")
+
+    def names(*args: str) -> list[str]:
+        return [row["name"] for row in ll.json("ps", *args)]
+
+    assert names("-f", "name=web") == ["webber", "web"]
+    assert names("--filter", "name=^web$", "--filter", "name=a") == ["far", "web"]
+    assert names("-f", "ancestor=base:1") == ["webber", "web"]
+    assert names("-f", "ancestor=web:1") == ["webber"]
+    assert names("-a", "-f", "ancestor=web:1") == ["gone", "webber"]
+    assert names("-f", f"ancestor={image[:12]}") == ["far"]
+    assert {state: names("-f", f"status={state}") for state in ("unsealed", "sealed", "unchanged", "removed")} == {
+        "unsealed": ["webber"], "sealed": ["web"], "unchanged": ["far"], "removed": ["gone", "made"],
+    }  # fmt: skip
+    assert names("-f", "name=web", "-f", "status=sealed") == ["web"]
+    assert names("-n", "2") == names("--last", "2") == ["webber", "far"]
+    assert names("-l") == names("--latest") == ["webber"]
+    assert names("-al") == ["gone"]
+    assert names("-n", "0") == []
+    for wrong in ("status=running", "name=", "x=y", ""):
+        assert "status=unsealed|sealed|unchanged|removed are known" in ll.refused("ps", "-f", wrong)
+
+
 def web_id(ll: Layerlog) -> str:
     return next(row["id"] for row in ll.json("ps", "-a") if row["name"] == "web")
 
@@ -130,15 +162,22 @@ def test_rm_takes_several_and_loses_nothing(ll):
     ll("create", "--name", "b", "base:1")
     container = web_id(ll)
     ll("write", "--text", "x", "web:/a")
-    assert ll.lines("rm", "web", "b", container[:12]) == [container[:12], "b"]
+    assert ll.lines("rm", container[:12], "b") == [container[:12], "b"]
     assert ll("ps", "-q") == ""
     assert {row["status"] for row in ll.json("ps", "-a")} == {"removed"}
     assert ll("cat", f"{container}:/a") == "x"
 
 
-def test_rm_is_all_or_nothing(ll):
-    assert "no container nope" in ll.refused("rm", "web", "nope")
-    assert ll("ps", "-q").strip() == web_id(ll)[:12]
+def test_rm_goes_on_after_a_refusal(ll):
+    ll("create", "--name", "b", "base:1")
+    before = ll.head()
+    done = ll.run("rm", "web", "nope", "web", "b")
+    assert (done.exit_code, done.stdout) == (1, "web\nb\n")
+    assert [line.partition(";")[0] for line in done.stderr.splitlines()] == [
+        "layerlog: no container nope", "layerlog: container web was removed",
+    ]  # fmt: skip
+    assert ll("ps", "-q") == ""
+    assert ll.head() == (before[0] + 2, before[1] + 2)
 
 
 def test_rm_says_how_to_come_back_where_it_is_asked_to_talk(ll):

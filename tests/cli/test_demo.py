@@ -100,7 +100,7 @@ def test_the_first_command_that_fails_ends_it(tmp_path):
     env = clean({"LAYERLOG_STORE": str(tmp_path / "store")})
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "$ layerlog ls nonesuch\n")
-    assert done.stderr.startswith("layerlog: no container or image nonesuch; ")
+    assert done.stderr.startswith("layerlog: no store at ")
 
 
 def test_it_needs_no_root(tmp_path):

@@ -1,4 +1,5 @@
 import base64
+import json
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,30 @@ def test_ls_at_points(ll):
     ll("write", "--text", "1", "web:/srv/a")
     ll("delete", "web:/srv/a")
     assert [ll("ls", f"web@{n}:/srv") for n in (1, 2, 3)] == ["", "a\n", ""]
+
+
+def test_a_tilde_goes_back_by_commits_as_in_git(ll):
+    """Of a container it counts from the last commit, through what it was made from; a caret is one step."""
+    image = with_loaded(ll, "far:1")
+    ll("create", "--name", "far", "far:1")
+    for text in ("one", "two"):
+        ll("write", "--text", text, "far:/f")
+        ll("commit", "far", f"app:{text}")
+    ll("create", "--name", "next", "app:two")
+    ll("write", "--text", "three", "next:/f")
+    for ref, text in {"next~0": "two", "next~1": "one", "next^": "one", "next~": "one", "app:two~1": "one", "far@3~0": "one"}.items():
+        assert ll("cat", f"{ref}:/f") == text, ref
+    assert ll.lines("diff", "next~2", "next") == ["A /f"]
+    assert json.loads(ll("inspect", "app:two~1^"))[0]["Id"] == f"sha256:{image}"
+    ll("tag", "app:two^", "old:1")
+    assert ll("cat", "old:1:/f") == "one"
+    ll("create", "--name", "again", "next~1")
+    for ref in ("next~3", "far:1~1", "next~999999999", "next^^^"):
+        assert "not so many commits were made here; see `layerlog log " in ll.refused("ls", ref)
+    assert ll.refused("write", "--text", "x", "next~1:/f").startswith("next~1 is a point of history and stays as it is")
+    assert ll.refused("ls", "nope~1").startswith("no container or image nope; ")
+    ll("create", "--name", "empty", "scratch")
+    assert "not so many commits" in ll.refused("ls", "empty~0")
 
 
 def test_ls_json_says_all(ll):

@@ -79,6 +79,8 @@ def test_times_come_back_exactly(when):
         ("@1795521600.25", NOON + 25 * 10**7), ("@-1", -(10**9)), ("2 days ago", NOON - 2 * DAY * 10**9),
         ("1 hour ago", NOON - HOUR * 10**9), ("an hour ago", NOON - HOUR * 10**9), ("2.Weeks.ago", NOON - 2 * WEEK * 10**9),
         ("3 months ago", NOON - 3 * MONTH * 10**9), ("999999999 years ago", -(2**63)), ("9999-01-01", 2**63 - 1),
+        ("yesterday", NOON - DAY * 10**9), ("10m", NOON - 600 * 10**9), ("1h30m", NOON - 5400 * 10**9), ("90s", NOON - 90 * 10**9),
+        ("2d", NOON - 2 * DAY * 10**9),
     ],
 )  # fmt: skip
 def test_times_of_users(text, when):
@@ -100,11 +102,14 @@ def test_times_of_users(text, when):
         "@",
         "@x",
         "10:00",
+        "10",
+        "10w",
+        "m",
         "٢026-11-24",
     ],
 )
 def test_what_is_no_time_is_refused_with_the_accepted_forms(text):
-    with pytest.raises(InvalidError, match=r"write 2026-11-24, 2026-11-24T10:00, .* '2 days ago' or @"):
+    with pytest.raises(InvalidError, match=r"write 2026-11-24, 2026-11-24T10:00, .* '2 days ago', yesterday, 10m or @"):
         formats.parse_time(text)
 
 

@@ -80,8 +80,12 @@ def test_log_filters(ll):
     assert messages("--grep", "[01]$") == ["number 1", "number 0"]
     assert messages("-n", "1") == ["number 2"]
     assert messages("-n", "2", "--reverse") == ["number 1", "number 2"]
+    assert messages("-1") == messages("-2", "-1") == ["number 2"]
+    assert messages("-12") == messages()
+    assert messages("--grep", "-1") == []
     assert messages("--actor", r"uid 1000\)") == ["base"]
     assert messages("--since", "2 hours ago") == ["number 2", "number 1", "number 0", "base"]
+    assert messages("--since", "yesterday") == messages("--since", "10m") == messages()
     assert messages("--until", "2 hours ago") == []
     assert messages("--author", "nobody") == []
     assert [row["message"] for row in ll.json("log", "--author", "Ada")] == ["number 2", "number 0", "base"]
@@ -162,7 +166,11 @@ def test_log_stat_and_patch(ll):
     only = ll.lines("log", "-p", "-n", "1", "web", "--", "new")
     assert "+new" in only
     assert "+world" not in only
+    assert ll.lines("log", "--oneline", "--name-status", "-1", "web")[1:] == ["C /etc/motd", "C /etc/passwd", "A /new"]
+    assert ll.lines("log", "--oneline", "--name-only", "-1", "web")[1:] == ["/etc/motd", "/etc/passwd", "/new"]
+    assert ll.lines("log", "--oneline", "--name-only", "-1", "web", "--", "new")[-1] == "/new"
     changes = ll.json("log", "--stat", "-n", "1", "web")[0]["changes"]
+    assert ll.json("log", "--name-only", "-n", "1", "web")[0]["changes"] == changes
     assert changes[0] == {"change": "C", "path": "/etc/motd", "size_before": 6, "size_after": 12}
 
 
@@ -248,6 +256,9 @@ def test_show_of_a_commit_lists_what_it_changed(ll):
         assert lines[0] == f"commit {identity} (app:1)"
         assert lines[-2:] == ["D /etc/motd", "A /f"]
     assert "+one" in ll("show", "-p", "app:1")
+    assert ll.lines("show", "--name-status", "app:1") == ll.lines("show", "app:1")
+    assert ll.lines("show", "--name-only", "app:1")[-2:] == ["/etc/motd", "/f"]
+    assert ll.lines("show", "--stat", "app:1")[-1] == " 2 paths: 1 added, 1 deleted"
     row = ll.json("show", "app:1")[0]
     assert [(c["change"], c["path"]) for c in row["changes"]] == [("D", "/etc/motd"), ("A", "/f")]
 

@@ -103,7 +103,7 @@ def test_settings_hold_what_stands_before_the_command(capsys):
     args = ["--store", "/x", "--log-format", "json", "-vv", "completion", "zsh"]
     with cli.make_context("layerlog", args.copy()) as ctx:
         cli.invoke(ctx)
-    assert ctx.obj == Settings("/x", 2, "json", ("layerlog", *args))
+    assert ctx.obj == Settings("/x", 2, "json", ("layerlog", *args), named=True)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +118,33 @@ def test_settings_hold_what_stands_before_the_command(capsys):
 def test_where_the_store_is(env, store):
     assert f"store={store}" in layerlog("-v", "completion", "zsh", env=env).stderr
     assert "store=/d" in layerlog("-v", "--store", "/d", "completion", "zsh", env=env).stderr
+
+
+@pytest.mark.parametrize(
+    "args", [["ps"], ["images"], ["log"], ["ls", "web"], ["verify"], ["gc"], ["rm", "web"], ["cp", "/etc/passwd", "web:/f"],
+             ["create", "tomcat"], ["backup", "/nonesuch/backup"]],
+)  # fmt: skip
+def test_a_store_that_is_named_and_not_there_is_not_made(tmp_path, args):
+    """A slip of the pen must neither look like an empty store nor leave one behind."""
+    for name in ("typo", "empty"):
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        done = CliRunner().invoke(cli, ["--store", str(tmp_path / name), *args])
+        said = f"layerlog: no store at {tmp_path / name}; check the spelling (`load`, `import` and `create scratch` make one)\n"
+        assert (done.exit_code, done.stdout, done.stderr) == (1, "", said)
+    assert list(tmp_path.rglob("*")) == [tmp_path / "empty"]
+
+
+def test_the_default_store_is_there_as_soon_as_it_is_asked(tmp_path):
+    done = layerlog("ps", "-q", env={"XDG_DATA_HOME": str(tmp_path)})
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("args", [["create", "scratch"], ["import", "."], ["load", "-i", "none.tar"]])
+def test_commands_that_begin_a_store_make_it(tmp_path, monkeypatch, args):
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path / "folder")
+    CliRunner().invoke(cli, args, env={"LAYERLOG_STORE": str(tmp_path / "store")})
+    assert (tmp_path / "store/log.db").exists()
 
 
 @pytest.mark.parametrize(
@@ -142,6 +169,7 @@ def test_where_the_store_is(env, store):
         ("raise ValueError('odd\\nvery odd')", 70,
          "layerlog: ValueError: odd; this is a bug; run with -v for details"),
         ("raise KeyboardInterrupt", 130, ""),
+        ("error = KeyboardInterrupt(); error.add_note('/d is incomplete'); raise error", 130, "layerlog: /d is incomplete"),
         ("raise BrokenPipeError(errno.EPIPE, 'Broken pipe')", 141, ""),
         ("click.confirm('sure?', abort=True)", 1, "layerlog: stopped: not confirmed"),
         ("ctx.exit(3)", 3, ""),

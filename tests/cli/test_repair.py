@@ -151,7 +151,7 @@ def test_backup_refuses(ll, tmp_path):
     (tmp_path / "full" / "x").touch()
     assert "holds other things" in ll.refused("backup", str(tmp_path / "full"))
     assert "is the store itself" in ll.refused("backup", ll.store)
-    assert "is no store" in Layerlog(tmp_path / "new").run("backup", "--restore", str(tmp_path / "full")).stderr
+    assert "no store at" in Layerlog(tmp_path / "new").run("backup", "--restore", str(tmp_path / "full")).stderr
     older = tmp_path / "older"
     ll("backup", str(older))
     Layerlog(older)("write", "web:/x", "--text", "somebody writes to the backup")

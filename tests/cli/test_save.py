@@ -97,6 +97,26 @@ def test_several_images_share_their_layers(ll, tmp_path):
         assert sum(name.endswith(ONE.layers[0].descriptor.hex) for name in tar.getnames()) == 1
 
 
+def test_a_name_without_a_tag_means_all_of_its_tags(ll, tmp_path):
+    """As docker save has it; of two repositories that a short name can mean, the one where it names an image."""
+    for text in ("one", "two"):
+        committed(ll, text, f"mine:{text}")
+    ll("tag", "mine:two", "mine:again")
+    ll("tag", "base:1", "localhost/mine:3")
+    ll("tag", "base:1", "localhost/other:3")
+
+    def names(*refs: str) -> list[tuple[str, ...]]:
+        return [image.names for image in saved(ll, tmp_path, *refs)]
+
+    here = "docker.io/library/mine"
+    assert names("mine") == names("mine:again", "mine") == [(f"{here}:again", f"{here}:two"), (f"{here}:one",)]
+    assert names("mine:one") == [(f"{here}:one",)]
+    assert names("other") == names("localhost/other") == [("localhost/other:3",)]
+    ll("tag", "base:1", "localhost/mine")
+    assert names("mine") == [("localhost/mine:3", "localhost/mine:latest")]
+    assert "no image mi; " in ll.refused("save", "mi")
+
+
 def test_by_id_an_image_is_saved_without_a_name(ll, tmp_path):
     assert [image.names for image in saved(ll, tmp_path, id_of(ll, "base:1"))] == [()]
 

@@ -113,6 +113,7 @@ def test_diff_exit_code(changed):
 
 def test_diff_names_and_json_say_every_path(changed):
     assert changed.lines("diff", "--name-only", "web") == [*(line[2:] for line in LINES), "/usr/lib/os-release"]
+    assert changed.lines("diff", "--name-status", "web") == [*LINES, "D /usr/lib/os-release"]
     rows = {row["path"]: row for row in changed.json("diff", "web")}
     assert (rows["/etc/group"]["change"], rows["/etc/group"]["before"]["mode"], rows["/etc/group"]["after"]["mode"]) == ("C", "0644", "0600")
     assert rows["/srv/new"]["before"] is rows["/usr/lib"]["after"] is None

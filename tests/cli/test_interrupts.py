@@ -1,0 +1,61 @@
+"""^C: what it leaves behind, and what is said of it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+from tests.cli.invoking import with_base
+from tests.cli.running import ROOT, clean
+
+WRITING = """
+import sys, time, click
+from cli.adapters.whole_file import whole_file
+from cli.main import run
+@click.command()
+@click.argument("path")
+def slow(path):
+    with whole_file(path, durable=True) as file:
+        file.write(b"new")
+        file.flush()
+        print("here", flush=True)
+        time.sleep(60)
+sys.exit(run(slow, sys.argv[1:]))
+"""
+
+
+def started(program: str, *args: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *args], cwd=ROOT, env=clean({}), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def test_an_interrupted_save_or_export_leaves_the_old_file_alone(tmp_path):
+    (tmp_path / "out.tar").write_bytes(b"old")
+    process = started(WRITING, str(tmp_path / "out.tar"))
+    assert process.stdout is not None
+    process.stdout.readline()
+    assert len(os.listdir(tmp_path)) == 2
+    process.send_signal(signal.SIGINT)
+    assert (process.communicate()[1], process.returncode) == ("", 130)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("out.tar", b"old")]
+
+
+def test_an_interrupted_checkout_says_that_its_folder_is_incomplete(tmp_path):
+    ll = with_base(tmp_path / "store")
+    (tmp_path / "tree").mkdir()
+    for number in range(4000):
+        (tmp_path / f"tree/{number}").write_text(f"{number}")
+    ll("import", str(tmp_path / "tree"), "big:1")
+    shutil.rmtree(tmp_path / "tree")
+    dest = tmp_path / "dest"
+    process = started("from cli.main import main; main()", "--store", ll.store, "checkout", "big:1", str(dest))
+    while process.poll() is None and not (dest.is_dir() and os.listdir(dest)):
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.communicate() == ("", f"layerlog: {dest} is incomplete: remove it, then check out again\n")
+    assert process.returncode == 130
+    assert dest.stat().st_mode & 0o777 == 0o700
