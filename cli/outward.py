@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from cli.adapters.ahead import Reading
-from cli.adapters.nodes import Piece, Read
+from cli.adapters.nodes import Read
+from cli.adapters.passing import telling
 from cli.session import Session
 from cli.settings import Settings
 from eventstore.entries import Entry
@@ -17,13 +18,7 @@ from projections.walk import to_read
 
 def counted(read: Read, advance: Callable[[int], None]) -> Read:
     """Return *read*, which tells *advance* of the bytes it gives."""
-
-    def reading(entry: Entry) -> Iterator[Piece]:
-        for chunk in read(entry):
-            advance(len(chunk))
-            yield chunk
-
-    return reading
+    return lambda entry: telling(read(entry), lambda chunk: advance(len(chunk)))
 
 
 def reader_of(settings: Settings, view: View, path: bytes) -> Reading:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from cli.adapters import hostfs
+from cli.adapters.passing import telling
 from cli.output import progress
 from cli.outward import counted, tar_output, write_tar
 from cli.session import Session
@@ -70,7 +71,7 @@ def _into_container(s: Session, source: str, target: str, how: How) -> None:
     incoming = _incoming(s, source, there, path, how)
     top = destination(incoming.source, path, there, slash=target.endswith("/"))
     with s.writer() as writer, progress(None, "Copying", quiet=how.quiet) as advance:
-        staged = Staged(s.store.db, _counted(incoming.changes(writer, _like(now, top)), advance))
+        staged = Staged(s.store.db, telling(incoming.changes(writer, _like(now, top)), lambda _: advance(1)))
         s.record(writer, container, lambda view: placed(staged, view, top, contents=incoming.source.contents))
         staged.close()
 
@@ -120,12 +121,6 @@ def _like(view: View, top: bytes) -> Like:
         return found.content if found else None
 
     return like
-
-
-def _counted(changes: Iterator[Change], advance: Callable[[int], None]) -> Iterator[Change]:
-    for change in changes:
-        advance(1)
-        yield change
 
 
 def _standard_input() -> BinaryIO:

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from typing import NamedTuple
 
@@ -11,8 +11,8 @@ from cli.adapters import receive, send
 from cli.adapters.beside import reading_beside
 from cli.adapters.blobs import MAX_SIZE, Readable, decompressed, passed, reader
 from cli.adapters.hostfs import scan
+from cli.adapters.passing import telling
 from eventstore import commands
-from eventstore.changes import Change
 from eventstore.errors import InvalidError
 from eventstore.events import Kind
 from eventstore.staging import Staged
@@ -42,18 +42,12 @@ def folder(writer: Writer, path: str, making: Making, skipped: Counter[str], adv
 
     *skipped* counts what was left out (`hostfs.scan`); *advance* is told of each entry.  Memory is flat.
     """
-    scanned = _told(scan(path, writer.content, skipped=skipped), advance)
+    scanned = telling(scan(path, writer.content, skipped=skipped), lambda _: advance(1))
     with closing(Staged(writer.store.db, scanned)) as changes:
         return commands.import_folder(
             writer, changes, platform=str(making.platform), author=making.author, message=making.message,
             instructions=making.changes, tag=making.tag,
         ).hex()  # fmt: skip
-
-
-def _told(changes: Iterator[Change], advance: Advance) -> Iterator[Change]:
-    for change in changes:
-        advance(1)
-        yield change
 
 
 def tar(writer: Writer, stream: Readable, making: Making, advance: Advance, *, max_size: int = MAX_SIZE) -> str:
@@ -63,7 +57,8 @@ def tar(writer: Writer, stream: Readable, making: Making, advance: Advance, *, m
     """
     seen = hashlib.sha256()
     plain = decompressed(stream, max_size=max_size, what=making.source)
-    with reading_beside(reader(_hashed(plain, seen.update), plain)) as ahead, reader(_counted(ahead, advance)) as unpacked:
+    with reading_beside(reader(telling(passed(plain), seen.update), plain)) as ahead:
+        unpacked = reader(telling(passed(ahead), lambda piece: advance(len(piece))))
         layer = receive.stage(writer, unpacked, max_size)
     with closing(layer.changes), writer.transaction():
         if not layer.size:
@@ -71,18 +66,6 @@ def tar(writer: Writer, stream: Readable, making: Making, advance: Advance, *, m
         diff_id = seen.digest()
         commands.import_layer(writer, diff_id, *layer)
         return receive.record(writer, _image(writer.store, diff_id, making), Kind.IMAGE_LOADED, making.source).id
-
-
-def _hashed(stream: Readable, update: Callable[[bytes], object]) -> Iterator[bytes]:
-    for piece in passed(stream):
-        update(piece)
-        yield piece
-
-
-def _counted(stream: Readable, advance: Advance) -> Iterator[bytes]:
-    for piece in passed(stream):
-        advance(len(piece))
-        yield piece
 
 
 def _image(store: Store, diff_id: bytes, making: Making) -> OciImage:
