@@ -1,10 +1,14 @@
-"""The names of nodes: found through the events that gave or moved them, not by a walk."""
+"""The names of nodes that have several: of some, through the events that gave or moved them; of all, by one walk."""
 
 from collections.abc import Iterable, Iterator
 
+from eventstore.entries import Entry
 from eventstore.events import Kind, lifted
 from eventstore.log import ROOT_ID
+from projections.lower_links import to_lower
+from projections.touching import after
 from projections.view import View
+from projections.walk import walk
 
 
 def linked_among(view: View, nodes: Iterable[int]) -> set[int]:
@@ -35,6 +39,15 @@ def names_of(view: View, nodes: Iterable[int]) -> set[bytes]:
     return found
 
 
+def grouped(view: View, nodes: set[int]) -> dict[int, list[Entry]]:
+    """Return *nodes*, none of a directory, each under all its names in *view*: one walk."""
+    found: dict[int, list[Entry]] = {}
+    for entry in walk(view):
+        if entry.node in nodes and not entry.is_dir:
+            found.setdefault(entry.node, []).append(entry)
+    return found
+
+
 def _given(view: View, node: int) -> Iterator[bytes]:
     """Yield the paths under which the node was made and linked."""
     made = view.log.at(node)
@@ -53,7 +66,7 @@ def _moved(view: View, path: bytes, wanted: set[int]) -> Iterator[bytes]:
             continue
         cut = len(event.target or b"")
         renamed = view.log.path_text(event.path or ROOT_ID) + path[cut:]
-        there = view.before((order[0], order[1] + 1)).lookup(renamed)
+        there = after(view, order).lookup(renamed)
         if there is not None and there.node in wanted:
             yield renamed
 
@@ -61,13 +74,7 @@ def _moved(view: View, path: bytes, wanted: set[int]) -> Iterator[bytes]:
 def _links_to_lower(view: View) -> Iterator[tuple[bytes, int]]:
     """Yield (path, node) of the hard links of layers whose node lies in a lower layer: no index names those."""
     for rank, span in enumerate(view.spans):
-        if not span.layer:
-            continue
-        rows = view.log.db.execute(
-            f"SELECT path FROM event WHERE kind = {Kind.LINK_MADE:d} AND stream = ? AND version <= ? AND node IS NULL",
-            (span.stream, span.upto),
-        )
-        for (path_id,) in rows.fetchall():
+        for path_id, _ in to_lower(view.log, span.stream, span.upto) if span.layer else ():
             path = view.log.path_text(path_id)
             entry = view.through(rank).lookup(path)
             if entry is not None:

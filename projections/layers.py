@@ -1,6 +1,7 @@
 """Layers: what a sealed run of a container's events leaves behind, as the Changes that an image's layer is made of."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import NamedTuple
 
 from eventstore.changes import Change, delete
@@ -11,9 +12,10 @@ from eventstore.paths import order, split
 from projections import lineage
 from projections.diff import Difference, touched_by
 from projections.facts import Keys
+from projections.hard_links import grouped
 from projections.subtree import as_change, as_link
 from projections.view import View
-from projections.walk import linked_nodes, walk
+from projections.walk import linked_nodes
 
 PASSED = 2000
 
@@ -97,7 +99,7 @@ def changes(before: View, after: View, stream: int, first: int, last: int) -> It
     that the layer means the same wherever it is applied.
     """
     linked = linked_nodes(after)
-    names = _Names(after, linked)
+    names = cache(lambda: grouped(after, linked))  # a walk, for those alone who need it
     emitted: dict[int, bytes] = {}
     gone = b""
     joined = _linked_in(after.log, stream, first, last) & linked
@@ -156,23 +158,6 @@ class Contents:
         return found[0] if found else None
 
 
-class _Names:
-    """All names of the linked nodes of a view, found by one walk when first asked for."""
-
-    def __init__(self, view: View, linked: set[int]) -> None:
-        self._view = view
-        self._linked = linked
-        self._paths: dict[int, list[Entry]] | None = None
-
-    def of(self, node: int) -> list[Entry]:
-        if self._paths is None:
-            self._paths = {}
-            for entry in walk(self._view):
-                if entry.node in self._linked and not entry.is_dir:
-                    self._paths.setdefault(entry.node, []).append(entry)
-        return self._paths.get(node, [])
-
-
 def _linked_in(log: Log, stream: int, first: int, last: int) -> set[int]:
     """Return the nodes that the events first..last gave one more name."""
     rows = log.db.execute(
@@ -183,7 +168,7 @@ def _linked_in(log: Log, stream: int, first: int, last: int) -> set[int]:
 
 
 def _with_all_names(
-    found: Iterator[Difference], linked: set[int], names: _Names, joined: set[int]
+    found: Iterator[Difference], linked: set[int], names: Callable[[], dict[int, list[Entry]]], joined: set[int]
 ) -> Iterator[Difference]:
     """Yield *found*, and beside each changed node with several names, and each of *joined*, the names that did not change."""
     if not linked:
@@ -191,7 +176,7 @@ def _with_all_names(
         return
     by_path = {difference.path: difference for difference in found}
     changed = {d.after.node for d in by_path.values() if d.after is not None and d.after.node in linked}
-    for node in changed | {node for node in joined if len(names.of(node)) > 1}:
-        for entry in names.of(node):
+    for node in changed | {node for node in joined if len(names().get(node, ())) > 1}:
+        for entry in names().get(node, ()):
             by_path.setdefault(entry.path, Difference(entry.path, entry, entry))
     yield from (by_path[path] for path in sorted(by_path, key=order))

@@ -17,7 +17,7 @@ def check(log: Log, content: Content, diff_ids: Sequence[str]) -> None:
     Cost: one look-up for each such link.
     """
     for index, diff_id in enumerate(diff_ids):
-        links = _links(log, diff_id)
+        links = to_lower(log, log.existing("layer", diff_id).id)
         if not links:
             continue
         lower = View(log, content, lineage.of_layers(log, list(diff_ids[:index])))
@@ -29,9 +29,10 @@ def check(log: Log, content: Content, diff_ids: Sequence[str]) -> None:
                 raise refusal(log.path_text(path), f"it is a hard link to the directory '{shown(target)}' of a lower layer")
 
 
-def _links(log: Log, diff_id: str) -> list[tuple[int, bytes]]:
-    """Return the (path's id, target) of the layer's links to what is not in the layer itself."""
+def to_lower(log: Log, layer: int, upto: int = lineage.LIVE) -> list[tuple[int, bytes]]:
+    """Return the (path's id, target) of the hard links of a layer's stream to what is not in the layer itself."""
     return log.db.execute(
-        f"SELECT path, target FROM event WHERE kind = {Kind.LINK_MADE:d} AND stream = ? AND node IS NULL ORDER BY version",
-        (log.existing("layer", diff_id).id,),
+        f"SELECT path, target FROM event WHERE kind = {Kind.LINK_MADE:d} AND stream = ? AND version <= ? AND node IS NULL "
+        "ORDER BY version",
+        (layer, upto),
     ).fetchall()

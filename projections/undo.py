@@ -11,6 +11,7 @@ from eventstore.paths import order
 from eventstore.store import Store
 from projections.containers import view_at
 from projections.diff import Difference, paired, same, touched_by
+from projections.hard_links import grouped
 from projections.subtree import as_change, below, beneath
 from projections.times import version_at
 from projections.view import View
@@ -119,11 +120,7 @@ def _regrouped(now: View, old: View, linked: set[int], changed: set[bytes]) -> d
 
 
 def _groups(view: View, linked: set[int]) -> set[frozenset[bytes]]:
-    names: dict[int, set[bytes]] = {}
-    for entry in walk(view):
-        if entry.node in linked and not entry.is_dir:
-            names.setdefault(entry.node, set()).add(entry.path)
-    return {frozenset(paths) for paths in names.values()}
+    return {frozenset(entry.path for entry in entries) for entries in grouped(view, linked).values()}
 
 
 def _moves(log: Log, stream: int, run: Run) -> bool:
