@@ -146,10 +146,6 @@ def manifest_of(image: OciImage) -> bytes:
     return image.manifest if image.manifest is not None else build_manifest(image.config, image.layers)
 
 
-def manifest_digest(image: OciImage) -> str:
-    return digest_of(manifest_of(image))
-
-
 # media types
 
 

@@ -78,8 +78,8 @@ def default_key() -> str:
 def sign_commit(writer: Writer, commit_id: str, key: str | None = None) -> None:
     """Sign the commit (64 hex digits) and record the signature; joins a transaction that is open."""
     with writer.transaction():
-        signature = sign(payload(writer.log, commit_id), key, COMMIT)
         data = payload(writer.log, commit_id)
+        signature = sign(data, key, COMMIT)
         commands.sign_commit(writer, commit_id, signature, verify(data, signature, COMMIT, None).key)
 
 
@@ -97,19 +97,10 @@ def payload(log: Log, commit_id: str) -> bytes:
     ).encode()
 
 
-def signatures(log: Log, commit_id: str | None = None) -> Iterator[tuple[int, str, str]]:
-    """Yield (position, commit id, armoured signature) of one commit's signatures, or of all."""
-    stream = log.stream("image", commit_id) if commit_id else None
-    if commit_id and stream is None:
-        return
-    for event in log.of_kind(Kind.COMMIT_SIGNED, stream.id if stream else None):
+def signatures(log: Log) -> Iterator[tuple[int, str, str]]:
+    """Yield (position, commit id, armoured signature) of every signature over a commit."""
+    for event in log.of_kind(Kind.COMMIT_SIGNED):
         yield event.position, event.stated["commit"], event.stated["signature"]
-
-
-def verdicts(log: Log, commit_id: str, allowed_signers: str | None = None) -> list[Verdict]:
-    """Return what each of a commit's signatures is worth; [] where it is not signed."""
-    data = payload(log, commit_id)
-    return [verify(data, signature, COMMIT, allowed_signers) for _, _, signature in signatures(log, commit_id)]
 
 
 def check(log: Log, allowed_signers: str | None) -> list[Finding]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from projections.oci import config_digest, manifest_digest
+from projections.oci import config_digest, manifest_of
 from projections.oci_digest import digest_of
 from tests.cli.archived import ONE, archived, committed, complete, id_of, inspected
 from tests.cli.invoking import Layerlog, with_base, with_loaded
@@ -32,8 +32,8 @@ def test_images_with_digests_has_the_manifest_s(ll, tmp_path):
     packed = complete(ONE)
     ll("load", "-i", archived(tmp_path, packed))
     row = ll.lines("images", "--digests", "one")[1]
-    assert row.split()[2] == manifest_digest(packed)
-    assert inspected(ll, "one:1")["RepoDigests"] == [f"localhost/one@{manifest_digest(packed)}"]
+    assert row.split()[2] == digest_of(manifest_of(packed))
+    assert inspected(ll, "one:1")["RepoDigests"] == [f"localhost/one@{digest_of(manifest_of(packed))}"]
 
 
 def test_rows_in_json_hold_all(ll):

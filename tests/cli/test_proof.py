@@ -255,8 +255,8 @@ def test_a_signed_commit(ll, key, tmp_path):
     assert ll.json("images", "signed")[0]["id"].endswith(commit)
     with Store.open(ll.store) as store:
         payload = signing.payload(store.log, commit)
-        position, _, signature = next(signing.signatures(store.log, commit))
-        assert [v.signer for v in signing.verdicts(store.log, commit, signers)] == ["ada@example.org"]
+        [(position, _, signature)] = signing.signatures(store.log)
+    assert signing.verify(payload, signature, signing.COMMIT, signers).signer == "ada@example.org"
     (tmp_path / "signature").write_text(signature)
     command = ["ssh-keygen", "-Y", "verify", "-n", "git", "-f", signers, "-I", "ada@example.org", "-s", tmp_path / "signature"]
     assert b'Good "git" signature for ada@example.org' in subprocess.run(command, input=payload, capture_output=True, check=True).stdout

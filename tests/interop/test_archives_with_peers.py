@@ -16,6 +16,7 @@ from cli.adapters.blobs import layer_tar
 from eventstore.digests import named
 from projections import oci
 from projections.oci import OciImage
+from projections.oci_digest import digest_of
 from tests import images
 from tests.images import TARS
 from tests.peers import peer
@@ -56,7 +57,7 @@ def unpacked(image: OciImage) -> list[bytes]:
 def test_skopeo_reads_our_archive_as_an_oci_archive(tmp_path: Path, how: tuple[str, ...]) -> None:
     image = images.image(*how, names=(NAME,))
     found = json.loads(run("skopeo", "inspect", f"oci-archive:{saved(tmp_path, image)}:{NAME}"))
-    assert found["Digest"] == oci.manifest_digest(image)
+    assert found["Digest"] == digest_of(oci.manifest_of(image))
     assert found["Layers"] == [layer.descriptor.digest for layer in image.layers]
 
 
