@@ -13,7 +13,7 @@ from eventstore.changes import Change
 from eventstore.entries import Tree
 from eventstore.errors import ConflictError, NotFoundError
 from eventstore.events import Kind
-from eventstore.log import Context, Stream
+from eventstore.log import Stream
 from eventstore.paths import shown
 from eventstore.pointers import container_named, tag_target
 from eventstore.rules import Rules
@@ -89,7 +89,7 @@ def configure(writer: Writer, container: str, instructions: Sequence[str]) -> No
 
 def record(
     writer: Writer, container: str, changes: Iterable[Change], tree: Tree, *, expected: int | None = None,
-    context: Context | None = None, key: str | None = None,
+    key: str | None = None,
 ) -> int:  # fmt: skip
     """Append *changes* to the container under the tree rules, as one changeset; return its new version.
 
@@ -97,7 +97,7 @@ def record(
     NotFoundError naming the path that breaks a rule, ConcurrencyError where the container is not at *expected*.
     Cost: O(changes x log events).
     """
-    with writer.changeset(context, key) as appending:
+    with writer.changeset(key) as appending:
         stream = appending.open(CONTAINER, container, expected)
         rules = Rules(appending, writer, stream, tree)
         for change in changes:

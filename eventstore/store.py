@@ -127,16 +127,16 @@ class Writer:
             self._open = False
 
     @contextmanager
-    def changeset(self, context: Context | None = None, key: str | None = None) -> Iterator[Appending]:
+    def changeset(self, key: str | None = None) -> Iterator[Appending]:
         """Append one changeset, all or nothing, in the transaction that is open or in one of its own.
 
-        Inside another one, and without a context or key of its own, it joins that one.
+        Inside another one, and without a key of its own, it joins that one.
         """
-        if self._appending is not None and context is None and key is None:
+        if self._appending is not None and key is None:
             yield self._appending
             return
         intent = self._savepoint() if self._open else self.transaction()
-        with intent, changeset(self.log, context or self.context, key) as appending:
+        with intent, changeset(self.log, self.context, key) as appending:
             self._appending = appending
             try:
                 yield appending

@@ -72,28 +72,22 @@ def of_seal(records: Records, seal: Event) -> Commit:
 def sealing(log: Log, stream: int, version: int) -> Event | None:
     """Return the seal that closes over an event of a container's stream, or None where it is not yet sealed."""
     row = log.db.execute(
-        f"SELECT * FROM event WHERE path IS NULL AND kind = {Kind.COMMITTED:d} AND stream = ? AND version >= ? "
-        "ORDER BY version LIMIT 1",
-        (stream, version),
+        f"SELECT * FROM event WHERE {_SEALS} AND stream = ? AND version >= ? ORDER BY version LIMIT 1", (stream, version)
     ).fetchone()
     return lifted(row) if row else None
 
 
-def seals_down(log: Log, stream: int, version: int, above: int = 0) -> Iterator[Event]:
-    """Yield a container's seals with above < version <= *version*, newest first, streaming."""
+def seals_down(log: Log, stream: int, version: int) -> Iterator[Event]:
+    """Yield a container's seals up to *version*, newest first, streaming."""
     cursor = log.db.execute(
-        f"SELECT * FROM event WHERE path IS NULL AND kind = {Kind.COMMITTED:d} AND stream = ? AND version <= ? AND version > ? "
-        "ORDER BY version DESC",
-        (stream, version, above),
+        f"SELECT * FROM event WHERE {_SEALS} AND stream = ? AND version <= ? ORDER BY version DESC", (stream, version)
     )
     return map(lifted, cursor)
 
 
-def newest(log: Log, limit: int = -1) -> Iterator[Event]:
+def newest(log: Log) -> Iterator[Event]:
     """Yield every container's seals, newest first, streaming."""
-    rows = log.db.execute(
-        f"SELECT * FROM event INDEXED BY event_commit WHERE {_SEALS} ORDER BY position DESC LIMIT ?", (limit,)
-    )
+    rows = log.db.execute(f"SELECT * FROM event INDEXED BY event_commit WHERE {_SEALS} ORDER BY position DESC")
     return map(lifted, rows)
 
 

@@ -290,28 +290,26 @@ _PLATFORM = ("os", "architecture", "variant")
 # images
 
 
-def assemble(blobs: Blobs, top: Descriptor, wanted: Platform, names: tuple[str, ...] = ()) -> OciImage:
+def assemble(blobs: Blobs, top: Descriptor, wanted: Platform) -> OciImage:
     """Return the image that *top*, a manifest or an index of manifests, leads to; layer blobs are not read."""
-    return _assemble(blobs, top, wanted, names, index=None, depth=0)
+    return _assemble(blobs, top, wanted, index=None, depth=0)
 
 
-def _assemble(
-    blobs: Blobs, top: Descriptor, wanted: Platform, names: tuple[str, ...], *, index: bytes | None, depth: int
-) -> OciImage:
+def _assemble(blobs: Blobs, top: Descriptor, wanted: Platform, *, index: bytes | None, depth: int) -> OciImage:
     if top.media_type in INDEXES:
         what = f"index {top.digest}"
         if depth == MAX_NESTING:
             raise InvalidError(f"{what}: indexes nested more than {MAX_NESTING} deep")
         data = _fetch(blobs, top, MAX_DOCUMENT, what)
         chosen = choose(parse_index(data, top.media_type, what), wanted, what)
-        return _assemble(blobs, chosen.descriptor, wanted, names, index=index or data, depth=depth + 1)
+        return _assemble(blobs, chosen.descriptor, wanted, index=index or data, depth=depth + 1)
     what = f"manifest {top.digest}"
     if top.media_type not in (*MANIFESTS, *SCHEMA_1):
         raise InvalidError(f"{what}: {shown(top.media_type)!r} is not the media type of a manifest or an index")
     manifest = _fetch(blobs, top, MAX_DOCUMENT, what)
     stored, layers = parse_manifest(manifest, top.media_type, what)
     config = _fetch(blobs, stored, MAX_CONFIG, f"config {stored.digest}")
-    return OciImage(config, _layers(blobs, config, layers), manifest, top.media_type, names, index)
+    return OciImage(config, _layers(blobs, config, layers), manifest, top.media_type, index=index)
 
 
 def _layers(blobs: Blobs, config: bytes, stored: Sequence[Descriptor]) -> tuple[LayerBlob, ...]:

@@ -35,9 +35,9 @@ def read_object(data: bytes, what: str, *, limit: int = MAX_DOCUMENT, known: Col
     return value
 
 
-def read_array(data: bytes, what: str, *, limit: int = MAX_DOCUMENT) -> list[Any]:
+def read_array(data: bytes, what: str) -> list[Any]:
     """Return the JSON array that *data* is; InvalidError as `read_object`."""
-    value = _read(data, what, limit)
+    value = _read(data, what, MAX_DOCUMENT)
     if not isinstance(value, list):
         raise InvalidError(f"{what}: a JSON array was expected, this is {_kind(value)}")
     return value

@@ -142,14 +142,14 @@ class Replay:
         return above.node.children.pop(last, None) if above is not None and above.node.children is not None else None
 
 
-def tree_events(log: Log, span: Span, first: int = 1) -> Iterator[tuple[Event, bytes]]:
-    """Yield the span's events from version *first* on that are about paths, in the order in which they apply.
+def tree_events(log: Log, span: Span) -> Iterator[tuple[Event, bytes]]:
+    """Yield the span's events that are about paths, in the order in which they apply.
 
     A layer's hard links apply last: their targets may stand behind them in layer order.
     """
     records = Records(log)
     links: list[tuple[Event, bytes]] = []
-    for event in log.events(span.stream, first, span.upto):
+    for event in log.events(span.stream, last=span.upto):
         if event.path is None:
             continue
         found = (event, records.path(event.path))

@@ -13,7 +13,6 @@ from eventstore.changes import Change, link, put
 from eventstore.errors import ConflictError, LayerlogError, NotFoundError, StoreError
 from eventstore.paths import join, shown
 
-Ignore = Callable[[bytes], bool]
 Like = Callable[[bytes], bytes | None]
 T = TypeVar("T")
 
@@ -37,20 +36,17 @@ class Keeper(Protocol):
         """Keep a content of any size; what *chunks* raises comes out unchanged."""
 
 
-def scan(
-    root: str, keeper: Keeper, *, ignore: Ignore | None = None, skipped: Counter[str] | None = None, like: Like | None = None
-) -> Iterator[Change]:
+def scan(root: str, keeper: Keeper, *, skipped: Counter[str] | None = None, like: Like | None = None) -> Iterator[Change]:
     """Yield every node of the folder *root* in tree order, the root itself (b"") first.
 
-    *root* may be a symlink to a folder; below it none is followed.  *ignore* is asked once for each path below the
-    root; what it says yes to is left out with all below it.  *skipped* counts what else is left out: `sockets`, and
+    *root* may be a symlink to a folder; below it none is followed.  *skipped* counts what is left out: `sockets`, and
     what `vanished` between listing and opening.  *like* may name, for a path, a content that is probably similar.
     Later names of a hard-linked node come as links to its first.
     Raises NotFoundError or ConflictError for a *root* that is missing or no folder, ConflictError for a node that
     changes while it is read, LayerlogError for one that cannot be read.  Memory: the names of the directories on the
     way down, the first names of hard-linked nodes, 1 MiB of content.
     """
-    return iter(_Scan(root, keeper, ignore, Counter() if skipped is None else skipped, like))
+    return iter(_Scan(root, keeper, Counter() if skipped is None else skipped, like))
 
 
 def single(path: str, keeper: Keeper, *, skipped: Counter[str] | None = None, like: Like | None = None) -> Iterator[Change]:
@@ -59,7 +55,7 @@ def single(path: str, keeper: Keeper, *, skipped: Counter[str] | None = None, li
     A socket is skipped, as in `scan`; raises as that does.
     """
     folder, name = os.path.split(os.fsencode(path))
-    reading = _Scan(os.fsdecode(folder or b"."), keeper, None, Counter() if skipped is None else skipped, like)
+    reading = _Scan(os.fsdecode(folder or b"."), keeper, Counter() if skipped is None else skipped, like)
     return reading.one(name)
 
 
@@ -92,10 +88,8 @@ class _Place(NamedTuple):
 class _Scan:
     """Holds one directory open at a time and goes up by a checked `..`, so open files do not bound the depth."""
 
-    def __init__(
-        self, root: str, keeper: Keeper, ignore: Ignore | None, skipped: Counter[str], like: Like | None = None
-    ) -> None:
-        self.root, self.keeper, self.ignore, self.skipped, self.like = root, keeper, ignore, skipped, like
+    def __init__(self, root: str, keeper: Keeper, skipped: Counter[str], like: Like | None) -> None:
+        self.root, self.keeper, self.skipped, self.like = root, keeper, skipped, like
         self.fd = -1
         self.path = b""
         self.places: list[_Place] = []
@@ -133,8 +127,6 @@ class _Scan:
         place = self.places[-1]
         for name, kind in place.names:
             self.path = path = join(place.path, name)
-            if self.ignore and self.ignore(path):
-                continue
             try:
                 change = self.readers[kind](name, path)
             except FileNotFoundError:

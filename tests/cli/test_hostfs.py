@@ -123,19 +123,6 @@ def test_later_names_of_a_node_are_links_to_its_first(tmp_path: Path) -> None:
     assert len(found) == 7
 
 
-def test_a_node_whose_first_name_is_ignored_is_whole_under_the_next(tmp_path: Path) -> None:
-    root = build(tmp_path / "tree", {b"a": b"shared", b"b": Link(b"a")})
-    found = list(scan(root, Memory(), ignore=lambda path: path == b"a"))
-    assert [(c.path, c.size) for c in found] == [(b"", 0), (b"b", 6)]
-
-
-def test_what_is_ignored_is_neither_opened_nor_entered(public: Path) -> None:
-    root = build(public / "tree", {b"closed": Node({b"in": b""}, mode=0), b"secret": Node(b"", mode=0), b"x": b""})
-    with rights_of_nobody():
-        found = list(scan(root, Memory(), ignore=lambda path: path in (b"closed", b"secret")))
-    assert [c.path for c in found] == [b"", b"x"]
-
-
 def test_sockets_are_counted_and_fifos_read(tmp_path: Path) -> None:
     root = build(tmp_path / "tree", {b"fifo": Special(stat.S_IFIFO | 0o600)})
     with socket.socket(socket.AF_UNIX) as listening:

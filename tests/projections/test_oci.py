@@ -191,8 +191,8 @@ class TestAssemble:
         blobs, image, manifest = self.blobs(annotations={"a": "b"})
         nested = blobs.add(index(entry(manifest, "linux/amd64")))
         outer = blobs.add(index(entry(nested, kind=OCI_INDEX), more=1))
-        found = oci.assemble(blobs, Descriptor(OCI_INDEX, digest_of(outer), len(outer)), AMD64, ("x:1",))
-        assert found == replace(image, manifest=manifest, names=("x:1",), index=outer)
+        found = oci.assemble(blobs, Descriptor(OCI_INDEX, digest_of(outer), len(outer)), AMD64)
+        assert found == replace(image, manifest=manifest, index=outer)
 
     def test_indexes_nest_three_deep_and_no_more(self) -> None:
         blobs, _, data = self.blobs()
