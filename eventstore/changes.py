@@ -1,7 +1,7 @@
 """Change: one intended change of a tree, on its way in.
 
 Layer tars, host folders, command lines and archives are all just sources of Changes; what a Change means for a tree
-is decided in `commands.py` alone.  A Change has the fields that its event will have.
+is decided in `rules.py` alone.  A Change has the fields that its event will have.
 """
 
 import json

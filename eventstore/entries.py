@@ -48,7 +48,7 @@ class Entry(NamedTuple):
 
 
 class Tree(Protocol):
-    """The point questions that the rules of `commands` ask."""
+    """The point questions that `rules` asks."""
 
     def lookup(self, path: bytes) -> Entry | None:
         """Return what *path* is, or None; symlinks are not followed."""

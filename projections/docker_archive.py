@@ -9,7 +9,7 @@ from eventstore.errors import InvalidError
 from eventstore.paths import shown
 from projections import oci_json
 from projections.oci import MAX_LAYERS, OciImage, check_name, config_digest
-from projections.oci_digest import digest
+from projections.oci_digest import check_digest
 from projections.oci_json import Json
 
 _TAGGED = re.compile(
@@ -44,7 +44,7 @@ def build(images: Sequence[OciImage]) -> bytes:
 def claimed(path: str) -> str | None:
     """Return the digest that the member's name promises for its bytes, if it is such a name."""
     match = _CLAIM.fullmatch(path)
-    return digest(f"sha256:{match[1] or match[2]}", path) if match else None
+    return check_digest(f"sha256:{match[1] or match[2]}", path) if match else None
 
 
 def member(path: str, what: str) -> str:

@@ -15,7 +15,7 @@ from eventstore.errors import InvalidError, MismatchError, NotFoundError
 from eventstore.paths import shown
 from projections import oci_json
 from projections.oci_config import diff_ids, parse_config, platform_of
-from projections.oci_digest import digest, digest_of
+from projections.oci_digest import check_digest, digest_of
 from projections.oci_json import MAX_CONFIG, MAX_DOCUMENT, Json
 from projections.oci_platform import Platform, fit
 
@@ -172,7 +172,7 @@ def parse_descriptor(document: Json, what: str) -> Descriptor:
     if not 0 <= size < 1 << 63:
         raise InvalidError(f"{what}: a size of {size} bytes")
     media_type = oci_json.field(document, "mediaType", str, what)
-    return Descriptor(media_type, digest(oci_json.field(document, "digest", str, what), what), size)
+    return Descriptor(media_type, check_digest(oci_json.field(document, "digest", str, what), what), size)
 
 
 def parse_manifest(data: bytes, media_type: str, what: str) -> tuple[Descriptor, list[Descriptor]]:

@@ -10,7 +10,7 @@ from eventstore.errors import InvalidError
 from eventstore.paths import shown
 from projections import oci_json
 from projections.oci_changes import apply_changes
-from projections.oci_digest import digest
+from projections.oci_digest import check_digest
 from projections.oci_json import MAX_CONFIG, Json
 from projections.oci_platform import Platform
 
@@ -39,7 +39,7 @@ def parse_config(data: bytes, what: str, *, layers: int | None = None) -> Json:
         raise InvalidError(f"{what}: rootfs.type is {shown(rootfs['type'])!r}, 'layers' is read")
     ids = oci_json.items(rootfs, "diff_ids", str, what)
     for diff_id in ids:
-        digest(diff_id, f"{what}, diff_ids")
+        check_digest(diff_id, f"{what}, diff_ids")
     if layers is not None and len(ids) != layers:
         raise InvalidError(f"{what}: {len(ids)} diff_ids for {layers} layers")
     oci_json.field(config, "config", dict, what, {})

@@ -13,7 +13,7 @@ def digest_of(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def digest(text: str, what: str) -> str:
+def check_digest(text: str, what: str) -> str:
     """Return *text* as it is; InvalidError unless it is "sha256:" and 64 lower-case hex digits."""
     if not _DIGEST.fullmatch(text):
         raise InvalidError(f"{what}: {shown(text[:100])!r} is not a digest; sha256:<64 lower-case hex digits> is read")
