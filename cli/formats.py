@@ -1,4 +1,4 @@
-"""How sizes, times, ids and modes look: Docker's human forms (go-units), RFC 3339 for machines, ls -l for files."""
+"""How sizes, times, ids and modes look to people (Docker's go-units, ls -l), and what the sizes and times of users mean."""
 
 import re
 import stat
@@ -82,20 +82,8 @@ def short_id(identity: str | bytes) -> str:
     return text.rpartition(":")[2][:12]
 
 
-def rfc3339(when: int) -> str:
-    """Return ns since 1970 as UTC, fraction without trailing zeros; @SECONDS outside the years 1 to 9999."""
-    seconds, fraction = divmod(when, SECOND)
-    try:
-        year, month, day, hour, minute, second = time.gmtime(seconds)[:6]
-    except (OverflowError, OSError):
-        year = 0
-    if not 1 <= year <= 9999:
-        return _unix(when)
-    return f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{_fraction(fraction)}Z"
-
-
 def from_rfc3339(text: str) -> int:
-    """Return ns since 1970 for a time as `rfc3339` or another program wrote it; raise InvalidError for what is none."""
+    """Return ns since 1970 for a time as a program wrote it; raise InvalidError for what is none."""
     match = _UNIX.fullmatch(text)
     if match:
         when = int(match[2]) * SECOND + _nanoseconds(match[3])
@@ -122,7 +110,7 @@ def parse_time(text: str, now: int | None = None) -> int:
 
 
 def whole_seconds(text: str) -> str:
-    """Return a time as `rfc3339` wrote it without its fraction."""
+    """Return a time as `projections.times.rfc3339` wrote it without its fraction, for a table."""
     return text[:19] + "Z"
 
 
@@ -166,15 +154,6 @@ def _time_back(text: str) -> int | None:
 
 def _nanoseconds(digits: str | None) -> int:
     return int((digits or "0").ljust(9, "0"))
-
-
-def _unix(when: int) -> str:
-    seconds, fraction = divmod(abs(when), SECOND)
-    return f"@{'-' if when < 0 else ''}{seconds}{_fraction(fraction)}"
-
-
-def _fraction(nanoseconds: int) -> str:
-    return f".{nanoseconds:09}".rstrip("0").rstrip(".")
 
 
 def _parsed_date(match: re.Match[str]) -> int:

@@ -23,11 +23,13 @@ TEXTS = ("path", "content", "target", "detail")
 
 
 class Proved(NamedTuple):
-    """What a proof that holds says: the event's fields, its changeset's header lines, and the head it stands under."""
+    """What a proof that holds says: the event's fields, its changeset's number, time (ns) and context, and the head."""
 
     position: int
     event: dict[str, Any]
-    header: dict[str, str]
+    changeset: int
+    time: int
+    context: dict[str, Any]
     checkpoint: dict[str, Any]
 
 
@@ -171,8 +173,11 @@ def check_proof(document: dict[str, Any]) -> Proved:
         lines = _header_lines(document["header"])
         inside, above = ([bytes.fromhex(node) for node in document[key]] for key in ("event_proof", "changeset_proof"))
         head, position = document["checkpoint"], int(document["position"])
-        first, events, number = int(lines["first"]), int(lines["events"]), int(lines["number"])
+        first, events, number, when = (int(lines[name]) for name in ("first", "events", "number", "time"))
+        if when.bit_length() > 63:
+            raise ValueError
         root, size, tree = lines["root"], int(head["changesets"]), head["tree"]
+        context = dict(json.loads(lines["context"]))
     except (KeyError, ValueError, TypeError, AttributeError, Base64Error):
         raise InvalidError("the proof is not complete; get it again") from None
     found = merkle.root_from_inclusion(merkle.leaf_hash(data), position - first, events, inside)
@@ -181,7 +186,7 @@ def check_proof(document: dict[str, Any]) -> Proved:
     above_root = merkle.root_from_inclusion(merkle.leaf_hash(document["header"].encode()), number - 1, size, above)
     if above_root is None or above_root.hex() != tree:
         raise InvalidError(f"changeset {number} is not under the head of {size} changesets: header or proof was changed")
-    return Proved(position, parsed(data), lines, head)
+    return Proved(position, parsed(data), number, when, context, head)
 
 
 def parsed(data: bytes) -> dict[str, Any]:

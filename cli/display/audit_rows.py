@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
 from cli.display.history_text import subject
-from cli.formats import human_size, rfc3339, short_id, whole_seconds
+from cli.formats import human_size, short_id, whole_seconds
 from cli.output import Column
 from eventstore.paths import shown
 from projections.commits import Sent
 from projections.deeds import Deed, Group, Sealed
 from projections.images import shown_names
 from projections.logbook import actor_text
+from projections.times import rfc3339
 
 _FORMULAS = ("=", "+", "-", "@")
 MESSAGE = 60

@@ -3,7 +3,7 @@
 from typing import Any, TextIO
 
 from cli.display.change_lines import WORDS, coloured
-from cli.formats import ago, counted, from_rfc3339, rfc3339, short_id
+from cli.formats import ago, counted, from_rfc3339, short_id
 from cli.output import Column
 from eventstore.log import Log
 from eventstore.paths import shown
@@ -12,6 +12,7 @@ from projections import commits, status
 from projections.commits import Commit
 from projections.containers import Container
 from projections.records import Records
+from projections.times import rfc3339
 
 COLUMNS = (
     Column("id", "CONTAINER ID", short_id, str),

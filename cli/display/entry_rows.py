@@ -3,13 +3,14 @@
 import stat
 from typing import Any
 
-from cli.formats import SECOND, device_string, mode_string, rfc3339
+from cli.formats import device_string, mode_string, whole_seconds
 from cli.output import Column, Row, plain
 from eventstore.digests import named
 from eventstore.entries import Entry
 from eventstore.log import Log
 from eventstore.paths import shown as escape
 from projections.records import Record, Records
+from projections.times import rfc3339
 
 TYPES = {
     stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "symlink", stat.S_IFCHR: "character device",
@@ -47,7 +48,7 @@ def long_row(entry: Entry, name: bytes) -> dict[str, Any]:
         "long": mode_string(entry.mode),
         "owner": f"{entry.uid}:{entry.gid}",
         "room": device_string(entry.rdev) if entry.rdev else str(size(entry)),
-        "when": minute(entry.mtime),
+        "when": whole_seconds(rfc3339(entry.mtime)),
         "shown": name + arrow,
     }
 
@@ -59,11 +60,6 @@ LONG = (
     Column("when", "MODIFIED"),
     Column("shown", "NAME"),
 )
-
-
-def minute(when: int) -> str:
-    """Return ns since 1970 to the second, as `ls --full-time` begins."""
-    return rfc3339(when // SECOND * SECOND).replace("T", " ").removesuffix("Z")
 
 
 def stat_row(log: Log, entry: Entry) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 
 from cli.adapters.erasing import Plan
 from cli.display.finding_rows import held_row, touched_line
-from cli.formats import human_size, listed, rfc3339
+from cli.formats import human_size, listed
 from eventstore.digests import named
 from eventstore.errors import ErasedError
 from eventstore.log import Log
 from eventstore.needed import occurrences
 from eventstore.paths import shown as escape
 from projections.images import shown_names
+from projections.times import rfc3339
 
 _MET = re.compile(r"content sha256:([0-9a-f]{64}) was erased on request by event")
 _NEXT = "to go on without it, delete the path in the container, and make images anew with `layerlog erase --derive`"

@@ -4,7 +4,7 @@ from functools import cache, partial
 from typing import Any
 
 from cli.display.audit_rows import sent_row
-from cli.formats import rfc3339, short_id, whole_seconds
+from cli.formats import short_id, whole_seconds
 from cli.output import Column
 from eventstore.digests import named
 from eventstore.log import Log
@@ -13,6 +13,7 @@ from eventstore.paths import shown
 from projections import commits, containers
 from projections.holdings import Document, Holding
 from projections.images import shown_names
+from projections.times import rfc3339
 
 COLUMNS = (
     Column("where", "WHERE"),

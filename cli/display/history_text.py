@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from cli.formats import human_size, rfc3339, short_id, whole_seconds
+from cli.formats import human_size, short_id, whole_seconds
 from cli.output import paint
 from eventstore.digests import named
 from eventstore.events import Kind
@@ -15,6 +15,7 @@ from projections.commits import Commit, Step
 from projections.images import shown_names
 from projections.logbook import Item, actor_text
 from projections.records import Record
+from projections.times import rfc3339
 
 SUBJECT = 120
 
@@ -234,5 +235,5 @@ def line_text(number: int, line: Line, cause: Cause, width: int, *, renamed: boo
     who = (cause.step.built.author if cause.step else record.author) or str(record.actor.get("login"))
     name = f" /{shown(line.path)}" if renamed else ""
     text = "\t".join(map(shown, line.text.split(b"\t")))
-    when = rfc3339(record.time)[:16]
+    when = whole_seconds(rfc3339(record.time))
     return f"{paint(came, 'yellow')} {line.position:>7}{name} ({subject(who, 24):<24} {when} {number:>{width}}) {text}"

@@ -3,10 +3,10 @@
 import json
 from collections.abc import Iterator
 
-from cli.formats import rfc3339
 from eventstore.events import Kind
 from eventstore.paths import shown as escape
 from projections.proofs import Growth, Proved
+from projections.times import rfc3339
 
 
 def proved(found: Proved | Growth) -> Iterator[str]:
@@ -14,8 +14,7 @@ def proved(found: Proved | Growth) -> Iterator[str]:
     if isinstance(found, Growth):
         yield f"holds: the head of {found.new['changesets']} changesets continues that of {found.old['changesets']}"
         return
-    event, header = found.event, found.header
-    context = json.loads(header["context"])
+    event, context = found.event, found.context
     yield f"holds: event {found.position} is in the log whose head is {escape(str(found.checkpoint['hash']))}"
     yield f"event     {_title(event['kind'])} {escape(event['stream'])} version {event['version']}"
     if event["path"]:
@@ -24,7 +23,7 @@ def proved(found: Proved | Growth) -> Iterator[str]:
         yield f"content   sha256:{event['content'].hex()} ({event['size']} bytes)"
     if event["detail"]:
         yield f"detail    {escape(event['detail'])}"
-    yield f"changeset {header['number']}, {rfc3339(int(header['time']))}"
+    yield f"changeset {found.changeset}, {rfc3339(found.time)}"
     yield f"actor     {escape(json.dumps(context.get('actor')))}"
     yield f"author    {escape(str(context.get('author')))} (claimed)"
     yield f"command   {escape(json.dumps(context.get('command')))}"

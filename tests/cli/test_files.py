@@ -34,8 +34,8 @@ def test_ls_long_is_a_table(ll):
     header, *rows = ll.lines("ls", "-l", "web:/usr/bin")
     assert header.split() == ["MODE", "OWNER", "SIZE", "MODIFIED", "NAME"]
     assert [row.split() for row in rows] == [
-        ["-rw-r--r--", "0:0", "5", "1970-01-01", "00:00:00", "sh"],
-        ["-rwsr-xr-x", "0:0", "2", "1970-01-01", "00:00:00", "su"],
+        ["-rw-r--r--", "0:0", "5", "1970-01-01T00:00:00Z", "sh"],
+        ["-rwsr-xr-x", "0:0", "2", "1970-01-01T00:00:00Z", "su"],
     ]
 
 
@@ -81,7 +81,7 @@ def test_ls_json_says_all(ll):
     row = next(row for row in ll.json("ls", "web:/usr/bin") if row["name"] == "su")
     assert row == {
         "ref": "web:/usr/bin", "name": "su", "path": "/usr/bin/su", "type": "file", "mode": "4755", "uid": 0, "gid": 0,
-        "size": 2, "mtime": "1970-01-01T00:00:00Z",
+        "size": 2, "mtime": "1970-01-01T00:00:00.000000000Z",
         "digest": "sha256:0a64ce10853f25cb3dc3f7d498f62d72b406be37ba8caf5aa7671414d9696049",
         "target": None, "device": None, "xattrs": [{"name": "user.note", "value": "�", "value_b64": "/w=="}],
     }  # fmt: skip

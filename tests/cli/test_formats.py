@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from cli import formats
 from eventstore.errors import InvalidError
+from projections.times import rfc3339
 
 MINUTE, HOUR, DAY, WEEK, MONTH, YEAR = 60, 3600, 86400, 7 * 86400, 30 * 86400, 365 * 86400
 NOON = 1_795_521_600 * 10**9  # 2026-11-24T12:00:00Z
@@ -53,20 +54,18 @@ def test_short_id(identity):
 @pytest.mark.parametrize(
     ("when", "text"),
     [
-        (0, "1970-01-01T00:00:00Z"), (NOON, "2026-11-24T12:00:00Z"), (NOON + 1, "2026-11-24T12:00:00.000000001Z"),
-        (NOON + 120_000_000, "2026-11-24T12:00:00.12Z"), (-1, "1969-12-31T23:59:59.999999999Z"),
-        (-62_135_596_800 * 10**9, "0001-01-01T00:00:00Z"), (-62_135_596_801 * 10**9, "@-62135596801"),
-        (253_402_300_800 * 10**9 + 5, "@253402300800.000000005"), (10**40, f"@{10**31}"),
+        (0, "1970-01-01T00:00:00.000000000Z"), (NOON + 1, "2026-11-24T12:00:00.000000001Z"), (-1, "1969-12-31T23:59:59.999999999Z"),
+        (2**63 - 1, "2262-04-11T23:47:16.854775807Z"), (-(2**63), "1677-09-21T00:12:43.145224192Z"),
     ],
 )  # fmt: skip
 def test_rfc3339(when, text):
-    assert formats.rfc3339(when) == text
+    assert rfc3339(when) == text
 
 
 @given(st.integers(-(2**63), 2**63 - 1))
 def test_times_come_back_exactly(when):
-    assert formats.from_rfc3339(formats.rfc3339(when)) == when
-    assert formats.parse_time(formats.rfc3339(when)) == when
+    assert formats.from_rfc3339(rfc3339(when)) == when
+    assert formats.parse_time(rfc3339(when)) == when
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,8 @@ def test_a_proof_is_checked_without_a_store(ll, tmp_path):
         (lambda d: d["checkpoint"].update(tree="00" * 32), "not under the head"),
         (lambda d: d.pop("header"), "not complete"),
         (lambda d: d.update(event="?"), "not complete"),
+        (lambda d: d.update(header=d["header"].replace("\ntime ", f"\ntime {10**20}")), "not complete"),
+        (lambda d: d.update(header=d["header"].replace("context {", "context ")), "not complete"),
         (lambda d: d.update(format="other"), "where a layerlog proof 1 or layerlog consistency 1 is needed"),
     ],
 )
