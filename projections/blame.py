@@ -9,7 +9,7 @@ from eventstore.events import ATTRIBUTES
 from eventstore.log import Log
 from eventstore.paths import shown
 from projections import commits, containers
-from projections.commits import Commit, Step
+from projections.commits import Commit, ImageLayer
 from projections.origins import Origins
 from projections.records import Record
 from projections.references import Target
@@ -19,14 +19,14 @@ from projections.view import View
 
 class Cause(NamedTuple):
     """An event and why it is: `container` names the one it was made in; `commit` is None where it is not yet sealed;
-    `step` is the layer that it came with, and through that its image and archive.
+    `layer` is the one that it came with, and through that its image and archive.
     """
 
     record: Record
     container: str | None
     commit: Commit | None
     tags: list[str]
-    step: Step | None
+    layer: ImageLayer | None
 
 
 class Blame(NamedTuple):
@@ -55,10 +55,10 @@ class Causes:
 
     def of(self, position: int) -> Cause:
         log, record = self._origins.log, self._origins.records.at(position)
-        commit, step = self._origins.commit(record), self._origins.step(record)
+        commit, layer = self._origins.commit(record), self._origins.layer(record)
         container = containers.get(log, record.name).name if record.kind == "container" else None
-        image = commit.id if commit else step.image if step else None
-        return Cause(record, container, commit, commits.tags_now(log, image) if image else [], step)
+        image = commit.id if commit else layer.image if layer else None
+        return Cause(record, container, commit, commits.tags_now(log, image) if image else [], layer)
 
 
 def blame(causes: Causes, view: View, path: bytes) -> Blame:

@@ -36,7 +36,7 @@ class Commit(NamedTuple):
         return self.record.event.position
 
 
-class Step(NamedTuple):
+class ImageLayer(NamedTuple):
     """A layer that came with an image taken from elsewhere: the `number`th of `total` from below; `built` is the image's
     own word.
     """
@@ -149,13 +149,13 @@ def commits_under(log: Log, target: Target) -> Iterator[Commit]:
             yield of_seal(records, seal)
 
 
-def steps_under(log: Log, content: Content, target: Target) -> list[Step]:
+def image_layers_under(log: Log, content: Content, target: Target) -> list[ImageLayer]:
     """Return the imported layers that the target's view stands on, the uppermost first."""
     image = base_image(log, target)
-    return [] if image is None else steps_of(log, content, image)[::-1]
+    return [] if image is None else image_layers(log, content, image)[::-1]
 
 
-def steps_of(log: Log, content: Content, image: str) -> list[Step]:
+def image_layers(log: Log, content: Content, image: str) -> list[ImageLayer]:
     """Return the layers of an image taken from elsewhere, lowest first, with what its build history says of each."""
     config = parse_config(images.original_config(log, content, image), "config")
     built = [step for step in history(config) if not step.empty_layer]
@@ -163,7 +163,7 @@ def steps_of(log: Log, content: Content, image: str) -> list[Step]:
     layers = lineage.layers_of(log, image)
     built += [History()] * (len(layers) - len(built))
     pairs = enumerate(zip(layers, built, strict=False), 1)
-    return [Step(image, number, len(layers), diff_id, step, arrival) for number, (diff_id, step) in pairs]
+    return [ImageLayer(image, number, len(layers), diff_id, step, arrival) for number, (diff_id, step) in pairs]
 
 
 # -- what became of an image

@@ -37,7 +37,7 @@ def _taken(log: Log, content: Content, base: str) -> Iterator[Row]:
 
 
 def _made(log: Log, image: Image) -> Iterator[Row]:
-    for step in images.steps(log, image):
+    for step in images.build_steps(log, image):
         event = step.event
         size = images.bytes_written(log, event.stream, step.first, event.version)
         if step.verb == "import":

@@ -241,7 +241,7 @@ def config_changes(log: Log, stream: int, first: int, last: int) -> list[str]:
     return [instruction for event in changed for instruction in event.stated["instructions"]]
 
 
-class Step(NamedTuple):
+class BuildStep(NamedTuple):
     """What made one layer of an image born here: the events `first`..`event` of a container.
 
     `event` is the seal, and `commit` its id (hex); "" where a fork took the events along unsealed.
@@ -260,22 +260,22 @@ class Step(NamedTuple):
         return History(created, f"layerlog {self.verb}", author, message, empty_layer=not filled)
 
 
-def steps(log: Log, image: Image) -> Iterator[Step]:
+def build_steps(log: Log, image: Image) -> Iterator[BuildStep]:
     """Yield what was done since the base image, oldest first; nothing for an image taken from elsewhere."""
     verb = "import" if image.seal is not None and "layer" in _bottom(log, image) else "commit"
     for stream, version in reversed(containers_under(log, image)):
         first = 1
         for seal in layers.seals(log, stream):
             if seal.version <= version:
-                yield Step(seal.commit, seal, first, verb)
+                yield BuildStep(seal.commit, seal, first, verb)
                 first, verb = seal.version + 1, "commit"
         if first <= version and layers.has_tree_events(log, stream, first, version):
-            yield Step("", log.event(stream, version), first, "fork")
+            yield BuildStep("", log.event(stream, version), first, "fork")
 
 
 def _history(log: Log, image: Image, exported: Sequence[Layer]) -> Iterator[History]:
     made = {layer.commit for layer in exported if isinstance(layer, SealedLayer)}
-    for step in steps(log, image):
+    for step in build_steps(log, image):
         yield step.history(log, filled=step.commit in made or step.verb == "import")
 
 

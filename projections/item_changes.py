@@ -31,7 +31,7 @@ def around(view: View, item: Item) -> Around:
         return around_commit(view, item.commit)
     if item.container is not None:
         return _around_unsealed(view, item.container)
-    name = item.step.diff_id if item.step is not None else item.touched[0].name
+    name = item.layer.diff_id if item.layer is not None else item.touched[0].name
     rank = _rank(view, "layer", name)
     return Around(_view(view, view.spans[:rank]), _view(view, view.spans[: rank + 1]), None)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from eventstore.content import Content
 from eventstore.log import Log
 from projections import commits, layers
-from projections.commits import Commit, Step
+from projections.commits import Commit, ImageLayer
 from projections.origins import Origins
 from projections.pathspecs import is_glob, touched_by_any
 from projections.records import Record, Records
@@ -27,7 +27,7 @@ class Item(NamedTuple):
     """
 
     commit: Commit | None
-    step: Step | None
+    layer: ImageLayer | None
     container: str | None
     first: int
     touched: list[Record]
@@ -37,7 +37,7 @@ class Item(NamedTuple):
         """When it came into the log, ns."""
         if self.commit is not None:
             return self.commit.time
-        return self.step.arrival.time if self.step is not None else self.touched[0].time
+        return self.layer.arrival.time if self.layer is not None else self.touched[0].time
 
 
 class Filter(NamedTuple):
@@ -66,7 +66,7 @@ def of_target(log: Log, content: Content, target: Target) -> Iterator[Item]:
     """Yield the commits and imported layers that *target* stands on, newest first, streaming."""
     for commit in commits.commits_under(log, target):
         yield of_commit(commit)
-    yield from (Item(None, step, None, 0, []) for step in commits.steps_under(log, content, target))
+    yield from (Item(None, layer, None, 0, []) for layer in commits.image_layers_under(log, content, target))
 
 
 def of_everything(log: Log) -> Iterator[Item]:
@@ -81,9 +81,9 @@ def by_author(log: Log, content: Content, target: Target | None, matches: Matche
     records = Records(log)
     for position in _positions_by(log, target, names):
         yield of_commit(commits.of_seal(records, log.at(position)))
-    for step in commits.steps_under(log, content, target) if target is not None else ():
-        if matches(step.built.author):
-            yield Item(None, step, None, 0, [])
+    for layer in commits.image_layers_under(log, content, target) if target is not None else ():
+        if matches(layer.built.author):
+            yield Item(None, layer, None, 0, [])
 
 
 def _positions_by(log: Log, target: Target | None, names: Sequence[str]) -> Iterator[int]:
@@ -126,33 +126,33 @@ def _opened(origins: Origins, record: Record) -> Item:
     """Return the item that an event belongs to, with no other event yet."""
     commit = origins.commit(record)
     if record.kind != "container":
-        return Item(commit, origins.step(record), None, 0, [record])
+        return Item(commit, origins.layer(record), None, 0, [record])
     first = commit.first if commit else layers.first_unsealed(origins.log, record.event.stream, record.event.version)
     return Item(commit, None, record.name, first, [record])
 
 
 def kept(items: Iterable[Item], wanted: Filter) -> Iterator[Item]:
     """Yield the items that the filter keeps, and stop at the first that is too old: time never goes up on the way down."""
-    return filter(wanted.keeps, takewhile(lambda item: item.step is not None or wanted.recent(item), items))
+    return filter(wanted.keeps, takewhile(lambda item: item.layer is not None or wanted.recent(item), items))
 
 
 def author(item: Item) -> str | None:
     if item.commit is not None:
         return item.commit.author
-    return item.step.built.author if item.step is not None else record_of(item).author
+    return item.layer.built.author if item.layer is not None else record_of(item).author
 
 
 def message(item: Item) -> str:
     if item.commit is not None:
         return item.commit.message
-    return f"{item.step.built.created_by}\n{item.step.built.comment}" if item.step is not None else ""
+    return f"{item.layer.built.created_by}\n{item.layer.built.comment}" if item.layer is not None else ""
 
 
 def record_of(item: Item) -> Record:
     """Return the event that stands for the item: the seal, the image's arrival, or the latest of its events."""
     if item.commit is not None:
         return item.commit.record
-    return item.step.arrival if item.step is not None else item.touched[0]
+    return item.layer.arrival if item.layer is not None else item.touched[0]
 
 
 def actor_text(record: Record) -> str:

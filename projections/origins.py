@@ -5,7 +5,7 @@ from functools import cached_property
 from eventstore.content import Content
 from eventstore.log import Log
 from projections import commits, lineage
-from projections.commits import Commit, Step
+from projections.commits import Commit, ImageLayer
 from projections.records import Record, Records
 from projections.references import Target
 
@@ -29,13 +29,13 @@ class Origins:
             return None
         return None if seal is None else commits.of_seal(self.records, seal)
 
-    def step(self, record: Record) -> Step | None:
+    def layer(self, record: Record) -> ImageLayer | None:
         """Return the layer of an image taken from elsewhere that brought an event, None where none did."""
-        return self._steps.get(record.name) if record.kind == "layer" else None
+        return self._layers.get(record.name) if record.kind == "layer" else None
 
     @cached_property
-    def _steps(self) -> dict[str, Step]:
-        return {step.diff_id: step for step in commits.steps_under(self.log, self._content, self._target)}
+    def _layers(self) -> dict[str, ImageLayer]:
+        return {layer.diff_id: layer for layer in commits.image_layers_under(self.log, self._content, self._target)}
 
     @cached_property
     def _folder(self) -> tuple[str, int] | None:

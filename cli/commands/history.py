@@ -135,7 +135,7 @@ def _limited(items: Iterable[Item], options: dict[str, Any]) -> Iterable[Item]:
 
 
 def _show_item(s: Session, view: View | None, item: Item, options: dict[str, Any], *, touched: bool) -> None:
-    image = item.commit.id if item.commit else item.step.image if item.step and item.step.top else None
+    image = item.commit.id if item.commit else item.layer.image if item.layer and item.layer.top else None
     tags = commits.tags_now(s.log, image) if image else []
     changes = any(options[key] for key in _CHANGES)
     if options["shape"] == "json":

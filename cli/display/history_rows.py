@@ -5,7 +5,7 @@ from typing import Any
 from eventstore.digests import named
 from projections.blame import Blame, Cause
 from projections.blame_lines import Line
-from projections.commits import Commit, Step
+from projections.commits import Commit, ImageLayer
 from projections.diff import Difference
 from projections.event_rows import event_row
 from projections.images import shown_names
@@ -30,18 +30,18 @@ def commit_row(commit: Commit, tags: list[str]) -> dict[str, Any]:
     }
 
 
-def step_row(step: Step, tags: list[str]) -> dict[str, Any]:
+def layer_row(layer: ImageLayer, tags: list[str]) -> dict[str, Any]:
     return {
-        "layer": step.diff_id,
+        "layer": layer.diff_id,
         "tags": shown_names(tags),
-        "image": step.image,
-        "number": step.number,
-        "created": step.built.created or None,
-        "created_by": step.built.created_by or None,
-        "author": step.built.author or None,
-        "comment": step.built.comment or None,
-        "loaded": rfc3339(step.arrival.time),
-        "source": step.arrival.detail.get("source"),
+        "image": layer.image,
+        "number": layer.number,
+        "created": layer.built.created or None,
+        "created_by": layer.built.created_by or None,
+        "author": layer.built.author or None,
+        "comment": layer.built.comment or None,
+        "loaded": rfc3339(layer.arrival.time),
+        "source": layer.arrival.detail.get("source"),
     }
 
 
@@ -49,8 +49,8 @@ def item_row(item: Item, tags: list[str], *, touched: bool) -> dict[str, Any]:
     """Return a commit's, a layer's or (commit null) the unsealed rest's row; `events` are there where paths were asked for."""
     if item.commit is not None:
         row = commit_row(item.commit, tags)
-    elif item.step is not None:
-        row = step_row(item.step, tags)
+    elif item.layer is not None:
+        row = layer_row(item.layer, tags)
     else:
         row = {"commit": None, "container": item.container}
     return row | ({"events": [event_row(record) for record in item.touched]} if touched else {})
@@ -83,7 +83,7 @@ def cause_row(cause: Cause | None) -> dict[str, Any] | None:
         "event": event_row(cause.record),
         "container": cause.container,
         "commit": commit_row(cause.commit, cause.tags) if cause.commit else None,
-        "layer": step_row(cause.step, cause.tags) if cause.step else None,
+        "layer": layer_row(cause.layer, cause.tags) if cause.layer else None,
     }
 
 
@@ -99,5 +99,5 @@ def line_row(number: int, line: Line, cause: Cause) -> dict[str, Any]:
         "author": record.author,
         "actor": dict(record.actor),
         "commit": cause.commit.id if cause.commit else None,
-        "layer": cause.step.diff_id if cause.step else None,
+        "layer": cause.layer.diff_id if cause.layer else None,
     }

@@ -11,7 +11,7 @@ from eventstore.paths import shown
 from projections import event_rows
 from projections.blame import Blame, Cause
 from projections.blame_lines import Line
-from projections.commits import Commit, Step
+from projections.commits import Commit, ImageLayer
 from projections.images import shown_names
 from projections.logbook import Item, actor_text
 from projections.records import Record
@@ -53,26 +53,26 @@ def commit_lines(commit: Commit, tags: list[str], config: Iterable[str] = ()) ->
         yield ""
 
 
-def step_lines(step: Step, tags: list[str]) -> Iterator[str]:
-    yield paint(f"layer {step.diff_id}", "yellow") + names_text(tags)
-    yield f"Image:  {short_id(step.image)}, layer {step.number} of {step.total}"
-    yield from (f"Author: {shown(step.built.author)} (claimed)",) if step.built.author else ()
-    yield f"Loaded: {rfc3339(step.arrival.time)} by {shown(actor_text(step.arrival))}{source_text(step)}"
-    yield from (f"Date:   {shown(step.built.created)} (the image's word)",) if step.built.created else ()
+def layer_lines(layer: ImageLayer, tags: list[str]) -> Iterator[str]:
+    yield paint(f"layer {layer.diff_id}", "yellow") + names_text(tags)
+    yield f"Image:  {short_id(layer.image)}, layer {layer.number} of {layer.total}"
+    yield from (f"Author: {shown(layer.built.author)} (claimed)",) if layer.built.author else ()
+    yield f"Loaded: {rfc3339(layer.arrival.time)} by {shown(actor_text(layer.arrival))}{source_text(layer)}"
+    yield from (f"Date:   {shown(layer.built.created)} (the image's word)",) if layer.built.created else ()
     yield ""
-    if built_by(step):
-        yield from indented(built_by(step))
+    if built_by(layer):
+        yield from indented(built_by(layer))
         yield ""
 
 
-def built_by(step: Step) -> str:
+def built_by(layer: ImageLayer) -> str:
     """Return what an image says of how a layer was made; of a commit that came back, its message says more."""
-    command, comment = step.built.created_by, step.built.comment
+    command, comment = layer.built.created_by, layer.built.comment
     return comment or command if command.startswith("layerlog ") else command or comment
 
 
-def source_text(step: Step) -> str:
-    source = step.arrival.detail.get("source")
+def source_text(layer: ImageLayer) -> str:
+    source = layer.arrival.detail.get("source")
     return f" from {shown(str(source))}" if source else ""
 
 
@@ -80,8 +80,8 @@ def item_lines(item: Item, tags: list[str]) -> Iterator[str]:
     """Yield the head of an item, ending in an empty line."""
     if item.commit is not None:
         yield from commit_lines(item.commit, tags)
-    elif item.step is not None:
-        yield from step_lines(item.step, tags)
+    elif item.layer is not None:
+        yield from layer_lines(item.layer, tags)
     elif item.touched[0].kind == "layer":
         yield from (paint(f"layer {item.touched[0].name}", "yellow"), "")
     else:
@@ -92,8 +92,8 @@ def oneline(item: Item, tags: list[str]) -> str:
     """Return an item on one line."""
     if item.commit is not None:
         return f"{paint(short_id(item.commit.id), 'yellow')}{names_text(tags)} {subject(item.commit.message)}"
-    if item.step is not None:
-        return f"{paint(short_id(item.step.diff_id), 'yellow')}{names_text(tags)} {subject(built_by(item.step))}"
+    if item.layer is not None:
+        return f"{paint(short_id(item.layer.diff_id), 'yellow')}{names_text(tags)} {subject(built_by(item.layer))}"
     return f"{paint('(unsealed)  ', 'yellow')} {len(item.touched)} events"
 
 
@@ -202,7 +202,7 @@ def cause_lines(label: str, cause: Cause) -> Iterator[str]:
     yield f"  actor    {shown(actor_text(record))} (observed)"
     yield f"  command  {command_text(record)} ({shown(record.known)})"
     yield from _sealed_lines(cause)
-    yield from _step_lines(cause)
+    yield from _layer_lines(cause)
 
 
 def where(cause: Cause) -> str:
@@ -219,12 +219,12 @@ def _sealed_lines(cause: Cause) -> Iterator[str]:
         yield "  commit   not yet sealed"
 
 
-def _step_lines(cause: Cause) -> Iterator[str]:
-    step = cause.step
-    if step is not None:
-        yield f"  image    {short_id(step.image)}{names_text(cause.tags)}, layer {step.number} of {step.total}"
-        yield f"  built by {subject(built_by(step)) or 'not said'}"
-        yield f"  loaded   {rfc3339(step.arrival.time)}{source_text(step)}"
+def _layer_lines(cause: Cause) -> Iterator[str]:
+    layer = cause.layer
+    if layer is not None:
+        yield f"  image    {short_id(layer.image)}{names_text(cause.tags)}, layer {layer.number} of {layer.total}"
+        yield f"  built by {subject(built_by(layer)) or 'not said'}"
+        yield f"  loaded   {rfc3339(layer.arrival.time)}{source_text(layer)}"
 
 
 
@@ -232,7 +232,7 @@ def line_text(number: int, line: Line, cause: Cause, width: int, *, renamed: boo
     """Return one line of a text file behind what brought it: the commit or layer, who, when."""
     record = cause.record
     came = short_id(cause.commit.id) if cause.commit else short_id(record.name) if record.kind == "layer" else "(unsealed)  "
-    who = (cause.step.built.author if cause.step else record.author) or str(record.actor.get("login"))
+    who = (cause.layer.built.author if cause.layer else record.author) or str(record.actor.get("login"))
     name = f" /{shown(line.path)}" if renamed else ""
     text = "\t".join(map(shown, line.text.split(b"\t")))
     when = whole_seconds(rfc3339(record.time))
