@@ -12,7 +12,7 @@ from eventstore.findings import Advance
 from eventstore.log import Head
 from eventstore.paths import shown
 from eventstore.segments import Place, sync_folder
-from eventstore.store import Store, exclusive, shared
+from eventstore.store import Store, exclusive, undisturbed
 
 PIECE = 1 << 20
 _ENDS = "SELECT segment, max(offset + stored) FROM content WHERE parts IS NULL GROUP BY segment"
@@ -34,7 +34,7 @@ def back_up(store: Store, target: str, advance: Advance) -> Copied:
     """
     target = os.path.abspath(target)
     _prepare(target, store.path)
-    with _quiet(store), exclusive(target), _snapshot(store):
+    with undisturbed(store), exclusive(target), _snapshot(store):
         head = store.log.head()
         with _opened(target) as known:
             _require_prefix(store, known, target)
@@ -45,16 +45,6 @@ def back_up(store: Store, target: str, advance: Advance) -> Copied:
         _settle(made, store)
         _verify(made, head, trusted, target)
     return Copied(head, copied)
-
-
-@contextmanager
-def _quiet(store: Store) -> Iterator[None]:
-    """Hold off collection and erasure, where the store can be locked at all: a read-only one changes for nobody."""
-    if os.access(store.path, os.W_OK):
-        with shared(store.path):
-            yield
-    else:
-        yield
 
 
 @contextmanager
@@ -175,8 +165,6 @@ def _verify(made: Store, head: Head, trusted: dict[int, int], target: str) -> No
     if findings:
         first = findings[0]
         raise DamagedError(f"{shown(target)}: {first.object} {first.problem} ({len(findings)} findings); run `layerlog verify`")
-
-
 
 
 def require_new(path: str) -> None:

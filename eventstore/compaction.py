@@ -41,6 +41,11 @@ def usages(store: Store) -> list[Usage]:
     return [Usage(segment, _size(store, segment), live.get(segment, 0)) for segment in segments(store)]
 
 
+def stored(store: Store) -> int:
+    """Return how many contents lie in segments: of a large one its chunks; no originals."""
+    return int(store.db.execute("SELECT count(*) FROM content WHERE segment >= 0 AND parts IS NULL").fetchone()[0])
+
+
 def segments(store: Store) -> Iterator[int]:
     for sign in (-1, 1):
         folder = os.path.dirname(store.content.segments.path(sign))

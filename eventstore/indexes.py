@@ -79,6 +79,13 @@ def _paths(db: sqlite3.Connection) -> Iterator[Finding]:
             yield Finding("index", f"path {path}", "its column shown is not how its name is shown")
 
 
+def pages(db: sqlite3.Connection) -> Iterator[Finding]:
+    """Yield what SQLite's own check of the file says."""
+    for (said,) in db.execute("PRAGMA integrity_check(20)"):
+        if said != "ok":
+            yield Finding("schema", "log.db", f"SQLite finds: {said}")
+
+
 def schema(db: sqlite3.Connection) -> Iterator[Finding]:
     """Compare tables, indexes, triggers, views and the titles of kinds with those that a new store has."""
     there = _objects(db)

@@ -92,6 +92,10 @@ class Log:
         ).fetchone()
         return Head(*row) if row else Head(0, 0, b"", 0)
 
+    def others_commits(self) -> int:
+        """Return a number that is another one once other connections have committed; nothing of the log is read."""
+        return int(self.db.execute("PRAGMA data_version").fetchone()[0])
+
     def tree_head(self, size: int | None = None) -> bytes:
         """Return the Merkle tree head over the first *size* changesets (all)."""
         return merkle.root(self.node, self.head().changesets if size is None else size)
@@ -125,6 +129,15 @@ class Log:
         between = "SELECT name FROM stream WHERE kind = ? AND name >= ? AND name < ?"
         return [row[0] for row in self.db.execute(between, (kind, prefix, prefix + "g"))]
 
+    def names(self, kind: str, first: int, last: int) -> set[str]:
+        """Return the names of the streams of *kind* that the events at the positions first..last stand in."""
+        rows = self.db.execute(
+            "SELECT DISTINCT s.name FROM event e JOIN stream s ON s.id = e.stream "
+            "WHERE e.position BETWEEN ? AND ? AND s.kind = ?",
+            (first, last, kind),
+        )
+        return {row[0] for row in rows}
+
     def version(self, stream: int) -> int:
         row = self.db.execute("SELECT max(version) FROM event WHERE stream = ?", (stream,)).fetchone()
         return row[0] or 0
@@ -149,6 +162,19 @@ class Log:
         if found is None:
             raise NotFoundError(f"{self.stream_of(stream).kind} {self.stream_of(stream).name[:12]} has no version {version}")
         return found
+
+    def positions(self, stream: int) -> tuple[int, int]:
+        """Return the positions of the first and the last event of a stream that has any."""
+        first, last = self.db.execute("SELECT min(position), max(position) FROM event WHERE stream = ?", (stream,)).fetchone()
+        return first, last
+
+    def contents(self, stream: int, first: int = 1, last: int = 2**62) -> Iterator[bytes]:
+        """Yield each content that the stream's events first..last name, once."""
+        rows = self.db.execute(
+            "SELECT DISTINCT content FROM event WHERE stream = ? AND version BETWEEN ? AND ? AND content IS NOT NULL",
+            (stream, first, last),
+        )
+        return (row[0] for row in rows)
 
     def latest(self, kind: Kind, stream: int, upto: int = 2**62) -> Event | None:
         """Return the stream's last event of a kind that is about no path, not after version *upto*: one index look-up."""

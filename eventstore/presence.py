@@ -27,6 +27,11 @@ def check(store: Store) -> Iterator[Finding]:
     yield from _segments(store)
 
 
+def count(store: Store) -> int:
+    """Return how many contents are named: large ones and their chunks, originals too."""
+    return int(store.db.execute("SELECT count(*) FROM content").fetchone()[0])
+
+
 def _erasures(store: Store, gone: dict[bytes, int]) -> Iterator[Finding]:
     for digest, position in gone.items():
         yield of_content(digest, erasures.said(store.db, position), note=True)

@@ -50,6 +50,11 @@ def check(
         yield from wholes.left_over(advance)
 
 
+def total(db: sqlite3.Connection) -> int:
+    """Return the bytes that `check` unpacks where nothing is left out."""
+    return int(db.execute("SELECT coalesce(sum(size), 0) FROM content WHERE parts IS NULL").fetchone()[0])
+
+
 def _block(content: Content, place: Place, members: list[_Member], wholes: "_Wholes") -> Iterator[Finding]:
     data, problem = _unpacked(content, place, members)
     for member in members:

@@ -4,7 +4,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from types import TracebackType
 from typing import Self
 
@@ -171,6 +171,13 @@ class Writer:
 def shared(path: str) -> Iterator[None]:
     """Hold off garbage collection and erasure; many may hold it at once."""
     with _lock(path, fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def undisturbed(store: Store) -> Iterator[None]:
+    """As `shared`, where the store can be locked at all: a read-only one changes for nobody."""
+    with shared(store.path) if os.access(store.path, os.W_OK) else nullcontext():
         yield
 
 

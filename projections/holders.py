@@ -13,7 +13,7 @@ from eventstore.needed import Occurrence
 from projections import containers, images
 from projections.records import Records
 
-UNREADABLE = (LayerlogError, sqlite3.OperationalError, ValueError, KeyError, TypeError)
+UNREADABLE = (LayerlogError, sqlite3.DatabaseError, ValueError, KeyError, TypeError)
 """What reading rows that are damaged raises."""
 
 

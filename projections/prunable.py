@@ -1,12 +1,8 @@
 """What only removed things hold: contents that no live container and no image, at any point of its history, shows."""
 
-from collections.abc import Iterator
-
 from eventstore.events import Kind
 from eventstore.log import Log
-from projections import containers, images, lineage
-from projections.images import Image
-from projections.lineage import LIVE
+from projections import containers, images, lineage, references
 
 NEVER = 2**63 - 1
 
@@ -20,19 +16,11 @@ def prunable(log: Log, before: int = NEVER) -> set[bytes]:
     found: set[bytes] = set()
     for stream, name in log.db.execute("SELECT id, kind FROM stream").fetchall():
         if name in ("layer", "container"):
-            found.update(_contents(log, stream, alive.get(stream, 0) + 1, LIVE))
+            found.update(log.contents(stream, alive.get(stream, 0) + 1))
     if found:
         for stream, upto in alive.items():
-            found.difference_update(_contents(log, stream, 1, upto))
+            found.difference_update(log.contents(stream, 1, upto))
     return found
-
-
-def _contents(log: Log, stream: int, first: int, last: int) -> Iterator[bytes]:
-    rows = log.db.execute(
-        "SELECT DISTINCT content FROM event WHERE stream = ? AND version BETWEEN ? AND ? AND content IS NOT NULL",
-        (stream, first, last),
-    )
-    return (row[0] for row in rows)
 
 
 def _alive(log: Log, before: int) -> dict[int, int]:
@@ -45,15 +33,9 @@ def _alive(log: Log, before: int) -> dict[int, int]:
     for image in images.all_images(log):
         stream = log.stream("image", image.id)
         if not image.removed or stream is None or _when(log, stream.id, Kind.IMAGE_REMOVED) >= before:
-            for span in _spans(log, image):
+            for span in references.spans(log, references.of_image(log, "", image.id)):
                 alive[span.stream] = max(alive.get(span.stream, 0), span.upto)
     return alive
-
-
-def _spans(log: Log, image: Image) -> list[lineage.Span]:
-    if image.seal is None:
-        return lineage.of_layers(log, lineage.layers_of(log, image.id))
-    return lineage.of_container(log, log.stream_of(image.seal.stream).name, image.seal.version)
 
 
 def _when(log: Log, stream: int, kind: Kind) -> int:

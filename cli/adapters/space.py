@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from eventstore import compaction, gc
-from eventstore.events import Kind
 from eventstore.store import Store
 from projections import containers, images
 from projections.images import Image
@@ -17,12 +16,10 @@ def rows(store: Store) -> Iterator[dict[str, Any]]:
     garbage = gc.survey(store, originals=True)
     yield _images(store)
     yield _containers(store)
-    count = "SELECT count(*) FROM content WHERE segment >= 0 AND parts IS NULL"
-    contents = store.db.execute(count).fetchone()[0]
     held = compaction.folder_size(os.path.join(store.path, "content", "segments"))
     kept = compaction.folder_size(os.path.join(store.path, "content", "originals"))
     plain = gc.survey(store)
-    yield _row("contents", contents, held, plain.content_bytes + plain.unnamed_bytes, "gc")
+    yield _row("contents", compaction.stored(store), held, plain.content_bytes + plain.unnamed_bytes, "gc")
     yield _row("originals", garbage.originals, kept, garbage.original_bytes, "gc --originals")
     head = store.log.head()
     files = (os.path.join(store.path, name) for name in ("log.db", "log.db-wal"))
@@ -43,21 +40,17 @@ def _images(store: Store) -> dict[str, Any]:
         count += not image.removed
         newest.setdefault((image.seal.stream if image.seal else image.id, image.removed), image)
     for image in newest.values():  # it has the layers of all older ones of its container
-        (gone if image.removed else alive).update(_layers(store, image))
+        (gone if image.removed else alive).update(images.layers_of(log, image))
     sizes = {layer: images.layer_size(log, layer) for layer in alive | gone}
     return _row("images", count, sum(sizes.values()), sum(sizes[layer] for layer in gone - alive), "prune")
-
-
-def _layers(store: Store, image: Image) -> list[Layer]:
-    return images.layers_of(store.log, image)
 
 
 def _containers(store: Store) -> dict[str, Any]:
     """Count what containers wrote, sealed or not; what those wrote that were removed and never sealed could be pruned."""
     log, count, size, gone = store.log, 0, 0, 0
-    sizes = dict(log.db.execute(f"SELECT stream, sum(size) FROM event WHERE kind = {Kind.FILE_WRITTEN:d} GROUP BY stream"))
     for container in containers.all_containers(log):
         count += not container.removed
-        size += sizes.get(container.stream, 0)
-        gone += sizes.get(container.stream, 0) if container.removed and not container.sealed else 0
+        written = images.bytes_written(log, container.stream, 1, container.version)
+        size += written
+        gone += written if container.removed and not container.sealed else 0
     return _row("containers", count, size, gone, "prune")

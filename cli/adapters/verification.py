@@ -1,13 +1,9 @@
 """Verification of a whole store, stage by stage; every finding is told, with what it touches."""
 
-import json
-import os
 import random
-import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from hashlib import sha256
 from typing import NamedTuple, TypeVar
 
@@ -17,16 +13,14 @@ from eventstore import chain, indexes, presence, rehash, suspects
 from eventstore.errors import ErasedError, LayerlogError
 from eventstore.events import Kind
 from eventstore.findings import Advance, Finding
-from eventstore.needed import Needs, Occurrence, occurrences
-from eventstore.store import Store, shared
+from eventstore.needed import Needs, Occurrence, in_range, occurrences
+from eventstore.store import Store
 from projections import verify
-from projections.holders import Held, Holders
+from projections.holders import UNREADABLE, Held, Holders
 from projections.layers import ImportedLayer
 
 T = TypeVar("T")
-UNREADABLE = (LayerlogError, sqlite3.DatabaseError, ValueError, KeyError, TypeError)
 _NOTHING = Held(frozenset(), frozenset(), ())
-_STORED = "SELECT coalesce(sum(size), 0) FROM content WHERE parts IS NULL"
 
 
 class Stage(NamedTuple):
@@ -63,7 +57,7 @@ def stages(store: Store, *, quick: bool = False, share: float = 1.0) -> Iterator
     if quick:
         return
     yield _stage(
-        "contents", "bytes", lambda: store.db.execute(_STORED).fetchone()[0], int,
+        "contents", "bytes", lambda: rehash.total(store.db), int,
         lambda _, advance: noting(
             rehash.check(store.db, store.content, advance, wanted=_drawn(share), lost=frozenset(damaged))
         ),
@@ -127,7 +121,8 @@ def touched(store: Store, findings: Sequence[Finding]) -> list[Report]:
     for finding in findings:
         needing = {digest for stated in finding.digests for digest in needs.of(stated)}
         found = [occurrence for digest in needing for occurrence in named[digest]]
-        reports.append(Report(finding, _held(holders, [*found, *_in_range(store, finding)])))
+        found += (occurrence for span in finding.events for occurrence in in_range(store.db, *span))
+        reports.append(Report(finding, _held(holders, found)))
     return reports
 
 
@@ -140,12 +135,6 @@ def _held(holders: Holders, found: list[Occurrence]) -> Held:
         return holders.of_occurrences(found)
     except UNREADABLE:
         return _NOTHING
-
-
-def _in_range(store: Store, finding: Finding) -> Iterator[Occurrence]:
-    select = "SELECT position, stream, version, path FROM event WHERE position BETWEEN ? AND ?"
-    for span in finding.events:
-        yield from (Occurrence(b"", *row) for row in store.db.execute(select, span))
 
 
 def _log(store: Store, advance: Advance, *, quick: bool) -> Iterator[Finding]:
@@ -164,38 +153,23 @@ def _beside(path: str, *, quick: bool) -> list[Finding]:
         found: list[Finding] = []
         checks: list[Callable[[], Iterator[Finding]]] = [lambda: indexes.schema(store.db), lambda: presence.check(store)]
         if not quick:
-            checks += [lambda: indexes.check(store.db), lambda: _pages(store.db)]
+            checks += [lambda: indexes.check(store.db), lambda: indexes.pages(store.db)]
         for check in checks:
             found.extend(to_the_end(check, "log.db"))
         return found
 
 
-def _pages(db: sqlite3.Connection) -> Iterator[Finding]:
-    for (said,) in db.execute("PRAGMA integrity_check(20)"):
-        if said != "ok":
-            yield Finding("schema", "log.db", f"SQLite finds: {said}")
-
-
 def _diagnosed(store: Store, broken: Sequence[Finding]) -> Iterator[Finding]:
     """Name the very events that were changed, where the layer that they came in can still be read."""
-    ranges = {span for finding in broken for span in finding.events}
-    layers = {
-        row[0]
-        for span in ranges
-        for row in store.db.execute(
-            "SELECT DISTINCT s.name FROM event e JOIN stream s ON s.id = e.stream WHERE e.position BETWEEN ? AND ? "
-            "AND s.kind = 'layer'",
-            span,
-        )
-    }
-    for layer in sorted(layers):
+    spans = {span for finding in broken for span in finding.events}
+    for layer in sorted({name for span in spans for name in store.log.names("layer", *span)}):
         yield from differences(store, layer)
 
 
 def _imported_layers(store: Store) -> list[tuple[str, int]]:
     """Return (diff_id, bytes) of every layer that came as a tar."""
     return [
-        (store.log.stream_of(event.stream).name, json.loads(event.detail or "{}")["size"])
+        (store.log.stream_of(event.stream).name, event.stated["size"])
         for event in store.log.of_kind(Kind.LAYER_IMPORTED)
         if event.content is not None
     ]
@@ -210,10 +184,8 @@ def _layers(
 
 
 def _layer(store: Store, diff_id: str, advance: Advance, damaged: Container[bytes]) -> Iterator[Finding]:
-    stream = store.log.stream("layer", diff_id)
-    span = store.db.execute(
-        "SELECT min(position), max(position) FROM event WHERE stream = ?", (stream.id if stream else 0,)
-    ).fetchone()
+    stream = store.log.existing("layer", diff_id).id
+    span = store.log.positions(stream)
     try:
         digest = sha256()
         for chunk in send.layer_tar(store, ImportedLayer(diff_id)):
@@ -225,8 +197,7 @@ def _layer(store: Store, diff_id: str, advance: Advance, damaged: Container[byte
     except ErasedError as error:
         yield Finding("layer", f"layer {diff_id}", f"cannot be re-encoded: {error}", note=True)
     except (LayerlogError, OSError) as error:
-        contents = store.db.execute("SELECT content FROM event WHERE stream = ?", (stream.id if stream else 0,))
-        if not any(row[0] in damaged for row in contents):  # else its contents have findings of their own
+        if not any(content in damaged for content in store.log.contents(stream)):  # else those have findings of their own
             yield Finding("layer", f"layer {diff_id}", f"cannot be re-encoded: {error}", events=(span,))
 
 
@@ -248,16 +219,6 @@ def _caches(store: Store, cached: caches.Cached, advance: Advance) -> Iterator[F
         advance(1)
 
 
-@contextmanager
-def undisturbed(store: Store) -> Iterator[None]:
-    """Keep collection and erasure out while the store is read, where it can be locked at all."""
-    if not os.access(store.path, os.W_OK):
-        yield
-        return
-    with shared(store.path):
-        yield
-
-
 def summary(store: Store, *, quick: bool) -> dict[str, int]:
     """Return how many of which things the store holds, and so were checked; nothing where the log cannot say it."""
     try:
@@ -270,6 +231,6 @@ def _counted(store: Store, *, quick: bool) -> dict[str, int]:
     head = store.log.head()
     found = {"events": head.position, "changesets": head.changesets}
     if not quick:
-        found["contents"] = store.db.execute("SELECT count(*) FROM content").fetchone()[0]
+        found["contents"] = presence.count(store)
         found["imported layers"] = sum(event.content is not None for event in store.log.of_kind(Kind.LAYER_IMPORTED))
     return found

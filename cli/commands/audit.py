@@ -152,7 +152,7 @@ def events(
         if until is not None:
             last = until_last if last is None else min(last, until_last)
         wanted = event_filter.wanted(s.log, filters, matcher)
-        for head in heads(s.store, last, keep_on=follow):
+        for head in heads(s.log, last, keep_on=follow):
             for record in event_filter.select(s.log, wanted, first, head):
                 print(json_line(event_row(record)) if shape == "json" else event_line(record))
             sys.stdout.flush()

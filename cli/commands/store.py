@@ -12,6 +12,7 @@ from eventstore import store_folder
 from eventstore.errors import InvalidError
 from eventstore.findings import Finding
 from eventstore.paths import shown as escape
+from eventstore.store import undisturbed
 
 _SPACE = (
     Column("type", "TYPE"), Column("count", "COUNT"), Column("size", "SIZE", human_size),
@@ -69,7 +70,7 @@ def _findings(s: Session, checkpoint: str | None, signers: str | None, *, quick:
     found = []
     if checkpoint is not None:
         found += checkpoints.check(s.log, checkpoint, signers)
-    with verification.undisturbed(s.store):
+    with undisturbed(s.store):
         for stage in verification.stages(s.store, quick=quick, share=share):
             with progress(stage.total, f"Verifying {stage.label}", stage.unit) as advance:
                 found += verification.run(stage, advance)

@@ -160,22 +160,19 @@ def repair(ctx: click.Context, source: str | None) -> None:
       layerlog repair --from tomcat.tar
     """
     from cli.adapters import repairing
+    from eventstore import rehash
 
     repairing.require_source(source)
     with session() as s, s.alone() as writer:
         for name in repairing.mend_schema(s.store):
             print(f"made anew: {escape(name)}")
-        with progress(_content_bytes(s.store), "Reading", "bytes") as advance:
+        with progress(rehash.total(s.store.db), "Reading", "bytes") as advance:
             findings = repairing.find(s.store, advance)
         done = repairing.mend(s.store, writer, findings, source, lambda _: None)
         print(f"{len(done.restored)} contents brought back, {len(done.left)} findings left")
         _show(s, done.left)
     if done.left:
         ctx.exit(1)
-
-
-def _content_bytes(store: Store) -> int:
-    return int(store.db.execute("SELECT coalesce(sum(size), 0) FROM content WHERE parts IS NULL").fetchone()[0])
 
 
 def _show(s: Session, findings: list[Finding]) -> None:
