@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 
-from cli.adapters.send import encoded
-from cli.display.change_lines import coloured
 from cli.formats import parse_size
 from eventstore.digests import named
 from eventstore.entries import Entry
@@ -45,6 +43,9 @@ def guard(store: Store, container: Container, asked: Guards, author: str | None,
 
 def preview(store: Store, container: Container) -> Iterator[str]:
     """Yield the lines that --dry-run prints: every path with its content's digest, config changes, and the layer's digest."""
+    from cli.adapters.send import encoded
+    from cli.display.change_lines import coloured
+
     found = status.unsealed(store, container.id, container.version)
     for difference in status.topmost(status.differences(found)):
         content = difference.after.content if difference.after else None

@@ -142,7 +142,6 @@ def commit(
       layerlog commit --guard secrets --guard size=10M --guard author web site:2
     """
     from cli import sealing
-    from cli.adapters import signing
 
     asked = sealing.guards(rules)
     with session() as s, s.writer(author) as writer, writer.transaction():
@@ -161,6 +160,8 @@ def commit(
             allow_empty=allow_empty,
         )  # fmt: skip
         if sign or signing_key is not None:
+            from cli.adapters import signing
+
             signing.sign_commit(writer, made.hex(), signing_key)
     print(f"sha256:{made.hex()}")
 
