@@ -75,7 +75,8 @@ class _Merge(TreeWriter):
             return super()._make(name, entry)
         except LayerlogError:
             if entry.is_file:
-                os.unlink(name, dir_fd=self.fd)
+                with contextlib.suppress(FileNotFoundError):  # a content that is not there at all fails before the file is made
+                    os.unlink(name, dir_fd=self.fd)
             raise
 
     def _replace(self, name: bytes, entry: Entry) -> bool:
