@@ -24,7 +24,7 @@ CACHE_BYTES = 8 << 20
 MAX_RATIO = 255  # lz4 cannot unpack to more; a damaged header must not cost memory
 
 
-class Lying(Protocol):
+class Located(Protocol):
     """Says where a block lies: negative segments are originals; `stored` counts header and payload, in bytes."""
 
     @property
@@ -97,7 +97,7 @@ class Segments:
         kind = "originals" if segment < 0 else "segments"
         return os.path.join(self._folder, kind, f"{abs(segment):06d}")
 
-    def raw(self, place: Lying) -> bytes:
+    def raw(self, place: Located) -> bytes:
         """Return the bytes at *place*, whatever they are; raise DamagedError or FileNotFoundError where they are not."""
         fd = self._files.get(place.segment)
         if fd is None:
@@ -107,7 +107,7 @@ class Segments:
             raise DamagedError(f"segment {place.segment} ends inside the block at {place.offset}")
         return found
 
-    def read(self, place: Lying) -> Block:
+    def read(self, place: Located) -> Block:
         """Return the block at *place*; raise DamagedError where there is none, FileNotFoundError without its segment."""
         found = self.raw(place)
         magic, codec, rest, size, stored = HEADER.unpack_from(found)

@@ -330,8 +330,7 @@ def streams_about(db: sqlite3.Connection, path_id: int, effects: Iterable[int] =
 
 def of_event(path: bytes, event: Sequence[Any]) -> Entry:
     """Return the entry that a FileWritten event (or its stored row) makes at *path*."""
-    position, mode, uid, gid, mtime, size, content, target, detail = (event[0], *event[5:13])
-    return Entry(path, mode, uid, gid, mtime, size, content, target, detail, position, position)
+    return Entry._make((path, *event[5:13], event[0], event[0]))
 
 
 def with_device(detail: str | None, original: str | None) -> str | None:

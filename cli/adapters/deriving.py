@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator
-from hashlib import sha256
 from typing import BinaryIO
 
 from cli.adapters import receive, send
@@ -14,7 +13,6 @@ from eventstore.log import Log
 from eventstore.store import Store, Writer
 from projections import commits, images
 from projections.images import Image
-from projections.layer_tar import encode
 from projections.layers import ImportedLayer, Layer
 from projections.oci import LAYER_TYPES, Descriptor, LayerBlob, OciImage
 from projections.records import Records
@@ -82,20 +80,9 @@ def _imported(log: Log, diff_id: str) -> Iterator[Change]:
 
 
 def _encoded(store: Store, changes: Iterable[Change], spool: send.Spool) -> LayerBlob:
-    digest, size = sha256(), 0
-
-    def read(change: Change) -> Iterator[bytes]:
-        return store.content.read(change.content) if change.content else iter(())
-
-    def counted() -> Iterator[bytes]:
-        nonlocal size
-        for chunk in encode(changes, read):
-            digest.update(chunk)
-            size += len(chunk)
-            yield chunk
-
-    opener = spool.put(counted())
-    return _plain(digest.digest(), size, opener)
+    tar = send.Seen(send.tar_of(store, changes))
+    opener = spool.put(tar)
+    return _plain(tar.digest.digest(), tar.size, opener)
 
 
 def _plain(diff_id: bytes, size: int, opener: Callable[[], BinaryIO]) -> LayerBlob:

@@ -8,6 +8,7 @@ from typing import BinaryIO, NamedTuple
 
 from cli.adapters.beside import reading_beside
 from cli.adapters.blobs import MAX_SIZE, Readable, layer_tar, passed, reader, verified
+from cli.adapters.passing import telling
 from eventstore import commands
 from eventstore.digests import named
 from eventstore.events import Kind
@@ -136,7 +137,7 @@ def _opened(writer: Writer, layer: LayerBlob, advance: Advance, max_layer: int) 
 
     def opened() -> BinaryIO:
         stored = verified(layer.open(), layer.descriptor.digest, layer.descriptor.size)
-        noting = reader(_noted(passed(stored), seen), stored)
+        noting = reader(telling(passed(stored), seen.append), stored)
         noting.claim = stored.claim
         return noting
 
@@ -158,12 +159,6 @@ def _opened(writer: Writer, layer: LayerBlob, advance: Advance, max_layer: int) 
 
     ahead = reading_beside(layer_tar(replace(layer, open=opened), max_size=max_layer))
     return reader(passed_on(ahead), ahead)
-
-
-def _noted(chunks: Iterator[bytes], seen: deque[bytes]) -> Iterator[bytes]:
-    for chunk in chunks:
-        seen.append(chunk)
-        yield chunk
 
 
 class _Counted:

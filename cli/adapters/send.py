@@ -67,11 +67,16 @@ def layer_tar(store: Store, layer: Layer) -> Iterator[bytes]:
     """Yield the layer's plain tar: the very bytes it came with, or those that the encoder makes of its events."""
     if isinstance(layer, ImportedLayer):
         return _original_tar(store, layer)
+    return tar_of(store, changes_of(store, layer))
+
+
+def tar_of(store: Store, changes: Iterable[Change]) -> Iterator[bytes]:
+    """Yield the layer tar that the encoder makes of *changes*, with the contents that the store has."""
 
     def read(change: Change) -> Iterator[bytes]:
         return store.content.read(change.content) if change.content else iter(())
 
-    return encode(changes_of(store, layer), read)
+    return encode(changes, read)
 
 
 def changes_of(store: Store, layer: FolderLayer | SealedLayer) -> Iterator[Change]:
@@ -95,12 +100,12 @@ def encoded(store: Store, layer: FolderLayer | SealedLayer) -> Encoded:
 
 def encoded_anew(store: Store, layer: FolderLayer | SealedLayer) -> Encoded:
     """Return what a layer encodes to, whatever cache/ says."""
-    seen = _Seen(layer_tar(store, layer))
+    seen = Seen(layer_tar(store, layer))
     deque(seen, 0)
     return Encoded(seen.digest.digest(), seen.size)
 
 
-class _Seen:
+class Seen:
     """Passes chunks on; their digest and size are those of all so far."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
@@ -220,8 +225,8 @@ def layer_blob(
 
 
 def _spooled(store: Store, layer: Layer, spool: Spool, *, compress: bool) -> LayerBlob:
-    plain = _Seen(layer_tar(store, layer))
-    stored = _Seen(gzip_blocks(plain)) if compress else plain
+    plain = Seen(layer_tar(store, layer))
+    stored = Seen(gzip_blocks(plain)) if compress else plain
     opener = spool.put(stored)
     tar = Encoded(plain.digest.digest(), plain.size)
     if not isinstance(layer, ImportedLayer):

@@ -4,7 +4,7 @@ from functools import cache, partial
 from typing import Any
 
 from cli.display.audit_rows import sent_row
-from cli.formats import short_id, whole_seconds
+from cli.formats import listed, short_id, whole_seconds
 from cli.output import Column
 from eventstore.digests import named
 from eventstore.log import Log
@@ -20,7 +20,7 @@ COLUMNS = (
     Column("path", "PATH", lambda path: shown(path) if isinstance(path, bytes) else str(path)),
     Column("since", "SINCE", whole_seconds, str),
     Column("status", "STATUS"),
-    Column("images", "IMAGES", lambda images: ", ".join(_image_text(image) for image in images[:3]) + _more(images)),
+    Column("images", "IMAGES", lambda images: listed([_image_text(image) for image in images], 3)),
     Column("sent", "SENT", lambda sent: ", ".join(f"{one['how']} {one['where']}" for one in sent)),
 )
 
@@ -92,7 +92,3 @@ def _name(log: Log, kind: str, identity: str) -> str:
 
 def _image_text(image: dict[str, Any]) -> str:
     return image["tags"][0] if image["tags"] else short_id(image["id"])
-
-
-def _more(images: list[Any]) -> str:
-    return f" and {len(images) - 3} more" if len(images) > 3 else ""

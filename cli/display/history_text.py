@@ -227,7 +227,6 @@ def _layer_lines(cause: Cause) -> Iterator[str]:
         yield f"  loaded   {rfc3339(layer.arrival.time)}{source_text(layer)}"
 
 
-
 def line_text(number: int, line: Line, cause: Cause, width: int, *, renamed: bool) -> str:
     """Return one line of a text file behind what brought it: the commit or layer, who, when."""
     record = cause.record

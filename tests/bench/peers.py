@@ -114,7 +114,6 @@ def git_says(repository: str, *args: str) -> Side:
     return Side(f"git {args[0]}", lambda _: Command(["git", "-C", repository, *args]), tool="git", reads=(repository,))
 
 
-
 def absent(tool: str, name: str) -> Side | None:
     """A contender that says that *tool* is missing, where it is."""
     return Side(name, lambda _: Command([]), tool=tool) if shutil.which(tool) is None else None

@@ -101,3 +101,9 @@ def with_loaded(ll: Layerlog, *names: str, source: str = "test.tar", **config: A
     with ll.writer() as writer:
         found = receive(writer, [images.image("gzip", names=names, **config)], Kind.IMAGE_LOADED, source, lambda _: None)
     return found[0].id
+
+
+def write_and_commit(ll: Layerlog, text: str, *more: str) -> str:
+    """Write /f in web, commit with *more* arguments, and return the commit's id."""
+    ll("write", "--text", text, "web:/f")
+    return ll("commit", *more).strip().removeprefix("sha256:")

@@ -17,7 +17,7 @@ from eventstore.changes import put
 from eventstore.events import Kind
 from eventstore.store import Store
 from projections.containers import live_view
-from tests.cli.invoking import Layerlog, with_base, with_loaded
+from tests.cli.invoking import Layerlog, with_base, with_loaded, write_and_commit
 from tests.cli.running import ROOT, clean
 
 EVIL = "<script>alert(1)</script>\x1b[2J\u202e\n=cmd()"
@@ -27,11 +27,6 @@ EVIL = "<script>alert(1)</script>\x1b[2J\u202e\n=cmd()"
 def ll(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layerlog:
     monkeypatch.setenv("LAYERLOG_AUTHOR", "Ada <ada@x>")
     return with_base(tmp_path / "store")
-
-
-def write_and_commit(ll: Layerlog, text: str, *more: str) -> str:
-    ll("write", "--text", text, "web:/f")
-    return ll("commit", *more).strip().removeprefix("sha256:")
 
 
 # -- audit

@@ -5,19 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.invoking import Layerlog, with_base, with_loaded
+from tests.cli.invoking import Layerlog, with_base, with_loaded, write_and_commit
 
 
 @pytest.fixture
 def ll(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layerlog:
     monkeypatch.setenv("LAYERLOG_AUTHOR", "Ada <ada@x>")
     return with_base(tmp_path / "store")
-
-
-def write_and_commit(ll: Layerlog, text: str, *more: str) -> str:
-    ll("write", "--text", text, "web:/f")
-    return ll("commit", *more).strip().removeprefix("sha256:")
-
 
 
 def test_find_says_since_when_until_when_and_which_images(ll):

@@ -79,8 +79,6 @@ def layers(path: Path) -> list[bytes]:
         return [read(name) for name in json.loads(read("manifest.json"))[0]["Layers"]]
 
 
-
-
 def a_third(names: list[str]) -> list[Any]:
     return [name if number % 3 == 0 else pytest.param(name, marks=pytest.mark.slow) for number, name in enumerate(names)]
 

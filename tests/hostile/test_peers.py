@@ -22,7 +22,6 @@ def compared(tool: str) -> list[str]:
     return [name for name, case in LEGAL.items() if tool not in case.differs]
 
 
-
 def written(case: Legal, path: Path) -> Path:
     tars = (case.lower, case.tar) if case.lower else (case.tar,)
     stored = (*tars[:-1], case.tar if case.stored is None else case.stored)
