@@ -8,6 +8,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any, NamedTuple, TextIO, TypeVar
 
 import click
@@ -18,6 +19,7 @@ from eventstore.paths import shown as escape
 F = TypeVar("F", bound=Callable[..., Any])
 Row = Mapping[str, Any]
 
+ROWS_AT_ONCE = 1000
 _BAR_DELAY = 0.5  # seconds: what is over before that needs no bar
 
 
@@ -70,7 +72,7 @@ def listing_options(*, trunc: bool = False) -> Callable[[F], F]:
 
 
 def listing(shape: Shape, rows: Iterable[Row], columns: Sequence[Column], quiet_key: str) -> None:
-    """Print *rows* in the asked shape; json and -q print each row as it comes, a table waits for the last.
+    """Print *rows* in the asked shape; json and -q print each row as it comes, a table a thousand at a time.
 
     json shows every key of a row, whole; bytes are text (a path), so digests must come as hex.
     """
@@ -80,10 +82,18 @@ def listing(shape: Shape, rows: Iterable[Row], columns: Sequence[Column], quiet_
     elif shape.format == "json":
         lines = map(json_line, rows)
     else:
-        cells = [[column.cell(row, shape) for column in columns] for row in rows]
-        lines = (table(cells, [column.header for column in columns]),)
+        lines = _tables(shape, rows, columns)
     for line in lines:
         print(line)
+
+
+def _tables(shape: Shape, rows: Iterable[Row], columns: Sequence[Column]) -> Iterator[str]:
+    """Yield the table in parts, so that a very long one takes no more memory than a part."""
+    waiting = iter(rows)
+    parts = iter(lambda: [[column.cell(row, shape) for column in columns] for row in islice(waiting, ROWS_AT_ONCE)], [])
+    yield table(next(parts, []), [column.header for column in columns])
+    for part in parts:
+        yield table(part, ())
 
 
 def table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> str:

@@ -1,32 +1,35 @@
 """Replay: a tree made by applying events one after the other, from nothing but what the hash chain covers.
 
-It is slow and needs memory for the whole tree: what `View` and `walk` answer through indexes is compared with it.
+It is slow and needs memory for the names of the whole tree: what `View` and `walk` answer through indexes is compared
+with it.
 """
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from eventstore.entries import Entry
-from eventstore.events import Event, Kind
+from eventstore.events import Event, Kind, lifted
 from eventstore.log import Log
 from projections.lineage import Span
 from projections.records import Records
 from projections.view import with_device
 
+AT_ONCE = 200
+
 
 class Node:
-    """A file, directory or other thing: `made` by one event (None: the root), its attributes `changed` by a later one."""
+    """A file, directory or other thing, by the position of the event that `made` it (0: the root), and of the latest that
+    `changed` its attributes (0: none did); `implied` is a directory that its layer leaves out.
+    """
 
-    __slots__ = ("changed", "children", "made")
+    __slots__ = ("changed", "children", "implied", "made")
 
-    def __init__(self, made: Event | None, children: "dict[bytes, Name] | None") -> None:
+    def __init__(self, made: int, children: "dict[bytes, Name] | None", *, implied: bool = False) -> None:
         self.made = made
-        self.changed: Event | None = None
+        self.implied = implied
+        self.changed = 0
         self.children = children
-
-    @property
-    def position(self) -> int:
-        return self.made.position if self.made else 0
 
 
 class Name:
@@ -38,12 +41,8 @@ class Name:
         self.node = node
         self.origin = origin
 
-    @property
-    def is_implied(self) -> bool:
-        return self.node.made is not None and self.node.made.kind == Kind.DIRECTORY_IMPLIED
-
-    def entry(self, path: bytes) -> Entry:
-        made, changed = self.node.made, self.node.changed
+    def entry(self, path: bytes, events: Mapping[int, Event]) -> Entry:
+        made, changed = events.get(self.node.made), events.get(self.node.changed)
         if made is None:
             entry = Entry(path, stat.S_IFDIR | 0o755, 0, 0, 0, 0, None, None, None, 0, 0)
         else:
@@ -60,18 +59,33 @@ class Name:
 class Replay:
     """The tree after all events that were applied so far."""
 
-    def __init__(self) -> None:
-        self._root = Name(Node(None, {}), 0)
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._root = Name(Node(0, {}), 0)
 
     def entries(self) -> Iterator[Entry]:
         """Yield the whole tree in tree order."""
-        waiting = [(b"", self._root)]
-        while waiting:
-            path, name = waiting.pop()
-            yield name.entry(path)
-            for child in sorted(name.node.children or (), reverse=True):
-                assert name.node.children is not None
-                waiting.append((path + b"/" + child if path else child, name.node.children[child]))
+        names = self._names()
+        while batch := list(islice(names, AT_ONCE)):
+            positions = {position for _, name in batch for position in (name.node.made, name.node.changed) if position}
+            rows = self._log.db.execute(
+                f"SELECT * FROM event WHERE position IN ({','.join('?' * len(positions))})", list(positions)
+            )
+            events = {event.position: event for event in map(lifted, rows)}
+            for path, name in batch:
+                yield name.entry(path, events)
+
+    def _names(self) -> Iterator[tuple[bytes, Name]]:
+        yield b"", self._root
+        above = [_children(b"", self._root)]
+        while above:
+            found = next(above[-1], None)
+            if found is None:
+                above.pop()
+                continue
+            yield found
+            if found[1].node.children:
+                above.append(_children(found[0] + b"/", found[1]))
 
     def apply(self, event: Event, path: bytes) -> int | None:
         """Apply a tree event; return the position of the node that it links to or changes the attributes of, else None.
@@ -100,9 +114,10 @@ class Replay:
     def _write(self, event: Event, path: bytes) -> None:
         old = self._find(path)
         children = old.node.children if old is not None else None
-        if event.kind == Kind.DIRECTORY_IMPLIED and old is not None and children is not None and not old.is_implied:
+        implied = event.kind == Kind.DIRECTORY_IMPLIED
+        if implied and old is not None and children is not None and not old.node.implied:
             return
-        node = Node(event, (children or {}) if stat.S_ISDIR(event.mode) else None)
+        node = Node(event.position, (children or {}) if stat.S_ISDIR(event.mode) else None, implied=implied)
         self._enter(path, Name(node, event.position))
 
     def _link(self, event: Event, path: bytes) -> int | None:
@@ -110,14 +125,14 @@ class Replay:
         if target is None:
             return None
         self._enter(path, Name(target.node, event.position))
-        return target.node.position
+        return target.node.made
 
     def _change(self, event: Event, path: bytes) -> int | None:
         name = self._find(path)
         if name is None:
             return None
-        name.node.changed = event
-        return name.node.position
+        name.node.changed = event.position
+        return name.node.made
 
     def _find(self, path: bytes) -> Name | None:
         name: Name | None = self._root
@@ -140,6 +155,11 @@ class Replay:
         parent, _, last = path.rpartition(b"/")
         above = self._find(parent)
         return above.node.children.pop(last, None) if above is not None and above.node.children is not None else None
+
+
+def _children(prefix: bytes, above: Name) -> Iterator[tuple[bytes, Name]]:
+    children = above.node.children or {}
+    return ((prefix + name, children[name]) for name in sorted(children))
 
 
 def tree_events(log: Log, span: Span) -> Iterator[tuple[Event, bytes]]:

@@ -60,9 +60,9 @@ def chosen(log: Log, share: float = 1.0) -> list[Subject]:
 def check(log: Log, content: Content, subject: Subject) -> Iterator[Finding]:
     """Yield where walk, look-ups and recorded nodes differ from what a replay of the view's events gives.
 
-    O(the view's events + its tree); memory for one whole tree.  A container is also compared at one earlier version.
+    O(the view's events + its tree); memory for the names of one tree.  A container is also compared at one earlier version.
     """
-    replay, top = Replay(), subject.spans[-1]
+    replay, top = Replay(log), subject.spans[-1]
     earlier = random.randint(1, top.upto) if top.upto and not top.layer else 0  # noqa: S311 - a sample, no secret
     for span in subject.spans:
         for event, path in tree_events(log, span):
