@@ -20,6 +20,7 @@ from eventstore.errors import DamagedError, ErasedError
 from eventstore.events import Kind
 from eventstore.segments import BlockCache, Segments
 
+CHUNK_MAX = 512 << 10
 PART = struct.Struct("<32sI")
 """One chunk of a large content: its digest, and its size in bytes."""
 ERASURES = f"kind IN ({Kind.CONTENT_ERASED:d}, {Kind.CONTENT_READMITTED:d})"

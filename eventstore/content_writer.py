@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from hashlib import sha256
 from itertools import accumulate
 
-from eventstore.content import PART, Content
+from eventstore.content import CHUNK_MAX, PART, Content
 from eventstore.digests import named
 from eventstore.errors import DamagedError, ErasedError
 from eventstore.packer import Packer, Row
 from eventstore.segments import BLOCK, SegmentWriter, encoded, encoded_like
 
-CHUNK_MIN, CHUNK_AVERAGE, CHUNK_MAX = 32 << 10, 128 << 10, 512 << 10
+CHUNK_MIN, CHUNK_AVERAGE = 32 << 10, 128 << 10
 WINDOW = 4 << 20
 ORIGINAL_CHUNK = 1 << 20
 DICTIONARY = 64 << 10

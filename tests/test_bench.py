@@ -34,7 +34,8 @@ def test_each_item_runs_and_reports(item: str, runner: Runner, tmp_path: Path) -
     written = json.loads((tmp_path / "report/report.json").read_text())
     assert [case["title"] for case in written["cases"]] == [case.title for case in cases]
     assert item in (tmp_path / "report/report.md").read_text()
-    ET.parse(tmp_path / f"report/{item}.svg")
+    for drawn in (item, "overview"):
+        ET.parse(tmp_path / f"report/{drawn}.svg")
 
 
 def test_the_self_made_corpora_are_the_same_every_time(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import BinaryIO, NoReturn
 
 from cli.adapters.nodes import Read
 from eventstore import errors
-from eventstore.content_writer import CHUNK_MAX
+from eventstore.content import CHUNK_MAX
 from eventstore.entries import Entry
 from eventstore.errors import DamagedError
 

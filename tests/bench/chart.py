@@ -1,6 +1,7 @@
-"""A bar chart of one item as SVG: a group of bars for each case, a mark where the target lies."""
+"""SVG: a bar chart of one item, a group of bars for each case and a mark where the target lies; and all ratios in one."""
 
 from collections.abc import Sequence
+from math import log10
 from xml.sax.saxutils import escape
 
 from tests.bench.figures import Case, Figure, shown, to_best, to_largest
@@ -24,10 +25,41 @@ def chart(cases: Sequence[Case]) -> str:
         parts.append(_mark(case, y))
         y += GROUP - BAR
     head = _text(16, 26, f"{cases[0].item}: layerlog and its peers", "h")
-    frame = f'<rect width="{WIDTH}" height="{y}" fill="#fff"/>'
+    return _svg(cases[0].item, WIDTH, y, head + "".join(parts))
+
+
+WIDE, MIDDLE, DECADE, LOWEST, HIGHEST = 1060, 700, 100, 0.05, 20.0
+
+
+def overview(cases: Sequence[Case]) -> str:
+    """Return the SVG of all cases in which layerlog's value stands over the best peer's, on a logarithmic scale."""
+    compared = [case for case in cases if case.target.rule is to_best and not case.missing]
+    bottom = TOP + 28 * len(compared)
+    rows = "".join(_ratio(case, TOP + 28 * row) for row, case in enumerate(compared))
+    line = f'<line x1="{MIDDLE}" x2="{MIDDLE}" y1="{TOP - 8}" y2="{bottom}" stroke="{TEXT}"/>'
+    sides = _text(MIDDLE - 8, 26, "layerlog needs less", "m", anchor="end") + _text(MIDDLE + 8, 26, "layerlog needs more", "m")
+    return _svg("layerlog / best peer", WIDE, bottom + 8, _text(16, 26, "layerlog / best peer", "h") + sides + rows + line)
+
+
+def _ratio(case: Case, y: int) -> str:
+    end, target = _on_scale(case.found), _on_scale(case.target.limit)
+    left, right = sorted((end, float(MIDDLE)))
+    peer = min(case.judged[1:], key=lambda figure: figure.median)
+    label = _text(16, y + 13, f"{case.item} {case.title}"[:78]) + _text(WIDE - 8, y + 13, peer.name, "m", anchor="end")
+    bar = f'<rect x="{left:.1f}" y="{y}" width="{max(right - left, 1):.1f}" height="{BAR}" fill="{OURS if case.found <= 1 else BAD}"/>'
+    mark = f'<line x1="{target:.1f}" x2="{target:.1f}" y1="{y - 3}" y2="{y + BAR + 3}" stroke="{TEXT}" stroke-dasharray="3 3"/>'
+    number = _text(left - 6, y + 13, shown(case.found, "x"), anchor="end") if end < MIDDLE else _text(right + 6, y + 13, shown(case.found, "x"))
+    return label + bar + mark + number
+
+
+def _on_scale(ratio: float) -> float:
+    return MIDDLE + DECADE * log10(min(max(ratio, LOWEST), HIGHEST))
+
+
+def _svg(title: str, width: int, height: int, body: str) -> str:
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y}" width="{WIDTH}" height="{y}" role="img">'
-        f"<title>{escape(cases[0].item)}</title><style>{STYLE}</style>{frame}{head}{''.join(parts)}</svg>\n"
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">'
+        f'<title>{escape(title)}</title><style>{STYLE}</style><rect width="{width}" height="{height}" fill="#fff"/>{body}</svg>\n'
     )
 
 

@@ -1,4 +1,4 @@
-"""The report of a run: report.json for programs, report.md for people, and a chart for each item."""
+"""The report of a run: report.json for programs, report.md for people, a chart for each item, and one of all ratios."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.bench.chart import chart
+from tests.bench.chart import chart, overview
 from tests.bench.corpora import Corpora
 from tests.bench.figures import Case, Figure, shown
 
@@ -36,6 +36,7 @@ def write(folder: str, cases: Sequence[Case], corpora: Corpora, rounds: int, war
     about = {"made": datetime.now(UTC).isoformat(timespec="seconds"), "corpora": corpora.title, **machine()}
     _save(folder, "report.json", json.dumps({"about": about, "cases": [_as_json(case) for case in cases]}, indent=1))
     _save(folder, "report.md", markdown(cases, about, rounds, warmups))
+    _save(folder, "overview.svg", overview(cases))
     for item in dict.fromkeys(case.item for case in cases):
         _save(folder, f"{item}.svg", chart([case for case in cases if case.item == item]))
 

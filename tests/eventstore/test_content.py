@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventstore.content_writer import CHUNK_MAX
+from eventstore.content import CHUNK_MAX
 from eventstore.errors import DamagedError
 from eventstore.store import Store
 from tests.cli.running import ROOT, clean
