@@ -178,3 +178,11 @@ def test_what_is_quick_or_quiet_has_no_bar():
 def test_a_bar_is_for_terminals_alone():
     done = python(STEPS, "30_000_000", "bytes", "0")
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_a_table_longer_than_one_part_has_every_row_and_one_header(capsys: pytest.CaptureFixture[str]):
+    rows = [{"name": f"row-{number}", "id": "ab" * 32} for number in range(2 * output.ROWS_AT_ONCE + 1)]
+    listing(Shape(), iter(rows), COLUMNS, "id")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["NAME", "IMAGE", "ID", "SIZE"]
+    assert [line.split()[0] for line in lines[1:]] == [row["name"] for row in rows]
