@@ -48,6 +48,7 @@ _LATEST = (
     "SELECT * FROM (SELECT * FROM event WHERE path = ?1 AND effect = {} AND stream = ?2 AND version <= ?3 "
     "ORDER BY version DESC LIMIT 1)"
 )
+_LAST_MOVED_AWAY = "SELECT max(version) FROM event WHERE source = ? AND stream = ? AND version <= ?"
 _LATEST_NAMES = f"{_LATEST.format(1)} UNION ALL {_LATEST.format(0)}"
 _LATEST_HIDING = (
     f"SELECT stream, version, position, kind FROM ({_LATEST.format(1)} UNION ALL {_LATEST.format(3)}) UNION ALL "
@@ -289,8 +290,14 @@ class View:
                 yield from self.log.db.execute(_LATEST_HIDING, (path_id, stream, self.spans[self._ranks[stream]].upto))
 
     def _moved_away(self, path_id: int) -> Order | None:
-        rows = self.log.db.execute("SELECT stream, version FROM event WHERE source = ?", (path_id,))
-        return max((o for o in (self.order(*row) for row in rows) if o is not None), default=None)
+        """Return when the path itself last moved away: one look-up for each container, however often it did."""
+        for rank in reversed(range(len(self.spans))):
+            span = self.spans[rank]
+            if not span.layer:
+                version = self.log.db.execute(_LAST_MOVED_AWAY, (path_id, span.stream, span.upto)).fetchone()[0]
+                if version is not None:
+                    return rank, version
+        return None
 
     def _names(self, path_id: int) -> list[Named]:
         """Return, latest first, what each stream last says the path is."""
