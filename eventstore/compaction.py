@@ -86,9 +86,9 @@ def readers_are_done(db: sqlite3.Connection) -> bool:
 
 def clear_cache(store: Store) -> int:
     """Remove all of cache/; return how many bytes it held."""
-    size = folder_size(store.cache())
-    shutil.rmtree(store.cache(), ignore_errors=True)
-    os.makedirs(store.cache(), mode=0o700, exist_ok=True)
+    size = folder_size(store.cache.path())
+    shutil.rmtree(store.cache.path(), ignore_errors=True)
+    os.makedirs(store.cache.path(), mode=0o700, exist_ok=True)
     return size
 
 

@@ -35,7 +35,7 @@ def survey(store: Store, *, originals: bool = False) -> Garbage:
     dead = db.execute(_DEAD).fetchone()[0]
     content_bytes, original_bytes = db.execute(_BLOCKS_FREED).fetchone()
     unnamed = sum(usage.size - usage.live for usage in compaction.usages(store))
-    cached = compaction.folder_size(store.cache())
+    cached = compaction.folder_size(store.cache.path())
     return Garbage(dead, content_bytes, unnamed, len(dropped(store)), original_bytes, cached)
 
 

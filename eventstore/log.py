@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from eventstore import merkle
+from eventstore.cache import Cache
 from eventstore.errors import DamagedError, NotFoundError
 from eventstore.events import Event, Kind, lifted
 
@@ -80,8 +81,10 @@ class Log:
     which a partial index compares with a constant.
     """
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: sqlite3.Connection, cache: Cache | None = None) -> None:
         self.db = db
+        self.cache = cache
+        """Where what follows from the log may be remembered."""
         self.path_ids: dict[tuple[int, bytes], int] = {}
         """(parent's id, name) -> id, as far as views remember it; what a transaction may yet take back is never here."""
 

@@ -10,6 +10,7 @@ from typing import Self
 
 from eventstore import store_folder
 from eventstore.appending import Appending, changeset
+from eventstore.cache import Cache
 from eventstore.content import Content
 from eventstore.content_writer import ContentWriter
 from eventstore.errors import StoreError
@@ -34,7 +35,8 @@ class Store:
     def __init__(self, path: str, db: sqlite3.Connection) -> None:
         self.path = path
         self.db = db
-        self.log = Log(db)
+        self.cache = Cache(os.path.join(path, "cache"))
+        self.log = Log(db, self.cache)
         self.content = Content(db, os.path.join(path, "content"))
 
     @classmethod
@@ -68,10 +70,6 @@ class Store:
         """As `writer`, with every other writer kept out; waits for those that are open, so never inside `writer`."""
         with exclusive(self.path), closing(Writer(self, context)) as writer:
             yield writer
-
-    def cache(self, *parts: str) -> str:
-        """Return a path below cache/; everything there may be deleted at any moment."""
-        return os.path.join(self.path, "cache", *parts)
 
     def close(self) -> None:
         self.content.close()

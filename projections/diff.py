@@ -9,8 +9,8 @@ from eventstore.entries import Entry
 from eventstore.events import Kind
 from eventstore.log import Log
 from eventstore.paths import order, path_of
-from projections.facts import Keys
 from projections.hard_links import linked_among, names_of
+from projections.keys import Keys
 from projections.view import View
 from projections.walk import walk
 

@@ -1,6 +1,6 @@
 """Facts: what each span of a view says of its paths, in tree order; `walk.py` merges them.
 
-A layer's stream lies that way already; of a container the paths that it ever touched are sorted, then asked in batches.
+A layer's stream lies that way already; of a container the paths that it touched come sorted, and are asked in batches.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 
 from eventstore.entries import Entry
 from eventstore.events import Event, Kind, lifted
-from eventstore.log import ROOT_ID, Log
+from eventstore.log import Log
 from eventstore.paths import order as tree_order
 from eventstore.paths import path_of
+from projections.keys import Keys, lies_within
 from projections.lineage import Span
+from projections.living import Census
+from projections.touched import PATHS_AT_ONCE, touched
 from projections.view import Order, View
 
-PATHS_AT_ONCE = 200
-MANY_PATHS = 1000
-REMEMBERED = 5000
 _COLUMNS = len(Event._fields)
 _HIDING_KINDS = (Kind.PATH_DELETED, Kind.DIRECTORY_CLEARED)
 
@@ -41,35 +41,19 @@ class Fact(NamedTuple):
         return None if self.row is None else lifted(self.row[:_COLUMNS])
 
 
-def sources(view: View, rank: int, top: bytes) -> Iterator[Iterator[Fact]]:
-    """Yield runs of facts, each in tree order, that together are all that one span says at and below *top*."""
+def sources(view: View, rank: int, top: bytes, census: Census | None) -> Iterator[Iterator[Fact]]:
+    """Yield runs of facts, each in tree order, that together are all that one span says at and below *top*.
+
+    *census* is told of the paths that a container is asked about.
+    """
     span, log = view.spans[rank], view.log
     if not span.layer:
-        yield _container_facts(log, rank, span, top)
+        yield _container_facts(log, rank, span, top, census)
         return
     puts = _first(1, span.upto, lambda version: not _hides(log, span, version))
     if puts > 1:
         yield _sorted_run(log, rank, span, 1, puts, top)
     yield _sorted_run(log, rank, span, puts, span.upto + 1, top)
-
-
-class Keys:
-    """The tree order of paths by their directory's id and their name; directories are looked up once."""
-
-    def __init__(self, log: Log) -> None:
-        self._db = log.db
-        self._prefixes = {0: b"", ROOT_ID: b""}
-
-    def of(self, parent: int, name: bytes) -> bytes:
-        prefix = self._prefixes.get(parent)
-        return (self._prefix(parent) if prefix is None else prefix) + name
-
-    def _prefix(self, directory: int) -> bytes:
-        found = self.of(*self._db.execute("SELECT parent, name FROM path WHERE id = ?", (directory,)).fetchone()) + b"\0"
-        if len(self._prefixes) > REMEMBERED:
-            self._prefixes = {0: b"", ROOT_ID: b""}
-        self._prefixes[directory] = found
-        return found
 
 
 # -- layers
@@ -88,13 +72,9 @@ def _sorted_run(log: Log, rank: int, span: Span, first: int, end: int, top: byte
     )
     for row in cursor:
         key = key_of(row[-2], row[-1])
-        if top and not _lies_within(key, within):
+        if top and not lies_within(key, within):
             return
         yield Fact(key, (rank, row[2]), row)
-
-
-def _lies_within(key: bytes, top: bytes) -> bool:
-    return key.startswith(top) and key[len(top) : len(top) + 1] in (b"", b"\0")
 
 
 def _first(low: int, high: int, holds: Callable[[int], bool]) -> int:
@@ -121,53 +101,12 @@ def _key_at(log: Log, span: Span, version: int) -> bytes:
 # -- containers
 
 
-def _container_facts(log: Log, rank: int, span: Span, top: bytes) -> Iterator[Fact]:
-    touched = _touched(log, span, top)
-    while batch := list(islice(touched, PATHS_AT_ONCE)):
+def _container_facts(log: Log, rank: int, span: Span, top: bytes, census: Census | None) -> Iterator[Fact]:
+    paths = touched(log, span, top)
+    while batch := list(islice(paths, PATHS_AT_ONCE)):
+        if census is not None:
+            census.ask(batch)
         yield from _latest_facts(log, rank, span, batch)
-
-
-def _touched(log: Log, span: Span, top: bytes) -> Iterator[tuple[bytes, int]]:
-    """Yield (key, id) of every path at or below *top* that a container's events were ever about, in tree order."""
-    within, key_of, packed = tree_order(top), Keys(log).of, []
-    for parent, name, path_id in _touched_rows(log, span, top):
-        key = key_of(parent, name)
-        if not top or _lies_within(key, within):
-            packed.append(key + _APART + path_id.to_bytes(8))
-    packed.sort(reverse=True)
-    last = b""
-    while packed:  # giving back its room on the way
-        item = packed.pop()
-        if item != last:
-            yield item[:-10], int.from_bytes(item[-8:])
-        last = item
-
-
-_APART = b"\0\0"
-"""Between a key and an id in one object, where a hundred thousand have to wait: no name is empty, so they sort as keys do."""
-
-
-def _touched_rows(log: Log, span: Span, top: bytes) -> Iterator[tuple[int, bytes, int]]:
-    """Yield (parent, name, id) of the paths that the span touched, or, where the stream touched many, of fewer than all."""
-    many = MANY_PATHS if top else span.upto
-    count = f"SELECT count(*) FROM (SELECT 1 FROM event WHERE fresh = 1 AND stream = ? LIMIT {many})"
-    written, values = "p.id = e.path WHERE e.fresh = 1 AND e.stream = ?", (span.stream,)
-    if log.db.execute(count, values).fetchone()[0] == many:
-        if top:
-            yield from log.db.execute(_BELOW, (span.stream, log.path_id(top)))
-            return
-        written = f"p.id = e.path WHERE +e.fresh = 1 AND e.stream = ? AND e.version <= {span.upto}"
-    taken = "p.id = e.source WHERE e.source IS NOT NULL AND +e.stream = ?"
-    for joined in (written, taken):
-        yield from log.db.execute(f"SELECT p.parent, p.name, p.id FROM event e JOIN path p ON {joined}", values)
-
-
-_BELOW = """
-    WITH RECURSIVE below (id) AS (SELECT ?2 UNION ALL SELECT c.id FROM below CROSS JOIN path c ON c.parent = below.id)
-    SELECT p.parent, p.name, p.id FROM below CROSS JOIN path p ON p.id = below.id
-    WHERE EXISTS (SELECT 1 FROM event WHERE fresh = 1 AND stream = ?1 AND path = p.id)
-        OR EXISTS (SELECT 1 FROM event WHERE source = p.id AND stream = ?1)
-"""
 
 
 def _latest_facts(log: Log, rank: int, span: Span, batch: list[tuple[bytes, int]]) -> Iterator[Fact]:

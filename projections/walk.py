@@ -13,7 +13,9 @@ from eventstore.entries import Entry
 from eventstore.events import Kind
 from eventstore.log import ROOT_ID
 from eventstore.paths import order as tree_order
-from projections.facts import PATHS_AT_ONCE, Fact, sources
+from projections.facts import Fact, sources
+from projections.living import census
+from projections.touched import PATHS_AT_ONCE
 from projections.view import BOTTOM, Floor, Named, Order, View, of_event
 
 
@@ -53,8 +55,9 @@ class _Merge:
         self._view = view
         self._heap: list[tuple[bytes, int, Fact, Iterator[Fact]]] = []
         self._count = 0
+        self._census = census(view, top)
         for rank in range(len(view.spans)):
-            for source in sources(view, rank, top):
+            for source in sources(view, rank, top, self._census if rank == len(view.spans) - 1 else None):
                 self._add(source)
         ids, rest = view.prefix_ids(top)
         floor = view.floor_below(ids[:-1]) if not rest else view.floor_below(ids)
@@ -66,7 +69,7 @@ class _Merge:
 
     def entries(self) -> Iterator[Entry]:
         """Yield what each path is; attributes that were changed later than the node was made are left to `View`."""
-        heap = self._heap
+        heap, census = self._heap, self._census
         while heap:
             fact = self._take()
             if heap and heap[0][0] == fact.key:
@@ -75,9 +78,19 @@ class _Merge:
                     facts.append(self._take())
                 entry = self._settle(facts)
             else:
-                entry = self._alone(fact) or self._settle([fact])
+                facts = [fact]
+                entry = self._alone(fact) or self._settle(facts)
+            if census is not None and (entry is not None or not self._are_own(facts)):
+                census.matters(fact.key)
             if entry is not None:
                 yield entry
+        if census is not None:
+            census.close()
+
+    def _are_own(self, facts: list[Fact]) -> bool:
+        """Whether the top span alone speaks of the path, and no move brought it along."""
+        top = len(self._view.spans) - 1
+        return all(fact.order[0] == top and fact.entry is None for fact in facts)
 
     def _take(self) -> Fact:
         """Return the next fact of all sources."""

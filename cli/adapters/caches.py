@@ -1,6 +1,5 @@
 """What cache/ remembers: the encoded layers, which are cheap to compare and to compute anew."""
 
-import os
 import re
 
 from cli.adapters import send
@@ -19,13 +18,13 @@ Cached = dict[str, FolderLayer | SealedLayer]
 
 def encoded(store: Store) -> Cached:
     """Return every encoded layer that cache/ remembers."""
-    folder = store.cache("encoded")
     found: Cached = {}
-    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+    for name in sorted(store.cache.names(send.ENCODED)):
         match = _NAME.fullmatch(name)
         if match is not None and int(match["version"]) == ENCODER:
             stream, first = match["stream"], match["first"]
-            found[f"encoded/{name}"] = SealedLayer(stream, int(first), int(match["last"]), "") if first else FolderLayer(stream)
+            layer = SealedLayer(stream, int(first), int(match["last"]), "") if first else FolderLayer(stream)
+            found[f"{send.ENCODED}/{name}"] = layer
     return found
 
 

@@ -26,6 +26,9 @@ from projections.subtree import as_changes
 from projections.view import View
 from projections.walk import walk
 
+ENCODED = "encoded"
+"""The folder below cache/ that remembers what layers encode to."""
+
 
 class Encoded(NamedTuple):
     """A layer's plain tar: `diff_id` (32 bytes) and size in bytes."""
@@ -120,30 +123,22 @@ class Seen:
             yield chunk
 
 
-def _cache_file(store: Store, layer: FolderLayer | SealedLayer) -> str:
+def _cached_name(layer: FolderLayer | SealedLayer) -> tuple[str, str]:
     key = layer.name if isinstance(layer, FolderLayer) else f"{layer.container}-{layer.first}-{layer.last}"
-    return store.cache("encoded", f"{key}-v{ENCODER}.json")
+    return ENCODED, f"{key}-v{ENCODER}.json"
 
 
 def _remembered(store: Store, layer: FolderLayer | SealedLayer) -> Encoded | None:
     try:
-        with open(_cache_file(store, layer), encoding="ascii") as file:
-            stated = json.load(file)
-            return Encoded(bytes.fromhex(stated["diff_id"]), stated["size"])
-    except (OSError, ValueError, KeyError):
+        stated = json.loads(store.cache.read(*_cached_name(layer)) or b"")
+        return Encoded(bytes.fromhex(stated["diff_id"]), stated["size"])
+    except (ValueError, KeyError):
         return None
 
 
 def _remember(store: Store, layer: FolderLayer | SealedLayer, found: Encoded) -> None:
-    path = _cache_file(store, layer)
-    try:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        fd, temporary = tempfile.mkstemp(dir=os.path.dirname(path))
-        with os.fdopen(fd, "w", encoding="ascii") as file:
-            json.dump({"diff_id": found.diff_id.hex(), "size": found.size}, file)
-        os.replace(temporary, path)
-    except OSError:
-        return  # a cache that cannot be written costs time alone
+    stated = {"diff_id": found.diff_id.hex(), "size": found.size}
+    store.cache.write(json.dumps(stated).encode(), *_cached_name(layer))
 
 
 def _original_tar(store: Store, layer: ImportedLayer) -> Iterator[bytes]:
@@ -248,6 +243,6 @@ def record_saved(writer: Writer, saved: Mapping[Image, OciImage], destination: s
 
 def spool_folder(store: Store) -> str:
     """Return where large unnamed files may be put while a command runs."""
-    path = store.cache("spool")
+    path = store.cache.path("spool")
     os.makedirs(path, mode=0o700, exist_ok=True)
     return path

@@ -24,7 +24,7 @@ def rows(store: Store) -> Iterator[dict[str, Any]]:
     head = store.log.head()
     files = (os.path.join(store.path, name) for name in ("log.db", "log.db-wal"))
     yield _row("log", head.position, sum(os.path.getsize(file) for file in files if os.path.exists(file)), 0, "")
-    cached = sum(len(names) for _, _, names in os.walk(store.cache()))
+    cached = sum(len(names) for _, _, names in os.walk(store.cache.path()))
     yield _row("cache", cached, garbage.cache_bytes, garbage.cache_bytes, "gc")
 
 

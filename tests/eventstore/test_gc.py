@@ -109,12 +109,12 @@ def test_a_digest_in_the_detail_of_a_kind_that_is_not_known_counts(store):
 
 
 def test_the_cache_is_emptied(store):
-    os.makedirs(store.cache("encoded"))
-    with open(store.cache("encoded", "x"), "w") as file:
+    os.makedirs(store.cache.path("encoded"))
+    with open(store.cache.path("encoded", "x"), "w") as file:
         file.write("x" * 1000)
     assert gc.survey(store).cache_bytes == 1000
     collected(store)
-    assert os.listdir(store.cache()) == []
+    assert os.listdir(store.cache.path()) == []
 
 
 @pytest.mark.damages
