@@ -84,9 +84,9 @@ class Census:
 
 
 def census(view: View, top: bytes) -> Census | None:
-    """Return what takes down a walk at and below *top*; None where there is nothing to learn."""
-    taken = not top and view.spans and not view.spans[-1].layer and view.spans[-1].upto != LIVE
-    return Census(view) if taken else None
+    """Return what takes down a walk at and below *top*; None where there is nothing worth to learn."""
+    span = view.spans[-1] if view.spans and not top else None
+    return Census(view) if span and not span.layer and WORTH <= span.upto < LIVE else None
 
 
 def _name(log: Log, stream: int) -> str:
