@@ -30,6 +30,10 @@ class Cache:
         except OSError:
             return None
 
+    def remove(self, *parts: str) -> None:
+        with suppress(OSError):
+            os.unlink(self.path(*parts))
+
     def write(self, data: bytes, *parts: str) -> None:
         """Remember *data* under this name, at once or not at all."""
         path = self.path(*parts)

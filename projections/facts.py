@@ -14,9 +14,9 @@ from eventstore.paths import order as tree_order
 from eventstore.paths import path_of
 from projections.keys import Keys, lies_within
 from projections.lineage import Span
-from projections.living import Census
-from projections.touched import PATHS_AT_ONCE, touched
-from projections.view import Order, View
+from projections.living import Asked
+from projections.touched import PATHS_AT_ONCE
+from projections.view import Order
 
 _COLUMNS = len(Event._fields)
 _HIDING_KINDS = (Kind.PATH_DELETED, Kind.DIRECTORY_CLEARED)
@@ -41,22 +41,15 @@ class Fact(NamedTuple):
         return None if self.row is None else lifted(self.row[:_COLUMNS])
 
 
-def sources(view: View, rank: int, top: bytes, census: Census | None) -> Iterator[Iterator[Fact]]:
-    """Yield runs of facts, each in tree order, that together are all that one span says at and below *top*.
+# -- layers
 
-    *census* is told of the paths that a container is asked about.
-    """
-    span, log = view.spans[rank], view.log
-    if not span.layer:
-        yield _container_facts(log, rank, span, top, census)
-        return
+
+def of_layer(log: Log, rank: int, span: Span, top: bytes) -> Iterator[Iterator[Fact]]:
+    """Yield runs of facts, each in tree order, that together are all that a layer's span says at and below *top*."""
     puts = _first(1, span.upto, lambda version: not _hides(log, span, version))
     if puts > 1:
         yield _sorted_run(log, rank, span, 1, puts, top)
     yield _sorted_run(log, rank, span, puts, span.upto + 1, top)
-
-
-# -- layers
 
 
 def _sorted_run(log: Log, rank: int, span: Span, first: int, end: int, top: bytes) -> Iterator[Fact]:
@@ -101,15 +94,13 @@ def _key_at(log: Log, span: Span, version: int) -> bytes:
 # -- containers
 
 
-def _container_facts(log: Log, rank: int, span: Span, top: bytes, census: Census | None) -> Iterator[Fact]:
-    paths = touched(log, span, top)
+def of_container(log: Log, rank: int, span: Span, paths: Iterator[Asked]) -> Iterator[Fact]:
+    """Yield what a container's span says of *paths*, which come in tree order."""
     while batch := list(islice(paths, PATHS_AT_ONCE)):
-        if census is not None:
-            census.ask(batch)
         yield from _latest_facts(log, rank, span, batch)
 
 
-def _latest_facts(log: Log, rank: int, span: Span, batch: list[tuple[bytes, int]]) -> Iterator[Fact]:
+def _latest_facts(log: Log, rank: int, span: Span, batch: list[Asked]) -> Iterator[Fact]:
     """Yield what the stream last says, up to the span's end, of each path of the batch: two statements for all."""
     ids = [path_id for _, path_id in batch]
     batched = f"WITH t (i, path) AS (VALUES {','.join(f'({index},?)' for index in range(len(batch)))}) "

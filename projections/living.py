@@ -1,23 +1,27 @@
-"""Living paths: those that still matter of all that a container ever touched, so that the length of its history does not show.
+"""Living paths: those that still matter of all that a container ever touched, in tree order; remembered in cache/.
 
 A path that is gone, that nothing below the container holds and that no move brought along, says nothing to a later
-version before an event is about it again.  A walk of a long history that meets many such remembers, in cache/, which
-paths lived at its version; later walks ask for those, and for what was touched since.
+version before an event is about it again.  A walk of a long history remembers which paths lived at its version; later
+walks ask for those, and for what was touched since: they sort little, and the length of history does not show.
 """
 
 import struct
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import NamedTuple
 
+from eventstore.cache import Cache
 from eventstore.log import Log
 from projections import lineage
 from projections.lineage import LIVE, Span
 from projections.view import View
 
 FOLDER = "living-1"  # the version of what is written there
-WORTH = 1000
+WORTH, SHARE = 1000, 8
+"""After how many events it is worth to remember anew: so many, and one for each *SHARE* living paths."""
+KEPT = 8
+"""How many versions of a container are remembered: the latest."""
 _DIGEST = 32
 
 Asked = tuple[bytes, int]
@@ -39,8 +43,9 @@ def remembered(log: Log, span: Span) -> Living:
     if log.cache is None:
         return UNKNOWN
     container = _name(log, span.stream)
-    versions = (int(name) for name in log.cache.names(FOLDER, container) if name.isdecimal())
-    for version in sorted((version for version in versions if version <= span.upto), reverse=True):
+    for version in _versions(log.cache, container):
+        if version > span.upto:
+            continue
         data = log.cache.read(FOLDER, container, str(version)) or b""
         packed = data[_DIGEST:]
         if data[:_DIGEST] == _seal(log, span.stream, version, packed):
@@ -48,20 +53,28 @@ def remembered(log: Log, span: Span) -> Living:
     return UNKNOWN
 
 
-class Census:
-    """Takes down, as a walk of a whole view goes along, which of the paths that its top container touched matter."""
+def worth_counting(span: Span) -> bool:
+    """Whether a walk of a container's span may remember anything: it is long enough, and does not grow meanwhile."""
+    return WORTH <= span.upto < LIVE
 
-    def __init__(self, view: View) -> None:
+
+class Census:
+    """Takes down, as a walk of a whole view goes along, which of the paths that its top container touched matter.
+
+    *known* is what was remembered before.
+    """
+
+    def __init__(self, view: View, known: Living) -> None:
         self._view = view
+        self._known = known
         self._waiting: deque[Asked] = deque()
-        self._asked = 0
         self._ids: list[int] = []
 
-    def ask(self, paths: Iterable[Asked]) -> None:
-        """Say which paths the walk asks the container about next, in tree order."""
-        before = len(self._waiting)
-        self._waiting.extend(paths)
-        self._asked += len(self._waiting) - before
+    def watching(self, paths: Iterable[Asked]) -> Iterator[Asked]:
+        """Yield the paths that the walk asks the container about, in tree order, taking them down."""
+        for asked in paths:
+            self._waiting.append(asked)
+            yield asked
 
     def matters(self, key: bytes) -> None:
         """Say that the path of this tree order matters; those before it of which that was not said do not."""
@@ -72,21 +85,21 @@ class Census:
                 self._ids.append(path_id)
 
     def close(self) -> None:
-        """Remember what was taken down, where it spares later walks half of their work."""
+        """Remember what was taken down, where many events came since the last time."""
         log, span = self._view.log, self._view.spans[-1]
-        gone = self._asked - len(self._ids)
-        if gone < WORTH + len(self._ids) or log.cache is None or log.db.in_transaction:
+        since = span.upto - self._known.version
+        if since < WORTH + len(self._ids) // SHARE or log.cache is None or log.db.in_transaction:
             return
         container = _name(log, span.stream)
         if list(self._view.spans) == lineage.of_container(log, container, span.upto):
             packed = struct.pack(f"<{len(self._ids)}Q", *self._ids)
             log.cache.write(_seal(log, span.stream, span.upto, packed) + packed, FOLDER, container, str(span.upto))
+            for version in _versions(log.cache, container)[KEPT:]:
+                log.cache.remove(FOLDER, container, str(version))
 
 
-def census(view: View, top: bytes) -> Census | None:
-    """Return what takes down a walk at and below *top*; None where there is nothing worth to learn."""
-    span = view.spans[-1] if view.spans and not top else None
-    return Census(view) if span and not span.layer and WORTH <= span.upto < LIVE else None
+def _versions(cache: Cache, container: str) -> list[int]:
+    return sorted((int(name) for name in cache.names(FOLDER, container) if name.isdecimal()), reverse=True)
 
 
 def _name(log: Log, stream: int) -> str:

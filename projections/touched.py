@@ -7,21 +7,24 @@ from eventstore.log import Log
 from eventstore.paths import order as tree_order
 from projections.keys import Keys, lies_within
 from projections.lineage import Span
-from projections.living import Asked, remembered
+from projections.living import Asked, Living
 
 PATHS_AT_ONCE = 200
 MANY_PATHS = 1000
 
 
-def touched(log: Log, span: Span, top: bytes) -> Iterator[Asked]:
-    """Yield the paths at or below *top* that a container's *span* was ever about, each once; of a whole view's without top
-    those may be left out that `living` knows to matter no more.
+def touched(log: Log, span: Span, known: Living) -> Iterator[Asked]:
+    """Yield the paths that a container's *span* was ever about, each once, without those *known* to matter no more.
 
-    O(paths that lived at the version remembered + paths touched since), or O(paths ever touched).
+    O(paths known to live + paths touched since), or O(paths ever touched) where it is too long ago that they were known.
     """
-    version, ids = remembered(log, span) if not top else (0, ())
-    if version and _is_near(log, span, version):
-        return _merged(_with_keys(log, ids), _sorted(log, _rows_since(log, span, version), b""))
+    if known.version and _is_near(log, span, known.version):
+        return _merged(_with_keys(log, known.ids), _sorted(log, _rows_since(log, span, known.version), b""))
+    return touched_below(log, span, b"")
+
+
+def touched_below(log: Log, span: Span, top: bytes) -> Iterator[Asked]:
+    """Yield the paths at or below *top* that a container's *span* was ever about, each once."""
     return _sorted(log, _rows(log, span, top), top)
 
 

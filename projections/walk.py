@@ -13,9 +13,9 @@ from eventstore.entries import Entry
 from eventstore.events import Kind
 from eventstore.log import ROOT_ID
 from eventstore.paths import order as tree_order
-from projections.facts import Fact, sources
-from projections.living import census
-from projections.touched import PATHS_AT_ONCE
+from projections.facts import Fact, of_container, of_layer
+from projections.living import Census, remembered, worth_counting
+from projections.touched import PATHS_AT_ONCE, touched, touched_below
 from projections.view import BOTTOM, Floor, Named, Order, View, of_event
 
 
@@ -55,9 +55,9 @@ class _Merge:
         self._view = view
         self._heap: list[tuple[bytes, int, Fact, Iterator[Fact]]] = []
         self._count = 0
-        self._census = census(view, top)
-        for rank in range(len(view.spans)):
-            for source in sources(view, rank, top, self._census if rank == len(view.spans) - 1 else None):
+        self._census: Census | None = None
+        for rank, span in enumerate(view.spans):
+            for source in of_layer(view.log, rank, span, top) if span.layer else [self._of_container(rank, top)]:
                 self._add(source)
         ids, rest = view.prefix_ids(top)
         floor = view.floor_below(ids[:-1]) if not rest else view.floor_below(ids)
@@ -86,6 +86,17 @@ class _Merge:
                 yield entry
         if census is not None:
             census.close()
+
+    def _of_container(self, rank: int, top: bytes) -> Iterator[Fact]:
+        log, span = self._view.log, self._view.spans[rank]
+        if top:
+            return of_container(log, rank, span, touched_below(log, span, top))
+        known = remembered(log, span)
+        paths = touched(log, span, known)
+        if rank == len(self._view.spans) - 1 and worth_counting(span):
+            self._census = Census(self._view, known)
+            paths = self._census.watching(paths)
+        return of_container(log, rank, span, paths)
 
     def _are_own(self, facts: list[Fact]) -> bool:
         """Whether the top span alone speaks of the path, and no move brought it along."""

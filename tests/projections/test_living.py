@@ -11,7 +11,7 @@ from eventstore.changes import delete, put
 from eventstore.store import Store
 from projections import lineage, living
 from projections.containers import live_view, view_at
-from projections.living import FOLDER, UNKNOWN, remembered
+from projections.living import FOLDER, KEPT, UNKNOWN, remembered
 from projections.touched import touched
 from projections.walk import walk
 from tests.conftest import ADA
@@ -25,6 +25,7 @@ FILE = stat.S_IFREG | 0o644
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every walk is worth remembering."""
     monkeypatch.setattr(living, "WORTH", -(10**9))
+    monkeypatch.setattr(living, "KEPT", 10**9)
 
 
 @pytest.mark.usefixtures("always")
@@ -57,12 +58,13 @@ def paths(store: Store, container: str, version: int = 2**62) -> list[bytes]:
 
 
 def asked(store: Store, container: str) -> int:
-    stream = store.log.existing("container", container)
-    return len(list(touched(store.log, lineage.Span(stream.id, stream.version, layer=False), b"")))
+    span = lineage.of_container(store.log, container, store.log.existing("container", container).version)[-1]
+    return len(list(touched(store.log, span, remembered(store.log, span))))
 
 
 @pytest.fixture
 def thirty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Walks of more than twenty events are worth remembering, as those of what `churned` makes."""
     monkeypatch.setattr(living, "WORTH", 20)
 
 
@@ -105,6 +107,17 @@ def test_nothing_is_remembered_of_a_transaction_that_may_fail(store: Store) -> N
     with store.writer(ADA) as writer, writer.transaction():
         assert len(paths(store, made)) == 4
     assert store.cache.names(FOLDER, made) == []
+
+
+@pytest.mark.usefixtures("thirty")
+def test_of_many_versions_the_latest_are_remembered(store: Store) -> None:
+    made = churned(store, rounds=10 * KEPT)
+    last = store.log.existing("container", made).version
+    for version in range(last, 0, -5):
+        assert len(paths(store, made, version)) in (1, 2, 3, 4, 5)
+    kept = sorted(map(int, store.cache.names(FOLDER, made)))
+    assert len(kept) == KEPT
+    assert kept[-1] == last
 
 
 def test_a_short_history_is_not_remembered(store: Store) -> None:
