@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.actor import observed_actor
 from eventstore import commands, compaction
 from eventstore.store import Store
 from tests.cli.invoking import Layerlog
@@ -85,11 +86,16 @@ def test_blame_names_who_erased_the_content_of_what_is_there_and_of_what_is_not(
 
 
 def test_what_was_erased_may_not_come_back(ll):
+    """The refusal says what, when, by whom and why, and the command that lets it come back is the one that it names."""
     ll("write", "web:/secret", "--text", SECRET)
     digest = ll.entry("web:/secret")["digest"]
     ll("erase", "--content", digest, "--reason", "x", "-y")
-    assert "was erased on request (event " in ll.refused("write", "web:/again", "--text", SECRET)
-    assert ll("erase", "--content", digest, "--reason", "a mistake", "--let-return") == ""
+    position = ll.head()[1]
+    said = ll.refused("write", "web:/again", "--text", SECRET)
+    assert said.startswith(f"content {digest} was erased on request by event {position} (2")
+    step = f"layerlog erase --let-return --content {digest} --reason TEXT"
+    assert said.endswith(f", seen as {observed_actor()['login']}@{observed_actor()['host']}): x; it may not come back, unless `{step}` lets it")
+    assert ll(*step.split()[1:]) == ""
     ll("write", "web:/again", "--text", SECRET)
     assert ll("cat", "web:/secret") == SECRET
     assert "was not erased" in ll.refused("erase", "--content", digest, "--reason", "x", "--let-return")
