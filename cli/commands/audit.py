@@ -18,11 +18,11 @@ from eventstore.paths import as_bytes
 from projections import deeds, event_filter, holdings
 from projections.deeds import Deed
 from projections.event_rows import event_row
-from projections.logbook import actor_text
 from projections.pathspecs import pattern
 from projections.proofs import store_id
 from projections.search import Needle, search, total
 from projections.times import position_at
+from projections.who import Who
 
 
 @click.command()
@@ -68,10 +68,9 @@ def audit(shape: str, *, no_trunc: bool, by: str | None, depth: int, **options: 
 def _deeds(
     s: Session, since: str | None, until: str | None, author: str | None, actor: str | None, *, only_commits: bool
 ) -> Iterator[Deed]:
-    by_author, by_actor = optional_matcher(author, "--author"), optional_matcher(actor, "--actor")
-    for deed in deeds.deeds(s.log, *_between(s, since, until), only_commits=only_commits):
-        if (by_author is None or by_author(deed.author or "")) and (by_actor is None or by_actor(actor_text(deed.record))):
-            yield deed
+    who = Who(optional_matcher(author, "--author"), optional_matcher(actor, "--actor"))
+    found = deeds.deeds(s.log, *_between(s, since, until), only_commits=only_commits)
+    return (deed for deed in found if who.did(deed.record, deed.author))
 
 
 def _between(s: Session, since: str | None, until: str | None) -> tuple[int, int]:

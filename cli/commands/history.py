@@ -26,6 +26,7 @@ from projections.logbook import Filter, Item
 from projections.records import Record, Records
 from projections.references import Target
 from projections.view import View
+from projections.who import Who
 
 _SHAPE = click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", help="json: one object a line.")
 _CHANGES = {
@@ -119,14 +120,15 @@ def _items(s: Session, asked: Asked, options: dict[str, Any]) -> Iterator[Item]:
     if target is not None and view is not None and patterns:
         return logbook.of_paths(view, target, patterns, follow=options["follow"])
     author = optional_matcher(options["author"], "--author")
-    if author is not None:
+    if author is not None and not author(""):  # what nobody is named for is in no index
         return logbook.by_author(s.log, s.store.content, target, author)
     return logbook.of_everything(s.log) if target is None else logbook.of_target(s.log, s.store.content, target)
 
 
 def _filter(options: dict[str, Any]) -> Filter:
     since, until = (None if options[key] is None else parse_time(options[key]) for key in ("since", "until"))
-    return Filter(since, until, *(optional_matcher(options[key], f"--{key}") for key in ("author", "actor", "grep")))
+    author, actor, grep = (optional_matcher(options[key], f"--{key}") for key in ("author", "actor", "grep"))
+    return Filter(since, until, Who(author, actor), grep)
 
 
 def _limited(items: Iterable[Item], options: dict[str, Any]) -> Iterable[Item]:
