@@ -11,8 +11,8 @@ from cli import complete
 from cli.display import history_rows, history_text
 from cli.display.change_lines import change_lines
 from cli.display.history_rows import item_row
-from cli.formats import parse_time
-from cli.output import json_line
+from cli.formats import listed, parse_time
+from cli.output import json_line, or_say_nothing_found
 from cli.patterns import optional_matcher
 from cli.session import Session, session
 from eventstore.errors import InvalidError, NotFoundError
@@ -92,7 +92,11 @@ def log(ref: str | None, paths: tuple[str, ...], *, everything: bool, graph: boo
             print_graph(s, ref)
             return
         asked = _asked(s, ref, paths, everything=everything)
-        for item in _limited(logbook.kept(_items(s, asked, options), _filter(options)), options):
+        items = logbook.kept(_items(s, asked, options), _filter(options))
+        if asked.patterns:
+            sought = f"{listed(paths, 3)} in {ref}" if paths else ref
+            items = or_say_nothing_found(items, f"no event that was asked for is about {sought}")
+        for item in _limited(items, options):
             _show_item(s, asked.view, item, options, touched=bool(asked.patterns))
 
 
