@@ -17,6 +17,7 @@ from cli.formats import human_size
 from eventstore.paths import shown as escape
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 Row = Mapping[str, Any]
 
 ROWS_AT_ONCE = 1000
@@ -127,6 +128,16 @@ def note(counts: Mapping[str, int], what: str) -> None:
     if any(counts.values()):
         listed = ", ".join(f"{escape(name)} ({count})" for name, count in sorted(counts.items()) if count)
         print(f"layerlog: {what}: {listed}", file=sys.stderr)
+
+
+def or_say_nothing_found(items: Iterable[T], what: str) -> Iterator[T]:
+    """Yield *items*; at their end say on stderr that there were none, where there were none: *what* was looked for."""
+    nothing = True
+    for item in items:
+        nothing = False
+        yield item
+    if nothing:
+        print(f"layerlog: nothing found: {escape(what)}", file=sys.stderr)
 
 
 def colours(stream: TextIO) -> bool:

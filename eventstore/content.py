@@ -132,7 +132,7 @@ class Content:
             return _Where._make(row)
         position = self.erased(digest)
         if position is not None:
-            raise ErasedError(f"content {named(digest)} {erasures.said(self._db, position)}")
+            raise ErasedError(f"content {named(digest)} {erasures.said(self._db, position)}", digest)
         raise DamagedError(f"content {named(digest)} is missing from the store; `layerlog repair` can take it from a copy")
 
     def _chunk(self, digest: bytes, where: _Where) -> bytes:

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from hashlib import sha256
 from itertools import accumulate
 
+from eventstore import erasures
 from eventstore.content import CHUNK_MAX, PART, Content
 from eventstore.digests import named
-from eventstore.errors import DamagedError, ErasedError
+from eventstore.errors import ConflictError, DamagedError, ErasedError
 from eventstore.packer import Packer, Row
 from eventstore.segments import BLOCK, SegmentWriter, encoded, encoded_like
 
@@ -50,7 +51,7 @@ class ContentWriter:
     def put(self, data: bytes, like: bytes | None = None) -> bytes:
         """Return the digest of *data*, stored if it was not; *like* names the content that it replaces, if any.
 
-        Raise ErasedError where it was erased on request and may not come back.
+        Raise ConflictError where it was erased on request and may not come back.
         """
         digest = sha256(data).digest()
         if digest in self._recent:
@@ -126,9 +127,9 @@ class ContentWriter:
             self._erasures = self._content.has_erasures()
         position = self._content.erased(digest) if self._erasures else None
         if position is not None:
-            raise ErasedError(
-                f"content {named(digest)} was erased on request (event {position}) and may not come back; "
-                "to let it, run `layerlog erase --let-return`"
+            raise ConflictError(
+                f"content {named(digest)} {erasures.said(self._db, position)}; it may not come back, unless "
+                f"`layerlog erase --let-return --content {named(digest)} --reason TEXT` lets it"
             )
 
     def _gather(self, digest: bytes, data: bytes) -> None:

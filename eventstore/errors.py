@@ -48,7 +48,11 @@ class DamagedError(LayerlogError):
 
 
 class ErasedError(LayerlogError):
-    pass
+    """`content` is the digest of what was asked for and is gone."""
+
+    def __init__(self, message: str, content: bytes) -> None:
+        super().__init__(message)
+        self.content = content
 
 
 class StoreError(LayerlogError):

@@ -179,6 +179,13 @@ class Log:
         )
         return (row[0] for row in rows)
 
+    def written(self, stream: int, first: int = 1, last: int = 2**62) -> Iterator[tuple[int | None, bytes]]:
+        """Yield (interned path, content) of the stream's events first..last that name a content."""
+        return self.db.execute(
+            "SELECT path, content FROM event WHERE stream = ? AND version BETWEEN ? AND ? AND content IS NOT NULL",
+            (stream, first, last),
+        )
+
     def latest(self, kind: Kind, stream: int, upto: int = 2**62) -> Event | None:
         """Return the stream's last event of a kind that is about no path, not after version *upto*: one index look-up."""
         row = self.db.execute(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from eventstore.content import ERASURES, PART
 from eventstore.digests import raw
-from eventstore.events import ARRIVALS, DEPARTURES, Kind
+from eventstore.events import ARRIVALS, DEPARTURES, Event, Kind
 from eventstore.log import Log
 
 _HEX = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
@@ -30,9 +30,14 @@ def documents(log: Log) -> Iterator[tuple[int, bytes]]:
     """Yield (position, digest) of every config, manifest and index that an image's arrival keeps."""
     for kind in ARRIVALS:
         for event in log.of_kind(kind):
-            stated = event.stated
-            for digest in {stated.get("config"), stated.get("index"), *stated.get("documents", ())} - {None}:
-                yield event.position, bytes.fromhex(digest)
+            for digest in kept_by(event):
+                yield event.position, digest
+
+
+def kept_by(arrival: Event) -> set[bytes]:
+    """Return the digests of the config, manifest and index that an image's arrival keeps."""
+    stated = arrival.stated
+    return set(map(bytes.fromhex, {stated.get("config"), stated.get("index"), *stated.get("documents", ())} - {None}))
 
 
 def originals(log: Log) -> set[bytes]:

@@ -10,12 +10,12 @@ from eventstore.events import Kind, lifted
 from eventstore.log import Log
 from eventstore.paths import as_bytes, shown
 from eventstore.pointers import bearers
-from projections.logbook import Matches, actor_text
 from projections.names import spellings
 from projections.pathspecs import known, matcher
 from projections.pathspecs import pattern as pathspec
 from projections.records import Record, Records
 from projections.references import id_prefix
+from projections.who import Matches, Who, any_of
 
 AT_ONCE = 5_000
 FEW = 100
@@ -34,15 +34,13 @@ class Wanted(NamedTuple):
     kinds: frozenset[int] = frozenset()
     patterns: tuple[bytes, ...] = ()
     path: re.Pattern[bytes] | None = None
-    author: tuple[Matches, ...] = ()
-    actor: tuple[Matches, ...] = ()
+    who: Who = Who()
 
     def keeps(self, record: Record) -> bool:
         return (
             self._keeps_stream(record)
             and self._keeps_path(record)
-            and (not self.author or any(matches(record.author or "") for matches in self.author))
-            and (not self.actor or any(matches(actor_text(record)) for matches in self.actor))
+            and self.who.did(record, record.author)
         )
 
     def _keeps_path(self, record: Record) -> bool:
@@ -73,8 +71,7 @@ def wanted(log: Log, filters: Sequence[str], pattern: Callable[[str, str], Match
         frozenset(map(_kind, values["kind"])),
         patterns,
         matcher(patterns) if patterns else None,
-        tuple(pattern(value, "--filter author=") for value in values["author"]),
-        tuple(pattern(value, "--filter actor=") for value in values["actor"]),
+        Who(*(any_of([pattern(value, f"--filter {key}=") for value in values[key]]) for key in Who._fields)),
     )
 
 

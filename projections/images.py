@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from eventstore.content import Content
-from eventstore.errors import ConflictError
+from eventstore.errors import ConflictError, ErasedError
 from eventstore.events import ARRIVALS, DEPARTURES, Event, Kind
 from eventstore.log import Log
 from projections import layers, lineage
-from projections.layers import FolderLayer, ImportedLayer, Layer, SealedLayer
+from projections.layers import ImportedLayer, Layer, SealedLayer
 from projections.names import familiar, spellings
 from projections.oci_config import History, build_config, parse_config
 from projections.oci_platform import Platform, parse_platform
@@ -128,11 +128,14 @@ def layers_of(log: Log, image: Image) -> list[Layer]:
 def layer_size(log: Log, layer: Layer) -> int:
     if isinstance(layer, ImportedLayer):
         return int(imported_layer(log, layer.diff_id)["size"])
-    if isinstance(layer, FolderLayer):
-        stream, first, last = log.stream("layer", layer.name), 1, lineage.LIVE
-    else:
-        stream, first, last = log.stream("container", layer.container), layer.first, layer.last
-    return bytes_written(log, stream.id, first, last) if stream else 0
+    return bytes_written(log, *events_of(log, layer))
+
+
+def events_of(log: Log, layer: Layer) -> tuple[int, int, int]:
+    """Return (stream, first, last) of the events that a layer is made of."""
+    if isinstance(layer, SealedLayer):
+        return log.existing("container", layer.container).id, layer.first, layer.last
+    return log.existing("layer", layer[0]).id, 1, lineage.LIVE
 
 
 def bytes_written(log: Log, stream: int, first: int, last: int) -> int:
@@ -151,10 +154,14 @@ def imported_layer(log: Log, diff_id: str) -> dict[str, Any]:
 
 
 def created(log: Log, content: Content, image: Image) -> str:
-    """Return when the image was made, RFC 3339; "" where it does not say."""
+    """Return when the image was made, RFC 3339; "" where it does not say, or its config was erased."""
     if image.seal is not None:
         return rfc3339(log.time_of(image.seal.position))
-    return str(parse_config(original_config(log, content, image.id), "config").get("created") or "")
+    try:
+        stated = parse_config(original_config(log, content, image.id), "config")
+    except ErasedError:
+        return ""
+    return str(stated.get("created") or "")
 
 
 def original_config(log: Log, content: Content, image: str) -> bytes:

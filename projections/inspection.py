@@ -1,26 +1,38 @@
 """What `inspect` tells of an image or a container: Docker's fields, and beside them layerlog's own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from eventstore.content import Content
 from eventstore.digests import named
 from eventstore.events import ARRIVALS, DEPARTURES, Event
 from eventstore.log import Log
-from projections import commits, containers, image_list, images, layers, run_config
+from eventstore.paths import shown
+from projections import commits, containers, erased, image_list, images, layers, run_config
+from projections.erased import Erased, unless_erased
 from projections.images import Image
 from projections.layers import FolderLayer, ImportedLayer, Layer
 from projections.names import familiar
-from projections.oci_config import diff_ids, history, parse_config
+from projections.oci_config import history, parse_config
 from projections.oci_digest import digest_of
 from projections.oci_json import Json
 from projections.references import Target
 from projections.times import rfc3339
 
+UNKNOWN = bytes(32)
+"""Stands for the diff_id of a layer that can no longer be encoded, in a config of which only the rest is looked at."""
 
-def image_document(log: Log, content: Content, image: Image, config: bytes) -> Json:
-    """Return an image as `docker inspect` shows it; *config* is its OCI config."""
-    stated = parse_config(config, "config")
+
+def image_document(log: Log, content: Content, image: Image, diff_id: Callable[[Layer], bytes]) -> Json:
+    """Return an image as `docker inspect` shows it; *diff_id* gives the raw digest of a layer's tar.
+
+    What was erased stands under Layerlog.Erased, and what can no longer be known for it is null or empty.
+    """
+    exported = images.exported_layers(log, image)
+    known = {layer: unless_erased(partial(diff_id, layer)) for layer in exported}
+    config = unless_erased(lambda: images.config(log, content, image, lambda layer: known[layer] or UNKNOWN))
+    stated = {} if config is None else parse_config(config, "config")
     steps = history(stated)
     names = commits.tags_now(log, image.id)
     last_moves = [event for name in names if (event := _last_move(log, name))]
@@ -32,12 +44,12 @@ def image_document(log: Log, content: Content, image: Image, config: bytes) -> J
         "Comment": steps[-1].comment if steps else "",
         "Created": stated.get("created") or "",
         "Author": stated.get("author") or "",
-        "Config": run_config.run_config(log, content, _target(log, image)),
+        "Config": unless_erased(lambda: run_config.run_config(log, content, _target(log, image))),
         **{key.capitalize(): stated[key] for key in ("architecture", "variant", "os") if stated.get(key)},
         "Size": image_list.sizes(log, [image])[image.id],
-        "RootFS": {"Type": "layers", "Layers": [named(diff_id) for diff_id in diff_ids(stated)]},
+        "RootFS": {"Type": "layers", "Layers": [_named(known[layer]) for layer in exported]},
         "Metadata": {"LastTagTime": max((_time(log, event.position) for event in last_moves), default=None)},
-        "Layerlog": _own(log, image, config),
+        "Layerlog": _own(log, image, None if None in known.values() else config),
     }
 
 
@@ -61,10 +73,14 @@ def container_document(log: Log, content: Content, target: Target) -> Json:
 
 def manifest_digests(log: Log, image: str) -> list[str]:
     """Return the digests (hex) of the manifests under which the image came or went, the latest first."""
+    found = [event.content.hex() for event in _travels(log, image) if event.content is not None]
+    return list(dict.fromkeys(found))
+
+
+def _travels(log: Log, image: str) -> list[Event]:
     stream = log.stream("image", image)
     events = [event for kind in (*ARRIVALS, *DEPARTURES) for event in log.of_kind(kind, stream.id)] if stream else []
-    found = [event.content.hex() for event in sorted(events, key=lambda e: -e.position) if event.content is not None]
-    return list(dict.fromkeys(found))
+    return sorted(events, key=lambda event: -event.position)
 
 
 def _repo_digests(log: Log, image: Image, names: list[str]) -> list[str]:
@@ -88,14 +104,35 @@ def _target(log: Log, image: Image) -> Target:
     return Target("", image.id, log.stream_of(image.seal.stream).name, image.seal.version)
 
 
-def _own(log: Log, image: Image, config: bytes) -> Json:
+def _own(log: Log, image: Image, config: bytes | None) -> Json:
     manifests = [f"sha256:{digest}" for digest in manifest_digests(log, image.id)]
-    own: Json = {"ConfigDigest": digest_of(config), "Manifests": manifests, "Removed": image.removed}
+    digest = _config_digest_left(log, image) if config is None else digest_of(config)
+    own: Json = {"ConfigDigest": digest, "Manifests": manifests, "Removed": image.removed}
     if image.seal is not None:
         stated = image.seal.stated
         own |= {"Commit": image.id, "Container": log.stream_of(image.seal.stream).name, "Version": image.seal.version}
         own |= {"Events": stated["events"], "Message": stated["message"] or ""}
-    return own | {"Layers": list(_sized(log, image))}
+    return own | {"Layers": list(_sized(log, image)), "Erased": [_erased(log, one) for one in erased.of_image(log, image)]}
+
+
+def _config_digest_left(log: Log, image: Image) -> str | None:
+    """Return the digest under which the config last came or went, None where it never did."""
+    digests = (event.stated.get("config") for event in _travels(log, image.id))
+    return next((f"sha256:{digest}" for digest in digests if digest), None)
+
+
+def _erased(log: Log, one: Erased) -> Json:
+    return {
+        "Path": None if one.path is None else shown(b"/" + one.path),
+        "Content": named(one.digest),
+        "Event": one.position,
+        "Time": _time(log, one.position),
+        "Reason": log.at(one.position).stated.get("reason"),
+    }
+
+
+def _named(digest: bytes | None) -> str | None:
+    return None if digest is None else named(digest)
 
 
 def _sized(log: Log, image: Image) -> Iterator[Json]:

@@ -1,7 +1,7 @@
 """The logbook: commits and imported layers that a view stands on, or the events that touched some paths under them."""
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 from typing import NamedTuple
 
@@ -15,8 +15,7 @@ from projections.records import Record, Records
 from projections.references import Target
 from projections.touching import Touch, touches
 from projections.view import View
-
-Matches = Callable[[str], bool]
+from projections.who import Matches, Who
 
 
 class Item(NamedTuple):
@@ -45,16 +44,14 @@ class Filter(NamedTuple):
 
     since: int | None = None
     until: int | None = None
-    author: Matches | None = None
-    actor: Matches | None = None
+    who: Who = Who()
     grep: Matches | None = None
 
     def keeps(self, item: Item) -> bool:
         return (
             (self.until is None or item.time <= self.until)
             and self.recent(item)
-            and (self.author is None or self.author(author(item) or ""))
-            and (self.actor is None or self.actor(actor_text(record_of(item))))
+            and self.who.did(record_of(item), author(item))
             and (self.grep is None or self.grep(message(item)))
         )
 
@@ -153,14 +150,6 @@ def record_of(item: Item) -> Record:
     if item.commit is not None:
         return item.commit.record
     return item.layer.arrival if item.layer is not None else item.touched[0]
-
-
-def actor_text(record: Record) -> str:
-    """Return the observed actor on one line: who, where, and the login uid where it says more."""
-    actor = record.actor
-    login, uid, login_uid = actor.get("login"), actor.get("uid"), actor.get("login_uid")
-    more = f", login uid {login_uid}" if login_uid not in (None, uid) else ""
-    return f"{login or uid}@{actor.get('host')} (uid {uid}{more})"
 
 
 def of_commit(commit: Commit) -> Item:

@@ -25,6 +25,10 @@ class Removed(NamedTuple):
     image: str | None = None
     tags: tuple[str, ...] = ()
 
+    def shown(self, digits: int = 64) -> str:
+        """Return a tag as Docker shows it, else that many digits of the id."""
+        return images.shown_names([self.id])[0] if self.kind == "tag" else self.id[:digits]
+
 
 def find_removed(log: Log, text: str) -> Removed:
     """Return what *text* named before it was removed; a container's name means the last one that bore it.
@@ -37,7 +41,7 @@ def find_removed(log: Log, text: str) -> Removed:
             f"nothing that was removed is called {shown(text)}; `layerlog ps -a` and `layerlog events` list what was"
         )
     if len(found) > 1:
-        listed = ", ".join(f"{removed.kind} {removed.id[:12]}" for removed in found[:4])
+        listed = ", ".join(f"{removed.kind} {removed.shown(12)}" for removed in found[:4])
         raise AmbiguousError(f"{shown(text)} means {len(found)} removed things ({listed}); give an id, or name a tag in full")
     return found[0]
 

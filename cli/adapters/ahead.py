@@ -27,6 +27,8 @@ Reading = Callable[[], tuple[Iterable[Entry], Callable[[Entry], Iterable[bytes]]
 """Opens what is read, in the process that reads it: (entries, how the bytes of one are read)."""
 Item = tuple[object, ...] | int
 """What a batch is made of: an entry, then the lengths of its pieces, which lie in the batch's slot one after another."""
+Failure = tuple[str | bytes, ...]
+"""The name of an error of ours, and what it is made of."""
 
 
 @contextmanager
@@ -95,9 +97,9 @@ class _Arriving:
         if not size:
             raise DamagedError("the process that reads ahead was ended; repeat the command")
         found = marshal.loads(self._batches.read(_LENGTH.unpack(size)[0]))  # noqa: S302 - our own child wrote it
-        if isinstance(found, str):
-            kind, _, message = found.partition(" ")
-            raise getattr(errors, kind, errors.DamagedError)(message)
+        if isinstance(found, tuple):
+            kind, *said = found
+            raise getattr(errors, str(kind), errors.DamagedError)(*said)
         assert isinstance(found, list)
         self._at = self._received % SLOTS * SLOT_BYTES
         self._received += 1
@@ -137,7 +139,7 @@ class _Sending:
         if self._sent >= SLOTS and not os.read(self._freed, 1):
             os._exit(0)  # nobody takes it any more
 
-    def send(self, batch: list[Item] | str) -> None:
+    def send(self, batch: list[Item] | Failure) -> None:
         data = marshal.dumps(batch)
         view = memoryview(_LENGTH.pack(len(data)) + data)
         while view:
@@ -153,17 +155,19 @@ def _serve(reading: Reading, out: _Sending) -> NoReturn:
 
 
 def _send_all(reading: Reading, out: _Sending) -> None:
-    """An empty batch says that all was sent, a text what failed."""
-    end: list[Item] | str = []
+    """An empty batch says that all was sent, a failure that it ends there."""
+    end: list[Item] | Failure = []
     try:
         entries, read = reading()
         for entry in entries:
             out.entry(entry)
             for piece in read(entry) if entry.content else ():
                 out.piece(piece)
+    except errors.ErasedError as error:
+        end = "ErasedError", str(error), error.content
     except errors.LayerlogError as error:
-        end = f"{type(error).__name__} {error}"
+        end = type(error).__name__, str(error)
     except Exception as error:  # noqa: BLE001 - the parent tells it
-        end = f"DamagedError reading failed: {error!r}"
+        end = "DamagedError", f"reading failed: {error!r}"
     out.flush()
     out.send(end)

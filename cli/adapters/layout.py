@@ -58,7 +58,8 @@ def about(path: str) -> Iterator[None]:
     try:
         yield
     except LayerlogError as error:
-        raise type(error)(f"{shown(path)}: {error}") from error
+        error.args = (f"{shown(path)}: {error}",)
+        raise
 
 
 class _Folder:

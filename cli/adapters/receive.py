@@ -106,10 +106,15 @@ def stage(writer: Writer, tar: Readable, max_size: int = MAX_SIZE) -> StagedLaye
 
     *max_size* is how many bytes its files may have together, holes included.
     """
-    framing = writer.content.stream()
-    counted = _Counted(tar)
+    framing, size = writer.content.stream(), 0
+
+    def count(piece: bytes) -> None:
+        nonlocal size
+        size += len(piece)
+
+    counted = reader(telling(passed(tar), count))
     changes = Staged(writer.store.db, decode(counted, writer.content, framing.write, limit=max_size))
-    return StagedLayer(changes, framing.close(), counted.size)
+    return StagedLayer(changes, framing.close(), size)
 
 
 def _is_plain(layer: LayerBlob) -> bool:
@@ -159,14 +164,3 @@ def _opened(writer: Writer, layer: LayerBlob, advance: Advance, max_layer: int) 
 
     ahead = reading_beside(layer_tar(replace(layer, open=opened), max_size=max_layer))
     return reader(passed_on(ahead), ahead)
-
-
-class _Counted:
-    def __init__(self, stream: Readable) -> None:
-        self._stream = stream
-        self.size = 0
-
-    def read(self, size: int, /) -> bytes:
-        found = self._stream.read(size)
-        self.size += len(found)
-        return found

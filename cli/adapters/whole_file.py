@@ -16,7 +16,8 @@ def whole_file(path: str, *, durable: bool = False) -> Iterator[BinaryIO]:
     """Yield a file that takes the place of *path* at the end, on disk then if *durable*; after a failure *path* is as it was.
 
     It gets the mode of the file that it replaces.  What is there and is no regular file (a pipe, /dev/stdout) is
-    written to as it is.  Raises OSError, naming the path.
+    written to as it is.  A killed process leaves nothing beside *path*, where the filesystem has files without a name.
+    Raises OSError, naming the path.
     """
     path = os.path.realpath(path)
     mode = _mode(path)
@@ -25,13 +26,17 @@ def whole_file(path: str, *, durable: bool = False) -> Iterator[BinaryIO]:
             yield file
         return
     beside = f"{path}.{os.urandom(4).hex()}.layerlog"  # what a killed process left must not be in the next one's way
-    fd = _open(beside, path, 0o666 if mode is None else stat.S_IMODE(mode))
+    permissions = 0o666 if mode is None else stat.S_IMODE(mode)
+    unnamed = _open_unnamed(path, permissions)
+    fd = _open(beside, path, permissions) if unnamed is None else unnamed
     try:
         with os.fdopen(fd, "wb") as file:
             yield file
+            file.flush()
             if durable:
-                file.flush()
                 os.fsync(fd)
+            if unnamed is not None:
+                _name(unnamed, beside)
         os.rename(beside, path)
         if durable:
             sync_folder(os.path.dirname(path))
@@ -39,6 +44,25 @@ def whole_file(path: str, *, durable: bool = False) -> Iterator[BinaryIO]:
         with suppress(OSError):
             os.unlink(beside)
         raise
+
+
+def _open_unnamed(path: str, mode: int) -> int | None:
+    """Return a file without a name in the folder of *path*; None where there is no such thing, or no way to name it."""
+    if not os.path.exists("/proc/self/fd"):
+        return None
+    try:
+        return os.open(os.path.dirname(path), os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, mode)
+    except OSError:  # what else is wrong, opening it by name says
+        return None
+
+
+def _name(fd: int, beside: str) -> None:
+    """Give an unnamed file a name, for the moment before it is renamed: a link alone cannot replace a file."""
+    folder = os.open(os.path.dirname(beside), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:  # with a folder given, Python follows the link in /proc to the file itself
+        os.link(f"/proc/self/fd/{fd}", os.path.basename(beside), src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True)
+    finally:
+        os.close(folder)
 
 
 def _open(beside: str, path: str, mode: int) -> int:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import click
@@ -9,8 +10,8 @@ import click
 from cli.display import audit_rows, find_rows
 from cli.display.history_text import event_line
 from cli.follow import heads
-from cli.formats import parse_time
-from cli.output import Column, Shape, json_line, listing, note, progress
+from cli.formats import listed, parse_time
+from cli.output import Column, Shape, json_line, listing, note, or_say_nothing_found, progress
 from cli.patterns import matcher, optional_matcher
 from cli.session import Session, session
 from eventstore.digests import parsed
@@ -18,11 +19,11 @@ from eventstore.paths import as_bytes
 from projections import deeds, event_filter, holdings
 from projections.deeds import Deed
 from projections.event_rows import event_row
-from projections.logbook import actor_text
 from projections.pathspecs import pattern
 from projections.proofs import store_id
 from projections.search import Needle, search, total
 from projections.times import position_at
+from projections.who import Who
 
 
 @click.command()
@@ -68,10 +69,9 @@ def audit(shape: str, *, no_trunc: bool, by: str | None, depth: int, **options: 
 def _deeds(
     s: Session, since: str | None, until: str | None, author: str | None, actor: str | None, *, only_commits: bool
 ) -> Iterator[Deed]:
-    by_author, by_actor = optional_matcher(author, "--author"), optional_matcher(actor, "--actor")
-    for deed in deeds.deeds(s.log, *_between(s, since, until), only_commits=only_commits):
-        if (by_author is None or by_author(deed.author or "")) and (by_actor is None or by_actor(actor_text(deed.record))):
-            yield deed
+    who = Who(optional_matcher(author, "--author"), optional_matcher(actor, "--actor"))
+    found = deeds.deeds(s.log, *_between(s, since, until), only_commits=only_commits)
+    return (deed for deed in found if who.did(deed.record, deed.author))
 
 
 def _between(s: Session, since: str | None, until: str | None) -> tuple[int, int]:
@@ -176,7 +176,8 @@ def find(
 
     For each container it says since when and until when it showed, and which commits hold it, by the tags that they have
     now, else by their ids, with their saves and pushes. An image whose upper layers hide it still carries it in a lower
-    one: that is said too. --bytes reads every content in the store once.
+    one: that is said too. --bytes reads every content in the store once. That nothing was found is said on stderr, and is
+    no failure.
 
     \b
       layerlog find --path /etc/passwd
@@ -187,8 +188,12 @@ def find(
     if sum(map(bool, (patterns, digests, data, text))) != 1:
         raise click.UsageError("Give one of --path, --content, --bytes and --text.")
     with session() as s:
-        rows = _found(s, patterns, digests, Needle(as_bytes(data or text or ""), text=text is not None))
-        listing(Shape(shape, no_trunc=no_trunc), rows, find_rows.COLUMNS, "where")
+        found = _found(s, patterns, digests, Needle(as_bytes(data or text or ""), text=text is not None))
+        sought = listed((*patterns, *digests, *filter(None, (data, text))))
+        rows = or_say_nothing_found(found, f"no container and no image holds, or ever held, {sought}")
+        first = next(rows, None)
+        if first is not None:  # no header where there is nothing below it
+            listing(Shape(shape, no_trunc=no_trunc), chain([first], rows), find_rows.COLUMNS, "where")
 
 
 def _found(s: Session, patterns: Sequence[str], digests: Sequence[str], needle: Needle) -> Iterator[dict[str, Any]]:

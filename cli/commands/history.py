@@ -11,8 +11,8 @@ from cli import complete
 from cli.display import history_rows, history_text
 from cli.display.change_lines import change_lines
 from cli.display.history_rows import item_row
-from cli.formats import parse_time
-from cli.output import json_line
+from cli.formats import listed, parse_time
+from cli.output import json_line, or_say_nothing_found
 from cli.patterns import optional_matcher
 from cli.session import Session, session
 from eventstore.errors import InvalidError, NotFoundError
@@ -26,6 +26,7 @@ from projections.logbook import Filter, Item
 from projections.records import Record, Records
 from projections.references import Target
 from projections.view import View
+from projections.who import Who
 
 _SHAPE = click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", help="json: one object a line.")
 _CHANGES = {
@@ -91,7 +92,11 @@ def log(ref: str | None, paths: tuple[str, ...], *, everything: bool, graph: boo
             print_graph(s, ref)
             return
         asked = _asked(s, ref, paths, everything=everything)
-        for item in _limited(logbook.kept(_items(s, asked, options), _filter(options)), options):
+        items = logbook.kept(_items(s, asked, options), _filter(options))
+        if asked.patterns:
+            sought = f"{listed(paths, 3)} in {ref}" if paths else ref
+            items = or_say_nothing_found(items, f"no event that was asked for is about {sought}")
+        for item in _limited(items, options):
             _show_item(s, asked.view, item, options, touched=bool(asked.patterns))
 
 
@@ -119,14 +124,15 @@ def _items(s: Session, asked: Asked, options: dict[str, Any]) -> Iterator[Item]:
     if target is not None and view is not None and patterns:
         return logbook.of_paths(view, target, patterns, follow=options["follow"])
     author = optional_matcher(options["author"], "--author")
-    if author is not None:
+    if author is not None and not author(""):  # what nobody is named for is in no index
         return logbook.by_author(s.log, s.store.content, target, author)
     return logbook.of_everything(s.log) if target is None else logbook.of_target(s.log, s.store.content, target)
 
 
 def _filter(options: dict[str, Any]) -> Filter:
     since, until = (None if options[key] is None else parse_time(options[key]) for key in ("since", "until"))
-    return Filter(since, until, *(optional_matcher(options[key], f"--{key}") for key in ("author", "actor", "grep")))
+    author, actor, grep = (optional_matcher(options[key], f"--{key}") for key in ("author", "actor", "grep"))
+    return Filter(since, until, Who(author, actor), grep)
 
 
 def _limited(items: Iterable[Item], options: dict[str, Any]) -> Iterable[Item]:

@@ -84,13 +84,13 @@ def inspect(refs: tuple[str, ...], template: str) -> None:
 
 
 def _inspected(s: Session, ref: str) -> Json:
-    from cli.adapters.send import image_config
+    from cli.adapters.send import plain_form
 
     target = s.resolve(ref)
     if target.image is None:
         return inspection.container_document(s.log, s.store.content, target)
     image = all_of.get(s.log, target.image)
-    return inspection.image_document(s.log, s.store.content, image, image_config(s.store, image))
+    return inspection.image_document(s.log, s.store.content, image, lambda layer: plain_form(s.store, layer).diff_id)
 
 
 @click.command()

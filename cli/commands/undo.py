@@ -172,7 +172,7 @@ def undelete(name: str, new_name: str | None) -> None:
             commands.restore_container(writer, removed.id, new_name or containers.get(s.log, removed.id).name)
         else:
             _restore_image(s, writer, removed)
-        print(removed.id)
+        print(removed.shown())
 
 
 def _restore_image(s: Session, writer: Writer, removed: Removed) -> None:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from eventstore.paths import shown
 from projections.deeds import Deed, Group, Sealed
 from projections.images import shown_names
-from projections.logbook import actor_text
 from projections.times import rfc3339
+from projections.who import actor_text
 
 MOST_TEXT = 400
 LANES, STEPS = 12, 100

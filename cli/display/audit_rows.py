@@ -10,8 +10,8 @@ from eventstore.paths import shown
 from projections.commits import Sent
 from projections.deeds import Deed, Group, Sealed
 from projections.images import shown_names
-from projections.logbook import actor_text
 from projections.times import rfc3339
+from projections.who import actor_text
 
 _FORMULAS = ("=", "+", "-", "@")
 MESSAGE = 60

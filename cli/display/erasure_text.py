@@ -1,6 +1,5 @@
 """What an erasure removes, who holds it, and where copies of it went."""
 
-import re
 from collections.abc import Iterator
 
 from cli.adapters.erasing import Plan
@@ -14,7 +13,6 @@ from eventstore.paths import shown as escape
 from projections.images import shown_names
 from projections.times import rfc3339
 
-_MET = re.compile(r"content sha256:([0-9a-f]{64}) was erased on request by event")
 _NEXT = "to go on without it, delete the path in the container, and make images anew with `layerlog erase --derive`"
 
 
@@ -46,9 +44,6 @@ def met(log: Log, error: ErasedError) -> ErasedError:
 
     One pass over the log.
     """
-    match = _MET.search(str(error))
-    if match is None:
-        return error
-    found = {one.path for one in occurrences(log.db, [bytes.fromhex(match[1])]) if one.path is not None}
+    found = {one.path for one in occurrences(log.db, [error.content]) if one.path is not None}
     paths = listed(sorted(b"/" + log.path_text(path) for path in found), 3)
-    return ErasedError(f"{paths or 'an image'}: {error}; {_NEXT}")
+    return ErasedError(f"{paths or 'an image'}: {error}; {_NEXT}", error.content)

@@ -13,9 +13,10 @@ from projections.blame import Blame, Cause
 from projections.blame_lines import Line
 from projections.commits import Commit, ImageLayer
 from projections.images import shown_names
-from projections.logbook import Item, actor_text
+from projections.logbook import Item
 from projections.records import Record
 from projections.times import rfc3339
+from projections.who import actor_text
 
 SUBJECT = 120
 

@@ -52,6 +52,14 @@ class Layerlog:
     def json(self, *args: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.lines(*args, "--format", "json")]
 
+    def nothing_found(self, *args: str) -> str:
+        """Return the note on stderr of a command that found nothing, which is no failure."""
+        done = self.run(*args)
+        assert (done.exit_code, done.stdout) == (0, ""), (args, done.stdout, done.stderr)
+        assert done.stderr.startswith("layerlog: nothing found: "), done.stderr
+        assert done.stderr.count("\n") == 1, done.stderr
+        return done.stderr.removeprefix("layerlog: nothing found: ").removesuffix("\n")
+
     def refused(self, *args: str, stdin: bytes | str | None = None, code: int = 1) -> str:
         """Return the one line on stderr; nothing may have been appended."""
         before = self.head()

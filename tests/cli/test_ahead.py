@@ -29,15 +29,16 @@ def test_entries_and_bytes_come_in_order() -> None:
 
 
 def test_an_error_arrives_after_what_came_before_it() -> None:
-    """An error of ours is raised here as the class that it is."""
+    """An error of ours is raised here as the class that it is, with all that it carries."""
 
     def failing() -> Iterator[Entry]:
         yield entry(b"a")
-        raise ErasedError("content x was erased")
+        raise ErasedError("content x was erased", b"\0x")
 
-    with pytest.raises(ErasedError, match="content x was erased"), read_ahead(lambda: (failing(), bytes_of)) as (arriving, _):
+    with pytest.raises(ErasedError, match=r"^content x was erased$") as met, read_ahead(lambda: (failing(), bytes_of)) as (arriving, _):
         assert next(arriving).path == b"a"
         next(arriving)
+    assert met.value.content == b"\0x"
 
 
 def test_any_other_failure_is_one_line_too() -> None:

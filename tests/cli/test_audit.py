@@ -92,6 +92,24 @@ def test_audit_says_who_brought_something_back_and_who_saved_what_where(ll):
     assert "<dt>sent out</dt><dd>1</dd>" in ll("audit", "--format", "html")
 
 
+@pytest.mark.parametrize(
+    ("key", "who", "count"),
+    [("author", "^Bo <", 1), ("author", "^Cy|b@x>$", 2), ("author", "^$", 1), ("author", "", 3), ("author", "nobody", 0),
+     ("actor", r"\)$", 3), ("actor", "^ada@test ", 0), ("actor", "^$", 0)],
+)  # fmt: skip
+def test_log_audit_and_events_mean_the_same_people(ll, monkeypatch, key, who, count):
+    """Commits by Bo, by Cy and by nobody named."""
+    monkeypatch.delenv("LAYERLOG_AUTHOR", raising=False)
+    monkeypatch.setenv("HOME", ll.store)
+    for number, author in enumerate(["Bo <b@x>", "Cy <c@x>", ""]):
+        write_and_commit(ll, f"{number}", *(("-a", author) if author else ()), "web")
+    base = ll.json("images", "base:1")[0]["id"].removeprefix("sha256:")
+    found = [row["id"] for row in ll.json("events", "--filter", "kind=Committed", "--filter", f"{key}={who}", "--filter", "stream=web")]
+    assert len(found) == count
+    assert [row["id"] for row in ll.json("audit", "--commits", f"--{key}", who) if row["id"] != base] == found
+    assert [row["commit"] for row in ll.json("log", f"--{key}", who) if row["commit"] != base] == found[::-1]
+
+
 def test_audit_of_one_person(ll, monkeypatch):
     write_and_commit(ll, "1", "-a", "Bo <b@x>", "web")
     monkeypatch.setenv("LAYERLOG_AUTHOR", "Cy <c@x>")

@@ -28,8 +28,8 @@ def test_find_says_since_when_until_when_and_which_images(ll):
         assert shown["images"][0]["tags"] == ["app:1"]
         assert [sent["how"] for sent in shown["sent"]] == ["save"]
         assert (hidden["shown"], [image["id"] for image in hidden["images"]]) == (False, [two])
-    assert ll.json("find", "--text", "secrets") == []
-    assert ll.json("find", "--bytes", "SECRET") == []
+    ll.nothing_found("find", "--text", "secrets")
+    ll.nothing_found("find", "--bytes", "SECRET")
 
 
 def test_find_names_images_by_the_tags_that_they_have_now(ll):
@@ -105,4 +105,13 @@ def test_find_refuses_nonsense(ll):
     assert "is no digest" in ll.refused("find", "--content", "abc")
     assert ll.run("find").exit_code == 2
     assert ll.run("find", "--path", "x", "--bytes", "y").exit_code == 2
-    assert ll.json("find", "--path", "/nonesuch") == []
+
+
+@pytest.mark.parametrize("shape", ["table", "json"])
+def test_find_says_that_it_found_nothing(ll, shape):
+    """On stderr, so that whoever reads stdout gets nothing at all; a header alone would be something."""
+    absent = f"sha256:{'0' * 64}"
+    for asked in (["--path", "/never"], ["--content", absent], ["--bytes", "never\x1b"], ["--text", "never"]):
+        said = ll.nothing_found("find", *asked, "--format", shape)
+        assert said == f"no container and no image holds, or ever held, {asked[1]}".replace("\x1b", "\\x1b")
+    assert ll.nothing_found("find", "--path", "/never", "--path", "*.no").endswith(" /never, *.no")

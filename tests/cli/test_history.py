@@ -141,7 +141,10 @@ def test_log_of_prefixes_and_globs(ll):
     assert touched("*.conf") == ["/srv/a", "/srv/y.conf", "/srv/a/x.conf"]
     assert touched("srv/y.conf", "srv/a/x.conf") == ["/srv/a", "/srv/y.conf", "/srv/a/x.conf"]
     assert touched("/") == ["/srv/a", "/srv/y.conf", "/srv/a/x.conf", "/srv/a"]
-    assert ll("log", "web", "--", "nonesuch") == ""
+    for shape in ("text", "json"):
+        assert ll.nothing_found("log", "web", "--format", shape, "--", "nonesuch") == "no event that was asked for is about nonesuch in web"
+    assert ll.nothing_found("log", "--author", "nobody", "web:/etc/motd") == "no event that was asked for is about web:/etc/motd"
+    assert ll("log", "-0", "web", "--", "nonesuch") == ""
 
 
 def test_log_of_a_path_in_imported_layers(ll):

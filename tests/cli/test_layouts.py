@@ -12,7 +12,7 @@ import pytest
 
 from cli.adapters import layout
 from cli.adapters.blobs import layer_tar
-from eventstore.errors import InvalidError, LayerlogError, MismatchError, NotFoundError
+from eventstore.errors import ErasedError, InvalidError, LayerlogError, MismatchError, NotFoundError
 from projections import oci
 from projections.oci import OciImage
 from tests import images
@@ -76,6 +76,15 @@ class TestWrite:
             layout.write(path, [replace(OTHER, layers=(lying, *OTHER.layers[1:]))])
         assert files(path) == before
         assert layout.read(path) == [complete(IMAGE)]
+
+    def test_a_layer_that_was_erased_says_of_what_content(self, path: str) -> None:
+        def opened() -> io.BytesIO:
+            raise ErasedError("content x was erased", b"x")
+
+        gone = replace(OTHER.layers[0], open=opened)
+        with pytest.raises(ErasedError, match=r"layout: content x was erased") as met:
+            layout.write(path, [replace(OTHER, layers=(gone, *OTHER.layers[1:]))])
+        assert met.value.content == b"x"
 
     @pytest.mark.parametrize("call", ["rename", "fsync"])
     def test_a_failing_disk_leaves_the_layout_as_it_was(self, path: str, call: str, monkeypatch: Any) -> None:

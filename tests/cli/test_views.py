@@ -274,7 +274,10 @@ def test_export_to_a_file_is_whole_or_not_at_all(ll, tmp_path):
     assert os.listdir(tmp_path) == ["store", "out.tar"] or sorted(os.listdir(tmp_path)) == ["out.tar", "store"]
 
 
-def test_a_file_that_is_not_finished_changes_nothing(tmp_path):
+@pytest.mark.parametrize("unnamed", [os.O_TMPFILE, os.O_DIRECTORY], ids=["unnamed", "an old kernel"])
+def test_a_file_that_is_not_finished_changes_nothing(tmp_path, monkeypatch, unnamed):
+    """A kernel that knows no O_TMPFILE takes it for O_DIRECTORY."""
+    monkeypatch.setattr(os, "O_TMPFILE", unnamed)
     path = tmp_path / "file"
     path.write_bytes(b"old")
     path.chmod(0o600)
@@ -285,6 +288,7 @@ def test_a_file_that_is_not_finished_changes_nothing(tmp_path):
     with whole_file(str(path)) as file:
         file.write(b"new")
     assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"new", 0o600)
+    assert os.listdir(tmp_path) == ["file"]
 
 
 def test_a_tar_is_not_written_to_a_terminal(ll):

@@ -17,7 +17,7 @@ _HEAD = struct.Struct("<cqII")
 
 
 class Op(NamedTuple):
-    """`kind`: w(rite) t(runcate) s(ync) c(reate) d(irectory) r(ename) l(ink) u(nlink) or ! (*offset* steps are done)."""
+    """`kind`: w(rite) t(runcate) s(ync) c(reate) o(pen without a name) d(irectory) r(ename) l(ink) u(nlink) or ! (*offset* steps are done)."""
 
     kind: str
     path: str
@@ -93,12 +93,15 @@ class Disk:
     def __init__(self, top: str) -> None:
         self._top = top
         self._root = _Folder()
+        self._unnamed: dict[str, _File] = {}
 
     def do(self, op: Op) -> None:
         if op.kind in "wt":
             self._file(op.path).pending.append(op)
         elif op.kind == "s":
             self._node(op.path).sync()
+        elif op.kind == "o":
+            self._unnamed[op.path] = _File()
         elif op.kind in "cdu":
             made: _Node | None = {"c": _File, "d": _Folder, "u": lambda: None}[op.kind]()
             self._set(op.path, made)
@@ -125,6 +128,8 @@ class Disk:
         return found
 
     def _node(self, path: str) -> _Node:
+        if path in self._unnamed:
+            return self._unnamed[path]
         node: _Node = self._root
         for part in filter(None, path.removeprefix(self._top).split("/")):
             assert isinstance(node, _Folder)

@@ -52,7 +52,8 @@ static int path_of(int fd, char *path) {
     ssize_t length = readlink(link, path, PATH_MAX - 1);
     if (length < 0) return 0;
     path[length] = 0;
-    return below(path) && !strstr(path, " (deleted)") && !(length > 4 && !strcmp(path + length - 4, "-shm"));
+    int gone = strstr(path, " (deleted)") && (fcntl(fd, F_GETFL) & O_TMPFILE) != O_TMPFILE;
+    return below(path) && !gone && !(length > 4 && !strcmp(path + length - 4, "-shm"));
 }
 
 static int path_at(int folder, const char *name, char *path) {
@@ -176,10 +177,16 @@ int ftruncate64(int fd, off64_t size) {
 }
 int ftruncate(int fd, off_t size) { return ftruncate64(fd, size); }
 
+static int linked_fd(const char *from) {
+    const char *folder = "/proc/self/fd/";
+    return strncmp(from, folder, strlen(folder)) ? -1 : atoi(from + strlen(folder));
+}
+
 static int named(const char *from, int old_folder, const char *to, int new_folder, unsigned flags, int linking) {
     char old[PATH_MAX], new[PATH_MAX];
     int found = path_at(new_folder, to, new);
-    if (!path_at(old_folder, from, old)) old[0] = 0;
+    int fd = linked_fd(from);
+    if (!(fd < 0 ? path_at(old_folder, from, old) : path_of(fd, old))) old[0] = 0;
     BEGIN(NAME, found, -1)
     int result = linking ? (int)syscall(SYS_linkat, old_folder, from, new_folder, to, flags)
                          : (int)syscall(SYS_renameat2, old_folder, from, new_folder, to, flags);
@@ -211,9 +218,18 @@ int mkdirat(int folder, const char *name, mode_t mode) {
 }
 int mkdir(const char *name, mode_t mode) { return mkdirat(AT_FDCWD, name, mode); }
 
+static int opened_unnamed(int folder, const char *name, int flags, mode_t mode) {
+    char path[PATH_MAX];
+    BEGIN(MAKE, path_at(folder, name, path), -1)
+    int result = (int)syscall(SYS_openat, folder, name, flags, mode);
+    if (ours && result >= 0 && path_of(result, path)) note('o', path, 0, "", 0);
+    END
+}
+
 static int opened(int folder, const char *name, int flags, mode_t mode) {
     char path[PATH_MAX];
-    int makes = (flags & (O_CREAT | O_TRUNC)) && (flags & O_TMPFILE) != O_TMPFILE && path_at(folder, name, path);
+    if ((flags & O_TMPFILE) == O_TMPFILE) return opened_unnamed(folder, name, flags, mode);
+    int makes = (flags & (O_CREAT | O_TRUNC)) && path_at(folder, name, path);
     int there = makes && !faccessat(folder, name, F_OK, AT_SYMLINK_NOFOLLOW);
     makes = makes && ((!there && flags & O_CREAT) || (there && flags & O_TRUNC));
     BEGIN(MAKE, makes, -1)
