@@ -41,21 +41,24 @@ def between(before: View, after: View, top: bytes = b"") -> Iterator[Difference]
 
 def paired(before: Iterable[Entry], after: Iterable[Entry]) -> Iterator[Difference]:
     """Yield each path that either of two runs of entries in tree order has, whether it differs or not."""
-    merged = heapq.merge(
-        ((order(e.path), 0, e) for e in before), ((order(e.path), 1, e) for e in after), key=lambda item: item[:2]
-    )
-    pending: Entry | None = None
-    for _, side, entry in merged:
-        if pending is not None and (side == 0 or entry.path != pending.path):
-            yield Difference(pending.path, pending, None)
-            pending = None
-        if side == 0:
-            pending = entry
+    olds, news = iter(before), iter(after)
+    old, new = next(olds, None), next(news, None)
+    while old is not None and new is not None:
+        if old.path == new.path:
+            yield Difference(old.path, old, new)
+            old, new = next(olds, None), next(news, None)
+        elif order(old.path) < order(new.path):
+            yield Difference(old.path, old, None)
+            old = next(olds, None)
         else:
-            yield Difference(entry.path, pending, entry)
-            pending = None
-    if pending is not None:
-        yield Difference(pending.path, pending, None)
+            yield Difference(new.path, None, new)
+            new = next(news, None)
+    while old is not None:
+        yield Difference(old.path, old, None)
+        old = next(olds, None)
+    while new is not None:
+        yield Difference(new.path, None, new)
+        new = next(news, None)
 
 
 def same(one: Entry, other: Entry) -> bool:
@@ -78,10 +81,13 @@ def touched_by(before: View, after: View, stream: int, first: int, last: int) ->
 
     O(paths that the events touched), whatever the size of the tree; one walk of both views for more than `MANY` paths.
     """
-    points = _Points(before, after)
-    touched = dict(touched_in(after.log, stream, first, last, MANY + 1))
+    if _many_in(after.log, stream, first, last):
+        yield from _whole(before, after, b"")
+        return
+    touched = dict(touched_in(after.log, stream, first, last))
     for path in _changed_by_another_name(before, after, stream, first, last):
         touched.setdefault(order(path), False)
+    points = _Points(before, after)
     yield from points.differences(sorted(touched.items()))
     if points.left < 0:
         done = points.done
@@ -140,17 +146,21 @@ class _Points:
             self.left -= 1
 
 
-def touched_in(log: Log, stream: int, first: int, last: int, limit: int) -> list[tuple[bytes, bool]]:
-    """Return, of each path that the events are about, its tree order key and whether what was below was hidden or moved.
+def _many_in(log: Log, stream: int, first: int, last: int) -> bool:
+    """Whether the events are about more than `MANY` paths: O(events until that many are seen)."""
+    paths = "SELECT DISTINCT path FROM event WHERE stream = ? AND version BETWEEN ? AND ? LIMIT ?"
+    row = log.db.execute(f"SELECT count(*) FROM ({paths})", (stream, first, last, MANY + 1)).fetchone()
+    return int(row[0]) > MANY
 
-    Of more than *limit* paths, any so many.
-    """
+
+def touched_in(log: Log, stream: int, first: int, last: int) -> list[tuple[bytes, bool]]:
+    """Return, of each path that the events are about, its tree order key and whether what was below was hidden or moved."""
     events = "FROM event WHERE stream = ?1 AND version BETWEEN ?2 AND ?3"
     rows = log.db.execute(
         "SELECT p.parent, p.name, t.hides FROM (SELECT id, max(hides) AS hides FROM ("
         f"SELECT path AS id, effect IN (1, 3) AS hides {events} AND path IS NOT NULL "
-        f"UNION ALL SELECT source, 1 {events} AND source IS NOT NULL) GROUP BY id LIMIT ?4) t JOIN path p ON p.id = t.id",
-        (stream, first, last, limit),
+        f"UNION ALL SELECT source, 1 {events} AND source IS NOT NULL) GROUP BY id) t JOIN path p ON p.id = t.id",
+        (stream, first, last),
     )
     keys = Keys(log)
     return sorted((keys.of(parent, name), bool(hides)) for parent, name, hides in rows)

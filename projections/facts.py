@@ -5,6 +5,7 @@ A layer's stream lies that way already; of a container the paths that it touched
 
 from collections.abc import Callable, Iterator
 from itertools import islice
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from eventstore.entries import Entry
@@ -100,22 +101,26 @@ def of_container(log: Log, rank: int, span: Span, paths: Iterator[Asked]) -> Ite
         yield from _latest_facts(log, rank, span, batch)
 
 
-def _latest_facts(log: Log, rank: int, span: Span, batch: list[Asked]) -> Iterator[Fact]:
-    """Yield what the stream last says, up to the span's end, of each path of the batch: two statements for all."""
-    ids = [path_id for _, path_id in batch]
-    batched = f"WITH t (i, path) AS (VALUES {','.join(f'({index},?)' for index in range(len(batch)))}) "
-    latest = (
-        "SELECT e.*, t.i FROM t JOIN event e ON e.position = (SELECT position FROM event WHERE path = t.path AND "
-        f"effect = {{}} AND stream = {span.stream} AND version <= {span.upto} ORDER BY version DESC LIMIT 1)"
-    )
-    facts: list[list[Fact]] = [[] for _ in batch]
-    for row in log.db.execute(batched + " UNION ALL ".join(latest.format(effect) for effect in (0, 1, 3)), ids):
-        facts[row[-1]].append(Fact(batch[row[-1]][0], (rank, row[2]), row))
-    gone = (
-        "SELECT t.i, max(e.version) FROM t JOIN event e ON e.source = t.path "
-        f"AND e.stream = {span.stream} AND e.version <= {span.upto} GROUP BY t.i"
-    )
-    for index, version in log.db.execute(batched + gone, ids):
-        facts[index].append(Fact(batch[index][0], (rank, version), None))
-    for found in facts:
-        yield from found
+def _latest_facts(log: Log, rank: int, span: Span, batch: list[tuple[bytes, int]]) -> Iterator[Fact]:
+    """Yield what the stream last says, up to the span's end, of each path of the batch: one statement for all."""
+    until = f"AND stream = {span.stream} AND version <= {span.upto}"
+    latest = f"(SELECT position FROM event WHERE path = t.path AND effect = {{}} {until} ORDER BY version DESC LIMIT 1)"
+    rows = log.db.execute(
+        f"WITH t (i, path) AS (VALUES {','.join(f'({index},?)' for index in range(len(batch)))}) "
+        f"SELECT e.*, (SELECT max(version) FROM event WHERE source = t.path {until}), t.i "
+        f"FROM t LEFT JOIN event e ON e.position IN ({','.join(map(latest.format, (0, 1, 3)))})",
+        [path_id for _, path_id in batch],
+    ).fetchall()
+    rows.sort(key=_INDEX)
+    last = -1
+    for row in rows:
+        gone, index = row[_COLUMNS:]
+        key = batch[index][0]
+        if gone is not None and index != last:
+            yield Fact(key, (rank, gone), None)
+        if row[0] is not None:
+            yield Fact(key, (rank, row[2]), row)
+        last = index
+
+
+_INDEX = itemgetter(-1)

@@ -86,16 +86,19 @@ def _rows(log: Log, span: Span, top: bytes) -> Iterator[tuple[int, bytes, int]]:
     """Yield (parent, name, id) of the paths that the span touched, or, where the stream touched many, of fewer than all."""
     many = MANY_PATHS if top else span.upto
     count = f"SELECT count(*) FROM (SELECT 1 FROM event WHERE fresh = 1 AND stream = ? LIMIT {many})"
-    written, values = "p.id = e.path WHERE e.fresh = 1 AND e.stream = ?", (span.stream,)
-    if log.db.execute(count, values).fetchone()[0] == many:
+    written, values = f"p.id = e.path WHERE e.fresh = 1 AND e.stream = ?1 AND +e.position <= {_END}", (span.stream, span.upto)
+    if log.db.execute(count, values[:1]).fetchone()[0] == many:
         if top:
             yield from log.db.execute(_BELOW, (span.stream, log.path_id(top)))
             return
-        written = f"p.id = e.path WHERE +e.fresh = 1 AND e.stream = ? AND e.version <= {span.upto}"
-    taken = "p.id = e.source WHERE e.source IS NOT NULL AND +e.stream = ?"
+        written = "p.id = e.path WHERE +e.fresh = 1 AND e.stream = ?1 AND e.version <= ?2"
+    taken = "p.id = e.source WHERE e.source IS NOT NULL AND +e.stream = ?1 AND e.version <= ?2"
     for joined in (written, taken):
         yield from log.db.execute(f"SELECT p.parent, p.name, p.id FROM event e JOIN path p ON {joined}", values)
 
+
+_END = "(SELECT position FROM event WHERE stream = ?1 AND version <= ?2 ORDER BY version DESC LIMIT 1)"
+"""Where a span ends in the global order; an index by path holds positions, so that it alone answers."""
 
 _BELOW = """
     WITH RECURSIVE below (id) AS (SELECT ?2 UNION ALL SELECT c.id FROM below CROSS JOIN path c ON c.parent = below.id)
