@@ -1,12 +1,12 @@
 """Commits: what a seal says, who sealed it, what it is called, where it went; and those that a view stands on."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from eventstore.content import Content
 from eventstore.events import Event, Kind, lifted
 from eventstore.log import Log
-from eventstore.pointers import tag_target
 from projections import images, lineage
 from projections.oci_config import History, history, parse_config
 from projections.records import Record, Records
@@ -62,7 +62,17 @@ class Sent(NamedTuple):
 
 
 def of_seal(records: Records, seal: Event) -> Commit:
-    stated, record = seal.stated, records.of(seal)
+    return _of_record(records.of(seal))
+
+
+def of_seals(records: Records, seals: Iterable[Event]) -> Iterator[Commit]:
+    """Yield the commit of each seal, streaming."""
+    return map(_of_record, records.each(seals))
+
+
+def _of_record(record: Record) -> Commit:
+    seal = record.event
+    stated = seal.stated
     return Commit(
         seal.commit, record.name, stated["from"], seal.version, stated["parent"], stated["author"],
         stated["message"] or "", record,
@@ -75,6 +85,22 @@ def sealing(log: Log, stream: int, version: int) -> Event | None:
         f"SELECT * FROM event WHERE {_SEALS} AND stream = ? AND version >= ? ORDER BY version LIMIT 1", (stream, version)
     ).fetchone()
     return lifted(row) if row else None
+
+
+def over(records: Records, positions: Iterable[int]) -> dict[int, Commit]:
+    """Return the commits that close over the events at *positions*, by those; what is not sealed is left out."""
+    db = records.log.db
+    over = dict(
+        db.execute(
+            f"SELECT e.position, (SELECT position FROM event WHERE {_SEALS} AND stream = e.stream AND version >= e.version "
+            "ORDER BY version LIMIT 1) FROM event e WHERE e.position IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(positions)),),
+        ).fetchall()
+    )
+    wanted = "SELECT * FROM event WHERE position IN (SELECT value FROM json_each(?))"
+    seals = map(lifted, db.execute(wanted, (json.dumps(list({*over.values()} - {None})),)).fetchall())
+    found = {commit.position: commit for commit in of_seals(records, seals)}
+    return {position: found[seal] for position, seal in over.items() if seal is not None}
 
 
 def seals_down(log: Log, stream: int, version: int) -> Iterator[Event]:
@@ -145,8 +171,7 @@ def commits_under(log: Log, target: Target) -> Iterator[Commit]:
     """Yield the commits that the target's view stands on, newest first."""
     records = Records(log)
     for stream, version in containers_under(log, target):
-        for seal in seals_down(log, stream, version):
-            yield of_seal(records, seal)
+        yield from of_seals(records, seals_down(log, stream, version))
 
 
 def image_layers_under(log: Log, content: Content, target: Target) -> list[ImageLayer]:
@@ -181,7 +206,22 @@ def tags_ever(log: Log, image: str) -> list[str]:
 
 def tags_now(log: Log, image: str) -> list[str]:
     """Return the full names that the image has, sorted: index look-ups over those it ever had."""
-    return [name for name in tags_ever(log, image) if tag_target(log, name) == image]
+    return tags_of(log, [image]).get(image, [])
+
+
+def tags_of(log: Log, images: Iterable[str]) -> dict[str, list[str]]:
+    """As `tags_now`, of each of *images* that has any: those that a tag's last event moved it to."""
+    rows = log.db.execute(
+        "SELECT i.value, s.name FROM json_each(?) i CROSS JOIN event e INDEXED BY event_tag_image "
+        f"ON e.path IS NULL AND e.kind = {Kind.TAG_MOVED:d} AND json_extract(e.detail, '$.image') = i.value "
+        "JOIN stream s ON s.id = e.stream WHERE e.version = (SELECT max(version) FROM event WHERE stream = e.stream) "
+        "ORDER BY s.name",
+        (json.dumps(list(images)),),
+    )
+    found: dict[str, list[str]] = {}
+    for image, name in rows:
+        found.setdefault(image, []).append(name)
+    return found
 
 
 def sent(log: Log, image: str) -> Iterator[Sent]:

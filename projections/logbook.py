@@ -13,6 +13,7 @@ from projections.origins import Origins
 from projections.pathspecs import is_glob, touched_by_any
 from projections.records import Record, Records
 from projections.references import Target
+from projections.runs import runs
 from projections.touching import Touch, touches
 from projections.view import View
 from projections.who import Matches, Who
@@ -61,23 +62,19 @@ class Filter(NamedTuple):
 
 def of_target(log: Log, content: Content, target: Target) -> Iterator[Item]:
     """Yield the commits and imported layers that *target* stands on, newest first, streaming."""
-    for commit in commits.commits_under(log, target):
-        yield of_commit(commit)
+    yield from map(of_commit, commits.commits_under(log, target))
     yield from (Item(None, layer, None, 0, []) for layer in commits.image_layers_under(log, content, target))
 
 
 def of_everything(log: Log) -> Iterator[Item]:
     """Yield every commit of the store, newest first."""
-    records = Records(log)
-    return (of_commit(commits.of_seal(records, seal)) for seal in commits.newest(log))
+    return map(of_commit, commits.of_seals(Records(log), commits.newest(log)))
 
 
 def by_author(log: Log, content: Content, target: Target | None, matches: Matches) -> Iterator[Item]:
     """As the two above, but only what an author made who *matches*: O(authors + those commits) index look-ups."""
     names = [name for name in commits.authors(log) if matches(name)]
-    records = Records(log)
-    for position in _positions_by(log, target, names):
-        yield of_commit(commits.of_seal(records, log.at(position)))
+    yield from map(of_commit, commits.of_seals(Records(log), map(log.at, _positions_by(log, target, names))))
     for layer in commits.image_layers_under(log, content, target) if target is not None else ():
         if matches(layer.built.author):
             yield Item(None, layer, None, 0, [])
@@ -103,14 +100,15 @@ def of_paths(view: View, target: Target, patterns: Sequence[bytes], *, follow: b
         found = touched_by_any(view, patterns)
     origins = Origins(view.log, view.content, target)
     item: Item | None = None
-    for touch in found:
-        record = origins.records.of(touch.event)
-        if item is not None and _holds(item, record):
-            item.touched.append(record)
-            continue
-        if item is not None:
-            yield item
-        item = _opened(origins, record)
+    for run in runs(origins.records.each(touch.event for touch in found)):
+        sealed = commits.over(origins.records, [record.event.position for record in run if record.kind == "container"])
+        for record in run:
+            if item is not None and _holds(item, record):
+                item.touched.append(record)
+                continue
+            if item is not None:
+                yield item
+            item = _opened(origins, record, sealed.get(record.event.position))
     if item is not None:
         yield item
 
@@ -119,11 +117,10 @@ def _holds(item: Item, record: Record) -> bool:
     return record.event.stream == item.touched[0].event.stream and record.event.version >= item.first
 
 
-def _opened(origins: Origins, record: Record) -> Item:
-    """Return the item that an event belongs to, with no other event yet."""
-    commit = origins.commit(record)
+def _opened(origins: Origins, record: Record, commit: Commit | None) -> Item:
+    """Return the item that an event belongs to, with no other event yet; *commit* is the one over a container's event."""
     if record.kind != "container":
-        return Item(commit, origins.layer(record), None, 0, [record])
+        return Item(origins.commit(record), origins.layer(record), None, 0, [record])
     first = commit.first if commit else layers.first_unsealed(origins.log, record.event.stream, record.event.version)
     return Item(commit, None, record.name, first, [record])
 

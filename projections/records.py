@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from eventstore.events import Event, Kind
 from eventstore.log import ROOT_ID, Changeset, Log
 from eventstore.paths import join
+from projections.runs import runs
 
 REMEMBERED = 5_000
 
@@ -64,11 +65,16 @@ class Records:
         self._contexts: dict[int, Mapping[str, Any]] = {}
         self._streams: dict[int, tuple[str, str]] = {}
         self._directories: dict[int, bytes] = {ROOT_ID: b""}
+        self._path = (ROOT_ID, b"")
 
     def of(self, event: Event) -> Record:
-        changeset = self.changeset(event.position)
-        path = None if event.path is None else self.path(event.path)
-        return Record(event, *self._stream(event.stream), path, changeset, self.context(changeset.context))
+        return self._record(event, self.changeset(event.position))
+
+    def each(self, events: Iterable[Event]) -> Iterator[Record]:
+        """Yield the record of each event, streaming: one statement finds the changesets of many."""
+        for run in runs(events):
+            found = self._changesets([event.position for event in run])
+            yield from (self._record(event, found.get(event.position) or self.changeset(event.position)) for event in run)
 
     def at(self, position: int) -> Record:
         """Return the record of one position; raise NotFoundError."""
@@ -81,6 +87,22 @@ class Records:
             found = self._changeset = self.log.changeset(position)
         return found
 
+    def _changesets(self, positions: list[int]) -> dict[int, Changeset]:
+        """Return the changesets of *positions* by those; {} where all lie in the one that was asked for last."""
+        last = self._changeset
+        if last is not None and last.first <= min(positions) and max(positions) < last.first + last.events:
+            return {}
+        rows = self.log.db.execute(
+            "SELECT t.value, c.* FROM json_each(?) t JOIN changeset c ON c.number = "
+            "(SELECT number FROM changeset WHERE first <= t.value ORDER BY first DESC LIMIT 1)",
+            (json.dumps(positions),),
+        )
+        return {position: Changeset(*row) for position, *row in rows}
+
+    def _record(self, event: Event, changeset: Changeset) -> Record:
+        path = None if event.path is None else self.path(event.path)
+        return Record(event, *self._stream(event.stream), path, changeset, self.context(changeset.context))
+
     def context(self, number: int) -> Mapping[str, Any]:
         found = self._contexts.get(number)
         if found is None:
@@ -90,6 +112,11 @@ class Records:
         return found
 
     def path(self, path_id: int) -> bytes:
+        if self._path[0] != path_id:
+            self._path = path_id, self._text(path_id)
+        return self._path[1]
+
+    def _text(self, path_id: int) -> bytes:
         found = self._directories.get(path_id)
         if found is not None:
             return found
@@ -116,5 +143,4 @@ def _make_room(memory: dict[int, Any]) -> None:
 
 def each(log: Log, events: Iterable[Event]) -> Iterator[Record]:
     """Yield the record of each event, streaming."""
-    records = Records(log)
-    return map(records.of, events)
+    return Records(log).each(events)

@@ -5,12 +5,21 @@ another name of its node.
 """
 
 import heapq
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from eventstore.events import ATTRIBUTES, HIDES, NAMES, PUTS_DIRECTORY, Event, Kind, lifted
 from eventstore.log import ROOT_ID
+from projections.runs import runs
 from projections.view import FEW_SPANS, Order, View, streams_about
+
+MAKING = (Kind.FILE_WRITTEN, Kind.DIRECTORY_IMPLIED)
+"""The kinds of event that make a node."""
+
+
+Candidate = tuple[Order, Event, bool]
+"""An event's order, itself, and whether it is about the path itself and not about a directory above it."""
 
 
 class Touch(NamedTuple):
@@ -59,17 +68,27 @@ def _touches(view: View, path: bytes) -> Iterator[Touch]:
     waiting: list[Touch] = []
     newest = (len(view.spans), 0)
     last = None
-    for order, event, direct in _candidates(view, path):
-        if order == last or not _mattered(view, order, event, path, direct=direct):
-            continue
-        last = order
-        waiting.append(Touch(order, event, path))
-        if event.effect != ATTRIBUTES:
-            node = _node_named(view, order, event, path, direct=direct)
-            waiting.extend(_through_other_names(view, node, order, newest, path))
-            yield from sorted(waiting, key=lambda touch: touch.order, reverse=True)
-            waiting, newest = [], order
+    for run in runs(_candidates(view, path)):
+        as_made = _as_made(view, run)
+        for order, event, direct in run:
+            if order == last or not _mattered(view, order, event, path, direct=direct):
+                continue
+            last = order
+            waiting.append(Touch(order, event, path))
+            if event.effect != ATTRIBUTES:
+                node = _node_named(view, order, event, path, direct=direct)
+                if node not in as_made:
+                    waiting.extend(_through_other_names(view, node, order, newest, path))
+                yield from sorted(waiting, key=lambda touch: touch.order, reverse=True)
+                waiting, newest = [], order
     yield from waiting
+
+
+def _as_made(view: View, run: Iterable[Candidate]) -> set[int]:
+    """Return the nodes that the events of *run* made and whose attributes no event changed."""
+    made = {event.position for _, event, direct in run if direct and event.kind in MAKING}
+    statement = f"SELECT node FROM event WHERE node IN (SELECT value FROM json_each(?)) AND effect = {ATTRIBUTES:d}"
+    return made.difference(row[0] for row in view.log.db.execute(statement, (json.dumps(list(made)),)))
 
 
 def _mattered(view: View, order: Order, event: Event, path: bytes, *, direct: bool) -> bool:
@@ -84,7 +103,7 @@ def _mattered(view: View, order: Order, event: Event, path: bytes, *, direct: bo
 
 def _node_named(view: View, order: Order, event: Event, path: bytes, *, direct: bool) -> int | None:
     """Return the node that *path* named from the event on, or None where it named none."""
-    if direct and event.kind in (Kind.FILE_WRITTEN, Kind.DIRECTORY_IMPLIED):
+    if direct and event.kind in MAKING:
         return event.position
     if event.kind not in (Kind.PATH_MOVED, Kind.LINK_MADE):
         return None
@@ -103,10 +122,6 @@ def _through_other_names(view: View, node: int | None, order: Order, newest: Ord
 def _attribute_changes(view: View, node: int) -> Iterator[Event]:
     cursor = view.log.db.execute("SELECT * FROM event WHERE node = ? AND effect = ?", (node, ATTRIBUTES))
     return map(lifted, cursor)
-
-
-Candidate = tuple[Order, Event, bool]
-"""An event's order, itself, and whether it is about the path itself and not about a directory above it."""
 
 
 def _candidates(view: View, path: bytes) -> Iterable[Candidate]:

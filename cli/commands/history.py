@@ -25,6 +25,7 @@ from projections.diff import Difference
 from projections.logbook import Filter, Item
 from projections.records import Record, Records
 from projections.references import Target
+from projections.runs import runs
 from projections.view import View
 from projections.who import Who
 
@@ -96,8 +97,10 @@ def log(ref: str | None, paths: tuple[str, ...], *, everything: bool, graph: boo
         if asked.patterns:
             sought = f"{listed(paths, 3)} in {ref}" if paths else ref
             items = or_say_nothing_found(items, f"no event that was asked for is about {sought}")
-        for item in _limited(items, options):
-            _show_item(s, asked.view, item, options, touched=bool(asked.patterns))
+        for run in runs(_limited(items, options)):
+            tags = commits.tags_of(s.log, filter(None, map(_image, run)))
+            for item in run:
+                _show_item(s, asked.view, item, tags.get(_image(item), []), options, touched=bool(asked.patterns))
 
 
 class Asked(NamedTuple):
@@ -140,17 +143,19 @@ def _limited(items: Iterable[Item], options: dict[str, Any]) -> Iterable[Item]:
     return list(found)[::-1] if options["reverse"] else found
 
 
-def _show_item(s: Session, view: View | None, item: Item, options: dict[str, Any], *, touched: bool) -> None:
-    image = item.commit.id if item.commit else item.layer.image if item.layer and item.layer.top else None
-    tags = commits.tags_now(s.log, image) if image else []
+def _image(item: Item) -> str:
+    """Return the image that ends with the item, "" where none does."""
+    return item.commit.id if item.commit else item.layer.image if item.layer and item.layer.top else ""
+
+
+def _show_item(s: Session, view: View | None, item: Item, tags: list[str], options: dict[str, Any], *, touched: bool) -> None:
     changes = any(options[key] for key in _CHANGES)
     if options["shape"] == "json":
         print(json_line(item_row(item, tags, touched=touched) | (_changes_row(s, view, item) if changes else {})))
         return
-    lines = [history_text.oneline(item, tags)] if options["oneline"] else history_text.item_lines(item, tags)
-    print(*lines, sep="\n")
-    for record in item.touched:
-        print(f"  {history_text.event_line(record)}")
+    lines = [history_text.oneline(item, tags)] if options["oneline"] else list(history_text.item_lines(item, tags))
+    lines.extend(f"  {history_text.event_line(record)}" for record in item.touched)
+    print("\n".join(lines))
     if changes:
         _print_changes(s, view, item, options)
     if (touched or changes) and not options["oneline"]:

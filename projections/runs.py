@@ -1,0 +1,16 @@
+"""Runs: what comes one by one taken a few at a time, so that one statement serves them all."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TypeVar
+
+MOST = 256
+T = TypeVar("T")
+
+
+def runs(things: Iterable[T]) -> Iterator[list[T]]:
+    """Yield *things* in lists of 1, 2, 4, ... up to `MOST`: who wants few of them waits for few, and memory stays flat."""
+    arriving, size = iter(things), 1
+    while run := list(islice(arriving, size)):
+        yield run
+        size = min(2 * size, MOST)
