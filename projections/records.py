@@ -1,6 +1,7 @@
 """Records: events with all that is known around them - where, who, when, why, how known."""
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -73,8 +74,7 @@ class Records:
     def each(self, events: Iterable[Event]) -> Iterator[Record]:
         """Yield the record of each event, streaming: one statement finds the changesets of many."""
         for run in runs(events):
-            found = self._changesets([event.position for event in run])
-            yield from (self._record(event, found.get(event.position) or self.changeset(event.position)) for event in run)
+            yield from map(self._record, run, self._changesets([event.position for event in run]))
 
     def at(self, position: int) -> Record:
         """Return the record of one position; raise NotFoundError."""
@@ -87,17 +87,19 @@ class Records:
             found = self._changeset = self.log.changeset(position)
         return found
 
-    def _changesets(self, positions: list[int]) -> dict[int, Changeset]:
-        """Return the changesets of *positions* by those; {} where all lie in the one that was asked for last."""
-        last = self._changeset
-        if last is not None and last.first <= min(positions) and max(positions) < last.first + last.events:
-            return {}
+    def _changesets(self, positions: list[int]) -> list[Changeset]:
+        """Return the changeset of each of *positions*."""
+        lowest = self.changeset(min(positions))
+        if max(positions) < lowest.first + lowest.events:
+            return [lowest] * len(positions)
         rows = self.log.db.execute(
-            "SELECT t.value, c.* FROM json_each(?) t JOIN changeset c ON c.number = "
-            "(SELECT number FROM changeset WHERE first <= t.value ORDER BY first DESC LIMIT 1)",
+            "SELECT * FROM changeset WHERE number IN (SELECT (SELECT number FROM changeset WHERE first <= t.value "
+            "ORDER BY first DESC LIMIT 1) FROM json_each(?) t) ORDER BY number",
             (json.dumps(positions),),
         )
-        return {position: Changeset(*row) for position, *row in rows}
+        found = [lowest, *map(Changeset._make, rows)]
+        firsts = [changeset.first for changeset in found]
+        return [found[bisect_right(firsts, position) - 1] for position in positions]
 
     def _record(self, event: Event, changeset: Changeset) -> Record:
         path = None if event.path is None else self.path(event.path)

@@ -153,9 +153,9 @@ def _show_item(s: Session, view: View | None, item: Item, tags: list[str], optio
     if options["shape"] == "json":
         print(json_line(item_row(item, tags, touched=touched) | (_changes_row(s, view, item) if changes else {})))
         return
-    lines = [history_text.oneline(item, tags)] if options["oneline"] else list(history_text.item_lines(item, tags))
-    lines.extend(f"  {history_text.event_line(record)}" for record in item.touched)
-    print("\n".join(lines))
+    print(history_text.oneline(item, tags) if options["oneline"] else "\n".join(history_text.item_lines(item, tags)))
+    for record in item.touched:
+        print(f"  {history_text.event_line(record)}")
     if changes:
         _print_changes(s, view, item, options)
     if (touched or changes) and not options["oneline"]:
