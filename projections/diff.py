@@ -15,7 +15,10 @@ from projections.view import View
 from projections.walk import walk
 
 DIRECT = 20
-MANY = 3000
+FEW, MANY = 3000, 30_000
+"""So many paths are looked up one by one in any case, and at most, as their keys wait in memory."""
+TOUCHED, SORTED = 6, 15
+"""A path looked up in two views costs as much as a walk over so many that a container touched, or that lie in a layer."""
 
 
 class Difference(NamedTuple):
@@ -79,19 +82,32 @@ def _differ(old: Entry | None, new: Entry | None) -> bool:
 def touched_by(before: View, after: View, stream: int, first: int, last: int) -> Iterator[Difference]:
     """Yield what differs between a container's view before event *first* and after event *last* of its stream.
 
-    O(paths that the events touched), whatever the size of the tree; one walk of both views for more than `MANY` paths.
+    O(paths that the events touched), whatever the size of the tree; a walk of both views where that is less.
     """
-    if _many_in(after.log, stream, first, last):
-        yield from _whole(before, after, b"")
-        return
+    most = FEW
+    if _more_in(after.log, stream, first, last, most):
+        most = min(MANY, max(FEW, _cost(before) + _cost(after)))
+        if _more_in(after.log, stream, first, last, most):
+            yield from _whole(before, after, b"")
+            return
     touched = dict(touched_in(after.log, stream, first, last))
     for path in _changed_by_another_name(before, after, stream, first, last):
         touched.setdefault(order(path), False)
-    points = _Points(before, after)
+    points = _Points(before, after, most)
     yield from points.differences(sorted(touched.items()))
     if points.left < 0:
         done = points.done
         yield from (d for d in _whole(before, after, b"") if done is None or order(d.path) > done)
+
+
+def _cost(view: View) -> int:
+    """Return about how many look-ups cost as much as a walk of *view*; of a container no more paths are counted than matter."""
+    count = "SELECT count(*) FROM (SELECT 1 FROM event WHERE fresh = 1 AND stream = ? LIMIT ?)"
+    cost = 0
+    for stream, upto, layer in view.spans:
+        paths = upto if layer else view.log.db.execute(count, (stream, min(upto, TOUCHED * MANY))).fetchone()[0]
+        cost += paths // (SORTED if layer else TOUCHED)
+    return cost
 
 
 def _changed_by_another_name(before: View, after: View, stream: int, first: int, last: int) -> set[bytes]:
@@ -107,11 +123,11 @@ def _changed_by_another_name(before: View, after: View, stream: int, first: int,
 class _Points:
     """Compares path by path: those that events name, and those that they changed by hiding or moving what is above.
 
-    Gives up when `left` is below 0; then all up to and with the key `done` is said.
+    Gives up when `left`, which begins with *most*, is below 0; then all up to and with the key `done` is said.
     """
 
-    def __init__(self, before: View, after: View) -> None:
-        self.left = MANY
+    def __init__(self, before: View, after: View, most: int) -> None:
+        self.left = most
         self.done: bytes | None = None
         self._before = before
         self._after = after
@@ -146,11 +162,11 @@ class _Points:
             self.left -= 1
 
 
-def _many_in(log: Log, stream: int, first: int, last: int) -> bool:
-    """Whether the events are about more than `MANY` paths: O(events until that many are seen)."""
+def _more_in(log: Log, stream: int, first: int, last: int, most: int) -> bool:
+    """Whether the events are about more than *most* paths: O(events until so many are seen)."""
     paths = "SELECT DISTINCT path FROM event WHERE stream = ? AND version BETWEEN ? AND ? LIMIT ?"
-    row = log.db.execute(f"SELECT count(*) FROM ({paths})", (stream, first, last, MANY + 1)).fetchone()
-    return int(row[0]) > MANY
+    row = log.db.execute(f"SELECT count(*) FROM ({paths})", (stream, first, last, most + 1)).fetchone()
+    return int(row[0]) > most
 
 
 def touched_in(log: Log, stream: int, first: int, last: int) -> list[tuple[bytes, bool]]:

@@ -101,7 +101,7 @@ def of_container(log: Log, rank: int, span: Span, paths: Iterator[Asked]) -> Ite
         yield from _latest_facts(log, rank, span, batch)
 
 
-def _latest_facts(log: Log, rank: int, span: Span, batch: list[tuple[bytes, int]]) -> Iterator[Fact]:
+def _latest_facts(log: Log, rank: int, span: Span, batch: list[Asked]) -> Iterator[Fact]:
     """Yield what the stream last says, up to the span's end, of each path of the batch: one statement for all."""
     until = f"AND stream = {span.stream} AND version <= {span.upto}"
     latest = f"(SELECT position FROM event WHERE path = t.path AND effect = {{}} {until} ORDER BY version DESC LIMIT 1)"

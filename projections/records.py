@@ -3,6 +3,7 @@
 import json
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 from eventstore.events import Event, Kind
@@ -11,6 +12,11 @@ from eventstore.paths import join
 from projections.runs import runs
 
 REMEMBERED = 5_000
+
+
+@cache
+def _title(kind: int) -> str:
+    return Kind(kind).title
 
 
 class Record(NamedTuple):
@@ -25,7 +31,7 @@ class Record(NamedTuple):
 
     @property
     def title(self) -> str:
-        return Kind(self.event.kind).title
+        return _title(self.event.kind)
 
     @property
     def time(self) -> int:

@@ -48,8 +48,9 @@ def test_diff_shows_what_is_not_sealed(changed):
     assert changed.lines("diff", "web") == ["D /srv/new"]
 
 
-@pytest.mark.parametrize("many", [0, 1, 3, 6, 8])
-def test_diff_is_the_same_path_by_path_and_by_a_walk(changed, monkeypatch, many):
+@pytest.mark.parametrize(("few", "many"), [(0, 0), (1, 1), (3, 3), (6, 6), (8, 8), (0, 100)])
+def test_diff_is_the_same_path_by_path_and_by_a_walk(changed, monkeypatch, few, many):
+    monkeypatch.setattr(diff, "FEW", few)
     monkeypatch.setattr(diff, "MANY", many)
     changed("move", "web:/etc", "web:/srv/etc")
     assert changed.lines("diff", "web") == [
