@@ -36,6 +36,23 @@ def items(ll: Layerlog, *args: str) -> list[dict[str, Any]]:
 # -- log
 
 
+def test_log_of_many_commits_says_of_each_what_is_its_own(ll):
+    for number in range(12):
+        ll("write", "--text", str(number), "web:/f")
+        ll("write", "--text", str(number), f"web:/g{number}")
+        ll("commit", "-m", str(number), "web", "app:odd" if number % 2 else f"app:{number}")
+    tags = [["app:odd"] if number == 11 else [] if number % 2 else [f"app:{number}"] for number in range(11, -1, -1)]
+    found = [(row["message"], row["tags"]) for row in items(ll, "-n", "12", "web")]
+    assert found == [(str(number), names) for number, names in zip(range(11, -1, -1), tags, strict=True)]
+    rows = items(ll, "web", "--", "/f")
+    assert [(row["message"], row["tags"]) for row in rows] == found
+    commits = {row["commit"]: row for row in ll.json("log", "web")}
+    for row in rows:
+        (event,) = row["events"]
+        assert commits[row["commit"]]["from"] <= event["version"] <= row["version"]
+    assert [row["message"] for row in items(ll, "-n", "3", "web", "--", "/f")] == ["11", "10", "9"]
+
+
 def test_log_shows_own_commits_and_those_below(ll):
     ll("write", "--text", "one", "web:/f")
     ll("commit", "-m", "title\n\nbody", "-a", "Bo <bo@x>", "web", "app:1")

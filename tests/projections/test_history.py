@@ -11,6 +11,7 @@ from eventstore.store import Store
 from projections import layers
 from projections.line_diff import matches
 from projections.pathspecs import matcher, touched_by_any
+from projections.records import Records
 from projections.touching import after, touches
 from projections.view import View
 from projections.walk import walk
@@ -78,6 +79,16 @@ def test_pathspecs_hold_all_that_changed_below(tmp_path: Path, seed: int) -> Non
                 assert ordered == sorted(set(ordered), reverse=True)
                 for path in filter(matcher([pattern]).match, every_path(view)):
                     assert {order for order in changed(view, path) if not by_another_name(view, order, path)} <= set(ordered)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_records_of_many_events_are_those_of_each(tmp_path: Path, seed: int) -> None:
+    """In whatever order, and of whatever changesets, the events come."""
+    with Store.open(str(tmp_path / "store")) as store:
+        told = tell(store, seed)
+        events = list(store.log.everything())
+        told.random.shuffle(events)
+        assert list(Records(store.log).each(events)) == [Records(store.log).of(event) for event in events]
 
 
 def by_another_name(view: View, order: tuple[int, int], path: bytes) -> bool:
