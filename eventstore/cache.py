@@ -1,8 +1,9 @@
 """Cache: files below a store's cache/, each computable anew, so that one which cannot be read or written costs time alone."""
 
 import os
-import tempfile
 from contextlib import suppress
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Cache:
@@ -39,7 +40,7 @@ class Cache:
         path = self.path(*parts)
         with suppress(OSError):
             os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-            fd, temporary = tempfile.mkstemp(dir=os.path.dirname(path))
-            with os.fdopen(fd, "wb") as file:
+            temporary = f"{path}.{os.urandom(8).hex()}"
+            with os.fdopen(os.open(temporary, _NEW, 0o600), "wb") as file:
                 file.write(data)
             os.replace(temporary, path)

@@ -1,6 +1,7 @@
 """Deeds: what an audit lists - commits, and what else named something, brought it in or out, took it away, or erased it."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from eventstore.digests import named
@@ -146,34 +147,17 @@ def by(found: Iterable[Deed], key: Callable[[Deed], str]) -> list[Group]:
 
 def by_prefix(log: Log, found: Iterable[Deed], depth: int) -> list[Group]:
     """Return what commits changed grouped by the first *depth* parts of the paths: O(the events they sealed)."""
-    prefixes = _Prefixes(log, depth)
+    records = Records(log)
+    prefix_of = lru_cache(REMEMBERED)(lambda path_id: b"/".join(records.path(path_id).split(b"/")[:depth]))
     groups: dict[bytes, Group] = {}
     for deed in found:
         if deed.sealed is not None:
-            for prefix, held in _sealed_below(log, prefixes, deed).items():
+            for prefix, held in _sealed_below(log, prefix_of, deed).items():
                 groups[prefix] = _added(groups.get(prefix), prefix, deed.record.time, deed.author, held)
     return [groups[prefix] for prefix in sorted(groups, key=order)]
 
 
-class _Prefixes:
-    """The first parts of paths, by their ids; the most recent ones are remembered."""
-
-    def __init__(self, log: Log, depth: int) -> None:
-        self._records = Records(log)
-        self._depth = depth
-        self._found: dict[int, bytes] = {}
-
-    def of(self, path_id: int) -> bytes:
-        prefix = self._found.get(path_id)
-        if prefix is None:
-            if len(self._found) >= REMEMBERED:
-                self._found.clear()
-            prefix = b"/".join(self._records.path(path_id).split(b"/")[: self._depth])
-            self._found[path_id] = prefix
-        return prefix
-
-
-def _sealed_below(log: Log, prefixes: _Prefixes, deed: Deed) -> dict[bytes, Sealed]:
+def _sealed_below(log: Log, prefix_of: Callable[[int], bytes], deed: Deed) -> dict[bytes, Sealed]:
     rows = log.db.execute(
         f"SELECT path, count(*), total(CASE kind WHEN {Kind.FILE_WRITTEN:d} THEN size END) FROM event "
         "WHERE stream = ? AND version BETWEEN ? AND ? AND path IS NOT NULL GROUP BY path",
@@ -181,7 +165,7 @@ def _sealed_below(log: Log, prefixes: _Prefixes, deed: Deed) -> dict[bytes, Seal
     )
     sums: dict[bytes, list[int]] = {}
     for path_id, events, size in rows:
-        held = sums.setdefault(prefixes.of(path_id), [0, 0, 0])
+        held = sums.setdefault(prefix_of(path_id), [0, 0, 0])
         held[0] += events
         held[1] += 1
         held[2] += int(size)

@@ -65,7 +65,7 @@ def questions(store: str, name: str, path: str, old: str, new: str) -> Answer:
 def _ask_about(store: Store, target: Target, view: View, path: bytes) -> Answer:
     records = Records(store.log)
     return {
-        "log": _timed(lambda: [records.of(touch.event) for touch in touches(view, path)]),
+        "log": _timed(lambda: list(records.each(touch.event for touch in touches(view, path)))),
         "blame": _timed(lambda: blame(Causes(store.log, store.content, target), view, path)),
     }
 
