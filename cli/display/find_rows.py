@@ -1,5 +1,6 @@
 """What `find` found as rows."""
 
+from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
@@ -30,7 +31,7 @@ class Rows:
 
     def __init__(self, log: Log) -> None:
         self._name = cache(partial(_name, log))
-        self._images = cache(partial(_images, log))
+        self._images = cache(partial(_images, cache(partial(_image_row, log))))
         self._erased = erased(log.db)
 
     def of_holding(self, holding: Holding) -> dict[str, Any]:
@@ -72,8 +73,8 @@ def _status(holding: Holding) -> str:
     return f"until {whole_seconds(rfc3339(holding.ended.time))}"
 
 
-def _images(log: Log, images: tuple[str, ...]) -> dict[str, Any]:
-    rows = [_image_row(log, image) for image in images]
+def _images(row: Callable[[str], dict[str, Any]], images: tuple[str, ...]) -> dict[str, Any]:
+    rows = [row(image) for image in images]
     return {"images": rows, "sent": [sent for row in rows for sent in row["sent"]]}
 
 
