@@ -6,9 +6,12 @@ walks ask for those, and for what was touched since: they sort little, and the l
 """
 
 import struct
+import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
+from itertools import accumulate, chain
+from operator import sub
 from typing import NamedTuple
 
 from eventstore.cache import Cache
@@ -49,7 +52,7 @@ def remembered(log: Log, span: Span) -> Living:
         data = log.cache.read(FOLDER, container, str(version)) or b""
         packed = data[_DIGEST:]
         if data[:_DIGEST] == _seal(log, span.stream, version, packed):
-            return Living(version, struct.unpack(f"<{len(packed) // 8}Q", packed))
+            return Living(version, _unpacked(packed))
     return UNKNOWN
 
 
@@ -92,10 +95,20 @@ class Census:
             return
         container = _name(log, span.stream)
         if list(self._view.spans) == lineage.of_container(log, container, span.upto):
-            packed = struct.pack(f"<{len(self._ids)}Q", *self._ids)
+            packed = _packed(self._ids)
             log.cache.write(_seal(log, span.stream, span.upto, packed) + packed, FOLDER, container, str(span.upto))
             for version in _versions(log.cache, container)[KEPT:]:
                 log.cache.remove(FOLDER, container, str(version))
+
+
+def _packed(ids: Sequence[int]) -> bytes:
+    """Return the ids as their differences, most of which are one: neighbours in a tree are often written one after another."""
+    return zlib.compress(struct.pack(f"<{len(ids)}q", *map(sub, ids, chain((0,), ids))), 1)
+
+
+def _unpacked(packed: bytes) -> tuple[int, ...]:
+    data = zlib.decompress(packed)
+    return tuple(accumulate(struct.unpack(f"<{len(data) // 8}q", data)))
 
 
 def _versions(cache: Cache, container: str) -> list[int]:

@@ -70,6 +70,7 @@ def _big_file(bench: Bench) -> str:
 def w11(bench: Bench) -> Iterator[Case]:
     stores = [_grown(bench, events) for events in bench.sizes.growth]
     names = [f"{events:,} events" for events in bench.sizes.growth]
+    first = tuple(figure._replace(name=f"first {figure.name}") for figure in _checked_out(bench.once(), names, stores))
     points = [
         bench.answers(name, inside("reads:points", store=store, name="web", asked=bench.sizes.asked), ["stat", "blame"])
         for name, store in zip(names, stores, strict=True)
@@ -77,7 +78,6 @@ def w11(bench: Bench) -> Iterator[Case]:
     for key in ("stat", "blame"):
         figures = tuple(found[key] for found in points)
         yield Case("W11", f"{key} of a path, asked for the first time", "made", "s", figures, Target(flatness, 1.3))
-    first = tuple(figure._replace(name=f"first {figure.name}") for figure in _checked_out(bench.once(), names, stores))
     figures = _checked_out(bench.runner, names, stores)
     yield Case("W11", "check out the head", "made", "s", figures, Target(flatness, 1.3), beside=first)
     yield Case("W11", "append", "made", "events/s", _appended(bench, names, stores), Target(slowdown, 2))
