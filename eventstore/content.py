@@ -8,7 +8,6 @@ import sqlite3
 import struct
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from hashlib import sha256
 from itertools import accumulate
 from typing import NamedTuple
@@ -28,8 +27,7 @@ ERASURES = f"kind IN ({Kind.CONTENT_ERASED:d}, {Kind.CONTENT_READMITTED:d})"
 """The events that say whether a content may be here, as the index event_erased has them; the latest decides."""
 
 
-AT_ONCE, WORTH_A_THREAD = 200, 8  # chunks
-_DAMAGED = (DamagedError, FileNotFoundError, lz4.block.LZ4BlockError)
+AT_ONCE = 200
 _WHERE = "size, segment, offset, stored, start, parts, base"
 
 
@@ -79,34 +77,11 @@ class Content:
         begins = ends[first] - parts[first][1]
         for at in range(first, last + 1, AT_ONCE):
             batch = parts[at : min(at + AT_ONCE, last + 1)]
-            for (_, size), data in zip(batch, self._chunks([part for part, _ in batch]), strict=True):
+            located = self._rows_of(part for part, _ in batch)
+            for part, size in batch:
+                data = self._chunk(part, located.get(part) or self._where(part))
                 yield data[max(start - begins, 0) : end - begins]
                 begins += size
-
-    def _chunks(self, parts: list[bytes]) -> Iterator[bytes]:
-        """Yield chunks, those of a long run unpacked ahead; where one cannot be, it and the rest are tried one by one."""
-        located = self._rows_of(parts)
-        wheres = [(part, located.get(part) or self._where(part)) for part in parts]
-        done = 0
-        if len(parts) >= WORTH_A_THREAD:
-            from eventstore.unpacker import ahead  # noqa: PLC0415 - 1 ms, for large contents alone
-
-            with closing(ahead(self._unpacked, wheres)) as unpacked:
-                for data in unpacked:
-                    if data is None:
-                        break
-                    yield data
-                    done += 1
-        yield from (self._chunk(part, where) for part, where in wheres[done:])
-
-    def _unpacked(self, asked: tuple[bytes, _Where]) -> bytes | None:
-        """Return a chunk, None where its block is not what it should be; for another thread: no SQL, no cache."""
-        digest, where = asked
-        try:
-            data = self.segments.read(where).decode(None)[where.start : where.start + where.size]
-        except _DAMAGED:
-            return None
-        return data if sha256(data).digest() == digest else None
 
     def read_all(self, digest: bytes) -> bytes:
         """Return a small content whole."""
@@ -163,11 +138,11 @@ class Content:
     def _chunk(self, digest: bytes, where: _Where) -> bytes:
         try:
             return self._verified(digest, where)
-        except _DAMAGED as first:
+        except (DamagedError, FileNotFoundError, lz4.block.LZ4BlockError) as first:
             self.forget()  # a collection may have moved it since this process opened the segment
             try:
                 return self._verified(digest, self._where(digest))
-            except _DAMAGED:
+            except (DamagedError, FileNotFoundError, lz4.block.LZ4BlockError):
                 raise DamagedError(
                     f"content {named(digest)} is damaged ({first}); `layerlog verify` lists what it touches"
                 ) from None

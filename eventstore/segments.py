@@ -101,19 +101,11 @@ class Segments:
         """Return the bytes at *place*, whatever they are; raise DamagedError or FileNotFoundError where they are not."""
         fd = self._files.get(place.segment)
         if fd is None:
-            fd = self._open(place.segment)
+            fd = self._files[place.segment] = os.open(self.path(place.segment), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         found = os.pread(fd, place.stored, place.offset)
         if len(found) < HEADER.size or len(found) != place.stored:
             raise DamagedError(f"segment {place.segment} ends inside the block at {place.offset}")
         return found
-
-    def _open(self, segment: int) -> int:
-        """Return the segment open; of two threads that come here at once, both use the first one's."""
-        opened = os.open(self.path(segment), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        kept = self._files.setdefault(segment, opened)
-        if kept != opened:
-            os.close(opened)
-        return kept
 
     def read(self, place: Located) -> Block:
         """Return the block at *place*; raise DamagedError where there is none, FileNotFoundError without its segment."""

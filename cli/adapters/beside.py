@@ -21,9 +21,28 @@ def reading_beside(stream: Readable) -> Reader:
 
 def hashed(chunks: Iterable[bytes], digest: str, size: int) -> Reader:
     """Return *chunks* as a stream; its end is a MismatchError unless the bytes have this digest and size."""
-    found = reader(_hashed(gathered(chunks), digest, size))
+    found = reader(_hashed(chunks, digest, size))
     found.claim = (digest, size)
     return found
+
+
+class Seen:
+    """Passes chunks on, a few gathered; when all have passed, `digest` and `size` are theirs, hashed beside."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = chunks
+        self.digest = hashlib.sha256()
+        self.size = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        lane = Lane(self.digest.update)
+        try:
+            for chunk in gathered(self._chunks):
+                self.size += len(chunk)
+                lane.put(chunk)
+                yield chunk
+        finally:
+            lane.close()
 
 
 class Lane:
@@ -88,17 +107,12 @@ class _Behind:
 
 
 def _hashed(chunks: Iterable[bytes], digest: str, size: int) -> Iterator[bytes]:
-    seen, count = hashlib.sha256(), 0
-    lane = Lane(seen.update)
-    try:
-        for chunk in chunks:
-            count += len(chunk)
-            lane.put(chunk)
-            yield chunk
-    finally:
-        lane.close()
-    if (found := "sha256:" + seen.hexdigest()) != digest or count != size:
-        raise MismatchError(f"blob {digest}: {size} bytes were promised, these are {count}: {found}; run `layerlog verify`")
+    seen = Seen(chunks)
+    yield from seen
+    if (found := "sha256:" + seen.digest.hexdigest()) != digest or seen.size != size:
+        raise MismatchError(
+            f"blob {digest}: {size} bytes were promised, these are {seen.size}: {found}; run `layerlog verify`"
+        )
 
 
 class _Ahead:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import BinaryIO
 
 from cli.adapters import receive, send
+from cli.adapters.beside import Seen
 from cli.adapters.blobs import reader
 from eventstore.changes import Change
 from eventstore.digests import named
@@ -80,7 +81,7 @@ def _imported(log: Log, diff_id: str) -> Iterator[Change]:
 
 
 def _encoded(store: Store, changes: Iterable[Change], spool: send.Spool) -> LayerBlob:
-    tar = send.Seen(send.tar_of(store, changes))
+    tar = Seen(send.tar_of(store, changes))
     opener = spool.put(tar)
     return _plain(tar.digest.digest(), tar.size, opener)
 

@@ -9,7 +9,7 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import NamedTuple
 
-from cli.adapters.beside import hashed
+from cli.adapters.beside import Seen, hashed
 from cli.adapters.blobs import PIECE, Extent, OpenFile, Reader, gzip_blocks, pieces, reader
 from eventstore import commands
 from eventstore.changes import Change
@@ -106,21 +106,6 @@ def encoded_anew(store: Store, layer: FolderLayer | SealedLayer) -> Encoded:
     seen = Seen(layer_tar(store, layer))
     deque(seen, 0)
     return Encoded(seen.digest.digest(), seen.size)
-
-
-class Seen:
-    """Passes chunks on; their digest and size are those of all so far."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self.digest = sha256()
-        self.size = 0
-
-    def __iter__(self) -> Iterator[bytes]:
-        for chunk in self._chunks:
-            self.digest.update(chunk)
-            self.size += len(chunk)
-            yield chunk
 
 
 def _cached_name(layer: FolderLayer | SealedLayer) -> tuple[str, str]:
