@@ -46,7 +46,7 @@ CREATE INDEX event_path ON event (path, effect, stream, version) WHERE path IS N
 CREATE INDEX event_fresh ON event (stream, path) WHERE fresh = 1;
 CREATE INDEX event_source ON event (source, stream, version) WHERE source IS NOT NULL;
 CREATE INDEX event_node ON event (node, position) WHERE node IS NOT NULL;
-CREATE INDEX event_link ON event (stream, version) WHERE kind = 2;
+CREATE INDEX event_link ON event (stream, version, node) WHERE kind = 2;
 CREATE INDEX event_kind ON event (kind, stream, version) WHERE path IS NULL;
 CREATE UNIQUE INDEX event_id ON event (id) WHERE id IS NOT NULL;
 CREATE INDEX event_container_name ON event (json_extract(detail, '$.name')) WHERE path IS NULL AND kind IN (20, 21);
