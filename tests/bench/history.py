@@ -72,8 +72,8 @@ def _asked(bench: Bench, questions: Questions, path: str, size: str, pair: tuple
     within = bench.answers("in process", inside("reads:questions", **arguments), list(questions))
     for key, (title, mine, git) in questions.items():
         whole, peer = bench.runner.alternate(_asking(bench, key, mine), peers.git_says(bench.long_git, *git))
-        yield Case("W6", f"{title}, {size}, whole command", "made", "s", (whole, peer), Target(to_best, 1.0))
-        yield Case("W6", f"{title}, {size}, in process", "made", "s", (within[key], peer), Target(to_best, 0.1))
+        yield Case("W6", f"{title}, whole command, {size}", "made", "s", (whole, peer), Target(to_best, 1.0))
+        yield Case("W6", f"{title}, in process, {size}", "made", "s", (within[key], peer), Target(to_best, 0.1))
 
 
 def _asking(bench: Bench, name: str, args: list[str]) -> Side:
