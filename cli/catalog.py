@@ -11,6 +11,7 @@ class Entry(NamedTuple):
 
 IMAGES = "cli.commands.images"
 CONTAINERS = "cli.commands.containers"
+CONFIG = "cli.commands.config"
 FILES = "cli.commands.files"
 CHANGES = "cli.commands.changes"
 DIFF = "cli.commands.diff"
@@ -40,7 +41,7 @@ HEADINGS: dict[str, dict[str, Entry]] = {
         "rename": Entry(CONTAINERS, "rename", "Give a container another name"),
         "rm": Entry(CONTAINERS, "rm", "Remove a container (undelete brings it back)"),
         "commit": Entry(CONTAINERS, "commit", "Seal a container's changes as a new image"),
-        "config": Entry(CONTAINERS, "config", "Set a container's command, environment, labels, ..."),
+        "config": Entry(CONFIG, "config", "Set a container's command, environment, labels, ..."),
         "status": Entry(CONTAINERS, "status_", "Show what the next commit would seal"),
         "fork": Entry(CONTAINERS, "fork", "Start a container from any point of another's history"),
     },

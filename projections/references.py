@@ -10,6 +10,7 @@ from eventstore.log import Log
 from eventstore.paths import as_bytes, checked, shown
 from eventstore.pointers import container_named, tag_target
 from projections import containers, lineage
+from projections.containers import Container
 from projections.names import ImageName, image_name, local, spellings
 from projections.times import position_at, version_at
 
@@ -254,6 +255,11 @@ def _recorded(log: Log, prefix: str) -> Iterator[str]:
 
 def _is_point(text: str) -> bool:
     return bool(_POINT.fullmatch(text) or _BACK.fullmatch(text))
+
+
+def target_of(container: Container) -> Target:
+    """Return what a container means as it is now."""
+    return Target(container.name, None, container.id, container.version)
 
 
 def last_commit(log: Log, target: Target) -> str | None:

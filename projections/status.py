@@ -10,7 +10,6 @@ from projections import commits, images, layers, lineage
 from projections.containers import Container, view_at
 from projections.diff import Difference, between
 from projections.names import familiar
-from projections.references import Target
 from projections.view import View
 
 
@@ -69,11 +68,6 @@ def unsealed_instructions(log: Log, container: Container) -> list[str]:
 
 def last_commit(log: Log, container: Container) -> Event | None:
     return log.latest(Kind.COMMITTED, container.stream, container.version)
-
-
-def target_of(container: Container) -> Target:
-    """Return the reference target of a container as it is now."""
-    return Target(container.name, None, container.id, container.version)
 
 
 def base_name(log: Log, container: Container) -> str:

@@ -1,9 +1,7 @@
 """Containers: made, listed, named, configured, sealed and removed."""
 
 import sys
-from collections.abc import Iterator
 from itertools import islice
-from typing import Any
 
 import click
 
@@ -15,7 +13,7 @@ from cli.signing_option import Signing, signing_options
 from eventstore import commands
 from eventstore.log import Log
 from eventstore.pointers import container_named
-from projections import containers, references, run_config, status
+from projections import containers, references
 from projections.names import container_name, image_name
 from projections.nicknames import nickname
 
@@ -141,18 +139,19 @@ def commit(
       layerlog commit -c 'ENV PORT=8080' -c 'CMD ["catalina.sh", "run"]' web
       layerlog commit --guard secrets --guard size=10M --guard author web site:2
     """
-    from cli import sealing
-
-    asked = sealing.guards(rules)
     with session() as s, s.writer(author) as writer, writer.transaction():
         found = containers.get(s.log, s.container(container))
-        target = status.target_of(found)
-        if asked.any:
-            sealing.guard(s.store, found, asked, writer.context.author, "\n\n".join(message))
-        if dry_run:
-            print(*sealing.preview(s.store, found), sep="\n")
-            return
+        target = references.target_of(found)
+        if rules or dry_run:
+            from cli import sealing
+
+            sealing.guard(s.store, found, sealing.guards(rules), writer.context.author, "\n\n".join(message))
+            if dry_run:
+                print(*sealing.preview(s.store, found), sep="\n")
+                return
         if change:
+            from projections import run_config
+
             run_config.check(s.log, s.store.content, target, change)
         made = commands.commit(
             writer, found.id, parent=references.last_commit(s.log, target), message="\n\n".join(message) or None,
@@ -164,61 +163,6 @@ def commit(
 
             signing.sign_commit(writer, made.hex(), signing_key)
     print(f"sha256:{made.hex()}")
-
-
-_PAIRS = {"env": "ENV", "label": "LABEL"}
-_WORDS = {"user": "USER", "workdir": "WORKDIR", "expose": "EXPOSE", "stop_signal": "STOPSIGNAL"}
-_COMMANDS = {"entrypoint": "ENTRYPOINT", "cmd": "CMD"}
-
-
-@click.command()
-@click.argument("container", shell_complete=complete.containers)
-@click.option("-e", "--env", multiple=True, metavar="NAME=VALUE", help="Set an environment variable.")
-@click.option("-l", "--label", multiple=True, metavar="NAME=VALUE", help="Set a label.")
-@click.option("--cmd", metavar="COMMAND", help='The default command: ["sh", "-c", "..."] or a line for the shell.')
-@click.option("--entrypoint", metavar="COMMAND", help="What the command is given to, written like it.")
-@click.option("-u", "--user", help="Who runs it: a name or number, with :GROUP or without.")
-@click.option("-w", "--workdir", metavar="PATH", help="Where it runs.")
-@click.option("--expose", multiple=True, metavar="PORT[/PROTO]", help="Say that it listens there.")
-@click.option("--volume", multiple=True, metavar="PATH", help="Say that this directory lies outside of the image.")
-@click.option("--stop-signal", metavar="SIGNAL", help="What tells it to stop.")
-@click.option("--show", is_flag=True, help="Print the config that results, as JSON.")
-def config(container: str, *, show: bool, **options: Any) -> None:
-    r"""Set what a container's images say about running them; without an option, show it.
-
-    The next commit seals it, as `commit --change` does at once. Values are stored as they are: they travel with the image.
-
-    \b
-      layerlog config web --env PORT=8080 --cmd '["catalina.sh", "run"]'
-    """
-    instructions = list(_instructions(options))
-    with session() as s:
-        if instructions:
-            with s.writer() as writer, writer.transaction():
-                found = containers.get(s.log, s.container(container))
-                run_config.check(s.log, s.store.content, status.target_of(found), instructions)
-                commands.configure(writer, found.id, instructions)
-        if show or not instructions:
-            print(_pretty(run_config.run_config(s.log, s.store.content, s.resolve(container))))
-
-
-def _instructions(options: dict[str, Any]) -> Iterator[str]:
-    for option, word in _PAIRS.items():
-        yield from (run_config.pair(word, text) for text in options[option])
-    for option, word in _WORDS.items():
-        given = options[option] or ()
-        yield from (f"{word} {run_config.quoted(text)}" for text in ((given,) if isinstance(given, str) else given))
-    if options["volume"]:
-        yield f"VOLUME {_pretty(list(options['volume']), indent=None)}"
-    for option, word in _COMMANDS.items():
-        if options[option] is not None:
-            yield f"{word} {options[option].strip() or '[]'}"
-
-
-def _pretty(found: object, indent: int | None = 4) -> str:
-    import json
-
-    return json.dumps(found, indent=indent)
 
 
 @click.command("status")

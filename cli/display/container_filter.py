@@ -6,7 +6,7 @@ from itertools import islice
 from cli import filters
 from cli.patterns import matcher
 from cli.session import Session
-from projections import commits, images, status
+from projections import commits, images, references, status
 from projections.containers import Container
 
 Wanted = Callable[[Container], bool]
@@ -40,7 +40,7 @@ def _standing_on(s: Session, image: str) -> Wanted:
     seal = images.get(s.log, image).seal
 
     def stands(container: Container) -> bool:
-        target = status.target_of(container)
+        target = references.target_of(container)
         if seal is None:
             return commits.base_image(s.log, target) == image
         below = islice(commits.containers_under(s.log, target), 1, None)
