@@ -18,7 +18,7 @@ SHOWN = 5
 NAMES = ("secrets", "setuid", "author", "message")
 
 
-def guards(rules: Iterable[str]) -> Guards:
+def _asked(rules: Iterable[str]) -> Guards:
     """Return what *rules* (secrets, setuid, author, message, size=10M) ask for; raise InvalidError for any other."""
     found = Guards()
     for rule in rules:
@@ -32,8 +32,11 @@ def guards(rules: Iterable[str]) -> Guards:
     return found
 
 
-def guard(store: Store, container: Container, asked: Guards, author: str | None, message: str | None) -> None:
-    """Raise ConflictError naming what *asked* objects to; costs reading what would be sealed only where contents count."""
+def guard(store: Store, container: Container, rules: Iterable[str], author: str | None, message: str | None) -> None:
+    """Raise ConflictError naming what *rules* object to; costs reading what would be sealed only where contents count."""
+    asked = _asked(rules)
+    if not asked.any:
+        return
     found = status.unsealed(store, container.id, container.version)
     flaws = list(objections(asked, author, message, _sealed(found), View(store.log, store.content, ()).read))
     if flaws:

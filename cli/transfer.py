@@ -18,11 +18,11 @@ from eventstore.staging import Staged
 from eventstore.store import Writer
 from projections import plain_tar
 from projections.copying import Source, There, destination, kind_of, placed
+from projections.hard_links import linked_nodes
 from projections.plain_tar import Like
 from projections.resolve import follow, require
 from projections.subtree import as_changes, below, beneath
 from projections.view import View
-from projections.walk import linked_nodes
 
 STREAM = "-"
 

@@ -90,7 +90,7 @@ def sealing(log: Log, stream: int, version: int) -> Event | None:
 def over(records: Records, positions: Iterable[int]) -> dict[int, Commit]:
     """Return the commits that close over the events at *positions*, by those; what is not sealed is left out."""
     db = records.log.db
-    over = dict(
+    closing = dict(
         db.execute(
             f"SELECT e.position, (SELECT position FROM event WHERE {_SEALS} AND stream = e.stream AND version >= e.version "
             "ORDER BY version LIMIT 1) FROM event e WHERE e.position IN (SELECT value FROM json_each(?))",
@@ -98,9 +98,9 @@ def over(records: Records, positions: Iterable[int]) -> dict[int, Commit]:
         ).fetchall()
     )
     wanted = "SELECT * FROM event WHERE position IN (SELECT value FROM json_each(?))"
-    seals = map(lifted, db.execute(wanted, (json.dumps(list({*over.values()} - {None})),)).fetchall())
+    seals = map(lifted, db.execute(wanted, (json.dumps(list({*closing.values()} - {None})),)).fetchall())
     found = {commit.position: commit for commit in of_seals(records, seals)}
-    return {position: found[seal] for position, seal in over.items() if seal is not None}
+    return {position: found[seal] for position, seal in closing.items() if seal is not None}
 
 
 def seals_down(log: Log, stream: int, version: int) -> Iterator[Event]:

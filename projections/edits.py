@@ -11,11 +11,12 @@ from eventstore.changes import Change, attributes, delete, link, move, put
 from eventstore.entries import Entry
 from eventstore.errors import ConflictError
 from eventstore.paths import ancestors, join, shown, split
+from projections.hard_links import linked_nodes
 from projections.modes import Remode
 from projections.owners import Owner
 from projections.resolve import follow, require, require_file
 from projections.view import View
-from projections.walk import linked_nodes, walk
+from projections.walk import walk
 
 CAPABILITY = b"security.capability"
 

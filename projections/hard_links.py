@@ -1,14 +1,23 @@
-"""The names of nodes that have several: of some, through the events that gave or moved them; of all, by one walk."""
+"""Nodes with several names: which they are, and their names: of some, through the events that gave them; of all, by a walk."""
 
 from collections.abc import Iterable, Iterator
 
 from eventstore.entries import Entry
 from eventstore.events import Kind, lifted
-from eventstore.log import ROOT_ID
-from projections.lower_links import to_lower
+from eventstore.log import ROOT_ID, Log
+from projections.lineage import LIVE
 from projections.touching import after
 from projections.view import View
 from projections.walk import walk
+
+
+def linked_nodes(view: View) -> set[int]:
+    """Return the nodes that were ever given a second name in *view*: O(hard links of its spans)."""
+    links = f"SELECT node FROM event WHERE kind = {Kind.LINK_MADE:d} AND stream = ? AND version <= ? AND node IS NOT NULL"
+    found = {node for _, node in _links_to_lower(view)}
+    for span in view.spans:
+        found.update(row[0] for row in view.log.db.execute(links, span[:2]))
+    return found
 
 
 def linked_among(view: View, nodes: Iterable[int]) -> set[int]:
@@ -79,3 +88,12 @@ def _links_to_lower(view: View) -> Iterator[tuple[bytes, int]]:
             entry = view.through(rank).lookup(path)
             if entry is not None:
                 yield path, entry.node
+
+
+def to_lower(log: Log, layer: int, upto: int = LIVE) -> list[tuple[int, bytes]]:
+    """Return the (path's id, target) of the hard links of a layer's stream to what is not in the layer itself."""
+    return log.db.execute(
+        f"SELECT path, target FROM event WHERE kind = {Kind.LINK_MADE:d} AND stream = ? AND version <= ? AND node IS NULL "
+        "ORDER BY version",
+        (layer, upto),
+    ).fetchall()

@@ -11,11 +11,10 @@ from eventstore.log import Log
 from eventstore.paths import order, split
 from projections import lineage
 from projections.diff import Difference, touched_by
-from projections.hard_links import grouped
+from projections.hard_links import grouped, linked_nodes
 from projections.keys import Keys
 from projections.subtree import as_change, as_link
 from projections.view import View
-from projections.walk import linked_nodes
 
 PASSED = 2000
 

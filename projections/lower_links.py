@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from eventstore.content import Content
-from eventstore.events import Kind
 from eventstore.log import Log
 from eventstore.paths import shown
 from projections import lineage
+from projections.hard_links import to_lower
 from projections.tar_format import refusal
 from projections.view import View
 
@@ -27,12 +27,3 @@ def check(log: Log, content: Content, diff_ids: Sequence[str]) -> None:
                 raise refusal(log.path_text(path), f"it is a hard link to '{shown(target)}', which no lower layer has")
             if found.is_dir:
                 raise refusal(log.path_text(path), f"it is a hard link to the directory '{shown(target)}' of a lower layer")
-
-
-def to_lower(log: Log, layer: int, upto: int = lineage.LIVE) -> list[tuple[int, bytes]]:
-    """Return the (path's id, target) of the hard links of a layer's stream to what is not in the layer itself."""
-    return log.db.execute(
-        f"SELECT path, target FROM event WHERE kind = {Kind.LINK_MADE:d} AND stream = ? AND version <= ? AND node IS NULL "
-        "ORDER BY version",
-        (layer, upto),
-    ).fetchall()

@@ -7,10 +7,11 @@ from eventstore.changes import Change
 from eventstore.entries import Entry
 from eventstore.paths import order, split
 from projections.diff import Difference, same
+from projections.hard_links import linked_nodes
 from projections.item_changes import Around, differences
 from projections.undo import as_edits
 from projections.view import View
-from projections.walk import linked_nodes, walk
+from projections.walk import walk
 
 
 class Conflict(NamedTuple):

@@ -6,8 +6,9 @@ from eventstore.changes import Change, link
 from eventstore.entries import Entry
 from eventstore.events import Kind
 from eventstore.paths import join
+from projections.hard_links import linked_nodes
 from projections.view import View
-from projections.walk import linked_nodes, walk
+from projections.walk import walk
 
 
 def below(view: View, top: bytes) -> Iterator[Entry]:

@@ -11,11 +11,11 @@ from eventstore.paths import order
 from eventstore.store import Store
 from projections.containers import view_at
 from projections.diff import Difference, paired, same, touched_by
-from projections.hard_links import grouped
+from projections.hard_links import grouped, linked_nodes
 from projections.subtree import as_change, below, beneath
 from projections.times import version_at
 from projections.view import View
-from projections.walk import linked_nodes, walk
+from projections.walk import walk
 
 
 class Run(NamedTuple):

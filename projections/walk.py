@@ -35,19 +35,6 @@ def to_read(view: View, entries: Iterable[Entry]) -> Iterator[Entry]:
         yield from batch
 
 
-def linked_nodes(view: View) -> set[int]:
-    """Return the nodes that were ever given a second name in *view*: O(hard links of its spans)."""
-    found = set[int]()
-    links = f"FROM event WHERE kind = {Kind.LINK_MADE:d} AND stream = ? AND version <= ?"
-    for rank, span in enumerate(view.spans):
-        found.update(row[0] for row in view.log.db.execute(f"SELECT node {links} AND node IS NOT NULL", span[:2]))
-        for row in view.log.db.execute(f"SELECT path {links} AND node IS NULL", span[:2]).fetchall():
-            entry = view.through(rank).lookup(view.log.path_text(row[0]))
-            if entry is not None:
-                found.add(entry.node)
-    return found
-
-
 class _Merge:
     def __init__(self, view: View, top: bytes) -> None:
         self._view = view

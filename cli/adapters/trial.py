@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from cli.adapters.checkout import checkout
 from eventstore.errors import InvalidError, NotFoundError
 from eventstore.paths import shown
+from projections.hard_links import linked_nodes
 from projections.view import View
-from projections.walk import linked_nodes, walk
+from projections.walk import walk
 
 STDERR = 2
 

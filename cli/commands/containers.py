@@ -1,4 +1,4 @@
-"""Containers: made, listed, named, configured, sealed and removed."""
+"""Containers: made, listed, named, sealed and removed."""
 
 import sys
 from itertools import islice
@@ -145,7 +145,7 @@ def commit(
         if rules or dry_run:
             from cli import sealing
 
-            sealing.guard(s.store, found, sealing.guards(rules), writer.context.author, "\n\n".join(message))
+            sealing.guard(s.store, found, rules, writer.context.author, "\n\n".join(message))
             if dry_run:
                 print(*sealing.preview(s.store, found), sep="\n")
                 return

@@ -9,9 +9,9 @@ from cli import complete
 from cli.output import note, progress
 from cli.outward import counted, reader_of, tar_output, write_tar
 from cli.session import session
+from projections.hard_links import linked_nodes
 from projections.resolve import follow, require_directory
 from projections.subtree import below
-from projections.walk import linked_nodes
 
 
 @click.command()

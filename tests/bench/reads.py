@@ -12,11 +12,12 @@ from eventstore.store import Store
 from projections import lineage, references
 from projections.blame import Causes, blame
 from projections.diff import between
+from projections.hard_links import linked_nodes
 from projections.records import Records
 from projections.references import Target
 from projections.touching import touches
 from projections.view import View
-from projections.walk import linked_nodes, walk
+from projections.walk import walk
 from tests.bench.build import layer_ids, layer_paths
 
 Answer = dict[str, float]
