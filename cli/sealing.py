@@ -18,7 +18,7 @@ SHOWN = 5
 NAMES = ("secrets", "setuid", "author", "message")
 
 
-def _asked(rules: Iterable[str]) -> Guards:
+def guards(rules: Iterable[str]) -> Guards:
     """Return what *rules* (secrets, setuid, author, message, size=10M) ask for; raise InvalidError for any other."""
     found = Guards()
     for rule in rules:
@@ -34,7 +34,7 @@ def _asked(rules: Iterable[str]) -> Guards:
 
 def guard(store: Store, container: Container, rules: Iterable[str], author: str | None, message: str | None) -> None:
     """Raise ConflictError naming what *rules* object to; costs reading what would be sealed only where contents count."""
-    asked = _asked(rules)
+    asked = guards(rules)
     if not asked.any:
         return
     found = status.unsealed(store, container.id, container.version)
