@@ -160,7 +160,7 @@ def cli(ctx: click.Context, store: str | None, verbose: int, log_format: str) ->
       layerlog log web                               who changed what, and when
     """
     argv = tuple(redacted(ctx.meta[_ARGV]))
-    ctx.obj = Settings(store or default_store(), verbose, log_format, argv, named=bool(store))
+    ctx.obj = Settings(store or default_store(), verbose, log_format, argv)
     logs.configure(verbose, log_format)
     if verbose:
         logs.bind(command=ctx.invoked_subcommand, actor=observed_actor()["login"])

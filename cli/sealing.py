@@ -6,6 +6,7 @@ from cli.formats import parse_size
 from eventstore.digests import named
 from eventstore.entries import Entry
 from eventstore.errors import ConflictError, InvalidError
+from eventstore.events import ENCODER
 from eventstore.paths import shown
 from eventstore.store import Store
 from projections import status
@@ -54,7 +55,7 @@ def preview(store: Store, container: Container) -> Iterator[str]:
         content = difference.after.content if difference.after else None
         yield coloured(difference) + (f"  {named(content)}" if content else "")
     yield from (f"config  {text}" for text in status.unsealed_instructions(store.log, container))
-    layer = encoded(store, SealedLayer(container.id, found.first, found.last, ""))
+    layer = encoded(store, SealedLayer(container.id, found.first, found.last, "", ENCODER))
     yield f"layer  {named(layer.diff_id)}  {layer.size} bytes"
 
 

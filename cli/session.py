@@ -1,5 +1,6 @@
 """What every command starts with: the store, who is asking, and what a reference means."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
@@ -9,7 +10,7 @@ from cli import logs
 from cli.actor import claimed_author, observed_actor
 from cli.formats import parse_time
 from cli.settings import Settings
-from eventstore import commands, store_folder
+from eventstore import commands
 from eventstore.changes import Change
 from eventstore.errors import ConflictError, ErasedError, InvalidError
 from eventstore.log import Context
@@ -23,9 +24,9 @@ from projections.view import View
 class Session:
     """One command's work: `store` is open while the command runs."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, open_store: Callable[[str], Store] = Store.open) -> None:
         self.settings = settings
-        self.store = Store.open(settings.store)
+        self.store = open_store(settings.store)
         self.log = self.store.log
 
     def context(self, author: str | None = None, known: str = "recorded") -> Context:
@@ -35,6 +36,7 @@ class Session:
     @contextmanager
     def writer(self, author: str | None = None, known: str = "recorded") -> Iterator[Writer]:
         """Write in this command's name; says in the operational log what was appended."""
+        self._migrate()
         context = self.context(author, known)
         with self._told(context), self.store.writer(context) as writer:
             commands.create_store(writer)
@@ -43,10 +45,17 @@ class Session:
     @contextmanager
     def alone(self) -> Iterator[Writer]:
         """As `writer`, with every other writer kept out; never inside `writer`."""
+        self._migrate()
         context = self.context()
         with self._told(context), self.store.alone(context) as writer:
             commands.create_store(writer)
             yield writer
+
+    def _migrate(self) -> None:
+        old = self.store.schema
+        if self.store.migrate():
+            now = f"brought from schema {old} to schema {self.store.schema}"
+            print(f"layerlog: the store {shown(self.store.path)} was {now}", file=sys.stderr)
 
     @contextmanager
     def _told(self, context: Context) -> Iterator[None]:
@@ -115,21 +124,25 @@ class Session:
 
 @contextmanager
 def session() -> Iterator[Session]:
-    """Open the store that the options before the command name; raise StoreError where what they name is not there.
+    """Open the store that the options before the command name; raise StoreError where it is not there.
 
     Who meets what was erased is told where it was.
     """
-    settings: Settings = click.get_current_context().obj
-    if settings.named:
-        store_folder.require(settings.store)
-    with first_session() as opened:
+    with _session(Store.open) as opened:
         yield opened
 
 
 @contextmanager
 def first_session() -> Iterator[Session]:
     """As `session`, for the commands that can be a store's first: it is made where it is not there."""
-    opened = Session(click.get_current_context().obj)
+    with _session(Store.open_or_create) as opened:
+        yield opened
+
+
+@contextmanager
+def _session(open_store: Callable[[str], Store]) -> Iterator[Session]:
+    settings: Settings = click.get_current_context().obj
+    opened = Session(settings, open_store)
     try:
         yield opened
     except ErasedError as error:

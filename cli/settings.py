@@ -5,13 +5,12 @@ from typing import NamedTuple
 
 
 class Settings(NamedTuple):
-    """*argv* is the command line as it may be recorded: secrets redacted; *named*: the user said which store."""
+    """*argv* is the command line as it may be recorded: secrets redacted."""
 
     store: str
     verbosity: int = 0
     log_format: str = "text"
     argv: tuple[str, ...] = ()
-    named: bool = False
 
 
 def default_store() -> str:

@@ -5,18 +5,19 @@ Each function is one intent: all or nothing, durable when it returns.  Rules tha
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from eventstore.appending import Appending
 from eventstore.changes import Change
 from eventstore.entries import Tree
 from eventstore.errors import ConflictError, NotFoundError
-from eventstore.events import Kind
+from eventstore.events import ENCODER, ConfigChange, Kind
 from eventstore.log import Stream
 from eventstore.paths import shown
 from eventstore.pointers import container_named, tag_target
-from eventstore.rules import Rules
+from eventstore.rules import Rules, check_name
+from eventstore.spelling import check_container_name, check_tag
 from eventstore.staging import Staged
 from eventstore.store import Writer
 
@@ -80,11 +81,15 @@ def restore_container(writer: Writer, container: str, name: str) -> None:
         _add_fact(appending, stream, Kind.CONTAINER_RESTORED)
 
 
-def configure(writer: Writer, container: str, instructions: Sequence[str]) -> None:
-    """Record Dockerfile-like *instructions* (checked by the caller) that change the container's image config."""
+def configure(writer: Writer, container: str, change: ConfigChange) -> None:
+    """Record a change of what the container's images say about running them (`run_config.change` makes one of it)."""
     with writer.changeset() as appending:
-        stream = appending.open(CONTAINER, container)
-        _add_fact(appending, stream, Kind.CONFIG_CHANGED, instructions=list(instructions))
+        _add_config(appending, appending.open(CONTAINER, container), change)
+
+
+def _add_config(appending: Appending, stream: Stream, change: ConfigChange) -> None:
+    said = list(change.instructions)
+    _add_fact(appending, stream, Kind.CONFIG_CHANGED, instructions=said, set=change.set or {}, unset=list(change.unset))
 
 
 def record(
@@ -107,7 +112,7 @@ def record(
 
 def commit(
     writer: Writer, container: str, *, parent: str | None, message: str | None = None, author: str | None = None,
-    instructions: Sequence[str] = (), tag: str | None = None, allow_empty: bool = False, expected: int | None = None,
+    config: ConfigChange | None = None, tag: str | None = None, allow_empty: bool = False, expected: int | None = None,
 ) -> bytes:  # fmt: skip
     """Seal what the container's stream holds since its last seal, move *tag* to it; return the commit's id (32 bytes).
 
@@ -116,15 +121,15 @@ def commit(
     with writer.changeset() as appending:
         stream = appending.open(CONTAINER, container, expected)
         sealed = _last_seal(writer, stream)
-        if instructions:
-            _add_fact(appending, stream, Kind.CONFIG_CHANGED, instructions=list(instructions))
+        if config is not None:
+            _add_config(appending, stream, config)
         elif not allow_empty and not _has_unsealed(writer, stream, sealed):
             raise ConflictError(
                 f"container {container[:12]} has nothing to seal since its last commit; "
                 "to give the image one more name use `layerlog tag`, to commit all the same use --allow-empty"
             )
         detail: dict[str, Any] = {"from": sealed + 1, "events": stream.version - sealed}
-        detail |= {"parent": parent, "author": author, "message": message}
+        detail |= {"parent": parent, "author": author, "message": message, "encoder": ENCODER}
         found = _add_fact(appending, stream, Kind.COMMITTED, **detail)
         if tag is not None:
             _move_tag(appending, writer, tag, found.hex())
@@ -146,6 +151,7 @@ def _has_unsealed(writer: Writer, stream: Stream, sealed: int) -> bool:
 
 
 def _require_free_name(appending: Appending, writer: Writer, name: str) -> None:
+    check_container_name(name)
     appending.flush()
     holder = container_named(writer.log, name)
     if holder is not None:
@@ -170,7 +176,7 @@ def import_layer(writer: Writer, diff_id: bytes, changes: Staged, framing: bytes
 
 
 def import_folder(
-    writer: Writer, changes: Staged, *, platform: str, author: str | None, message: str | None, instructions: Sequence[str],
+    writer: Writer, changes: Staged, *, platform: str, author: str | None, message: str | None, config: ConfigChange | None,
     tag: str | None,
 ) -> bytes:  # fmt: skip
     """Make an image of one layer, *changes*, which no tar framed; return its id, that of the commit which seals it."""
@@ -180,7 +186,7 @@ def import_folder(
             _add_layer(appending, stream, changes, None)
         container = create_container(writer, f"import-{stream.name[:12]}", {"layer": stream.name, "platform": platform})
         found = commit(
-            writer, container, parent=None, author=author, message=message, instructions=instructions, tag=tag, allow_empty=True
+            writer, container, parent=None, author=author, message=message, config=config, tag=tag, allow_empty=True
         )
         remove_container(writer, container)
     return found
@@ -190,6 +196,7 @@ def _add_layer(appending: Appending, stream: Stream, changes: Staged, framing: b
     targets = changes.link_targets()
     first = appending.position
     for change in changes.in_layer_order():
+        check_name(change)
         target = targets.get(change.target or b"") if change.kind == Kind.LINK_MADE else None
         appending.add(stream, change, about_path=True, node=None if target is None else first + target)
     _add_fact(appending, stream, Kind.LAYER_IMPORTED, framing, **detail)
@@ -230,7 +237,7 @@ def delete_tag(writer: Writer, tag: str) -> None:
 
 def _move_tag(appending: Appending, writer: Writer, tag: str, image: str) -> None:
     appending.flush()
-    old = tag_target(writer.log, tag)
+    old = tag_target(writer.log, check_tag(tag))
     if old != image:
         _add_fact(appending, appending.open(TAG, tag), Kind.TAG_MOVED, image=image, old=old)
 

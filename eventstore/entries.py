@@ -47,6 +47,11 @@ class Entry(NamedTuple):
         return extras(self.detail)[1]
 
 
+def same(one: Entry, other: Entry) -> bool:
+    """Whether two entries are equal in all that a filesystem shows: type, mode, owner, time, content, target, xattrs."""
+    return one[1:9] == other[1:9]
+
+
 class Tree(Protocol):
     """The point questions that `rules` asks."""
 

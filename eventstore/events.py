@@ -26,6 +26,8 @@ class Kind(IntEnum):
     COMMIT_SIGNED = 25
     CONTAINER_REMOVED = 26
     CONTAINER_RESTORED = 27
+    CHANGES_RECORDED = 28
+    STEP_BUILT = 29
     # images and references
     LAYER_IMPORTED = 40
     IMAGE_LOADED = 41
@@ -37,6 +39,9 @@ class Kind(IntEnum):
     TAG_MOVED = 47
     TAG_DELETED = 48
     HISTORY_RECEIVED = 49
+    IMAGE_BUILT = 50
+    IMAGE_SERVED = 51
+    REFERRER_KEPT = 52
     # housekeeping
     STORE_CREATED = 60
     ORIGINALS_DROPPED = 61
@@ -51,7 +56,14 @@ class Kind(IntEnum):
 
 TREE_KINDS = range(1, 20)
 ARRIVALS = (Kind.IMAGE_LOADED, Kind.IMAGE_PULLED)
-DEPARTURES = (Kind.IMAGE_SAVED, Kind.IMAGE_PUSHED)
+DEPARTURES = (Kind.IMAGE_SAVED, Kind.IMAGE_PUSHED, Kind.IMAGE_SERVED)
+
+ENCODER = 2
+"""The encoder that a seal states from now on.
+
+The number stands for all that an image's digests depend on: which layers go out and which are merged, their Changes and the
+order of those, the bytes of the tar, the JSON of the config.  An older encoder stays for ever, as digests have left by it.
+"""
 
 PUTS_DIRECTORY, NAMES, ATTRIBUTES, HIDES = range(4)
 """What an event does to names (its column `effect`): it puts a directory; puts or removes a name, and hides what was below
@@ -89,9 +101,31 @@ class Event(NamedTuple):
         return json.loads(self.detail) if self.detail else {}
 
     @property
+    def encoder(self) -> int:
+        """How a Committed event says that its layer is encoded; those of schema 1 state none, and mean the first."""
+        return int(self.stated.get("encoder", 1))
+
+    @property
     def commit(self) -> str:
         """The id (64 hex digits) of the commit that a Committed event makes."""
         return (self.id or b"").hex()
+
+
+class ConfigChange(NamedTuple):
+    """What a ConfigChanged event states: the `instructions` as they were given, and which fields of the run config (by OCI's
+    names) they left how: those of `set` have these values from then on, those of `unset` none.
+
+    `set` is None where schema 1 wrote the event: then the instructions alone say it, as its parser reads them.
+    """
+
+    instructions: tuple[str, ...]
+    set: dict[str, Any] | None
+    unset: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, event: Event) -> "ConfigChange":
+        stated = event.stated
+        return cls(tuple(stated["instructions"]), stated.get("set"), tuple(stated.get("unset", ())))
 
 
 LIFTS: dict[int, Callable[[Event], Event]] = {}

@@ -9,7 +9,7 @@ from eventstore.appending import shown_name
 from eventstore.events import Kind
 from eventstore.findings import Finding, of_event
 from eventstore.log import Log
-from eventstore.schema import migrate
+from eventstore.schema import kinds, migrate, version
 
 MOST = 1000
 _CONTAINERS = "(SELECT id FROM stream WHERE kind = 'container')"
@@ -87,23 +87,23 @@ def pages(db: sqlite3.Connection) -> Iterator[Finding]:
 
 
 def schema(db: sqlite3.Connection) -> Iterator[Finding]:
-    """Compare tables, indexes, triggers, views and the titles of kinds with those that a new store has."""
+    """Compare tables, indexes, triggers, views and the titles of kinds with those of the store's own schema."""
     there = _objects(db)
-    for name, expected in _fresh_objects().items():
+    for name, expected in _objects_of(version(db)).items():
         if there.get(name) != expected:
             problem = "was changed" if name in there else "is missing"
             if name not in there or expected.type == "view":
                 problem += "; `layerlog repair` makes it anew"
             yield Finding("schema", f"{expected.type} {name}", problem)
     titles = dict(db.execute("SELECT id, name FROM kind"))
-    for kind in Kind:
+    for kind in kinds(version(db)):
         if titles.get(kind) != kind.title:
             yield Finding("schema", f"kind {kind:d}", f"its title, which the views show, is not {kind.title}")
 
 
-def expected_objects() -> dict[str, str]:
-    """Return name -> SQL of every table, index, trigger and view of a new store."""
-    return {name: found.sql for name, found in _fresh_objects().items() if found.sql is not None}
+def expected_objects(number: int) -> dict[str, str]:
+    """Return name -> SQL of every table, index, trigger and view of a store of schema *number*."""
+    return {name: found.sql for name, found in _objects_of(number).items() if found.sql is not None}
 
 
 class _Object(NamedTuple):
@@ -112,9 +112,9 @@ class _Object(NamedTuple):
     sql: str | None
 
 
-def _fresh_objects() -> dict[str, _Object]:
+def _objects_of(number: int) -> dict[str, _Object]:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
-        migrate(fresh)
+        migrate(fresh, to=number)
         return _objects(fresh)
 
 

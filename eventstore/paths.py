@@ -4,6 +4,8 @@ from eventstore.errors import InvalidError
 
 MAX_PATH = 4096
 MAX_NAME = 255
+MARKER = b".wh."
+"""What the name of a whiteout begins with in a layer's tar (OCI image-spec, layer.md), and so no file's can."""
 
 
 def checked(path: bytes) -> bytes:
@@ -22,6 +24,11 @@ def checked(path: bytes) -> bytes:
         if len(part) > MAX_NAME:
             raise InvalidError(f"path {shown(relative[:40])}...: a name of {len(part)} bytes is over {MAX_NAME}")
     return relative
+
+
+def is_marker(path: bytes) -> bool:
+    """Whether a layer's tar would take the path, or a directory above it, for a whiteout."""
+    return path.startswith(MARKER) or b"/" + MARKER in path
 
 
 def split(path: bytes) -> tuple[bytes, bytes]:

@@ -2,6 +2,7 @@
 
 from eventstore.events import Kind
 from eventstore.log import Log
+from eventstore.spelling import is_id
 
 
 def container_named(log: Log, name: str) -> str | None:
@@ -11,7 +12,7 @@ def container_named(log: Log, name: str) -> str | None:
 
 def bearers(log: Log, name: str) -> list[tuple[int, str]]:
     """Return (stream, id) of every container that ever bore *name*, the one that got it last first."""
-    if any("\ud800" <= c <= "\udfff" for c in name):  # no text, so nobody's name
+    if is_id(name) or any("\ud800" <= c <= "\udfff" for c in name):  # an id, or no text: nobody's name
         return []
     return log.db.execute(
         "SELECT s.id, s.name FROM event e JOIN stream s ON s.id = e.stream WHERE json_extract(e.detail, '$.name') = ? "

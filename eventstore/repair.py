@@ -33,7 +33,7 @@ def find(store: Store, advance: Advance) -> list[Finding]:
 
 def mend_schema(store: Store) -> list[str]:
     """Make indexes, triggers and views that are missing anew, and views that were changed; return their names."""
-    expected = indexes.expected_objects()
+    expected = indexes.expected_objects(store.schema)
     for name, sql in store.db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'view'").fetchall():
         if name in expected and expected[name] != sql:
             store.db.execute(f'DROP VIEW "{name}"')

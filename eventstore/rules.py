@@ -5,11 +5,22 @@ import stat
 from eventstore.appending import Appending
 from eventstore.changes import Change
 from eventstore.entries import Entry, Tree
-from eventstore.errors import ConflictError, NotFoundError
+from eventstore.errors import ConflictError, InvalidError, NotFoundError
 from eventstore.events import TREE_KINDS, Kind
 from eventstore.log import Stream
-from eventstore.paths import ancestors, checked, shown, split
+from eventstore.paths import ancestors, checked, is_marker, shown, split
 from eventstore.store import Writer
+
+PUTS_NAME = (Kind.FILE_WRITTEN, Kind.LINK_MADE, Kind.PATH_MOVED, Kind.DIRECTORY_IMPLIED)
+
+
+def check_name(change: Change) -> None:
+    """Raise InvalidError where *change* would bring a name that no layer can hold: it would say that another one is deleted.
+
+    What an earlier version let in may still be deleted, changed, or moved to another name.
+    """
+    if change.kind in PUTS_NAME and is_marker(change.path):
+        raise InvalidError(f"/{shown(change.path)}: a name that begins with '.wh.' means a deletion in a layer; choose another")
 
 
 class Rules:
@@ -30,6 +41,7 @@ class Rules:
         if change.kind not in TREE_KINDS:
             raise ConflictError(f"{change.kind.title} is no change of a tree")
         path = checked(change.path)
+        check_name(change)
         known = self._known(path)
         found = self._lookup(path) if known else None
         if path is not change.path:

@@ -15,7 +15,7 @@ from eventstore.content import Content
 from eventstore.content_writer import ContentWriter
 from eventstore.errors import StoreError
 from eventstore.log import Context, Log
-from eventstore.schema import SCHEMA, migrate
+from eventstore.schema import SCHEMA, add_temporary_views, migrate
 from eventstore.segments import sync_folder
 
 APPLICATION_ID = 0x4C4C4F47  # "LLOG"
@@ -30,10 +30,14 @@ _PRAGMAS = (
 
 
 class Store:
-    """An open store.  One connection: use it from one thread; open another for another thread."""
+    """An open store.  One connection: use it from one thread; open another for another thread.
 
-    def __init__(self, path: str, db: sqlite3.Connection) -> None:
+    `schema` is the one that the store has on disk; whoever writes brings an older one to today's first.
+    """
+
+    def __init__(self, path: str, db: sqlite3.Connection, schema: int) -> None:
         self.path = path
+        self.schema = schema
         self.db = db
         self.cache = Cache(os.path.join(path, "cache"))
         self.log = Log(db, self.cache)
@@ -41,33 +45,53 @@ class Store:
 
     @classmethod
     def open(cls, path: str) -> Self:
-        """Open the store at *path*, making it (empty) where nothing is; raise StoreError where that cannot be."""
+        """Open the store at *path*, of today's schema or an older one; raise StoreError where none can be opened.
+
+        Nothing is made or locked, and nothing migrated: a reading command leaves a store as it is, read-only or not.
+        """
         path = os.path.abspath(path)
+        store_folder.require(path)
         store_folder.check(path)
-        file = os.path.join(path, "log.db")
-        if not os.path.exists(file):
-            store_folder.check_unused(path)
-            _create(path)
-        db, version = _connect(path, file)
+        db, version = _connect(path, os.path.join(path, "log.db"))
         if version > SCHEMA:
             db.close()
             raise StoreError(
                 f"the store {path} was written by a newer layerlog (schema {version}, this one knows {SCHEMA}); update layerlog"
             )
         if version < SCHEMA:
-            with exclusive(path):
-                migrate(db)
-        return cls(path, db)
+            add_temporary_views(db)
+        return cls(path, db, version)
+
+    @classmethod
+    def open_or_create(cls, path: str) -> Self:
+        """As `open`, but make the store, empty, where nothing is."""
+        path = os.path.abspath(path)
+        store_folder.check(path)
+        if not os.path.exists(os.path.join(path, "log.db")):
+            store_folder.check_unused(path)
+            _create(path)
+        return cls.open(path)
+
+    def migrate(self) -> bool:
+        """Bring an older store to today's schema, in one transaction and alone; return whether there was anything to do."""
+        if self.schema == SCHEMA:
+            return False
+        with exclusive(self.path):
+            migrate(self.db)
+        self.schema = SCHEMA
+        return True
 
     @contextmanager
     def writer(self, context: Context) -> Iterator["Writer"]:
         """Write in the name of *context*; a garbage collection waits for the writers that are open."""
+        self.migrate()
         with shared(self.path), closing(Writer(self, context)) as writer:
             yield writer
 
     @contextmanager
     def alone(self, context: Context) -> Iterator["Writer"]:
         """As `writer`, with every other writer kept out; waits for those that are open, so never inside `writer`."""
+        self.migrate()
         with exclusive(self.path), closing(Writer(self, context)) as writer:
             yield writer
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from eventstore.content import Content
 from eventstore.entries import Entry
 from eventstore.errors import NotFoundError
-from eventstore.events import ATTRIBUTES
+from eventstore.events import ATTRIBUTES, HIDES
 from eventstore.log import Log
 from eventstore.paths import shown
 from projections import commits, containers
@@ -13,7 +13,7 @@ from projections.commits import Commit, ImageLayer
 from projections.origins import Origins
 from projections.records import Record
 from projections.references import Target
-from projections.touching import touches
+from projections.touching import first_stated, touches
 from projections.view import View
 
 
@@ -71,10 +71,12 @@ def blame(causes: Causes, view: View, path: bytes) -> Blame:
         return _of_absent(causes, view, path)
     if not entry.node:
         return Blame(path, entry, None, None, None, None, None, None)
-    name = next((touch.event.position for touch in touches(view, path) if touch.event.effect != ATTRIBUTES), entry.node)
+    made = first_stated(view, entry.node)
+    named = (touch.event.position for touch in touches(view, path) if touch.event.effect not in (ATTRIBUTES, HIDES))
+    name = next(named, made)
     attributes = _attributes_changed(view, entry)
     return Blame(
-        path, entry, causes.of(entry.node), causes.of(name) if name != entry.node else None,
+        path, entry, causes.of(made), causes.of(name) if name != made else None,
         causes.of(attributes) if attributes else None, None, None, _erased(causes, view, entry),
     )  # fmt: skip
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from eventstore.entries import Entry
+from eventstore.entries import Entry, same
 from eventstore.events import Kind
 from eventstore.log import Log
 from eventstore.paths import order, path_of
@@ -62,11 +62,6 @@ def paired(before: Iterable[Entry], after: Iterable[Entry]) -> Iterator[Differen
     while new is not None:
         yield Difference(new.path, None, new)
         new = next(news, None)
-
-
-def same(one: Entry, other: Entry) -> bool:
-    """Whether two entries are equal in all that a filesystem shows: type, mode, owner, time, content, target, xattrs."""
-    return one[1:9] == other[1:9]
 
 
 def _whole(before: View, after: View, top: bytes) -> Iterator[Difference]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from eventstore.content import Content
 from eventstore.entries import Entry
-from eventstore.events import Event, Kind, lifted
+from eventstore.events import ConfigChange, Event, Kind, lifted
 from eventstore.log import ROOT_ID, Log
 from eventstore.needed import occurrences
 from eventstore.paths import ancestors, as_bytes
@@ -116,7 +116,7 @@ def in_documents(log: Log, digests: Iterable[bytes]) -> Iterator[Document]:
 def in_instructions(log: Log, needle: Needle) -> Iterator[Document]:
     """Yield the config instructions of containers that hold the bytes, and the images that say so too."""
     for record in each(log, list(log.of_kind(Kind.CONFIG_CHANGED))):
-        if any(needle.within(as_bytes(text)) for text in record.detail["instructions"]):
+        if any(needle.within(as_bytes(text)) for text in ConfigChange.of(record.event).instructions):
             event = record.event
             seals = (seal for seal in log.of_kind(Kind.COMMITTED, event.stream) if seal.version > event.version)
             yield Document("container", record.name, record, tuple(seal.commit for seal in seals))

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from eventstore.content import Content
 from eventstore.errors import ConflictError, ErasedError
-from eventstore.events import ARRIVALS, DEPARTURES, Event, Kind
+from eventstore.events import ARRIVALS, DEPARTURES, ConfigChange, Event, Kind
 from eventstore.log import Log
 from projections import layers, lineage
 from projections.layers import ImportedLayer, Layer, SealedLayer
@@ -202,7 +202,7 @@ def config(log: Log, content: Content, image: Image, diff_id: Callable[[Layer], 
         original_config(log, content, base) if base else None,
         layers=[diff_id(layer) for layer in exported],
         added=list(_history(log, image, exported)),
-        changes=instructions(log, containers_under(log, image)[::-1]),
+        changes=config_changes_under(log, containers_under(log, image)[::-1]),
         platform=platform(log, image),
     )
 
@@ -234,18 +234,21 @@ def containers_under(log: Log, image: Image) -> list[tuple[int, int]]:
     return [] if image.seal is None else lineage.containers_under(log, image.seal.stream, image.seal.version)
 
 
-def instructions(log: Log, chain: Iterable[tuple[int, int]]) -> Iterator[list[str]]:
-    """Yield the instructions that changed the config of *chain*, (stream, version) of containers lowest first: each event's."""
+def config_changes_under(log: Log, chain: Iterable[tuple[int, int]]) -> Iterator[ConfigChange]:
+    """Yield what changed the config of *chain*, (stream, version) of containers lowest first."""
     for stream, version in chain:
-        for event in log.of_kind(Kind.CONFIG_CHANGED, stream):
-            if event.version <= version:
-                yield event.stated["instructions"]
+        yield from config_changes(log, stream, 1, version)
 
 
-def config_changes(log: Log, stream: int, first: int, last: int) -> list[str]:
+def config_changes(log: Log, stream: int, first: int, last: int) -> Iterator[ConfigChange]:
+    """Yield what the events first..last of a container changed of its config."""
+    events = log.of_kind(Kind.CONFIG_CHANGED, stream)
+    return (ConfigChange.of(event) for event in events if first <= event.version <= last)
+
+
+def instructions(log: Log, stream: int, first: int, last: int) -> list[str]:
     """Return the instructions by which the events first..last of a container changed its config."""
-    changed = (event for event in log.of_kind(Kind.CONFIG_CHANGED, stream) if first <= event.version <= last)
-    return [instruction for event in changed for instruction in event.stated["instructions"]]
+    return [instruction for change in config_changes(log, stream, first, last) for instruction in change.instructions]
 
 
 class BuildStep(NamedTuple):

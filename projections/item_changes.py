@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from eventstore.entries import same
 from eventstore.errors import DamagedError
 from eventstore.log import Log
 from eventstore.paths import order
 from projections import layers, lineage
 from projections.commits import Commit
-from projections.diff import Difference, between, same, touched_by
+from projections.diff import Difference, between, touched_by
 from projections.logbook import Item
 from projections.view import View
 

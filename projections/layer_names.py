@@ -3,19 +3,14 @@
 from collections.abc import Iterator
 
 from eventstore.changes import Change, implied
-from eventstore.paths import ancestors, order, shown
+from eventstore.paths import MARKER, ancestors, is_marker, order, shown
 from projections.tar_format import refusal
-from projections.tar_header import MARKER
 
 OPAQUE = MARKER + MARKER + b".opq"
 MAX_LEFT_OUT = 16 << 20  # bytes; a few KiB of tar can name thousands of parents
 
 DIRECTORY, OTHER, WHITEOUT = range(3)
 Node = int | bytes  # bytes: a hard link's target
-
-
-def is_marker(path: bytes) -> bool:
-    return path.startswith(MARKER) or b"/" + MARKER in path
 
 
 class Names:

@@ -7,14 +7,13 @@ from typing import Protocol
 from eventstore.changes import Change, clear, delete, extras, link, put
 from eventstore.errors import DamagedError, InvalidError
 from eventstore.events import Kind
-from eventstore.paths import checked, join, shown
-from projections.layer_names import DIRECTORY, OPAQUE, OTHER, WHITEOUT, Names, is_marker
+from eventstore.paths import MARKER, checked, is_marker, join, shown
+from projections.layer_names import DIRECTORY, OPAQUE, OTHER, WHITEOUT, Names
 from projections.tar_format import FramingReader, Source, TarEntry, TarReader, refusal
-from projections.tar_header import BLOCK, MARKER
+from projections.tar_header import BLOCK
 from projections.tar_sparse import condense
 from projections.tar_write import header
 
-ENCODER = 1  # the version of `encode`: what it gives for the same Changes never changes under one number
 SMALL = 128 << 10
 MAX_BYTES = 1 << 40
 
@@ -113,7 +112,7 @@ def _marked(entry: TarEntry, names: Names) -> Change | None:
 def encode(
     changes: Iterable[Change], read: Callable[[Change], Iterable[bytes]], *, literal: bool = False
 ) -> Iterator[bytes]:
-    """Yield the layer tar that *changes*, in their order, make; same Changes, same bytes, for ever (see ENCODER).
+    """Yield the layer tar that *changes*, in their order, make; same Changes, same bytes, for ever (`events.ENCODER`).
 
     *read* gives a regular file's content.  A hard link must come after what it names, and its Change must state the
     node's attributes too: Docker and podman apply those of a link's entry to the node.  Whiteouts are empty files of

@@ -1,14 +1,16 @@
 """Layers: what a sealed run of a container's events leaves behind, as the Changes that an image's layer is made of."""
 
-from collections.abc import Callable, Iterator
+import stat
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import NamedTuple
 
 from eventstore.changes import Change, delete
 from eventstore.entries import Entry
-from eventstore.events import Event, Kind
+from eventstore.errors import StoreError
+from eventstore.events import ENCODER, Event, Kind
 from eventstore.log import Log
-from eventstore.paths import order, split
+from eventstore.paths import ancestors, is_marker, order, split
 from projections import lineage
 from projections.diff import Difference, touched_by
 from projections.hard_links import grouped, linked_nodes
@@ -17,6 +19,8 @@ from projections.subtree import as_change, as_link
 from projections.view import View
 
 PASSED = 2000
+UNSEALED = 0
+"""Stands for the encoder of a layer that states none of its own."""
 
 
 class ImportedLayer(NamedTuple):
@@ -29,28 +33,43 @@ class FolderLayer(NamedTuple):
     """A layer that a host folder became: it lies as imported ones do, and is encoded as those born here are."""
 
     name: str
+    encoder: int
 
 
 class SealedLayer(NamedTuple):
-    """The events first..last of a container's stream, last being the seal; `commit` is the seal's id, hex."""
+    """The events first..last of a container's stream, last being the seal; `commit` is the seal's id, hex.
+
+    `commit` is "" where nothing sealed them: an unsealed point, or what a fork took along.
+    """
 
     container: str
     first: int
     last: int
     commit: str
+    encoder: int
 
 
 Layer = ImportedLayer | FolderLayer | SealedLayer
+LeftOut = Callable[[bytes], object]
+"""Is told of each path that a layer is encoded without."""
+
+
+def ignored(_: bytes) -> None:
+    """Where nobody asks what is left out."""
 
 
 def of_base(log: Log, base: object) -> list[Layer]:
     """Return the layers of what a container is made from, lowest first."""
+    return _with_encoders(_of_base(log, base))
+
+
+def _of_base(log: Log, base: object) -> list[Layer]:
     if not isinstance(base, dict):
         return []
     if "container" in base:
-        return of_container(log, base["container"], base["version"])
+        return _of_container(log, base["container"], base["version"])
     if "layer" in base:
-        return [FolderLayer(base["layer"])]
+        return [FolderLayer(base["layer"], UNSEALED)]
     return [ImportedLayer(diff_id) for diff_id in lineage.layers_of(log, base["image"])] if "image" in base else []
 
 
@@ -59,18 +78,44 @@ def of_container(log: Log, container: str, version: int) -> list[Layer]:
 
     A base that is no seal (a fork of an unsealed point) has its unsealed events as one more layer.
     """
+    return _with_encoders(_of_container(log, container, version))
+
+
+def _of_container(log: Log, container: str, version: int) -> list[Layer]:
     stream = log.stream("container", container)
     if stream is None:
         return []
-    layers = of_base(log, lineage.base_of(log, stream.id))
+    layers = _of_base(log, lineage.base_of(log, stream.id))
     first = 1
     for seal in seals(log, stream.id):
         if seal.version <= version:
-            layers.append(SealedLayer(container, first, seal.version, seal.commit))
+            layers.append(SealedLayer(container, first, seal.version, seal.commit, _known(seal)))
             first = seal.version + 1
     if first <= version and has_tree_events(log, stream.id, first, version):
-        layers.append(SealedLayer(container, first, version, ""))
+        layers.append(SealedLayer(container, first, version, "", UNSEALED))
     return layers
+
+
+def _known(seal: Event) -> int:
+    """Return the encoder that a seal states; StoreError where that is one of a later layerlog."""
+    if seal.encoder > ENCODER:
+        raise StoreError(f"commit {seal.commit[:12]} is encoded by a newer layerlog (encoder {seal.encoder}); update layerlog")
+    return seal.encoder
+
+
+def _with_encoders(layers: list[Layer]) -> list[Layer]:
+    """Return *layers*, lowest first, where what no seal of its own closes takes the encoder of the lowest seal above it.
+
+    So an image that was made on a fork is the same on every machine; what no seal is above of is encoded as today.
+    """
+    encoder, found = ENCODER, list[Layer]()
+    for layer in reversed(layers):
+        if isinstance(layer, ImportedLayer):
+            found.append(layer)
+            continue
+        encoder = layer.encoder or encoder
+        found.append(layer._replace(encoder=encoder))
+    return found[::-1]
 
 
 def seals(log: Log, stream: int) -> Iterator[Event]:
@@ -91,11 +136,14 @@ def first_unsealed(log: Log, stream: int, version: int) -> int:
     return seal.version + 1 if seal else 1
 
 
-def changes(before: View, after: View, stream: int, first: int, last: int) -> Iterator[Change]:
+def changes(
+    before: View, after: View, stream: int, first: int, last: int, left_out: LeftOut = ignored
+) -> Iterator[Change]:
     """Yield, in tree order, the Changes that make *before* into *after*: what a layer of these events holds.
 
     Deleted paths are explicit, one for each topmost one.  A node with several names is restated under all of them, so
-    that the layer means the same wherever it is applied.
+    that the layer means the same wherever it is applied.  Names that no layer can hold are left out, with all below them
+    (*left_out* is told of each); of a node with several, the next name carries it.
     """
     linked = linked_nodes(after)
     names = cache(lambda: grouped(after, linked))  # a walk, for those alone who need it
@@ -103,7 +151,10 @@ def changes(before: View, after: View, stream: int, first: int, last: int) -> It
     gone = b""
     joined = _linked_in(after.log, stream, first, last) & linked
     for found in _with_all_names(touched_by(before, after, stream, first, last), linked, names, joined):
-        if found.after is None:
+        if is_marker(found.path):
+            if found.after is not None:
+                left_out(found.path)
+        elif found.after is None:
             if not gone or not found.path.startswith(gone + b"/"):
                 yield delete(found.path)
                 gone = found.path
@@ -115,6 +166,33 @@ def changes(before: View, after: View, stream: int, first: int, last: int) -> It
             if found.before is not None and found.before.is_dir and not found.after.is_dir:
                 gone = found.path
             yield as_change(found.after)
+
+
+def without_markers(entries: Iterable[Entry], left_out: LeftOut) -> Iterator[Entry]:
+    """Yield *entries* but for those whose names no layer can hold, of which *left_out* is told."""
+    for entry in entries:
+        if is_marker(entry.path):
+            left_out(entry.path)
+        else:
+            yield entry
+
+
+def with_parents(changes: Iterable[Change], after: View) -> Iterator[Change]:
+    """Yield *changes*, in tree order, each directory above one before it, as it is in *after*; the root is left out.
+
+    What a layer leaves out, overlay drivers make anew, 0755 and root's, in front of the lower layer's own directory; so
+    a layer names even the directories that it only deletes from.  Docker's and BuildKit's own layers do.
+    """
+    named: list[bytes] = []  # the directories above the latest change that were named, from the top down
+    for change in changes:
+        while named and not change.path.startswith(named[-1] + b"/"):
+            named.pop()
+        for directory in ancestors(change.path)[1 + len(named) :]:
+            yield as_change(after.get(directory))
+            named.append(directory)
+        yield change
+        if change.kind == Kind.FILE_WRITTEN and stat.S_ISDIR(change.mode) and change.path:
+            named.append(change.path)
 
 
 class Contents:

@@ -5,17 +5,11 @@ from typing import NamedTuple
 
 from eventstore.errors import InvalidError
 from eventstore.paths import shown
+from eventstore.spelling import DOMAIN, HUB, MAX_NAME, PART, TAG, check_tag, is_domain, is_id
 
-_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_DOMAIN_PART = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
-_DOMAIN = rf"(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
 _NAME = re.compile(
-    rf"(?P<name>(?:{_DOMAIN}/)?{_PART}(?:/{_PART})*)(?::(?P<tag>\w[\w.-]{{0,127}}))?(?:@(?P<digest>sha256:[0-9a-f]{{64}}))?",
-    re.ASCII,
+    rf"(?P<name>(?:{DOMAIN}/)?{PART}(?:/{PART})*)(?::(?P<tag>{TAG}))?(?:@(?P<digest>sha256:[0-9a-f]{{64}}))?", re.ASCII
 )
-_CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", re.ASCII)
-MAX_NAME = 255
-HUB = "docker.io"
 
 
 class ImageName(NamedTuple):
@@ -30,20 +24,30 @@ class ImageName(NamedTuple):
 
 
 def image_name(text: str) -> ImageName:
-    """Return what *text* means by Docker's normalisation rules; raise InvalidError outside its grammar."""
+    """Return what *text* means by Docker's normalisation rules; raise InvalidError outside its grammar, and for an id."""
+    if is_id(text):
+        raise InvalidError(f"{text!r} is an id, and no image's name")
     match = _NAME.fullmatch(text)
-    if match is None or len(match["name"]) > MAX_NAME or re.fullmatch(r"[0-9a-f]{64}", text):
+    if match is None or len(match["name"]) > MAX_NAME:
         hint = "; repository names are lower case" if text != text.lower() else ""
         raise InvalidError(f"{shown(text[:200])!r} is not an image name (name[:tag][@sha256:...]){hint}")
     name = match["name"]
     domain, _, rest = name.partition("/")
-    if not rest or not ("." in domain or ":" in domain or domain == "localhost" or domain != domain.lower()):
+    if not rest or not is_domain(domain):
         domain, rest = HUB, name
     if domain in (HUB, "index.docker.io"):
         domain, rest = HUB, rest if "/" in rest else f"library/{rest}"
     if rest != rest.lower():
         raise InvalidError(f"{shown(text[:200])!r}: repository names are lower case")
     return ImageName(f"{domain}/{rest}", match["tag"] or "latest", match["digest"])
+
+
+def new_name(text: str) -> str:
+    """Return the full name that an image is to be given; raise InvalidError where it cannot be given."""
+    found = image_name(text)
+    if found.digest is not None:
+        raise InvalidError(f"{shown(text)!r} holds a digest, which nobody chooses; leave it out")
+    return check_tag(str(found))
 
 
 def local(name: ImageName) -> ImageName:
@@ -61,26 +65,17 @@ def spellings(text: str) -> tuple[str, ...]:
 
 
 def archive_name(text: str, *, hub: bool) -> str:
-    """Return the full name for one found in an archive; InvalidError as `image_name`.
+    """Return the full name for one found in an archive; InvalidError as `new_name`.
 
     One without a domain is Docker Hub's where *hub* (RepoTags, which Docker writes so), else localhost/NAME (an OCI
     layout's ref.name), as podman has it.
     """
     found = image_name(text)
     short = found.repository.startswith(f"{HUB}/") and not text.startswith((f"{HUB}/", f"index.{HUB}/"))
-    return str(local(found) if short and not hub else found)
+    return check_tag(str(local(found) if short and not hub else found))
 
 
 def familiar(full: str) -> tuple[str, str]:
     """Return (repository, tag) of a full name as Docker shows them."""
     repository, _, tag = full.rpartition(":")
     return repository.removeprefix(f"{HUB}/library/").removeprefix(f"{HUB}/"), tag
-
-
-def container_name(text: str) -> str:
-    """Return *text* as it is; raise InvalidError unless it can be a container's name."""
-    if len(text) > MAX_NAME:
-        raise InvalidError(f"{shown(text[:40])!r}... is not a container name: over {MAX_NAME} characters")
-    if not _CONTAINER.fullmatch(text):
-        raise InvalidError(f"{shown(text[:200])!r} is not a container name: letters, digits, _ . - and a letter or digit first")
-    return text

@@ -1,4 +1,8 @@
-"""Docker's `commit --change` and `import --change`: Dockerfile instructions that change an image's run config."""
+"""Docker's `commit --change` and `import --change`: Dockerfile instructions that change an image's run config.
+
+Events of schema 1 state instructions alone, and configs have left that were made of them: what this module makes of an
+instruction, it makes of it for ever.  Later events state the fields that result.
+"""
 
 import json
 import posixpath

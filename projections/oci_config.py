@@ -7,6 +7,7 @@ from functools import reduce
 
 from eventstore.digests import named, raw
 from eventstore.errors import InvalidError
+from eventstore.events import ConfigChange
 from eventstore.paths import shown
 from projections import oci_json
 from projections.oci_changes import apply_changes
@@ -80,22 +81,36 @@ def build_config(
     *,
     layers: Sequence[bytes],
     added: Sequence[History] = (),
-    changes: Iterable[Sequence[str]] = (),
+    changes: Iterable[ConfigChange] = (),
     platform: Platform,
 ) -> bytes:
     """Return the config of an image that has *layers* (all its raw diff_ids, lowest first): equal inputs, equal bytes.
 
-    *base* is the config of the image below it, *added* are the steps since, *changes* Docker's `commit --change`
-    instructions, grouped as they were given; *platform* counts where there is no base.  `created` is the time of the
+    *base* is the config of the image below it, *added* are the steps since, *changes* those of the run config, in their
+    order; *platform* counts where there is no base.  `created` is the time of the
     last step, `author` the last one that a new step names.
     """
     config = parse_config(base, "base config") if base is not None else _scratch(platform)
     _check_layers(diff_ids(config), layers, added)
     steps = [*_padded(config), *map(_step, added)]
-    config["config"] = reduce(apply_changes, changes, config.get("config") or {})
+    config["config"] = reduce(changed, changes, config.get("config") or {})
     config["rootfs"] = config["rootfs"] | {"type": "layers", "diff_ids": [named(diff_id) for diff_id in layers]}
     config["history"] = steps
     return oci_json.encode(_signed(config, added) if added else config)
+
+
+def changed(config: Json, change: ConfigChange) -> Json:
+    """Return the run config (Env, Cmd, ...) as *change* leaves it."""
+    if change.set is None:
+        return apply_changes(config, change.instructions)
+    return {field: value for field, value in (config | change.set).items() if field not in change.unset}
+
+
+def change_of(config: Json, instructions: Sequence[str]) -> ConfigChange:
+    """Return what *instructions* (Docker's `commit --change`) change of a run config; InvalidError where one is none."""
+    found = apply_changes(config, instructions)
+    differs = {field: value for field, value in found.items() if config.get(field) != value}
+    return ConfigChange(tuple(instructions), differs, tuple(sorted(config.keys() - found.keys())))
 
 
 def _signed(config: Json, added: Sequence[History]) -> Json:

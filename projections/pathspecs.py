@@ -12,7 +12,7 @@ from typing import NamedTuple
 from eventstore.events import ATTRIBUTES, TREE_KINDS, Kind, lifted
 from eventstore.log import ROOT_ID, Log
 from eventstore.paths import ancestors
-from projections.touching import Touch, after, touches
+from projections.touching import Touch, after, restates, touches
 from projections.view import Order, View
 from projections.walk import walk
 
@@ -96,7 +96,9 @@ def _everything(view: View) -> Iterator[Touch]:
             (span.stream, span.upto),
         )
         for event in map(lifted, cursor):
-            yield Touch((rank, event.version), event, view.log.path_text(event.path or ROOT_ID))
+            order, path = (rank, event.version), view.log.path_text(event.path or ROOT_ID)
+            if not restates(view, order, event, path):
+                yield Touch(order, event, path)
 
 
 def _selected(view: View, patterns: Sequence[bytes]) -> Selected:
@@ -174,11 +176,12 @@ def _touch(view: View, order: Order, wanted: list[bytes] | None) -> Touch | None
     ).fetchone()
     event = lifted(row)
     if wanted is None:
-        return Touch(order, event, view.log.path_text(event.path or ROOT_ID)) if event.kind in TREE_KINDS else None
+        path = view.log.path_text(event.path or ROOT_ID)
+        return None if event.kind not in TREE_KINDS or restates(view, order, event, path) else Touch(order, event, path)
     before, now = view.before(order), after(view, order)
-    changed = (path for path in wanted if before.lookup(path) != now.lookup(path))
-    path = next(changed, None)
-    return None if path is None else Touch(order, event, path)
+    changed = (path for path in wanted if before.lookup(path) != now.lookup(path) and not restates(view, order, event, path))
+    first = next(changed, None)
+    return None if first is None else Touch(order, event, first)
 
 
 def _batches(paths: Iterable[int]) -> Iterator[list[int]]:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from eventstore.changes import Change
-from eventstore.entries import Entry
+from eventstore.entries import Entry, same
 from eventstore.paths import order, split
-from projections.diff import Difference, same
+from projections.diff import Difference
 from projections.hard_links import linked_nodes
 from projections.item_changes import Around, differences
 from projections.undo import as_edits

@@ -2,14 +2,15 @@
 
 import shlex
 from collections.abc import Sequence
+from functools import reduce
 
 from eventstore.content import Content
 from eventstore.errors import InvalidError
+from eventstore.events import ConfigChange
 from eventstore.log import Log
 from eventstore.paths import shown
 from projections import commits, images, oci_json
-from projections.oci_changes import apply_changes
-from projections.oci_config import parse_config
+from projections.oci_config import change_of, changed, parse_config
 from projections.oci_json import Json
 from projections.references import Target
 
@@ -21,14 +22,12 @@ def run_config(log: Log, content: Content, target: Target) -> Json:
     if image is not None:
         found = parse_config(images.original_config(log, content, image), "config")
         config = oci_json.field(found, "config", dict, "config", {})
-    for instructions in images.instructions(log, commits.containers_under(log, target)[::-1]):
-        config = apply_changes(config, instructions)
-    return config
+    return reduce(changed, images.config_changes_under(log, commits.containers_under(log, target)[::-1]), config)
 
 
-def check(log: Log, content: Content, target: Target, instructions: Sequence[str]) -> Json:
-    """Return the run config that *instructions* would make; raise InvalidError for one that is none."""
-    return apply_changes(run_config(log, content, target), instructions)
+def change(log: Log, content: Content, target: Target, instructions: Sequence[str]) -> ConfigChange | None:
+    """Return what *instructions* change of a target's run config, None for no instruction; InvalidError for a wrong one."""
+    return change_of(run_config(log, content, target), instructions) if instructions else None
 
 
 def pair(instruction: str, text: str) -> str:

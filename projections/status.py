@@ -63,7 +63,7 @@ def count_unsealed(log: Log, container: Container) -> int:
 
 def unsealed_instructions(log: Log, container: Container) -> list[str]:
     """Return the config instructions that no commit has sealed."""
-    return images.config_changes(log, container.stream, container.sealed + 1, container.version)
+    return images.instructions(log, container.stream, container.sealed + 1, container.version)
 
 
 def last_commit(log: Log, container: Container) -> Event | None:

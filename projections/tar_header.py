@@ -6,12 +6,11 @@ from functools import lru_cache
 from typing import NamedTuple
 from zlib import adler32
 
-from eventstore.paths import MAX_NAME, MAX_PATH, shown
+from eventstore.paths import MARKER, MAX_NAME, MAX_PATH, shown
 from projections import tar_pax
 from projections.tar_pax import HeaderError
 
 BLOCK = 512
-MARKER = b".wh."  # image-spec, "Whiteouts": what a layer's tar puts before the name that it deletes
 _MARKER_ROOM = len(b"/.wh..wh..opq")
 
 TYPES = {

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from eventstore.entries import same
 from eventstore.events import ATTRIBUTES, HIDES, NAMES, PUTS_DIRECTORY, Event, Kind, lifted
 from eventstore.log import ROOT_ID
 from projections.runs import runs
@@ -16,6 +17,8 @@ from projections.view import FEW_SPANS, Order, View, streams_about
 
 MAKING = (Kind.FILE_WRITTEN, Kind.DIRECTORY_IMPLIED)
 """The kinds of event that make a node."""
+ENTRIES = (*MAKING, Kind.LINK_MADE)
+"""The kinds of event that a layer's entries for nodes became."""
 
 
 Candidate = tuple[Order, Event, bool]
@@ -91,8 +94,40 @@ def _as_made(view: View, run: Iterable[Candidate]) -> set[int]:
     return made.difference(row[0] for row in view.log.db.execute(statement, (json.dumps(list(made)),)))
 
 
+def restates(view: View, order: Order, event: Event, path: bytes) -> bool:
+    """Whether the imported layer that holds the event says of *path* just what lies below it, which is no change.
+
+    Layers name the directories above what they hold, and overlay copies whole files up for a change that is taken back.
+    """
+    rank, path_id = order[0], event.path or ROOT_ID
+    if not rank or not view.spans[rank].layer or not _is_named_below(view, rank, path_id):
+        return False
+    if event.effect in (NAMES, HIDES) and event.kind not in ENTRIES and view.log.path_text(path_id) == path:
+        return False  # what was below it is gone
+    below, here = view.through(rank - 1).lookup(path), view.through(rank).lookup(path)
+    return below is not None and here is not None and same(below, here)
+
+
+def _is_named_below(view: View, rank: int, path_id: int) -> bool:
+    lower = {span.stream for span in view.spans[:rank]}
+    return not lower.isdisjoint(streams_about(view.log.db, path_id))
+
+
+def first_stated(view: View, node: int) -> int:
+    """Return the node that first was what *node* is: of layers that say the same of its path, that of the lowest one."""
+    event = view.log.at(node)
+    order = view.order(event.stream, event.version)
+    path = view.log.path_text(event.path or ROOT_ID)
+    if order is None or not restates(view, order, event, path):
+        return node
+    below = view.through(order[0] - 1).get(path).node
+    return first_stated(view, below) if below else node
+
+
 def _mattered(view: View, order: Order, event: Event, path: bytes, *, direct: bool) -> bool:
-    """Whether an event changed what *path* is; one about the path itself always counts."""
+    """Whether an event changed what *path* is; one about the path itself counts, unless a layer restates what lies below."""
+    if restates(view, order, event, path):
+        return False
     if direct and event.kind != Kind.DIRECTORY_IMPLIED:
         return True
     before = view.before(order).lookup(path)

@@ -62,15 +62,15 @@ def check(log: Log, content: Content, subject: Subject) -> Iterator[Finding]:
 
     O(the view's events + its tree); memory for the names of one tree.  A container is also compared at one earlier version.
     """
-    replay, top = Replay(log), subject.spans[-1]
-    earlier = random.randint(1, top.upto) if top.upto and not top.layer else 0  # noqa: S311 - a sample, no secret
+    replay, top = Replay(log), subject.spans[-1] if subject.spans else None
+    earlier = random.randint(1, top.upto) if top and top.upto and not top.layer else 0  # noqa: S311 - a sample, no secret
     for span in subject.spans:
         for event, path in tree_events(log, span):
             node = replay.apply(event, path)
             named = event.kind == Kind.ATTRIBUTES_CHANGED or (event.kind == Kind.LINK_MADE and not span.layer)
             if span is top and named and node != event.node:
                 yield index_finding(event.position, "node")
-            if span is top and event.version == earlier:
+            if top and span is top and event.version == earlier:
                 spans = [*subject.spans[:-1], top._replace(upto=earlier)]
                 yield from _compared(log, content, f"{subject.name}@{earlier}", spans, replay)
     yield from _compared(log, content, subject.name, subject.spans, replay)

@@ -14,7 +14,7 @@ from eventstore.store import Store
 
 def findings(path: str) -> list[Finding]:
     """What a full verification finds wrong with the store at *path*."""
-    with Store.open(path) as store:
+    with Store.open_or_create(path) as store:
         return [f for stage in verification.stages(store) for f in verification.run(stage, lambda _: None) if not f.note]
 
 
@@ -36,7 +36,7 @@ def open_store(tmp_path: Path) -> Iterator[Callable[[], Store]]:
     opened: list[Store] = []
 
     def open_one() -> Store:
-        opened.append(Store.open(str(tmp_path / "store")))
+        opened.append(Store.open_or_create(str(tmp_path / "store")))
         with opened[-1].writer(ADA) as writer:
             commands.create_store(writer)
         return opened[-1]

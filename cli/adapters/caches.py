@@ -5,12 +5,12 @@ import re
 from cli.adapters import send
 from eventstore import compaction
 from eventstore.errors import LayerlogError
+from eventstore.events import ENCODER
 from eventstore.findings import Advance
 from eventstore.store import Store
-from projections.layer_tar import ENCODER
 from projections.layers import FolderLayer, SealedLayer
 
-_NAME = re.compile(r"(?P<stream>[0-9a-f]{64})(?:-(?P<first>\d+)-(?P<last>\d+))?-v(?P<version>\d+)\.json")
+_NAME = re.compile(r"(?P<stream>[0-9a-f]{64})(?:-(?P<first>\d+)-(?P<last>\d+))?-v(?P<encoder>\d+)\.json")
 
 Cached = dict[str, FolderLayer | SealedLayer]
 """File name below cache/ -> the layer that it tells the digest of."""
@@ -21,9 +21,9 @@ def encoded(store: Store) -> Cached:
     found: Cached = {}
     for name in sorted(store.cache.names(send.ENCODED)):
         match = _NAME.fullmatch(name)
-        if match is not None and int(match["version"]) == ENCODER:
+        if match is not None and 0 < (encoder := int(match["encoder"])) <= ENCODER:
             stream, first = match["stream"], match["first"]
-            layer = SealedLayer(stream, int(first), int(match["last"]), "") if first else FolderLayer(stream)
+            layer = SealedLayer(stream, int(first), int(match["last"]), "", encoder) if first else FolderLayer(stream, encoder)
             found[f"{send.ENCODED}/{name}"] = layer
     return found
 

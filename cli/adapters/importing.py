@@ -14,7 +14,7 @@ from cli.adapters.hostfs import scan
 from cli.adapters.passing import telling
 from eventstore import commands
 from eventstore.errors import InvalidError
-from eventstore.events import Kind
+from eventstore.events import ConfigChange, Kind
 from eventstore.staging import Staged
 from eventstore.store import Store, Writer
 from projections.layers import ImportedLayer
@@ -33,7 +33,7 @@ class Making(NamedTuple):
     tag: str | None
     message: str
     author: str | None
-    changes: tuple[str, ...]
+    change: ConfigChange | None
     platform: Platform
 
 
@@ -46,7 +46,7 @@ def folder(writer: Writer, path: str, making: Making, skipped: Counter[str], adv
     with closing(Staged(writer.store.db, scanned)) as changes:
         return commands.import_folder(
             writer, changes, platform=str(making.platform), author=making.author, message=making.message,
-            instructions=making.changes, tag=making.tag,
+            config=making.change, tag=making.tag,
         ).hex()  # fmt: skip
 
 
@@ -73,6 +73,7 @@ def _image(store: Store, diff_id: bytes, making: Making) -> OciImage:
     step = History(
         created=rfc3339(time.time_ns()), created_by="layerlog import", author=making.author or "", comment=making.message
     )
-    config = build_config(None, layers=[diff_id], added=[step], changes=[making.changes], platform=making.platform)
+    changes = [making.change] if making.change else []
+    config = build_config(None, layers=[diff_id], added=[step], changes=changes, platform=making.platform)
     blob = send.layer_blob(store, ImportedLayer(diff_id.hex()), send.Spool(store))
     return OciImage(config, (blob,), names=(making.tag,) if making.tag else (), hub=True)

@@ -11,6 +11,7 @@ from cli.adapters.blobs import MAX_SIZE, Readable, layer_tar, passed, reader, ve
 from cli.adapters.passing import telling
 from eventstore import commands
 from eventstore.digests import named
+from eventstore.errors import InvalidError
 from eventstore.events import Kind
 from eventstore.log import Log
 from eventstore.staging import Staged
@@ -24,10 +25,11 @@ Advance = Callable[[int], None]
 
 
 class Received(NamedTuple):
-    """An image that is here now: `id` is hex, `names` are full."""
+    """An image that is here now: `id` is hex, `names` are full; `left_out` says of each name why it cannot be one here."""
 
     id: str
     names: tuple[str, ...]
+    left_out: tuple[str, ...]
 
 
 class StagedLayer(NamedTuple):
@@ -71,7 +73,7 @@ def unread(log: Log, found: Iterable[OciImage]) -> list[LayerBlob]:
 
 def record(writer: Writer, image: OciImage, kind: Kind, source: str) -> Received:
     """Record that an image came, whose layers are here, and move its names to it."""
-    names = tuple(dict.fromkeys(archive_name(name, hub=image.hub) for name in image.names))
+    names, left_out = _names(image)
     born = images.born_as(writer.log, _config(image))
     if born is None:
         _record_arrival(writer, image, kind, source, names)
@@ -79,7 +81,18 @@ def record(writer: Writer, image: OciImage, kind: Kind, source: str) -> Received
         commands.restore_image(writer, born)
     for name in names:
         commands.move_tag(writer, name, born or _config(image))
-    return Received(born or _config(image), names)
+    return Received(born or _config(image), names, left_out)
+
+
+def _names(image: OciImage) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the full names under which an image comes, and why others that its archive gives it are left out."""
+    names, left_out = dict[str, None](), []
+    for name in image.names:
+        try:
+            names[archive_name(name, hub=image.hub)] = None
+        except InvalidError as error:
+            left_out.append(str(error))
+    return tuple(names), tuple(left_out)
 
 
 def _config(image: OciImage) -> str:

@@ -14,13 +14,13 @@ from cli.adapters.blobs import PIECE, Extent, OpenFile, Reader, gzip_blocks, pie
 from eventstore import commands
 from eventstore.changes import Change
 from eventstore.digests import named, raw
-from eventstore.events import Event, Kind
+from eventstore.events import ENCODER, Event, Kind
 from eventstore.store import Store, Writer
 from projections import images, layers, lineage, oci
 from projections.containers import view_at
 from projections.images import Image
-from projections.layer_tar import ENCODER, encode, reassemble
-from projections.layers import FolderLayer, ImportedLayer, Layer, SealedLayer
+from projections.layer_tar import encode, reassemble
+from projections.layers import FolderLayer, ImportedLayer, Layer, LeftOut, SealedLayer, ignored
 from projections.oci import Descriptor, LayerBlob, OciImage
 from projections.subtree import as_changes
 from projections.view import View
@@ -37,8 +37,12 @@ class Encoded(NamedTuple):
     size: int
 
 
-def oci_image(store: Store, image: Image, names: Iterable[str] = (), *, compress: bool = False) -> OciImage:
+def oci_image(
+    store: Store, image: Image, names: Iterable[str] = (), *, compress: bool = False, left_out: LeftOut = ignored
+) -> OciImage:
     """Return the image as others exchange it; layers are encoded while they are read, gzip'd where *compress* says so.
+
+    *left_out* is told of names that no layer can hold.
 
     What came from elsewhere has its manifest and blobs verbatim as long as all its originals are kept.
     """
@@ -47,7 +51,7 @@ def oci_image(store: Store, image: Image, names: Iterable[str] = (), *, compress
     came = {} if arrival is None else _descriptors(arrival)
     exported = images.exported_layers(store.log, image)
     spool = Spool(store)
-    found = {layer: layer_blob(store, layer, spool, came, compress=compress) for layer in exported}
+    found = {layer: layer_blob(store, layer, spool, came, compress=compress, left_out=left_out) for layer in exported}
     config = images.config(store.log, store.content, image, lambda layer: found[layer].diff_id)
     blobs = tuple(found[layer] for layer in exported)
     manifest = None if image.seal is not None or arrival is None else _manifest(store, arrival, blobs)
@@ -66,11 +70,11 @@ def plain_form(store: Store, layer: Layer) -> Encoded:
     return encoded(store, layer)
 
 
-def layer_tar(store: Store, layer: Layer) -> Iterator[bytes]:
+def layer_tar(store: Store, layer: Layer, left_out: LeftOut = ignored) -> Iterator[bytes]:
     """Yield the layer's plain tar: the very bytes it came with, or those that the encoder makes of its events."""
     if isinstance(layer, ImportedLayer):
         return _original_tar(store, layer)
-    return tar_of(store, changes_of(store, layer))
+    return tar_of(store, changes_of(store, layer, left_out))
 
 
 def tar_of(store: Store, changes: Iterable[Change]) -> Iterator[bytes]:
@@ -82,14 +86,15 @@ def tar_of(store: Store, changes: Iterable[Change]) -> Iterator[bytes]:
     return encode(changes, read)
 
 
-def changes_of(store: Store, layer: FolderLayer | SealedLayer) -> Iterator[Change]:
-    """Yield what a layer that no tar framed changes, in the order in which it is encoded."""
+def changes_of(store: Store, layer: FolderLayer | SealedLayer, left_out: LeftOut = ignored) -> Iterator[Change]:
+    """Yield what a layer that no tar framed changes, in the order in which its encoder writes it."""
     if isinstance(layer, FolderLayer):
         view = layer_view(store, layer.name)
-        return as_changes(view, walk(view))
+        return as_changes(view, layers.without_markers(walk(view), left_out))
     after = view_at(store, layer.container, layer.last)
     before = view_at(store, layer.container, layer.first - 1)
-    return layers.changes(before, after, after.spans[-1].stream, layer.first, layer.last)
+    found = layers.changes(before, after, after.spans[-1].stream, layer.first, layer.last, left_out)
+    return found if layer.encoder == 1 else layers.with_parents(found, after)
 
 
 def encoded(store: Store, layer: FolderLayer | SealedLayer) -> Encoded:
@@ -110,7 +115,7 @@ def encoded_anew(store: Store, layer: FolderLayer | SealedLayer) -> Encoded:
 
 def _cached_name(layer: FolderLayer | SealedLayer) -> tuple[str, str]:
     key = layer.name if isinstance(layer, FolderLayer) else f"{layer.container}-{layer.first}-{layer.last}"
-    return ENCODED, f"{key}-v{ENCODER}.json"
+    return ENCODED, f"{key}-v{layer.encoder}.json"
 
 
 def _remembered(store: Store, layer: FolderLayer | SealedLayer) -> Encoded | None:
@@ -190,8 +195,9 @@ class Spool:
 
 
 def layer_blob(
-    store: Store, layer: Layer, spool: Spool, came: Mapping[str, Descriptor] = MappingProxyType({}), *, compress: bool = False
-) -> LayerBlob:
+    store: Store, layer: Layer, spool: Spool, came: Mapping[str, Descriptor] = MappingProxyType({}), *, compress: bool = False,
+    left_out: LeftOut = ignored,
+) -> LayerBlob:  # fmt: skip
     """Return a layer as it is sent: in the blob that it *came* in (by diff_id), where that is kept, else plain or gzip'd."""
     if isinstance(layer, ImportedLayer) and (original := came.get(layer.diff_id)) and original.hex != layer.diff_id:
         digest = raw(original.digest)
@@ -199,13 +205,13 @@ def layer_blob(
             return LayerBlob(raw(layer.diff_id), original, lambda: reader(store.content.read(digest)))
     tar = plain_form(store, layer) if isinstance(layer, ImportedLayer) else _remembered(store, layer)
     if compress or tar is None:
-        return _spooled(store, layer, spool, compress=compress)
-    descriptor = Descriptor(oci.LAYER_TYPES[""], named(tar.diff_id), tar.size)
-    return LayerBlob(tar.diff_id, descriptor, lambda: hashed(layer_tar(store, layer), descriptor.digest, descriptor.size))
+        return _spooled(store, layer, spool, left_out, compress=compress)
+    descriptor, size = Descriptor(oci.LAYER_TYPES[""], named(tar.diff_id), tar.size), tar.size
+    return LayerBlob(tar.diff_id, descriptor, lambda: hashed(layer_tar(store, layer, left_out), descriptor.digest, size))
 
 
-def _spooled(store: Store, layer: Layer, spool: Spool, *, compress: bool) -> LayerBlob:
-    plain = Seen(layer_tar(store, layer))
+def _spooled(store: Store, layer: Layer, spool: Spool, left_out: LeftOut, *, compress: bool) -> LayerBlob:
+    plain = Seen(layer_tar(store, layer, left_out))
     stored = Seen(gzip_blocks(plain)) if compress else plain
     opener = spool.put(stored)
     tar = Encoded(plain.digest.digest(), plain.size)
@@ -216,13 +222,16 @@ def _spooled(store: Store, layer: Layer, spool: Spool, *, compress: bool) -> Lay
 
 
 def record_saved(writer: Writer, saved: Mapping[Image, OciImage], destination: str) -> None:
-    """Record where the images went, under which names and digests; call it when what was written is durable."""
+    """Record where the images went, under which names and digests, and how they are encoded (for an image taken from
+    elsewhere that is today's way); call it when what was written is durable.
+    """
     with writer.transaction():
         for image, sent in saved.items():
             manifest = writer.content.put(oci.manifest_of(sent))
             commands.record_image(
                 writer, Kind.IMAGE_SAVED, image.id, manifest, destination=destination, names=list(sent.names),
-                config=sha256(sent.config).hexdigest(), encoder=ENCODER,
+                config=sha256(sent.config).hexdigest(),
+                encoder=image.seal.encoder if image.seal else ENCODER,
             )  # fmt: skip
 
 

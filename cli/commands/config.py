@@ -41,8 +41,8 @@ def config(container: str, *, show: bool, **options: Any) -> None:
         if instructions:
             with s.writer() as writer, writer.transaction():
                 found = containers.get(s.log, s.container(container))
-                run_config.check(s.log, s.store.content, references.target_of(found), instructions)
-                commands.configure(writer, found.id, instructions)
+                if change := run_config.change(s.log, s.store.content, references.target_of(found), instructions):
+                    commands.configure(writer, found.id, change)
         if show or not instructions:
             print(_pretty(run_config.run_config(s.log, s.store.content, s.resolve(container))))
 

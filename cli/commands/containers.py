@@ -14,7 +14,7 @@ from eventstore import commands
 from eventstore.log import Log
 from eventstore.pointers import container_named
 from projections import containers, references
-from projections.names import container_name, image_name
+from projections.names import new_name
 from projections.nicknames import nickname
 
 SCRATCH = "scratch"
@@ -52,7 +52,7 @@ def fork(point: str, name: str | None) -> None:
 
 def _create(s: Session, name: str | None, base: dict[str, str | int] | None) -> None:
     with s.writer() as writer:
-        print(commands.create_container(writer, container_name(name) if name else _free_name(s.log), base))
+        print(commands.create_container(writer, name or _free_name(s.log), base))
 
 
 def _free_name(log: Log) -> str:
@@ -89,7 +89,7 @@ def ps(shape: Shape, *, all_: bool, filters: tuple[str, ...], last: int | None) 
 def rename(container: str, name: str) -> None:
     """Give a container another name. Its id, and every point of its history, stay."""
     with session() as s, s.writer() as writer:
-        commands.rename_container(writer, s.container(container), container_name(name))
+        commands.rename_container(writer, s.container(container), name)
 
 
 @click.command()
@@ -149,13 +149,14 @@ def commit(
             if dry_run:
                 print(*sealing.preview(s.store, found), sep="\n")
                 return
+        config = None
         if change:
             from projections import run_config
 
-            run_config.check(s.log, s.store.content, target, change)
+            config = run_config.change(s.log, s.store.content, target, change)
         made = commands.commit(
             writer, found.id, parent=references.last_commit(s.log, target), message="\n\n".join(message) or None,
-            author=writer.context.author, instructions=change, tag=str(image_name(name)) if name else None,
+            author=writer.context.author, config=config, tag=new_name(name) if name else None,
             allow_empty=allow_empty,
         )  # fmt: skip
         if sign or signing_key is not None:

@@ -238,7 +238,7 @@ def _show_event(record: Record, shape: str) -> None:
 def _show_commit(s: Session, commit: commits.Commit, shape: str, options: dict[str, Any]) -> None:
     item = logbook.of_commit(commit)
     tags = commits.tags_now(s.log, commit.id)
-    config = images.config_changes(s.log, commit.record.event.stream, commit.first, commit.last)
+    config = images.instructions(s.log, commit.record.event.stream, commit.first, commit.last)
     if shape == "json":
         row = item_row(item, tags, touched=False) | {"config": config}
         print(json_line(row | _changes_row(s, None, item)))

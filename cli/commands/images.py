@@ -12,18 +12,17 @@ import click
 from cli import complete
 from cli.display.image_rows import COLUMNS, HISTORY, WITH_DIGESTS, history_row, image_rows, named, wanted
 from cli.failures import for_each
-from cli.formats import parse_size
+from cli.formats import listed, parse_size
 from cli.output import Shape, listing, listing_options, progress
 from cli.session import Session, first_session, session
 from eventstore import commands
-from eventstore.errors import InvalidError
 from eventstore.events import Kind
 from eventstore.paths import shown
 from eventstore.store import Writer
 from projections import image_history, image_list, inspection, references, removal
 from projections import images as all_of
 from projections.images import Image
-from projections.names import image_name
+from projections.names import new_name
 from projections.oci import OciImage, as_oci_image, blobs_of
 from projections.oci_json import Json
 
@@ -118,14 +117,7 @@ def tag(source: str, name: str) -> None:
     """
     with session() as s, s.writer() as writer:
         image = all_of.require_there(s.log, s.image(source))
-        commands.move_tag(writer, _full_name(name), image.id)
-
-
-def _full_name(name: str) -> str:
-    found = image_name(name)
-    if found.digest is not None:
-        raise InvalidError(f"{shown(name)!r} holds a digest, which nobody chooses; leave it out")
-    return str(found)
+        commands.move_tag(writer, new_name(name), image.id)
 
 
 @click.command()
@@ -186,6 +178,8 @@ def load(source: str, platform: str | None, ref: str | None, *, quiet: bool, max
         with progress(total, "Loading", "bytes", quiet=quiet) as advance, s.writer(known="imported") as writer:
             received = receive.receive(writer, found, Kind.IMAGE_LOADED, _where(source), advance, max_layer=max_layer_size)
     for image in received:
+        for why in image.left_out:
+            print(f"layerlog: loaded without a name: {why}", file=sys.stderr)
         for name in all_of.shown_names(image.names):
             print(f"Loaded image: {shown(name)}")
         if not image.names:
@@ -222,15 +216,15 @@ def import_(
       layerlog import -c 'CMD ["sh"]' rootfs.tar.gz base:1
     """
     from cli.adapters import importing
-    from projections.oci_changes import apply_changes
+    from projections.oci_config import change_of
     from projections.oci_platform import wanted_platform
 
-    apply_changes({}, change)
-    full_name, where, folder = _full_name(name) if name else None, _where(source), os.path.isdir(source)
+    config = change_of({}, change) if change else None
+    full_name, where, folder = new_name(name) if name else None, _where(source), os.path.isdir(source)
     skipped: Counter[str] = Counter()
     with first_session() as s, progress(None, "Importing", "items" if folder else "bytes") as advance:
         author, runs_on = s.context().author, wanted_platform(platform, os.uname().machine)
-        making = importing.Making(where, full_name, message or f"Imported from {where}", author, change, runs_on)
+        making = importing.Making(where, full_name, message or f"Imported from {where}", author, config, runs_on)
         with s.writer(known="recorded" if folder else "imported") as writer:
             if folder:
                 image = importing.folder(writer, source, making, skipped, advance)
@@ -269,13 +263,20 @@ def save(refs: tuple[str, ...], output: str, form: str, *, compress: bool, quiet
 
     if form == "oci-dir" and output == STREAM:
         raise click.UsageError("An OCI layout is a folder; name it with -o.")
+    left_out: list[bytes] = []
     with session() as s, s.writer() as writer:
-        found = {image: send.oci_image(s.store, image, names, compress=compress) for image, names in _chosen(s, refs).items()}
+        found = {
+            image: send.oci_image(s.store, image, names, compress=compress, left_out=left_out.append)
+            for image, names in _chosen(s, refs).items()
+        }
         if form == "oci-dir":
             layout.write(output, [as_oci_image(image) for image in found.values()])
         else:
             _write_archive(output, list(found.values()), quiet=quiet)
         send.record_saved(writer, found, _where(output))
+    if left_out:
+        paths = listed([b"/" + path for path in dict.fromkeys(left_out)])
+        print(f"layerlog: left out, as a layer cannot hold names that begin with '.wh.': {paths}", file=sys.stderr)
 
 
 def _chosen(s: Session, refs: tuple[str, ...]) -> dict[Image, list[str]]:

@@ -8,7 +8,6 @@ import click
 from cli.formats import counted, human_size
 from cli.output import Column, Shape, json_line, listing, listing_options, progress
 from cli.session import Session, session
-from eventstore import store_folder
 from eventstore.errors import InvalidError
 from eventstore.findings import Finding
 from eventstore.paths import shown as escape
@@ -57,7 +56,6 @@ def verify(
     if export_checker is not None:
         _export_checker(export_checker)
         return
-    store_folder.require(ctx.obj.store)
     with session() as s:
         findings = _findings(s, checkpoint, allowed_signers, quick=quick, share=share)
         code = _report(s, findings, form, checkpoint, quick=quick)

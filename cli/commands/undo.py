@@ -63,7 +63,7 @@ def _taken_lines(s: Session, stream: int, taken: list[Run]) -> list[str]:
 
 def _what_stays(s: Session, stream: int, first: int, last: int) -> str:
     """Return what is to be said of the config that the events first..last changed; "" where they did not."""
-    changed = images.config_changes(s.log, stream, first, last)
+    changed = images.instructions(s.log, stream, first, last)
     return f"the config stays as it was set ({listed(changed, 3)}); `layerlog config` sets it anew" if changed else ""
 
 

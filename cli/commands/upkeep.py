@@ -8,7 +8,7 @@ from cli.formats import human_size, parse_time
 from cli.output import progress
 from cli.session import Session, session
 from cli.settings import Settings
-from eventstore import commands, store_folder
+from eventstore import commands
 from eventstore.digests import named, parsed
 from eventstore.errors import ConflictError, NotFoundError
 from eventstore.findings import Finding
@@ -199,7 +199,6 @@ def backup(settings: Settings, folder: str, *, restore: bool) -> None:
     if restore:
         backups.require_new(settings.store)
     source, target = (folder, settings.store) if restore else (settings.store, folder)
-    store_folder.require(source)
     with Store.open(source) as store, progress(None, "Copying", "bytes") as advance:
         copied = backups.back_up(store, target, advance)
     head = f"{copied.head.position} events in {copied.head.changesets} changesets"

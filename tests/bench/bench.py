@@ -113,7 +113,7 @@ class Bench:
     @cached_property
     def long_commits(self) -> list[str]:
         """Ids of the long log's commits, oldest first."""
-        with Store.open(self.long) as store:
+        with Store.open_or_create(self.long) as store:
             rows = store.db.execute("SELECT id FROM commits ORDER BY position")
             return [row[0] for row in rows]
 

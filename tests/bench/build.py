@@ -25,7 +25,7 @@ Answer = dict[str, float]
 
 def history(store: str, folder: str) -> Answer:
     """Keep each version as a commit, tagged c3:0, c3:1, ..."""
-    with Store.open(store) as opened, opened.writer(ADA) as writer:
+    with Store.open_or_create(store) as opened, opened.writer(ADA) as writer:
         commands.create_store(writer)
         made = commands.create_container(writer, "c3", None)
         view = live_view(opened, made)
@@ -113,7 +113,7 @@ def _git_tag(out: BinaryIO, number: int) -> None:
 
 def git_of_container(store: str, name: str, path: str) -> None:
     """Write a container's history, commit by commit, for git fast-import, tagged v0, v1, ...: what git can say of it."""
-    with Store.open(store) as opened, open(path, "wb") as out:
+    with Store.open_or_create(store) as opened, open(path, "wb") as out:
         container = container_named(opened.log, name)
         assert container is not None
         stream = opened.log.stream("container", container)
@@ -147,7 +147,7 @@ def _git_change(store: Store, event: Event, path: bytes) -> Iterator[bytes]:
 
 def layered(store: str, counts: list[int], files: int) -> Answer:
     """Keep *files* files of 1 kB as so many imported layers, once for each of *counts*."""
-    with Store.open(store) as opened, opened.writer(ADA) as writer:
+    with Store.open_or_create(store) as opened, opened.writer(ADA) as writer:
         commands.create_store(writer)
         for count in counts:
             with writer.transaction():

@@ -113,7 +113,7 @@ def context(number: int) -> Context:
 def generate(folder: str, events: int = 1_000_000, commits: int = 10_000, contents: int = 1_000) -> float:
     """Make the store in *folder*, which must be new, with so many distinct small contents; return the seconds it took."""
     begun = time.perf_counter()
-    with Store.open(folder) as store, store.writer(context(0)) as writer:
+    with Store.open_or_create(folder) as store, store.writer(context(0)) as writer:
         commands.create_store(writer)
         container = commands.create_container(writer, "web", None)
         story = Story(writer, contents)

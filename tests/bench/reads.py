@@ -29,7 +29,7 @@ def ask(store: str, layers: int, files: int, asked: int) -> Answer:
     paths = [path for number in range(layers) for path in layer_paths(number, files // layers)]
     chosen = random.Random(9).sample(paths, min(asked, len(paths)))
     start = time.perf_counter()
-    with Store.open(store) as opened:
+    with Store.open_or_create(store) as opened:
         view = View(opened.log, opened.content, lineage.of_layers(opened.log, layer_ids(layers)))
         found: Answer = {"open": time.perf_counter() - start}
         for name in ("cold", "warm"):
@@ -54,7 +54,7 @@ def _timed(work: Callable[[], object]) -> float:
 
 def questions(store: str, name: str, path: str, old: str, new: str) -> Answer:
     """W6: seconds for the history of a path, for who made it what it is, and for what differs between two commits."""
-    with Store.open(store) as opened:
+    with Store.open_or_create(store) as opened:
         target = _target(opened, name)
         view = _view(opened, target)
         asked = path.encode()
@@ -73,21 +73,21 @@ def _ask_about(store: Store, target: Target, view: View, path: bytes) -> Answer:
 
 def points(store: str, name: str, asked: int) -> Answer:
     """W11: seconds for a stat and for a blame of a path, each path asked for the first time."""
-    with Store.open(store) as opened:
+    with Store.open_or_create(store) as opened:
         target = _target(opened, name)
         view = _view(opened, target)
         files = [entry.path for entry in walk(view) if entry.is_file]
         chosen = random.Random(9).sample(files, min(asked, len(files)))
-    with Store.open(store) as opened:
+    with Store.open_or_create(store) as opened:
         stat = _each(_view(opened, target).get, chosen)
-    with Store.open(store) as opened:
+    with Store.open_or_create(store) as opened:
         view = _view(opened, target)
         return {"stat": stat, "blame": _each(lambda path: blame(Causes(opened.log, opened.content, target), view, path), chosen)}
 
 
 def check_out(store: str, name: str, folder: str) -> Answer:
     """W11: seconds to write the head of the container *name* below *folder*, and how many files that are."""
-    with Store.open(store) as opened:
+    with Store.open_or_create(store) as opened:
         view = _view(opened, _target(opened, name))
         start = time.perf_counter()
         report = checkout(walk(view), view.read, os.path.join(folder, "out"), linked=linked_nodes(view))

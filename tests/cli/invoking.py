@@ -72,12 +72,12 @@ class Layerlog:
 
     def head(self) -> tuple[int, int]:
         """Return how many changesets and events the log holds."""
-        with Store.open(self.store) as store:
+        with Store.open_or_create(self.store) as store:
             head = store.log.head()
             return head.changesets, head.position
 
     def tree(self, name: str = "web") -> Literal:
-        with Store.open(self.store) as store:
+        with Store.open_or_create(self.store) as store:
             return tree(live_view(store, commands.container_named(store.log, name) or ""))
 
     def entry(self, place: str) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class Layerlog:
 
     @contextmanager
     def writer(self) -> Iterator[Writer]:
-        with Store.open(self.store) as store, store.writer(ADA) as writer:
+        with Store.open_or_create(self.store) as store, store.writer(ADA) as writer:
             commands.create_store(writer)
             yield writer
 

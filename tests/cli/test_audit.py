@@ -309,7 +309,7 @@ def test_a_follower_sees_every_event_once(ll):
     argv = [sys.executable, "-c", program, "--store", ll.store, "events", "--from", str(start), "-f", "--to", str(start + 29)]
     follower = subprocess.Popen(argv, cwd=ROOT, env=clean({}), stdout=subprocess.PIPE, text=True)
     try:
-        with Store.open(ll.store), ll.writer() as writer:
+        with Store.open_or_create(ll.store), ll.writer() as writer:
             container = ll.json("ps")[0]["id"]
             view = live_view(writer.store, container)
             for number in range(10):

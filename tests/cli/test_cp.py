@@ -203,13 +203,13 @@ def member(tar: tarfile.TarFile, name: str, data: bytes | None = None, **fields:
 def test_a_tar_is_unpacked_as_it_is(ll, how):
     def fill(tar: tarfile.TarFile) -> None:
         member(tar, "./", type=tarfile.DIRTYPE, mode=0o700)
-        member(tar, "./a/b/.wh.c", b"ordinary", uid=5, gid=6, mode=0o600)
-        member(tar, "link", type=tarfile.LNKTYPE, linkname="a/b/.wh.c")
-        member(tar, "a/b/.wh.c", b"again", uid=5, gid=6, mode=0o600)
+        member(tar, "./a/b/.who", b"ordinary", uid=5, gid=6, mode=0o600)
+        member(tar, "link", type=tarfile.LNKTYPE, linkname="a/b/.who")
+        member(tar, "a/b/.who", b"again", uid=5, gid=6, mode=0o600)
 
     mode = ll.entry("c:/into/dir")["mode"]
     ll("cp", "-", "c:/into/dir", stdin=tarred(fill, how))
-    assert ll.tree("c")["into"]["dir"] == {"kept": b"kept", "a": {"b": {".wh.c": b"again"}}, "link": b"ordinary"}
+    assert ll.tree("c")["into"]["dir"] == {"kept": b"kept", "a": {"b": {".who": b"again"}}, "link": b"ordinary"}
     assert (ll.entry("c:/into/dir/link")["uid"], ll.entry("c:/into/dir")["mode"]) == (5, mode)
 
 

@@ -150,7 +150,7 @@ def test_erase_of_a_dictionary_and_a_block_mate(ll):
     for number in range(5):
         lines[number] = f"changed {number}"
         ll("write", "web:/conf", "--text", SECRET + "\n".join(lines))
-    with Store.open(ll.store) as store:
+    with Store.open_or_create(ll.store) as store:
         assert store.db.execute("SELECT count(*) FROM content WHERE base = ?", (bytes.fromhex(first[7:]),)).fetchone()[0] == 5
     ll("erase", "--content", first, "--reason", "x", "-y")
     assert ll("cat", "web:/conf") == SECRET + "\n".join(lines)
@@ -196,7 +196,7 @@ def test_an_interrupted_erasure_is_finished(ll, how):
     """Killed between the event and the wiping, the store says so, and the next gc or erase does the rest."""
     ll("write", "web:/secret", "--text", SECRET)
     digest = ll.entry("web:/secret")["digest"]
-    with Store.open(ll.store) as store, store.alone(ADA) as writer:
+    with Store.open_or_create(ll.store) as store, store.alone(ADA) as writer:
         compaction.will_wipe(store)
         with writer.transaction():
             commands.erase_contents(writer, {bytes.fromhex(digest[7:]): len(SECRET)}, "x")

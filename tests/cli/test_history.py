@@ -318,7 +318,7 @@ def test_history_is_unchanged_by_a_cache_that_is_gone(ll):
 
 
 def test_every_kind_of_touch_reads_as_one_line(ll):
-    with Store.open(ll.store) as store, ll.writer() as writer:
+    with Store.open_or_create(ll.store) as store, ll.writer() as writer:
         container = web_of(ll)
         changes = [
             put(b"n\n", 0o100644), link(b"l\x1b", b"n\n"), attributes(b"n\n", 0o100600, uid=1, gid=1, mtime=1), move(b"n\n", b"m"), delete(b"m"),

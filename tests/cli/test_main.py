@@ -103,7 +103,7 @@ def test_settings_hold_what_stands_before_the_command(capsys):
     args = ["--store", "/x", "--log-format", "json", "-vv", "completion", "zsh"]
     with cli.make_context("layerlog", args.copy()) as ctx:
         cli.invoke(ctx)
-    assert ctx.obj == Settings("/x", 2, "json", ("layerlog", *args), named=True)
+    assert ctx.obj == Settings("/x", 2, "json", ("layerlog", *args))
 
 
 @pytest.mark.parametrize(
@@ -134,9 +134,14 @@ def test_a_store_that_is_named_and_not_there_is_not_made(tmp_path, args):
     assert list(tmp_path.rglob("*")) == [tmp_path / "empty"]
 
 
-def test_the_default_store_is_there_as_soon_as_it_is_asked(tmp_path):
-    done = layerlog("ps", "-q", env={"XDG_DATA_HOME": str(tmp_path)})
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+@pytest.mark.parametrize("args", [["ps", "-q"], ["images"], ["log"], ["verify"], ["tag", "a", "b"], ["completion", "bash"]])
+def test_reading_makes_no_store(tmp_path, args):
+    """Whoever asks before there is anything is told what makes a store, and finds none afterwards."""
+    done = layerlog(*args, env={"XDG_DATA_HOME": str(tmp_path)})
+    if args[0] != "completion":
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "no store at" in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("args", [["create", "scratch"], ["import", "."], ["load", "-i", "none.tar"]])

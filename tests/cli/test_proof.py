@@ -61,7 +61,7 @@ def test_a_checkpoint_says_where_the_log_ends(ll):
     stated = json.loads(ll("checkpoint"))
     assert (stated["changesets"], stated["position"]) == (19, 40)
     assert ll("checkpoint") == ll("checkpoint")
-    with Store.open(ll.store) as store:
+    with Store.open_or_create(ll.store) as store:
         assert stated["tree"] == store.log.tree_head(19).hex()
         assert stated["store"] == proofs.store_id(store.log)
 
@@ -135,7 +135,7 @@ def test_an_event_is_proved_to_a_stranger(ll, checker, tmp_path, event):
     proof, head = str(tmp_path / "proof.json"), str(tmp_path / "head.json")
     ll("prove", event, "-o", proof)
     ll("checkpoint", "-o", head)
-    with Store.open(ll.store) as store:
+    with Store.open_or_create(ll.store) as store:
         before = store.log.head()
     assert f"holds: event {json.loads(Path(proof).read_text())['position']} is in the log" in ll("prove", "--check", proof, "--checkpoint", head)
     done = check(checker, "proof", proof, "--checkpoint", head)
@@ -255,7 +255,7 @@ def test_a_signed_commit(ll, key, tmp_path):
     signers = str(tmp_path / "signers")
     assert ll("verify", "--allowed-signers", signers).endswith("all of it is sound\n")
     assert ll.json("images", "signed")[0]["id"].endswith(commit)
-    with Store.open(ll.store) as store:
+    with Store.open_or_create(ll.store) as store:
         payload = signing.payload(store.log, commit)
         [(position, _, signature)] = signing.signatures(store.log)
     assert signing.verify(payload, signature, signing.COMMIT, signers).signer == "ada@example.org"
@@ -269,7 +269,7 @@ def test_a_signed_commit(ll, key, tmp_path):
 
 def test_a_signature_of_something_else(ll, key, tmp_path):
     commit = sealed(ll, key)
-    with Store.open(ll.store) as store, store.writer(ADA) as writer:
+    with Store.open_or_create(ll.store) as store, store.writer(ADA) as writer:
         commands.sign_commit(writer, commit, signing.sign(b"something else", key, signing.COMMIT), "SHA256:?")
         bad = store.log.head().position
     done = ll.run("verify")

@@ -86,7 +86,7 @@ def test_an_original_that_is_also_a_file_stays_one(tmp_path):
 
 
 def test_a_reader_with_an_open_segment_survives_a_gc(ll):
-    with Store.open(ll.store) as reader:
+    with Store.open_or_create(ll.store) as reader:
         digest = bytes.fromhex(ll.entry("web:/etc/motd")["digest"].removeprefix("sha256:"))
         reader.content.read_all(digest)
         leave_garbage(ll)
@@ -97,7 +97,7 @@ def test_a_reader_with_an_open_segment_survives_a_gc(ll):
 
 def test_a_reader_in_the_middle_of_a_walk_keeps_its_segments(ll):
     """Files that an old state of the log names are removed by the gc after its readers are gone."""
-    with Store.open(ll.store) as reader:
+    with Store.open_or_create(ll.store) as reader:
         rows = reader.db.execute("SELECT position FROM event")
         rows.fetchone()
         leave_garbage(ll)
@@ -118,7 +118,7 @@ def test_gc_waits_for_a_writer(ll):
         with writer.transaction():
             commands.record_image(writer, commands.Kind.IMAGE_SAVED, "00" * 32, digest)
     assert running.communicate()[0].startswith(b"removed 0 contents")
-    with Store.open(ll.store) as store:
+    with Store.open_or_create(ll.store) as store:
         assert store.content.read_all(digest) == b"kept because it is named in time"
 
 

@@ -46,7 +46,7 @@ def test_an_empty_store(tmp_path):
     ll = Layerlog(tmp_path / "store")
     assert ll.run("verify").stderr.startswith(f"layerlog: no store at {tmp_path}/store; ")
     assert os.listdir(tmp_path) == []
-    Store.open(ll.store).close()
+    Store.open_or_create(ll.store).close()
     assert ll("verify") == "0 events, 0 changesets, 0 contents, 0 imported layers: all of it is sound\n"
 
 
@@ -231,7 +231,7 @@ def test_every_flipped_bit_in_live_data_is_found(damage):
     """Any bit of any block, header and payload alike."""
     blocks = damage.rows("SELECT DISTINCT segment, offset, stored FROM content WHERE parts IS NULL")
     flips = [(segment, offset + at) for segment, offset, stored in blocks for at in {*range(16), stored // 2, stored - 1}]
-    with Store.open(damage.ll.store) as store:
+    with Store.open_or_create(damage.ll.store) as store:
         for segment, place in flips:
             damage.flip(segment, place)
             store.content.forget()

@@ -25,7 +25,7 @@ def backed_up(store: Store, target: Path) -> backup.Copied:
 def started_backup(store: Store, target: Path) -> subprocess.Popen[bytes]:
     program = (
         "import sys; from eventstore.store import Store; from eventstore.backup import back_up; "
-        "back_up(Store.open(sys.argv[1]), sys.argv[2], lambda _: None)"
+        "back_up(Store.open_or_create(sys.argv[1]), sys.argv[2], lambda _: None)"
     )
     return subprocess.Popen([sys.executable, "-c", program, store.path, str(target)], cwd=ROOT, env=clean({}))
 
@@ -71,7 +71,7 @@ def test_killed_at_any_moment(busy, tmp_path):
 
 def test_a_backup_is_written_to_as_any_store_is(busy, tmp_path):
     backed_up(busy, tmp_path / "copy")
-    with Store.open(str(tmp_path / "copy")) as copy, copy.writer(ADA) as writer:
+    with Store.open_or_create(str(tmp_path / "copy")) as copy, copy.writer(ADA) as writer:
         commands.create_container(writer, "mine", None)
     with pytest.raises(ConflictError, match="holds another store, or changesets that this one has not"):
         backed_up(busy, tmp_path / "copy")

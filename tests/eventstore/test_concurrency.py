@@ -99,7 +99,7 @@ def test_readers_never_wait(store, tmp_path: Path):
     """A writer in the middle of its transaction: a reader sees the state before it, at once."""
     with store.writer(ADA) as writer:
         web = commands.create_container(writer, "web", None)
-    with store.writer(ADA) as writer, writer.transaction(), Store.open(store.path) as reader:
+    with store.writer(ADA) as writer, writer.transaction(), Store.open_or_create(store.path) as reader:
         commands.rename_container(writer, web, "other")
         assert commands.container_named(reader.log, "web") == web
         assert commands.container_named(reader.log, "other") is None

@@ -88,7 +88,7 @@ def test_any_range_is_read_without_the_rest(ranged, start, length):
 @pytest.fixture(scope="module")
 def ranged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, bytes, bytes]:
     data = random.Random(3).randbytes(3 * MIB)
-    store = Store.open(str(tmp_path_factory.mktemp("ranged") / "store"))
+    store = Store.open_or_create(str(tmp_path_factory.mktemp("ranged") / "store"))
     return store, streamed(store, data), data
 
 
@@ -161,7 +161,7 @@ from eventstore.store import Store
 from tests.conftest import ADA
 size = int(sys.argv[2]) << 20
 piece = bytes(range(256)) * 4096
-with Store.open(sys.argv[1]) as store:
+with Store.open_or_create(sys.argv[1]) as store:
     with store.writer(ADA) as writer, writer.transaction():
         digest = writer.content.put_stream(b"%08d" % number + piece[8:] for number in range(size >> 20))
     assert sum(map(len, store.content.read(digest))) == size

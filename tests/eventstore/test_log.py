@@ -11,7 +11,7 @@ from eventstore.changes import attributes, delete, link, move, put
 from eventstore.errors import ConcurrencyError, ConflictError, NotFoundError
 from eventstore.events import Kind, event_bytes
 from eventstore.log import Context, header
-from eventstore.schema import APPEND_ONLY
+from eventstore.schema_1 import APPEND_ONLY
 from eventstore.store import Store
 from projections.containers import live_view
 from tests.conftest import ADA

@@ -3,17 +3,21 @@
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from eventstore.schema import VIEWS
+from eventstore import commands
+from eventstore.events import Kind
+from eventstore.schema_2 import VIEWS
 from tests.cli.invoking import Layerlog
 from tests.cli.running import ROOT
-from tests.mangling import story
+from tests.mangling import copied, story
 
 ODD = b"od\xff d\nname\x1b"
 
@@ -24,6 +28,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Layerlog:
     ll("mkdir", "web:/srv/sub")
     ll("write", f"web:/srv/sub/{os.fsdecode(ODD)}", "--text", "x")
     ll("write", "web:/é", "--text", "x")
+    with ll.writer() as writer:
+        sealed = next(writer.log.of_kind(Kind.COMMITTED))
+        commands.sign_commit(writer, sealed.commit, "armoured", "SHA256:key")
     return ll
 
 
@@ -70,6 +77,37 @@ def test_commits_and_tags(told):
     assert [tuple(row.values()) for row in tags] == [
         ("docker.io/library/base:1", "base"), ("docker.io/library/site:1", "first"), ("docker.io/library/site:2", "second"),
     ]  # fmt: skip
+
+
+def test_containers_images_moves_and_signatures(told):
+    told("tag", "site:1", "moved:1")
+    told("tag", "site:2", "moved:1")
+    told("rm", "app")
+    told("rmi", "moved:1")
+    rows = asked(told, "select name, removed, sealed > 0 sealed from containers where name in ('web', 'app') order by name")
+    assert [tuple(row.values()) for row in rows] == [("app", 1, 1), ("web", 0, 1)]
+    rows = asked(told, "select origin, count(*) n, sum(removed) removed from images group by origin order by origin")
+    assert [tuple(row.values()) for row in rows] == [("Committed", 3, 0), ("ImageLoaded", 1, 0)]
+    rows = asked(told, "select move, image is null gone, old is null first from tag_moves where tag = 'docker.io/library/moved:1' order by move")
+    assert [tuple(row.values()) for row in rows] == [(1, 0, 1), (2, 0, 0), (3, 1, 0)]
+    rows = asked(told, 'select s.signer, c.message from signatures s join commits c on c.id = s."commit"')
+    assert len(rows) == 1
+    told("undelete", "app")
+    assert asked(told, "select removed from containers where name = 'app'") == [{"removed": 0}]
+
+
+def test_an_event_of_a_kind_without_a_name_is_shown_too(told, tmp_path):
+    """A store that a layerlog to come has written in leaves nothing out of its log."""
+    copy = mangled(told, tmp_path / "copy", "INSERT INTO event VALUES ((SELECT max(position) + 1 FROM event), 1, 99, 77, NULL, 0, 0, 0, 0, 0, NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL)")
+    assert asked(copy, "select event from event_log order by position desc limit 1") == [{"event": "kind 77"}]
+
+
+def mangled(ll: Layerlog, path: Path, statement: str) -> Layerlog:
+    copy = copied(ll, path)
+    with closing(sqlite3.connect(path / "log.db")) as db:
+        db.execute(statement)
+        db.commit()
+    return copy
 
 
 def test_a_question_that_an_auditor_has(told):

@@ -19,7 +19,7 @@ TAG = "docker.io/library/raced:1"
 
 def main(path: str, number: int, rounds: int) -> None:
     """Append to one container of its own and to one of all, load images, commit, and move one tag; print what was done."""
-    with Store.open(path) as store, store.writer(ADA) as writer:
+    with Store.open_or_create(path) as store, store.writer(ADA) as writer:
         own = commands.create_container(writer, f"own{number}", None)
         shared = commands.container_named(store.log, "shared") or ""
         for turn in range(rounds):

@@ -19,7 +19,7 @@ _KNOWN = {"log.db", "log.db-wal", "log.db-shm", "lock", "content", "cache", "wip
 
 def problems(path: Path) -> list[str]:
     """Return what is wrong with the store at *path*, [] for a sound one; opening it is part of the check."""
-    with Store.open(str(path)) as store:
+    with Store.open_or_create(str(path)) as store:
         return [*_files(path), *_database(store.db), *_chain(store), *_versions(store.db), *_contents(store)]
 
 

@@ -36,7 +36,7 @@ _OPEN: list[Store] = []
 
 def keep_open(path: str) -> int:
     """Open the store and read it, so that no later command of this process is the last one, which empties the WAL."""
-    _OPEN.append(Store.open(path))
+    _OPEN.append(Store.open_or_create(path))
     return _OPEN[-1].log.head().position * 0
 
 

@@ -71,14 +71,14 @@ def held_by(store: Path, place: int, offset: int) -> set[bytes]:
 
 def unharmed(store: Path, digests: set[bytes]) -> bool:
     """Whether the contents are still what they are named: some bits of an LZ4 block may be either without a difference."""
-    with Store.open(str(store)) as opened:
+    with Store.open_or_create(str(store)) as opened:
         return all(sha256(b"".join(opened.content.read(digest))).digest() == digest for digest in digests)
 
 
 def readable(store: Path) -> dict[tuple[str, bytes], bytes]:
     """Return every file of two images that can be read, by reference and path."""
     found = {}
-    with Store.open(str(store)) as opened:
+    with Store.open_or_create(str(store)) as opened:
         for ref in (IMAGE, "localhost/app:2"):
             seen = view(opened, ref)
             for path in (b"etc/motd", b"etc/hosts", b"etc/moved", b"big", b"etc/secret"):

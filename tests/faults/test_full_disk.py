@@ -79,7 +79,7 @@ def meet(commands: Commands, store: Path, step: Step, room: int) -> None:
     assert problems(store) == []
     if done.status:
         commands.ok(store, step.argv)
-    with Store.open(str(store)) as opened:
+    with Store.open_or_create(str(store)) as opened:
         assert step.holds(opened)
 
 

@@ -95,7 +95,7 @@ class Bench:
 def check(bench: Bench, step: Step, fault: Fault, done: Done) -> None:
     before = {path.name for path in (bench.disk.parent / "kept").iterdir()}
     assert problems(bench.store) == []
-    with Store.open(str(bench.store)) as store:
+    with Store.open_or_create(str(bench.store)) as store:
         held = done.status == 0 or (fault.kills and _holds(step, store))
         if held:
             assert step.holds(store), done
@@ -110,7 +110,7 @@ def check(bench: Bench, step: Step, fault: Fault, done: Done) -> None:
     shutil.rmtree(bench.disk / "out", ignore_errors=True)
     repeated = bench.again(step)
     assert (repeated.status, repeated.err) == (0, ""), (done, repeated)
-    with Store.open(str(bench.store)) as store:
+    with Store.open_or_create(str(bench.store)) as store:
         assert step.holds(store), repeated
 
 

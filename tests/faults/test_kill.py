@@ -128,7 +128,7 @@ class Victims:
 
     def _judge(self) -> None:
         started = time.monotonic()
-        with Store.open(str(self._store)) as store:
+        with Store.open_or_create(str(self._store)) as store:
             assert time.monotonic() - started < AT_ONCE
             for act in self._done[-40:]:
                 assert act.holds(store), act.argv
@@ -136,13 +136,13 @@ class Victims:
 
     def _repeat(self, act: Act) -> None:
         """What was interrupted had happened or had not: if not, it succeeds now."""
-        with Store.open(str(self._store)) as store:
+        with Store.open_or_create(str(self._store)) as store:
             if act.argv[0] in ("commit", "erase") and _holds(act, store):
                 return
         if act.argv[0] == "checkout":  # a folder that is not empty is refused
             shutil.rmtree(act.argv[-1], ignore_errors=True)
         self._commands.ok(self._store, act.argv)
-        with Store.open(str(self._store)) as store:
+        with Store.open_or_create(str(self._store)) as store:
             assert act.holds(store), act.argv
 
 

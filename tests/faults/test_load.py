@@ -37,7 +37,7 @@ def test_what_eight_processes_did_at_once_is_what_one_could_have_done(commands: 
     noted = [json.loads(line) for seed in range(WORKERS) for line in (tmp_path / f"{seed}.jsonl").read_text().splitlines()]
     assert problems(store) == []
     assert problems(tmp_path / "backup") == []
-    with Store.open(str(store)) as opened:
+    with Store.open_or_create(str(store)) as opened:
         check_order(opened, noted)
         check_expected(opened, noted)
         check_tag_and_seals(opened)

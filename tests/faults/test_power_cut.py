@@ -45,7 +45,7 @@ def copies(top: Path) -> list[Step]:
 
 
 def backed_up(path: Path) -> bool:
-    with Store.open(str(path)) as backup:
+    with Store.open_or_create(str(path)) as backup:
         return problems(path) == [] and text(backup, "app", b"later") == b"later"
 
 
@@ -61,7 +61,7 @@ def survives(disk: powercut.Disk, folder: Path, steps: list[Step], done: int, ch
     disk.write(folder, chance, kept)
     store = folder / "store"
     wrong = problems(store)
-    with Store.open(str(store)) as opened:
+    with Store.open_or_create(str(store)) as opened:
         wrong += [f"lost: {step.argv}" for step in steps[:done] if not step.holds(opened)]
     return wrong
 

@@ -94,7 +94,7 @@ class Worker:
     @contextlib.contextmanager
     def _library(self) -> Any:
         actor = Context({"login": "w", "uid": 0, "login_uid": None, "host": "h"}, ("work", str(self.seed)))
-        with Store.open(self.store) as store, store.writer(actor) as writer:
+        with Store.open_or_create(self.store) as store, store.writer(actor) as writer:
             yield store, writer
 
     def _run(self, command: str, *places: str, argv: list[str] | None = None, **noted: Any) -> None:
@@ -146,7 +146,7 @@ def memory() -> int:
 
 def read_on(store: str, seconds: float) -> None:
     """Read the log as it is now, and go on reading that for a while."""
-    opened = Store.open(store)
+    opened = Store.open_or_create(store)
     opened.db.execute("BEGIN")
     opened.log.head()
     Path(store).parent.joinpath("reading").touch()
@@ -155,7 +155,7 @@ def read_on(store: str, seconds: float) -> None:
 
 def write_on(store: str, seconds: float) -> None:
     """Hold a segment, the shared lock and the one write transaction for a while."""
-    opened = Store.open(store)
+    opened = Store.open_or_create(store)
     with opened.writer(Context({"login": "w"}, ("work",))) as writer:
         writer.content.put(b"never named")
         with writer.transaction():

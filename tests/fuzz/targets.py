@@ -15,7 +15,7 @@ from hashlib import sha256
 from cli.adapters import archive
 from cli.adapters.blobs import decompressed, pieces
 from cli.formats import parse_size, parse_time
-from eventstore import commands
+from eventstore import commands, spelling
 from eventstore.errors import LayerlogError
 from eventstore.log import Context
 from eventstore.paths import checked, shown
@@ -159,7 +159,7 @@ def _instruction(typed: str) -> None:
 
 
 _READERS: tuple[Callable[[str], object], ...] = (
-    references.split_path, names.image_name, names.container_name, parse_time, parse_size, modes.parse_mode, modes.octal,
+    references.split_path, names.image_name, names.new_name, spelling.check_tag, spelling.check_container_name, parse_time, parse_size, modes.parse_mode, modes.octal,
     _instruction,
 )  # fmt: skip
 
@@ -167,7 +167,7 @@ _READERS: tuple[Callable[[str], object], ...] = (
 @cache
 def _store() -> Store:
     folder = tempfile.mkdtemp(prefix="layerlog-fuzz-")
-    store = Store.open(folder)
+    store = Store.open_or_create(folder)
     with store.writer(Context({"login": "ada"}, ("fuzz",))) as writer:
         commands.create_store(writer)
         container = commands.create_container(writer, "web", None)

@@ -18,6 +18,7 @@ from eventstore.staging import Staged
 from eventstore.store import Store
 from projections.containers import all_containers, live_view, view_at
 from projections.images import tags
+from projections.oci_config import change_of
 from projections.walk import walk
 
 HERE = Path(__file__).parent
@@ -44,7 +45,7 @@ def fill(store: Store) -> None:
             ],
         )
         base = commands.import_folder(
-            writer, folder, platform="linux/amd64", author="Ada", message="base", instructions=["ENV A=b"],
+            writer, folder, platform="linux/amd64", author="Ada", message="base", config=change_of({}, ["ENV A=b"]),
             tag="docker.io/library/base:1",
         )  # fmt: skip
         folder.close()
@@ -62,7 +63,7 @@ def fill(store: Store) -> None:
             clear(b"dev"),
         ):
             commands.record(writer, web, [change], live_view(store, web))
-        commands.configure(writer, web, ['CMD ["x"]'])
+        commands.configure(writer, web, change_of({}, ['CMD ["x"]']))
         made = commands.commit(writer, web, parent=base.hex(), message="line\nline", author="Ada <a@b>", tag="docker.io/library/app:1")
         commands.move_tag(writer, "docker.io/library/app:2", made.hex())
         commands.delete_tag(writer, "docker.io/library/app:2")
@@ -85,7 +86,7 @@ def told(store: Store) -> dict[str, Any]:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        with Store.open(f"{folder}/store") as store:
+        with Store.open_or_create(f"{folder}/store") as store:
             fill(store)
             (HERE / f"schema-{SCHEMA}.json").write_text(json.dumps(told(store), indent=1, sort_keys=True) + "\n")
         with tarfile.open(HERE / f"schema-{SCHEMA}.tar.gz", "w:gz") as archive:

@@ -255,8 +255,6 @@ TEXTS = {
     "a name with spaces": Document("outside of every grammar", named("x y"), r"cannot be an image's name"),
     "a name of 2,000 bytes": Document("outside of every grammar", named("x" * 2000), r"cannot be an image's name"),
     "an empty name": Document("no name", named(""), r"cannot be an image's name"),
-    "a tag of 129 characters": Document("128 are allowed", named("x:" + "t" * 129), r"is not an image name"),
-    "a name in upper case": Document("Docker: lower case", named("localhost/UPPER:1"), r"lower case"),
     "a name that is an option": Document("it could be taken for one", named("--store"), r"cannot be an image's name"),
 }  # fmt: skip
 

@@ -34,7 +34,7 @@ def shop(commands: Commands, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store to be copied, which is faster than making one."""
     store = tmp_path_factory.mktemp("empty") / "store"
-    Store.open(str(store)).close()
+    Store.open_or_create(str(store)).close()
     return store
 
 

@@ -72,7 +72,7 @@ def test_messages_and_authors_are_kept_and_shown_harmlessly(web: Path, commands:
     for text in TEXTS.values():
         commands.ok(web, ["write", "--text", text, "web:/f"], ["commit", f"--message={text}", f"--author={text}", "web", "localhost/web:1"])
     check_listings(commands, web)
-    with Store.open(str(web)) as store:
+    with Store.open_or_create(str(web)) as store:
         told = [json.loads(row[0]) for row in store.db.execute("SELECT detail FROM event WHERE id IS NOT NULL ORDER BY position")]
     assert [one["message"] for one in told] == [one["author"] for one in told] == list(TEXTS.values())
     assert problems(web) == []

@@ -18,7 +18,7 @@ from tests.projections.test_history import every_path, orders, told_views
 @pytest.mark.parametrize("seed", range(220, 228))
 def test_the_latest_alone_say_what_all_say(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """At every point of views of every kind of span: asking for the latest of each stream gives what asking for all gives."""
-    with Store.open(str(tmp_path / "layered")) as store:
+    with Store.open_or_create(str(tmp_path / "layered")) as store:
         for view in told_views(store, seed):
             for at in (view, *(view.before(order) for order in orders(view)[::5])):
                 ids = [at.prefix_ids(path)[0] for path in every_path(view)]

@@ -53,7 +53,7 @@ def changed(view: View, path: bytes) -> set[tuple[int, int]]:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_touches_are_all_that_changed_a_path(tmp_path: Path, seed: int) -> None:
     """Every event that changed a path touches it; whatever else touches it is about that very path."""
-    with Store.open(str(tmp_path / "layered")) as store:
+    with Store.open_or_create(str(tmp_path / "layered")) as store:
         for view in told_views(store, seed):
             for path in every_path(view):
                 check_touches(view, path)
@@ -72,7 +72,7 @@ def check_touches(view: View, path: bytes) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_pathspecs_hold_all_that_changed_below(tmp_path: Path, seed: int) -> None:
     """A prefix or glob yields every event that changed a path it matches, newest first and once."""
-    with Store.open(str(tmp_path / "layered")) as store:
+    with Store.open_or_create(str(tmp_path / "layered")) as store:
         for view in told_views(store, seed):
             for pattern in PATTERNS:
                 ordered = [touch.order for touch in touched_by_any(view, [pattern])]
@@ -84,7 +84,7 @@ def test_pathspecs_hold_all_that_changed_below(tmp_path: Path, seed: int) -> Non
 @pytest.mark.parametrize("seed", SEEDS)
 def test_records_of_many_events_are_those_of_each(tmp_path: Path, seed: int) -> None:
     """In whatever order, and of whatever changesets, the events come."""
-    with Store.open(str(tmp_path / "store")) as store:
+    with Store.open_or_create(str(tmp_path / "store")) as store:
         told = tell(store, seed)
         events = list(store.log.everything())
         told.random.shuffle(events)
@@ -100,7 +100,7 @@ def by_another_name(view: View, order: tuple[int, int], path: bytes) -> bool:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_following_ends_where_the_node_was_made(tmp_path: Path, seed: int) -> None:
     """Followed back through moves and links, a file's history holds the event that made its node."""
-    with Store.open(str(tmp_path / "store")) as store:
+    with Store.open_or_create(str(tmp_path / "store")) as store:
         told = tell(store, seed)
         view = told.view(told.upper)
         for entry in walk(view):

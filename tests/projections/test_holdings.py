@@ -50,7 +50,7 @@ def there(store: Store, told: Told, sought: Sought) -> Shown:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_path_and_a_content_are_found_where_the_views_show_them(tmp_path: Path, seed: int) -> None:
-    with Store.open(str(tmp_path / "told")) as store:
+    with Store.open_or_create(str(tmp_path / "told")) as store:
         told = told_and_sealed(store, seed)
         digests = [row[0] for row in store.db.execute("SELECT DISTINCT content FROM event WHERE content IS NOT NULL")]
         everything = holdings.of_paths(store.log, store.content, [b"", b"*"])
@@ -62,7 +62,7 @@ def test_stories_hold_plain_paths_and_others(tmp_path: Path) -> None:
     """Else the test above would be about one of them alone."""
     plain = []
     for seed in SEEDS:
-        with Store.open(str(tmp_path / f"{seed}")) as store:
+        with Store.open_or_create(str(tmp_path / f"{seed}")) as store:
             told_and_sealed(store, seed)
             paths = holdings.of_paths(store.log, store.content, [b""]).paths
             plain += [found is not None for _, found in PlainPaths(store.log).among(paths.items())]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from eventstore import commands
 from eventstore.changes import Change
+from eventstore.paths import ancestors
 from eventstore.staging import Staged
 from eventstore.store import Store
 from projections import diff, layers
@@ -51,7 +52,7 @@ def test_a_layer_over_what_was_before_gives_what_was_after(
 ) -> None:
     """For any two points of a container: before + layer(between) = after, hard links included, by walk and look-up."""
     folder: Path = tmp_path_factory.mktemp("layers")  # type: ignore[attr-defined]
-    with Store.open(str(folder / "store")) as store:
+    with Store.open_or_create(str(folder / "store")) as store:
         with store.writer(ADA) as writer:
             container = commands.create_container(writer, "one", None)
         fill(store, container, changes, Model())
@@ -61,6 +62,12 @@ def test_a_layer_over_what_was_before_gives_what_was_after(
         before, after = view_at(store, container, first), view_at(store, container, last)
         made = list(layers.changes(before, after, stream.id, first + 1, last))
         assert len({(c.kind in (5, 6), c.path) for c in made}) == len(made)
+        with_parents = laid_over(store, before, named := list(layers.with_parents(made, after)))
+        assert walked(with_parents) == walked(after)
+        paths = [c.path for c in named]
+        assert all(above in paths[:at] for at, path in enumerate(paths) for above in ancestors(path)[1:])
+        assert len({(c.kind in (5, 6), c.path) for c in named}) == len(named)
+        assert [c for c in named if c in made] == made
         found = laid_over(store, before, made)
         assert walked(found) == walked(after)
         assert looked_up(found, {e.path for e in walk(after)} | {c.path for c in changes}) == walked(after)

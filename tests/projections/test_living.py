@@ -32,7 +32,7 @@ def always(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("seed", range(60))
 def test_walks_after_walks_agree_with_the_model(tmp_path: Path, seed: int) -> None:
     """At the end of every changeset, in the order of time and in any other, of both containers."""
-    with Store.open(str(tmp_path / "store")) as store:
+    with Store.open_or_create(str(tmp_path / "store")) as store:
         told = tell(store, seed)
         points = [(container, version) for container, trees in told.trees.items() for version in trees]
         for container, version in [*points, *told.random.sample(points, len(points))]:

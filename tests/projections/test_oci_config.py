@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from eventstore.errors import InvalidError
+from eventstore.events import ConfigChange
 from projections import oci_config
 from projections.oci_changes import apply_change, apply_changes
 from projections.oci_config import History, build_config, parse_config
@@ -69,7 +70,7 @@ class TestBuild:
     def test_a_base_survives_with_its_unknown_fields(self) -> None:
         base = images.config(TARS, container_config={"Odd": [1]}, moby={"x": None})
         steps = [STEP, History("2026-11-24T12:00:00Z", empty_layer=True)]
-        built = build_config(base, layers=[*IDS, NEW], added=steps, changes=[["ENV A=1"]], platform=ARM)
+        built = build_config(base, layers=[*IDS, NEW], added=steps, changes=[ConfigChange(("ENV A=1",), None)], platform=ARM)
         config = json.loads(built)
         assert (config["container_config"], config["moby"]) == ({"Odd": [1]}, {"x": None})
         assert config["architecture"] == "amd64"
@@ -77,7 +78,7 @@ class TestBuild:
         assert [step.get("created_by") for step in config["history"]] == ["step 1", "step 2", STEP.created_by, None]
         assert config["created"] == "2026-11-24T12:00:00Z"
         assert config["author"] == "Ada"
-        assert built == build_config(base, layers=[*IDS, NEW], added=steps, changes=[["ENV A=1"]], platform=ARM)
+        assert built == build_config(base, layers=[*IDS, NEW], added=steps, changes=[ConfigChange(("ENV A=1",), None)], platform=ARM)
         assert len(parse_config(built, "config", layers=3)["rootfs"]["diff_ids"]) == 3
 
     def test_the_base_s_author_is_not_the_new_image_s(self) -> None:

@@ -21,7 +21,7 @@ SEEDS = range(20)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_views_of_stories_agree_with_the_model(tmp_path: Path, seed: int) -> None:
     """At the end of every changeset, by walk, look-up, listing and the walk of a part."""
-    with Store.open(str(tmp_path / "store")) as store:
+    with Store.open_or_create(str(tmp_path / "store")) as store:
         told = tell(store, seed)
         paths = {path for trees in told.trees.values() for tree in trees.values() for path in tree}
         for container, trees in told.trees.items():
@@ -38,7 +38,7 @@ def test_views_of_stories_agree_with_the_model(tmp_path: Path, seed: int) -> Non
 @pytest.mark.parametrize("seed", SEEDS)
 def test_layers_of_stories_give_what_was_after(tmp_path: Path, seed: int) -> None:
     """The layer of any run of events over what was before it is what was after it, hard links included."""
-    with Store.open(str(tmp_path / "layered")) as store:
+    with Store.open_or_create(str(tmp_path / "layered")) as store:
         told = tell(store, seed)
         stream, last = told.stream(told.upper), store.log.version(told.stream(told.upper))
         first, last = sorted((told.random.randrange(last + 1), told.random.randrange(last + 1)))
@@ -51,7 +51,7 @@ def test_layers_of_stories_give_what_was_after(tmp_path: Path, seed: int) -> Non
 @pytest.mark.parametrize("seed", SEEDS)
 def test_what_events_touched_is_what_differs(tmp_path: Path, seed: int) -> None:
     """Between any two points, the differences found through events are those of two whole walks."""
-    with Store.open(str(tmp_path / "store")) as store:
+    with Store.open_or_create(str(tmp_path / "store")) as store:
         told = tell(store, seed)
         stream, last = told.stream(told.upper), store.log.version(told.stream(told.upper))
         for _ in range(5):
@@ -68,7 +68,7 @@ def differing(before: View, after: View) -> set[bytes]:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_names_of_a_node_are_those_that_a_walk_finds(tmp_path: Path, seed: int) -> None:
     """Every name of a node is found through its events; only a node without links can have but one."""
-    with Store.open(str(tmp_path / "store")) as store:
+    with Store.open_or_create(str(tmp_path / "store")) as store:
         told = tell(store, seed)
         view = told.view(told.upper)
         names: dict[int, set[bytes]] = {}

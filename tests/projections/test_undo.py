@@ -22,7 +22,7 @@ def several_names(view: View) -> set[frozenset[bytes]]:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_undo_gives_the_tree_before(tmp_path: Path, seed: int) -> None:
     """Taking back the last N changesets gives the tree before them, hard links included; and then back again."""
-    with Store.open(str(tmp_path / "store")) as store:
+    with Store.open_or_create(str(tmp_path / "store")) as store:
         told = tell(store, seed)
         stream = told.stream(told.upper)
         taken = list(undo.runs(store.log, stream, store.log.version(stream)))
@@ -44,7 +44,7 @@ def test_undo_gives_the_tree_before(tmp_path: Path, seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_restore_gives_what_was(tmp_path: Path, seed: int) -> None:
     """Restoring the root as it was at any earlier point gives that tree."""
-    with Store.open(str(tmp_path / "store")) as store:
+    with Store.open_or_create(str(tmp_path / "store")) as store:
         told = tell(store, seed)
         live = told.view(told.upper)
         source = told.view(told.upper, told.random.randrange(live.spans[-1].upto + 1))
@@ -56,7 +56,7 @@ def test_restore_gives_what_was(tmp_path: Path, seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_restore_of_a_part_leaves_the_rest(tmp_path: Path, seed: int) -> None:
     """Restoring one directory or file makes that, and nothing else, what it was."""
-    with Store.open(str(tmp_path / "store")) as store:
+    with Store.open_or_create(str(tmp_path / "store")) as store:
         told = tell(store, seed)
         live = told.view(told.upper)
         source = told.view(told.upper, told.random.randrange(live.spans[-1].upto + 1))

@@ -83,7 +83,7 @@ def fill(store: Store, container: str, changes: list[Change], model: Model) -> d
 def test_views_agree_with_the_model(tmp_path_factory: object, first: list[Change], second: list[Change]) -> None:
     """A container, and one on top of a point of it, answer as the model does, by look-up, listing and walk."""
     folder: Path = tmp_path_factory.mktemp("model")  # type: ignore[attr-defined]
-    with Store.open(str(folder / "store")) as store:
+    with Store.open_or_create(str(folder / "store")) as store:
         model = Model()
         with store.writer(ADA) as writer:
             one = commands.create_container(writer, "one", None)
