@@ -15,7 +15,7 @@ from eventstore.content import Content
 from eventstore.content_writer import ContentWriter
 from eventstore.errors import StoreError
 from eventstore.log import Context, Log
-from eventstore.schema import SCHEMA, add_temporary_views, migrate
+from eventstore.schema import SCHEMA, add_temporary_views, migrate, version
 from eventstore.segments import sync_folder
 
 APPLICATION_ID = 0x4C4C4F47  # "LLOG"
@@ -52,15 +52,15 @@ class Store:
         path = os.path.abspath(path)
         store_folder.require(path)
         store_folder.check(path)
-        db, version = _connect(path, os.path.join(path, "log.db"))
-        if version > SCHEMA:
+        db, schema = _connect(path, os.path.join(path, "log.db"))
+        if schema > SCHEMA:
             db.close()
             raise StoreError(
-                f"the store {path} was written by a newer layerlog (schema {version}, this one knows {SCHEMA}); update layerlog"
+                f"the store {path} was written by a newer layerlog (schema {schema}, this one knows {SCHEMA}); update layerlog"
             )
-        if version < SCHEMA:
+        if schema < SCHEMA:
             add_temporary_views(db)
-        return cls(path, db, version)
+        return cls(path, db, schema)
 
     @classmethod
     def open_or_create(cls, path: str) -> Self:
@@ -73,13 +73,14 @@ class Store:
         return cls.open(path)
 
     def migrate(self) -> bool:
-        """Bring an older store to today's schema, in one transaction and alone; return whether there was anything to do."""
+        """Bring an older store to today's schema, in one transaction and alone; return whether nobody else had done it."""
         if self.schema == SCHEMA:
             return False
         with exclusive(self.path):
+            self.schema = version(self.db)
             migrate(self.db)
-        self.schema = SCHEMA
-        return True
+        was, self.schema = self.schema, SCHEMA
+        return was < SCHEMA
 
     @contextmanager
     def writer(self, context: Context) -> Iterator["Writer"]:

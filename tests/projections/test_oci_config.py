@@ -5,12 +5,15 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eventstore.errors import InvalidError
 from eventstore.events import ConfigChange
 from projections import oci_config
 from projections.oci_changes import apply_change, apply_changes
-from projections.oci_config import History, build_config, parse_config
+from projections.oci_config import History, build_config, change_of, changed, parse_config
+from projections.oci_json import Json
 from projections.oci_platform import Platform
 from tests import images
 from tests.images import TARS
@@ -214,3 +217,22 @@ class TestChanges:
         before = json.dumps(BASE)
         apply_changes(BASE, ["ENV A=1", "LABEL b=2", "EXPOSE 1", "ONBUILD RUN x"])
         assert json.dumps(BASE) == before
+
+
+SAID = (
+    "ENV A=1", "ENV A=2 B=$A", "ENV C='d e'", "LABEL x=y", "LABEL x=", "CMD run", 'CMD ["a", "b"]', "ENTRYPOINT x", 'ENTRYPOINT ["y"]',
+    "EXPOSE 80 81/udp", "VOLUME /v", "WORKDIR a", "WORKDIR /b/$A", "USER 5:6", "STOPSIGNAL INT", "ONBUILD RUN x", "HEALTHCHECK NONE",
+)  # fmt: skip
+
+
+@given(st.lists(st.lists(st.sampled_from(SAID), max_size=4), max_size=5))
+def test_the_fields_that_a_change_states_are_what_its_instructions_say(groups: list[list[str]]) -> None:
+    """So that whoever reads the event needs no parser: step by step, and whatever was there before."""
+    said: Json = {"Env": ["PATH=/bin"], "Cmd": ["old"], "Odd": 1}
+    stated = dict(said)
+    for instructions in groups:
+        change = change_of(stated, instructions)
+        stated = changed(stated, ConfigChange(change.instructions, json.loads(json.dumps(change.set)), change.unset))
+        said = apply_changes(said, instructions)
+        assert stated == said
+        assert not set(change.unset) & set(change.set or {})
