@@ -150,7 +150,9 @@ def test_odd_things_that_schema_1_let_in_do_no_harm(tmp_path: Path) -> None:
     ll("move", "later:/.wh.sim", "later:/sim")
     ll("commit", "later", "later:1")
     assert ".wh.sim" in ll.run("ls", "wh:1").stdout
-    assert "means a deletion" in ll.refused("write", "--text", "x", "later:/.wh.dir")
+    for back in (("write", "--text", "x", "later:/.wh.dir"), ("restore", "wh:1:/.wh.dir", "later:/.wh.dir"), ("undo", "later", "2")):
+        done = ll.run(*back)
+        assert (done.exit_code, "means a deletion" in done.stderr) == (1, True), (back, done.stderr)
 
 
 def walked(ll: Layerlog, name: str) -> dict[bytes, tuple[object, ...]]:

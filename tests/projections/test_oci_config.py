@@ -13,7 +13,6 @@ from eventstore.events import ConfigChange
 from projections import oci_config
 from projections.oci_changes import apply_change, apply_changes
 from projections.oci_config import History, build_config, change_of, changed, parse_config
-from projections.oci_json import Json
 from projections.oci_platform import Platform
 from tests import images
 from tests.images import TARS
@@ -228,7 +227,7 @@ SAID = (
 @given(st.lists(st.lists(st.sampled_from(SAID), max_size=4), max_size=5))
 def test_the_fields_that_a_change_states_are_what_its_instructions_say(groups: list[list[str]]) -> None:
     """So that whoever reads the event needs no parser: step by step, and whatever was there before."""
-    said: Json = {"Env": ["PATH=/bin"], "Cmd": ["old"], "Odd": 1}
+    said: dict[str, Any] = {"Env": ["PATH=/bin"], "Cmd": ["old"], "Odd": 1}
     stated = dict(said)
     for instructions in groups:
         change = change_of(stated, instructions)
