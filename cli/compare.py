@@ -1,4 +1,4 @@
-"""`diff`: which two views, and how what differs is shown."""
+"""How `diff` shows what differs: names, letters, a patch, how much, JSON."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -8,14 +8,10 @@ from cli.display.change_lines import coloured, patch_lines
 from cli.display.entry_rows import entry_row
 from cli.formats import counted
 from cli.output import json_line
-from cli.session import Session
-from eventstore.errors import ConflictError, InvalidError
 from eventstore.paths import shown
-from projections import difference_text, references, status
-from projections.diff import Difference, between
+from projections import difference_text, status
+from projections.diff import Difference
 from projections.difference_text import Stat
-from projections.references import Target
-from projections.resolve import follow
 from projections.view import View
 
 Show = Callable[["Compared"], bool]
@@ -26,32 +22,6 @@ class Compared(NamedTuple):
     before: View
     after: View
     differences: Iterator[Difference]
-
-
-def compare(s: Session, first: str, second: str | None, *, base: bool) -> Compared:
-    """Return the two views that the user means, and what differs below the path that he names."""
-    left, top = references.split_path(first)
-    right, other = references.split_path(second) if second else (None, None)
-    if top is not None and other is not None and top != other:
-        raise InvalidError(f"/{shown(top)} and /{shown(other)}: one path is compared in two views; name the same in both")
-    before, after = _pair(s, s.resolve(left), right, base=base)
-    path = top if top is not None else other or b""
-    path = follow(after, path) if after.lookup(follow(after, path)) else follow(before, path)
-    return Compared(before, after, between(before, after, path))
-
-
-def _pair(s: Session, target: Target, second: str | None, *, base: bool) -> tuple[View, View]:
-    if second is not None:
-        if base:
-            raise InvalidError("--base compares one container with what it was made from; name one alone")
-        return s.view(target), s.view(s.resolve(second))
-    if target.image is not None or target.container is None:
-        name = shown(target.text)
-        raise ConflictError(f"{name} is an image, in which all is sealed; name two to compare: `layerlog diff {name} OTHER`")
-    if base:
-        return status.base_view(s.store, target.container), s.view(target)
-    found = status.unsealed(s.store, target.container, target.version)
-    return found.before, found.after
 
 
 def print_lines(compared: Compared) -> bool:

@@ -81,9 +81,9 @@ def _containers(s: Any) -> Iterator[Name]:
 
 
 def _images(s: Any) -> Iterator[Name]:
-    from projections.images import shown_names, tags
+    from projections.tags import current, shown_names
 
-    names = shown_names([name for found in tags(s.log).values() for name in found])
+    names = shown_names([name for found in current(s.log).values() for name in found])
     short = {name.removeprefix("localhost/") for name in names}
     return ((name.removesuffix(":latest"), "image") for name in sorted({*names, *short}))
 

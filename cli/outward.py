@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from cli.adapters.ahead import Reading
-from cli.adapters.nodes import Read
 from cli.adapters.passing import telling
 from cli.session import Session
 from cli.settings import Settings
-from eventstore.entries import Entry
+from eventstore.entries import Entry, Read
 from eventstore.errors import InvalidError
 from projections.subtree import below
 from projections.view import View

@@ -9,10 +9,12 @@ from typing import NamedTuple
 from eventstore import compaction, presence, rehash, store_folder
 from eventstore.errors import ConflictError, DamagedError, StoreError
 from eventstore.findings import Advance
+from eventstore.fsync import sync_folder
+from eventstore.lock import exclusive, undisturbed
 from eventstore.log import Head
 from eventstore.paths import shown
-from eventstore.segments import Place, sync_folder
-from eventstore.store import Store, exclusive, undisturbed
+from eventstore.segments import Place
+from eventstore.store import Store
 
 PIECE = 1 << 20
 _ENDS = "SELECT segment, max(offset + stored) FROM content WHERE parts IS NULL GROUP BY segment"
@@ -34,7 +36,7 @@ def back_up(store: Store, target: str, advance: Advance) -> Copied:
     """
     target = os.path.abspath(target)
     _prepare(target, store.path)
-    with undisturbed(store), exclusive(target), _snapshot(store):
+    with undisturbed(store.path), exclusive(target), _snapshot(store):
         head = store.log.head()
         with _opened(target) as known:
             _require_prefix(store, known, target)

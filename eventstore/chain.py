@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from eventstore import merkle
 from eventstore.events import EVENT_BYTES, Kind
 from eventstore.findings import Advance, Finding, of_event
-from eventstore.log import ROOT_ID, Changeset, header
+from eventstore.log import Changeset, header
+from eventstore.path_table import PathTable
 from eventstore.paths import shown
 
 BLOCK = 4096
@@ -149,12 +150,13 @@ class _Events:
     """The events in position order, hashed as they pass."""
 
     def __init__(self, db: sqlite3.Connection, report: Callable[[Finding], None]) -> None:
+        self._db = db
         self._cursor = db.execute(_EVENTS)
         self._report = report
         self._names = {row[0]: bytes(row[1]) for row in db.execute("SELECT id, CAST(name AS BLOB) FROM stream")}
         self._versions: dict[int, int] = dict.fromkeys(self._names, 0)
         self._shifts: dict[int, int] = {}
-        self._texts = Texts(db)
+        self._paths = PathTable(db)
         self._next = 1
         self._rows: list[tuple[Any, ...]] = []
         self._at = 0
@@ -190,14 +192,14 @@ class _Events:
         return rows[start : self._at]
 
     def _hashed(self, rows: list[tuple[Any, ...]]) -> Iterator[bytes]:
-        names, versions, texts = self._names, self._versions, self._texts
+        names, versions, paths = self._names, self._versions, self._paths
         expected = self._next
         for position, stream, version, kind, parent, name, mode, uid, gid, mtime, size, content, target, detail, own in rows:
             if position != expected or versions.get(stream) != version - 1:
                 self._misplaced(expected, position, stream, version)
             expected = position + 1
             versions[stream] = versions.get(stream, 0) + 1
-            path, of = b"" if parent is None else texts.child(parent, name), names.get(stream, b"")
+            path, of = b"" if parent is None else paths.child(parent, name), names.get(stream, b"")
             content, target, detail = content or b"", target or b"", detail or b""
             leaf = sha256(
                 _LEAF % (
@@ -226,44 +228,16 @@ class _Events:
         if (own is not None) != (kind == Kind.COMMITTED) or (own is not None and own != leaf):
             problem = f"its index column id holds {own.hex() if own else 'nothing'}, and {leaf.hex()} is its hash"
             self._report(of_event(position, problem, "index"))
-        if kind == Kind.PATH_MOVED and self._texts.of_source(position) != target:
+        if kind == Kind.PATH_MOVED and self._source(position) != target:
             self._report(of_event(position, f"its index column source does not stand for /{shown(target)}", "index"))
+
+    def _source(self, position: int) -> bytes | None:
+        """Return the path that the column `source` of a move stands for, None without one."""
+        row = self._db.execute("SELECT source FROM event WHERE position = ?", (position,)).fetchone()
+        return None if row[0] is None else self._paths.text(row[0])
 
 
 _WITH_INDEXES = (Kind.COMMITTED, Kind.PATH_MOVED)
-
-
-class Texts:
-    """Path texts, those of directories remembered."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-        self._directories: dict[int, bytes] = {0: b"", ROOT_ID: b""}
-
-    def child(self, parent: int, name: bytes) -> bytes:
-        above = self._directories.get(parent)
-        if above is None:
-            if len(self._directories) > 20_000:
-                self._directories = {0: b"", ROOT_ID: b""}
-            above = self._directories[parent] = self.of(parent)
-        return above + b"/" + name if above else name
-
-    def of_source(self, position: int) -> bytes | None:
-        """Return the path that the column `source` of a move stands for, None without one."""
-        row = self._db.execute("SELECT source FROM event WHERE position = ?", (position,)).fetchone()
-        return None if row[0] is None else self.of(row[0])
-
-    def of(self, path: int) -> bytes:
-        """Return a path's text, with "?" for its beginning where a row is missing."""
-        parts: list[bytes] = []
-        while path != ROOT_ID:
-            row = self._db.execute("SELECT parent, name FROM path WHERE id = ? AND parent < id", (path,)).fetchone()
-            if row is None:
-                parts.append(b"?")
-                break
-            path = row[0]
-            parts.append(row[1])
-        return b"/".join(reversed(parts))
 
 
 class _Tree:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import NamedTuple
 
-from eventstore.segments import Place, SegmentWriter, sync_folder
+from eventstore.fsync import sync_folder
+from eventstore.segments import Place, SegmentWriter
 from eventstore.store import BUSY_MS, Store
 
 READERS_MS = 5_000

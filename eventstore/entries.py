@@ -1,6 +1,7 @@
 """Entry: what a path is at one point of history.  The appender's rules ask for it, projections answer."""
 
 import stat
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from eventstore.changes import extras
@@ -45,6 +46,11 @@ class Entry(NamedTuple):
     @property
     def rdev(self) -> tuple[int, int] | None:
         return extras(self.detail)[1]
+
+
+Piece = bytes | memoryview
+Read = Callable[[Entry], Iterable[Piece]]
+"""Gives the bytes of a regular file."""
 
 
 def same(one: Entry, other: Entry) -> bool:

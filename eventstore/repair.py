@@ -9,9 +9,10 @@ from eventstore import compaction, indexes, presence, rehash
 from eventstore.content import PART
 from eventstore.errors import DamagedError
 from eventstore.findings import Advance, Finding
+from eventstore.fsync import sync_folder
 from eventstore.needed import Needs
 from eventstore.packer import Row
-from eventstore.segments import Place, sync_folder
+from eventstore.segments import Place
 from eventstore.store import Store, Writer
 
 _ROW = "SELECT * FROM content WHERE digest = ?"

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 import lz4.block
 
 from eventstore.errors import DamagedError
+from eventstore.fsync import sync_folder
 
 HEADER = struct.Struct("<4sB3sII")
 MAGIC, ZEROS = b"LLB1", bytes(3)
@@ -236,11 +237,3 @@ class SegmentWriter:
         self._fd, self._end, self.segment = fd, end.st_size, self._sign * number
         self._kept = self._end
         return True
-
-
-def sync_folder(path: str) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

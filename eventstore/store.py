@@ -1,10 +1,9 @@
 """The store on disk: log.db, content/, cache/ and lock, in one folder that belongs to its user (0700)."""
 
-import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -14,9 +13,10 @@ from eventstore.cache import Cache
 from eventstore.content import Content
 from eventstore.content_writer import ContentWriter
 from eventstore.errors import StoreError
+from eventstore.fsync import sync_folder
+from eventstore.lock import exclusive, shared
 from eventstore.log import Context, Log
 from eventstore.schema import SCHEMA, add_temporary_views, migrate, version
-from eventstore.segments import sync_folder
 
 APPLICATION_ID = 0x4C4C4F47  # "LLOG"
 BUSY_MS = 60_000
@@ -188,37 +188,6 @@ class Writer:
     def _sync(self) -> None:
         for content in self._contents():
             content.sync()
-
-
-@contextmanager
-def shared(path: str) -> Iterator[None]:
-    """Hold off garbage collection and erasure; many may hold it at once."""
-    with _lock(path, fcntl.LOCK_SH):
-        yield
-
-
-@contextmanager
-def undisturbed(store: Store) -> Iterator[None]:
-    """As `shared`, where the store can be locked at all: a read-only one changes for nobody."""
-    with shared(store.path) if os.access(store.path, os.W_OK) else nullcontext():
-        yield
-
-
-@contextmanager
-def exclusive(path: str) -> Iterator[None]:
-    """Wait for every writer to finish, and keep new ones out."""
-    with _lock(path, fcntl.LOCK_EX):
-        yield
-
-
-@contextmanager
-def _lock(path: str, how: int) -> Iterator[None]:
-    fd = os.open(os.path.join(path, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(fd, how)
-        yield
-    finally:
-        os.close(fd)
 
 
 def _create(path: str) -> None:

@@ -4,8 +4,8 @@ import os
 import stat
 
 from eventstore.errors import StoreError
+from eventstore.fsync import sync_folder
 from eventstore.paths import shown
-from eventstore.segments import sync_folder
 
 FOLDERS = ("content", "content/segments", "content/originals", "cache")
 _PARTS = ("lock", "log.db", "log.db-wal", "log.db-shm", *FOLDERS)

@@ -3,9 +3,9 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 
-from eventstore.chain import Texts
 from eventstore.findings import Finding
 from eventstore.log import ROOT_ID, Log
+from eventstore.path_table import PathTable
 from eventstore.paths import shown
 
 MOST = 20
@@ -38,12 +38,12 @@ def _paths(log: Log, findings: list[Finding]) -> Iterator[Finding]:
     spans = [span for finding in findings for span in finding.events]
     if len(spans) < 2:
         return
-    texts = Texts(log.db)
+    paths = PathTable(log.db)
     common = set.intersection(*(_ids(log, span) for span in spans))
     for path in sorted(common)[:MOST]:
         uses = list(_uses(log, path))
         if all(any(first <= position <= last for first, last in spans) for position in uses):
-            everywhere = f"/{shown(texts.of(path))} is in every changeset that differs and in no sound one"
+            everywhere = f"/{shown(paths.text(path))} is in every changeset that differs and in no sound one"
             problem = f"{everywhere}: its name may have been changed"
             yield Finding("chain", f"path {path}", problem, events=tuple((position, position) for position in uses))
 

@@ -6,7 +6,7 @@ from eventstore.errors import ConflictError, InvalidError
 from eventstore.events import Kind
 from eventstore.log import Log
 from eventstore.paths import shown
-from projections import commits, containers
+from projections import containers, references
 from projections.references import Target
 
 
@@ -55,7 +55,7 @@ class Step(NamedTuple):
 
 def line_to(log: Log, target: Target) -> Line:
     """Return the line that ends at *target*; raise ConflictError for an image made elsewhere."""
-    under = commits.containers_under(log, target)
+    under = references.containers_under(log, target)
     if not under:
         raise ConflictError(
             f"{shown(target.text)} was made elsewhere, so its writes are not known; bisect a container or an image made here"
@@ -135,7 +135,7 @@ def _points(log: Log, state: State, which: str, *, last: bool) -> list[Point]:
 
 
 def _base(log: Log, line: Line) -> str | None:
-    return commits.base_image(log, Target("", None, line[0].container, 0))
+    return references.base_image(log, Target("", None, line[0].container, 0))
 
 
 def require_order(log: Log, state: State) -> State:

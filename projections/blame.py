@@ -8,7 +8,7 @@ from eventstore.errors import NotFoundError
 from eventstore.events import ATTRIBUTES, HIDES
 from eventstore.log import Log
 from eventstore.paths import shown
-from projections import commits, containers
+from projections import containers, tags
 from projections.commits import Commit, ImageLayer
 from projections.origins import Origins
 from projections.records import Record
@@ -58,7 +58,7 @@ class Causes:
         commit, layer = self._origins.commit(record), self._origins.layer(record)
         container = containers.get(log, record.name).name if record.kind == "container" else None
         image = commit.id if commit else layer.image if layer else None
-        return Cause(record, container, commit, commits.tags_now(log, image) if image else [], layer)
+        return Cause(record, container, commit, tags.now(log, image) if image else [], layer)
 
 
 def blame(causes: Causes, view: View, path: bytes) -> Blame:

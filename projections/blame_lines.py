@@ -9,8 +9,7 @@ from eventstore.errors import ConflictError, ErasedError
 from eventstore.events import Event, Kind
 from eventstore.log import ROOT_ID
 from eventstore.paths import shown
-from projections.line_diff import matches
-from projections.texts import MAX_TEXT, is_binary
+from projections.line_diff import MAX_TEXT, is_binary, matches
 from projections.touching import Touch, touches
 from projections.view import View
 

@@ -10,7 +10,7 @@ from eventstore.log import Log
 from projections import images, lineage
 from projections.oci_config import History, history, parse_config
 from projections.records import Record, Records
-from projections.references import Target
+from projections.references import Target, base_image, containers_under
 
 _SEALS = f"path IS NULL AND kind = {Kind.COMMITTED:d}"
 
@@ -151,22 +151,6 @@ def by_author(log: Log, author: str, stream: int | None = None, version: int = l
 # -- what a view stands on
 
 
-def containers_under(log: Log, target: Target) -> list[tuple[int, int]]:
-    """As `lineage.containers_under`; [] for an image taken from elsewhere."""
-    if target.container is None:
-        return []
-    return lineage.containers_under(log, log.existing("container", target.container).id, target.version)
-
-
-def base_image(log: Log, target: Target) -> str | None:
-    """Return the image taken from elsewhere at the bottom of the view, or None where that is scratch or a folder."""
-    if target.container is None:
-        return target.image
-    base = lineage.base_of(log, containers_under(log, target)[-1][0]) or {}
-    found: str | None = base.get("image")
-    return found
-
-
 def commits_under(log: Log, target: Target) -> Iterator[Commit]:
     """Yield the commits that the target's view stands on, newest first."""
     records = Records(log)
@@ -192,36 +176,6 @@ def image_layers(log: Log, content: Content, image: str) -> list[ImageLayer]:
 
 
 # -- what became of an image
-
-
-def tags_ever(log: Log, image: str) -> list[str]:
-    """Return the full names that the image was ever given, sorted."""
-    rows = log.db.execute(
-        "SELECT DISTINCT s.name FROM event e INDEXED BY event_tag_image JOIN stream s ON s.id = e.stream "
-        f"WHERE e.path IS NULL AND e.kind = {Kind.TAG_MOVED:d} AND json_extract(e.detail, '$.image') = ? ORDER BY s.name",
-        (image,),
-    )
-    return [row[0] for row in rows]
-
-
-def tags_now(log: Log, image: str) -> list[str]:
-    """Return the full names that the image has, sorted: index look-ups over those it ever had."""
-    return tags_of(log, [image]).get(image, [])
-
-
-def tags_of(log: Log, images: Iterable[str]) -> dict[str, list[str]]:
-    """As `tags_now`, of each of *images* that has any: those that a tag's last event moved it to."""
-    rows = log.db.execute(
-        "SELECT i.value, s.name FROM json_each(?) i CROSS JOIN event e INDEXED BY event_tag_image "
-        f"ON e.path IS NULL AND e.kind = {Kind.TAG_MOVED:d} AND json_extract(e.detail, '$.image') = i.value "
-        "JOIN stream s ON s.id = e.stream WHERE e.version = (SELECT max(version) FROM event WHERE stream = e.stream) "
-        "ORDER BY s.name",
-        (json.dumps(list(images)),),
-    )
-    found: dict[str, list[str]] = {}
-    for image, name in rows:
-        found.setdefault(image, []).append(name)
-    return found
 
 
 def sent(log: Log, image: str) -> Iterator[Sent]:

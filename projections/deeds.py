@@ -8,9 +8,9 @@ from eventstore.digests import named
 from eventstore.events import Event, Kind
 from eventstore.log import Log
 from eventstore.paths import order
-from projections import commits, containers
+from eventstore.times import rfc3339
+from projections import commits, containers, tags
 from projections.records import Record, Records
-from projections.times import rfc3339
 
 REMEMBERED = 50_000
 OTHERS = {
@@ -70,7 +70,7 @@ def _of_commit(log: Log, records: Records, seal: Event) -> Deed:
     held = sealed(log, seal.stream, commit.first, commit.last)
     return Deed(
         "commit", commit.id, commit.record, commit.author, commit.message, commit.container, held,
-        signer=signer(log, commit.id), tags=tuple(commits.tags_ever(log, commit.id)), sent=tuple(commits.sent(log, commit.id)),
+        signer=signer(log, commit.id), tags=tuple(tags.ever(log, commit.id)), sent=tuple(commits.sent(log, commit.id)),
     )  # fmt: skip
 
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from eventstore.entries import Entry, same
 from eventstore.events import Kind
 from eventstore.log import Log
+from eventstore.path_table import PathTable
 from eventstore.paths import order, path_of
 from projections.hard_links import linked_among, names_of
-from projections.keys import Keys
 from projections.view import View
 from projections.walk import walk
 
@@ -173,8 +173,8 @@ def touched_in(log: Log, stream: int, first: int, last: int) -> list[tuple[bytes
         f"UNION ALL SELECT source, 1 {events} AND source IS NOT NULL) GROUP BY id) t JOIN path p ON p.id = t.id",
         (stream, first, last),
     )
-    keys = Keys(log)
-    return sorted((keys.of(parent, name), bool(hides)) for parent, name, hides in rows)
+    paths = PathTable(log.db)
+    return sorted((paths.key(parent, name), bool(hides)) for parent, name, hides in rows)
 
 
 def _events_between(before: View, after: View) -> tuple[int, int, int] | None:

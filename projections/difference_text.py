@@ -9,8 +9,7 @@ from eventstore.entries import Entry
 from eventstore.errors import ErasedError
 from eventstore.paths import shown
 from projections.diff import Difference
-from projections.line_diff import Match, matches
-from projections.texts import MAX_TEXT, PROBE, is_binary
+from projections.line_diff import MAX_TEXT, PROBE, Match, is_binary, matches
 from projections.view import View
 
 CONTEXT = 3

@@ -5,11 +5,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from eventstore.digests import check_digest
 from eventstore.errors import InvalidError
 from eventstore.paths import shown
 from projections import oci_json
 from projections.oci import MAX_LAYERS, OciImage, check_name, config_digest
-from projections.oci_digest import check_digest
 from projections.oci_json import Json
 
 _TAGGED = re.compile(

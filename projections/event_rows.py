@@ -30,8 +30,8 @@ from typing import Any
 
 from eventstore.digests import named
 from eventstore.events import Kind
+from eventstore.times import rfc3339
 from projections.records import Record
-from projections.times import rfc3339
 
 _NODES = (Kind.FILE_WRITTEN, Kind.ATTRIBUTES_CHANGED, Kind.DIRECTORY_IMPLIED)
 _PATH_TARGETS = (Kind.LINK_MADE, Kind.PATH_MOVED)

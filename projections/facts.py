@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from eventstore.entries import Entry
 from eventstore.events import Event, Kind, lifted
 from eventstore.log import Log
+from eventstore.path_table import PathTable, lies_within
 from eventstore.paths import order as tree_order
 from eventstore.paths import path_of
-from projections.keys import Keys, lies_within
 from projections.lineage import Span
 from projections.living import Asked
 from projections.touched import PATHS_AT_ONCE
@@ -58,7 +58,7 @@ def _sorted_run(log: Log, rank: int, span: Span, first: int, end: int, top: byte
     within = tree_order(top)
     if top:
         first = _first(first, end, lambda version: _key_at(log, span, version) >= within)
-    key_of = Keys(log).of
+    key_of = PathTable(log.db).key
     cursor = log.db.execute(
         "SELECT e.*, p.parent, p.name FROM event e JOIN path p ON p.id = e.path "
         "WHERE e.stream = ? AND e.version BETWEEN ? AND ? ORDER BY e.version",

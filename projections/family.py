@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from eventstore.events import Kind
 from eventstore.log import Log
-from projections import containers, images
+from projections import containers, images, tags
 from projections.containers import Container
 
 Key = tuple[str, str]
@@ -32,7 +32,7 @@ class Family:
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._tags = images.tags(log)
+        self._tags = tags.current(log)
         self.children: dict[Key, list[Member]] = {}
         self.parents: dict[Key, Key] = {}
         for image in reversed(list(images.all_images(log))):

@@ -6,7 +6,6 @@ from eventstore.entries import Entry
 from eventstore.events import Kind, lifted
 from eventstore.log import ROOT_ID, Log
 from projections.lineage import LIVE
-from projections.touching import after
 from projections.view import View
 from projections.walk import walk
 
@@ -75,7 +74,7 @@ def _moved(view: View, path: bytes, wanted: set[int]) -> Iterator[bytes]:
             continue
         cut = len(event.target or b"")
         renamed = view.log.path_text(event.path or ROOT_ID) + path[cut:]
-        there = after(view, order).lookup(renamed)
+        there = view.after(order).lookup(renamed)
         if there is not None and there.node in wanted:
             yield renamed
 

@@ -10,7 +10,7 @@ from eventstore.errors import LayerlogError
 from eventstore.events import ARRIVALS, Kind
 from eventstore.log import Log
 from eventstore.needed import Occurrence
-from projections import containers, images
+from projections import containers, tags
 from projections.records import Records
 
 UNREADABLE = (LayerlogError, sqlite3.DatabaseError, ValueError, KeyError, TypeError)
@@ -119,10 +119,10 @@ class Holders:
 def shown_images(log: Log, ids: Iterable[str]) -> list[str]:
     """Return each image by a name that it has now, else by its short id; sorted."""
     try:
-        names = images.tags(log)
+        names = tags.current(log)
     except UNREADABLE:
         names = {}
-    return sorted(images.shown_names(names[image])[0] if image in names else image[:12] for image in ids)
+    return sorted(tags.shown_names(names[image])[0] if image in names else image[:12] for image in ids)
 
 
 def shown_containers(log: Log, ids: Iterable[str]) -> list[str]:

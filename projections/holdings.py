@@ -16,7 +16,7 @@ from projections.pathspecs import known
 from projections.plain_paths import PlainPath, PlainPaths
 from projections.records import Record, Records, each
 from projections.search import Needle
-from projections.touching import Touch, after, touches
+from projections.touching import Touch, touches
 from projections.view import View, of_event, streams_about
 
 
@@ -294,4 +294,4 @@ class _Finder:
         event = touch.event
         if event.kind == Kind.FILE_WRITTEN and self._log.path_text(event.path or ROOT_ID) == self._path:
             return of_event(self._path, event)
-        return after(view, touch.order).lookup(self._path)
+        return view.after(touch.order).lookup(self._path)

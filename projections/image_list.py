@@ -5,7 +5,7 @@ from functools import cache
 
 from eventstore.events import Kind, lifted
 from eventstore.log import Log
-from projections import containers, images, layers, lineage
+from projections import containers, images, layers, lineage, tags
 from projections.images import Image
 
 _FIRST = (
@@ -20,7 +20,7 @@ def listed(log: Log) -> Iterator[Image]:
 
     O(names + containers + images taken from elsewhere), however many commits the containers hold.
     """
-    named, made_from = images.tags(log), parents(log)
+    named, made_from = tags.current(log), parents(log)
     heads = (images.of_seal(lifted(row)) for row in log.db.execute(f"SELECT e.* FROM {_LAST}"))
     found = {image.id: image for image in (*images.arrived(log), *heads) if image.id in named or image.id not in made_from}
     for name in named.keys() - found.keys():

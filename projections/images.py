@@ -7,12 +7,11 @@ from eventstore.content import Content
 from eventstore.errors import ConflictError, ErasedError
 from eventstore.events import ARRIVALS, DEPARTURES, ConfigChange, Event, Kind
 from eventstore.log import Log
+from eventstore.times import rfc3339
 from projections import layers, lineage
 from projections.layers import ImportedLayer, Layer, SealedLayer
-from projections.names import familiar, spellings
 from projections.oci_config import History, build_config, parse_config
 from projections.oci_platform import Platform, parse_platform
-from projections.times import rfc3339
 
 MAX_LAYERS = 120
 
@@ -87,35 +86,6 @@ def require_there(log: Log, image: str) -> Image:
     if found.removed:
         raise ConflictError(f"image {image[:12]} was removed; `layerlog undelete {image[:12]}` brings it back")
     return found
-
-
-def tags(log: Log) -> dict[str, list[str]]:
-    """Return image id -> the full names it has now, sorted: O(names there ever were)."""
-    rows = log.db.execute(
-        "SELECT s.name, json_extract(e.detail, '$.image') FROM stream s "
-        "JOIN event e ON e.stream = s.id AND e.version = (SELECT max(version) FROM event WHERE stream = s.id) "
-        "WHERE s.kind = 'tag' AND e.kind = ? ORDER BY s.name",
-        (Kind.TAG_MOVED,),
-    )
-    found: dict[str, list[str]] = {}
-    for name, image in rows:
-        found.setdefault(image, []).append(name)
-    return found
-
-
-def of_repository(log: Log, text: str) -> dict[str, str]:
-    """Return full name -> image id of all tags of the repository that *text* is; {} where it has a tag, or is none.
-
-    Of a repository and that below localhost/ the one counts in which *text* names an image, else the first that has any.
-    """
-    if ":" in text.rpartition("/")[2]:
-        return {}
-    named = {name: image for image, names in tags(log).items() for name in names}
-    for full in sorted(spellings(text), key=lambda name: name not in named):
-        found = {name: image for name, image in named.items() if name.rpartition(":")[0] == full.rpartition(":")[0]}
-        if found:
-            return dict(sorted(found.items()))
-    return {}
 
 
 def layers_of(log: Log, image: Image) -> list[Layer]:
@@ -287,11 +257,6 @@ def _history(log: Log, image: Image, exported: Sequence[Layer]) -> Iterator[Hist
     made = {layer.commit for layer in exported if isinstance(layer, SealedLayer)}
     for step in build_steps(log, image):
         yield step.history(log, filled=step.commit in made or step.verb == "import")
-
-
-def shown_names(names: Sequence[str]) -> list[str]:
-    """Return full names as Docker shows them."""
-    return [":".join(familiar(name)) for name in names]
 
 
 def born_as(log: Log, config: str) -> str | None:

@@ -5,20 +5,19 @@ from functools import partial
 from typing import Any
 
 from eventstore.content import Content
-from eventstore.digests import named
+from eventstore.digests import digest_of, named
 from eventstore.events import ARRIVALS, DEPARTURES, Event
 from eventstore.log import Log
 from eventstore.paths import shown
-from projections import commits, containers, erased, image_list, images, layers, run_config
+from eventstore.times import rfc3339
+from projections import containers, erased, image_list, images, layers, run_config, tags
 from projections.erased import Erased, unless_erased
 from projections.images import Image
 from projections.layers import FolderLayer, ImportedLayer, Layer
 from projections.names import familiar
 from projections.oci_config import history, parse_config
-from projections.oci_digest import digest_of
 from projections.oci_json import Json
 from projections.references import Target
-from projections.times import rfc3339
 
 UNKNOWN = bytes(32)
 """Stands for the diff_id of a layer that can no longer be encoded, in a config of which only the rest is looked at."""
@@ -34,11 +33,11 @@ def image_document(log: Log, content: Content, image: Image, diff_id: Callable[[
     config = unless_erased(lambda: images.config(log, content, image, lambda layer: known[layer] or UNKNOWN))
     stated = {} if config is None else parse_config(config, "config")
     steps = history(stated)
-    names = commits.tags_now(log, image.id)
+    names = tags.now(log, image.id)
     last_moves = [event for name in names if (event := _last_move(log, name))]
     return {
         "Id": f"sha256:{image.id}",
-        "RepoTags": images.shown_names(names),
+        "RepoTags": tags.shown_names(names),
         "RepoDigests": _repo_digests(log, image, names),
         "Parent": _parent(image),
         "Comment": steps[-1].comment if steps else "",

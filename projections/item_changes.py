@@ -1,25 +1,17 @@
 """What an entry of the logbook changed, path by path."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from eventstore.entries import same
 from eventstore.errors import DamagedError
 from eventstore.log import Log
 from eventstore.paths import order
 from projections import layers, lineage
+from projections.around import Around
 from projections.commits import Commit
-from projections.diff import Difference, between, touched_by
+from projections.diff import Difference
 from projections.logbook import Item
 from projections.view import View
-
-
-class Around(NamedTuple):
-    """The view before a run of events and after it; `events` is (stream, first, last) of a container's."""
-
-    before: View
-    after: View
-    events: tuple[int, int, int] | None
 
 
 def around_commit(view: View, commit: Commit) -> Around:
@@ -58,13 +50,6 @@ def _rank(view: View, kind: str, name: str) -> int:
 
 def _view(view: View, spans: Iterable[lineage.Span]) -> View:
     return View(view.log, view.content, list(spans))
-
-
-def differences(found: Around) -> Iterator[Difference]:
-    """Yield all that changed, in tree order: O(paths touched), or O(the tree) for an imported layer."""
-    if found.events is not None:
-        return touched_by(found.before, found.after, *found.events)
-    return between(found.before, found.after)
 
 
 def differences_at(found: Around, item: Item, log: Log) -> Iterator[Difference]:

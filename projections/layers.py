@@ -10,11 +10,11 @@ from eventstore.entries import Entry
 from eventstore.errors import StoreError
 from eventstore.events import ENCODER, Event, Kind
 from eventstore.log import Log
+from eventstore.path_table import PathTable
 from eventstore.paths import ancestors, is_marker, order, split
 from projections import lineage
 from projections.diff import Difference, touched_by
 from projections.hard_links import grouped, linked_nodes
-from projections.keys import Keys
 from projections.subtree import as_change, as_link
 from projections.view import View
 
@@ -213,13 +213,13 @@ class Contents:
         return self._passed.pop(key, None) or self._looked_up(path)
 
     def _in_order(self) -> Iterator[tuple[bytes, bytes]]:
-        keys = Keys(self._log)
+        paths = PathTable(self._log.db)
         rows = self._log.db.execute(
             "SELECT p.parent, p.name, e.content FROM event e JOIN path p ON p.id = e.path "
             "WHERE e.stream = ? AND e.kind = 1 AND e.effect = 1 AND e.size > 0 AND e.content IS NOT NULL ORDER BY e.version",
             (self._stream,),
         )
-        return ((keys.of(parent, name), content) for parent, name, content in rows)
+        return ((paths.key(parent, name), content) for parent, name, content in rows)
 
     def _looked_up(self, path: bytes) -> bytes | None:
         parent, name = split(path)

@@ -1,4 +1,4 @@
-"""Which lines two texts share, in order: unique lines anchor (patience), what lies between is compared closely.
+"""What is text, and which lines two texts share: unique ones anchor (patience), what lies between is compared closely.
 
 O(n log n) where lines are mostly distinct; the close comparison is bounded, beyond it a gap counts as all new.
 """
@@ -9,10 +9,16 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
 CLOSE = 250_000  # pairs of lines compared in one gap
+PROBE = 8_000  # bytes in which git looks for a NUL
+MAX_TEXT = 4 << 20
 
 Lines = Sequence[bytes]
 Match = tuple[int, int, int]
 """(start in old, start in new, count): a run of equal lines."""
+
+
+def is_binary(data: bytes) -> bool:
+    return b"\0" in data[:PROBE]
 
 
 def matches(old: Lines, new: Lines) -> Iterator[Match]:

@@ -5,15 +5,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 from typing import NamedTuple
 
+from eventstore.batches import runs
 from eventstore.content import Content
 from eventstore.log import Log
-from projections import commits, layers
+from projections import commits, layers, references
 from projections.commits import Commit, ImageLayer
 from projections.origins import Origins
 from projections.pathspecs import is_glob, touched_by_any
 from projections.records import Record, Records
 from projections.references import Target
-from projections.runs import runs
 from projections.touching import Touch, touches
 from projections.view import View
 from projections.who import Matches, Who
@@ -84,7 +84,7 @@ def _positions_by(log: Log, target: Target | None, names: Sequence[str]) -> Iter
     if target is None:
         yield from sorted((position for name in names for position in commits.by_author(log, name)), reverse=True)
         return
-    for stream, version in commits.containers_under(log, target):
+    for stream, version in references.containers_under(log, target):
         found = heapq.merge(*(commits.by_author(log, name, stream, version) for name in names), reverse=True)
         yield from found
 

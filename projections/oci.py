@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import BinaryIO, Protocol
 
+from eventstore.digests import check_digest, digest_of
 from eventstore.errors import InvalidError, MismatchError, NotFoundError
 from eventstore.paths import shown
 from projections import oci_json
 from projections.oci_config import diff_ids, parse_config, platform_of
-from projections.oci_digest import check_digest, digest_of
 from projections.oci_json import MAX_CONFIG, MAX_DOCUMENT, Json
 from projections.oci_platform import Platform, fit
 

@@ -5,13 +5,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
-from eventstore.digests import named, raw
+from eventstore.digests import check_digest, named, raw
 from eventstore.errors import InvalidError
 from eventstore.events import ConfigChange
 from eventstore.paths import shown
 from projections import oci_json
 from projections.oci_changes import apply_changes
-from projections.oci_digest import check_digest
 from projections.oci_json import MAX_CONFIG, Json
 from projections.oci_platform import Platform
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from eventstore.digests import digest_of
 from eventstore.errors import InvalidError, NotFoundError
 from eventstore.paths import shown
 from projections import oci_json
@@ -21,7 +22,6 @@ from projections.oci import (
     manifest_of,
     parse_index,
 )
-from projections.oci_digest import digest_of
 from projections.oci_json import Json
 from projections.oci_platform import Platform
 

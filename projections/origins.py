@@ -4,7 +4,7 @@ from functools import cached_property
 
 from eventstore.content import Content
 from eventstore.log import Log
-from projections import commits, lineage
+from projections import commits, lineage, references
 from projections.commits import Commit, ImageLayer
 from projections.records import Record, Records
 from projections.references import Target
@@ -40,6 +40,6 @@ class Origins:
     @cached_property
     def _folder(self) -> tuple[str, int] | None:
         """The folder's layer at the bottom of the view, and the stream of the container that its commit sealed."""
-        under = commits.containers_under(self.log, self._target)
+        under = references.containers_under(self.log, self._target)
         name = (lineage.base_of(self.log, under[-1][0]) or {}).get("layer") if under else None
         return None if name is None else (name, under[-1][0])

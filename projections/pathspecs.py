@@ -12,7 +12,7 @@ from typing import NamedTuple
 from eventstore.events import ATTRIBUTES, TREE_KINDS, Kind, lifted
 from eventstore.log import ROOT_ID, Log
 from eventstore.paths import ancestors
-from projections.touching import Touch, after, restates, touches
+from projections.touching import Touch, restates, touches
 from projections.view import Order, View
 from projections.walk import walk
 
@@ -125,7 +125,7 @@ def _moved_in(view: View, patterns: Sequence[bytes]) -> Iterator[bytes]:
         order = view.order(event.stream, event.version)
         if order is not None:
             path = view.log.path_text(event.path or ROOT_ID)
-            yield from (entry.path for entry in walk(after(view, order), path) if matches(entry.path))
+            yield from (entry.path for entry in walk(view.after(order), path) if matches(entry.path))
 
 
 def _direct(view: View, selected: Selected) -> Iterator[Order]:
@@ -178,7 +178,7 @@ def _touch(view: View, order: Order, wanted: list[bytes] | None) -> Touch | None
     if wanted is None:
         path = view.log.path_text(event.path or ROOT_ID)
         return None if event.kind not in TREE_KINDS or restates(view, order, event, path) else Touch(order, event, path)
-    before, now = view.before(order), after(view, order)
+    before, now = view.before(order), view.after(order)
     changed = (path for path in wanted if before.lookup(path) != now.lookup(path) and not restates(view, order, event, path))
     first = next(changed, None)
     return None if first is None else Touch(order, event, first)

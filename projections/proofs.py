@@ -14,8 +14,8 @@ from eventstore.errors import DamagedError, InvalidError, NotFoundError
 from eventstore.events import Event, event_bytes
 from eventstore.findings import Finding
 from eventstore.log import Changeset, Log, header
+from eventstore.times import rfc3339
 from projections.records import Records
-from projections.times import rfc3339
 
 CHECKPOINT, PROOF, CONSISTENCY = "layerlog checkpoint 1", "layerlog proof 1", "layerlog consistency 1"
 NUMBERS = ("version", "kind", "mode", "uid", "gid", "mtime", "size")

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
+from eventstore.batches import runs
 from eventstore.events import Event, Kind
-from eventstore.log import ROOT_ID, Changeset, Log
-from eventstore.paths import join
-from projections.runs import runs
+from eventstore.log import Changeset, Log
+from eventstore.path_table import PathTable
 
 REMEMBERED = 5_000
 
@@ -71,8 +71,7 @@ class Records:
         self._changeset: Changeset | None = None
         self._contexts: dict[int, Mapping[str, Any]] = {}
         self._streams: dict[int, tuple[str, str]] = {}
-        self._directories: dict[int, bytes] = {ROOT_ID: b""}
-        self._path = (ROOT_ID, b"")
+        self._paths = PathTable(log.db)
 
     def of(self, event: Event) -> Record:
         return self._record(event, self.changeset(event.position))
@@ -120,20 +119,7 @@ class Records:
         return found
 
     def path(self, path_id: int) -> bytes:
-        if self._path[0] != path_id:
-            self._path = path_id, self._text(path_id)
-        return self._path[1]
-
-    def _text(self, path_id: int) -> bytes:
-        found = self._directories.get(path_id)
-        if found is not None:
-            return found
-        parent, name = self.log.db.execute("SELECT parent, name FROM path WHERE id = ?", (path_id,)).fetchone()
-        if parent not in self._directories:
-            _make_room(self._directories)
-            self._directories[ROOT_ID] = b""
-            self._directories[parent] = self.log.path_text(parent)
-        return join(self._directories[parent], name)
+        return self._paths.text(path_id)
 
     def _stream(self, stream: int) -> tuple[str, str]:
         found = self._streams.get(stream)

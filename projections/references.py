@@ -7,12 +7,12 @@ from typing import NamedTuple
 from eventstore.errors import AmbiguousError, ConflictError, InvalidError, NotFoundError
 from eventstore.events import ARRIVALS, DEPARTURES, Event, Kind, lifted
 from eventstore.log import Log
+from eventstore.moments import position_at, version_at
 from eventstore.paths import as_bytes, checked, shown
 from eventstore.pointers import container_named, tag_target
 from projections import containers, lineage
 from projections.containers import Container
 from projections.names import ImageName, image_name, local, spellings
-from projections.times import position_at, version_at
 
 _POINT = re.compile(r"(?P<ref>.+?)@(?:(?P<version>\d+)|\{(?P<step>\d+)\}|\{(?P<time>[^}]*)\})", re.DOTALL)
 _BACK = re.compile(r"(?P<ref>.+)(?:~(?P<count>\d{0,9})|\^)", re.DOTALL)
@@ -355,3 +355,22 @@ def _tag_value(event: Event | None) -> str | None:
         return None
     image: str = event.stated["image"]
     return image
+
+
+# -- what a view stands on
+
+
+def containers_under(log: Log, target: Target) -> list[tuple[int, int]]:
+    """As `lineage.containers_under`; [] for an image taken from elsewhere."""
+    if target.container is None:
+        return []
+    return lineage.containers_under(log, log.existing("container", target.container).id, target.version)
+
+
+def base_image(log: Log, target: Target) -> str | None:
+    """Return the image taken from elsewhere at the bottom of the view, or None where that is scratch or a folder."""
+    if target.container is None:
+        return target.image
+    base = lineage.base_of(log, containers_under(log, target)[-1][0]) or {}
+    found: str | None = base.get("image")
+    return found

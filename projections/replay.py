@@ -11,8 +11,8 @@ from itertools import islice
 from eventstore.entries import Entry
 from eventstore.events import Event, Kind, lifted
 from eventstore.log import Log
+from eventstore.path_table import PathTable
 from projections.lineage import Span
-from projections.records import Records
 from projections.view import with_device
 
 AT_ONCE = 200
@@ -167,12 +167,12 @@ def tree_events(log: Log, span: Span) -> Iterator[tuple[Event, bytes]]:
 
     A layer's hard links apply last: their targets may stand behind them in layer order.
     """
-    records = Records(log)
+    paths = PathTable(log.db)
     links: list[tuple[Event, bytes]] = []
     for event in log.events(span.stream, last=span.upto):
         if event.path is None:
             continue
-        found = (event, records.path(event.path))
+        found = (event, paths.text(event.path))
         if span.layer and event.kind == Kind.LINK_MADE:
             links.append(found)
         else:

@@ -6,9 +6,9 @@ from typing import NamedTuple
 from eventstore.changes import Change
 from eventstore.entries import Entry, same
 from eventstore.paths import order, split
+from projections.around import Around, differences
 from projections.diff import Difference
 from projections.hard_links import linked_nodes
-from projections.item_changes import Around, differences
 from projections.undo import as_edits
 from projections.view import View
 from projections.walk import walk

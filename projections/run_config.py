@@ -9,7 +9,7 @@ from eventstore.errors import InvalidError
 from eventstore.events import ConfigChange
 from eventstore.log import Log
 from eventstore.paths import shown
-from projections import commits, images, oci_json
+from projections import images, oci_json, references
 from projections.oci_config import change_of, changed, parse_config
 from projections.oci_json import Json
 from projections.references import Target
@@ -17,12 +17,12 @@ from projections.references import Target
 
 def run_config(log: Log, content: Content, target: Target) -> Json:
     """Return the run config of an image or a container at a point, with the fields that OCI and Docker know it by."""
-    image = commits.base_image(log, target)
+    image = references.base_image(log, target)
     config: Json = {}
     if image is not None:
         found = parse_config(images.original_config(log, content, image), "config")
         config = oci_json.field(found, "config", dict, "config", {})
-    return reduce(changed, images.config_changes_under(log, commits.containers_under(log, target)[::-1]), config)
+    return reduce(changed, images.config_changes_under(log, references.containers_under(log, target)[::-1]), config)
 
 
 def change(log: Log, content: Content, target: Target, instructions: Sequence[str]) -> ConfigChange | None:

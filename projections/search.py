@@ -7,7 +7,7 @@ from eventstore.content import Content
 from eventstore.errors import DamagedError, ErasedError
 from eventstore.log import Log
 from eventstore.needed import documents
-from projections.texts import is_binary
+from projections.line_diff import is_binary
 
 
 class Needle(NamedTuple):

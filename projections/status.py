@@ -6,7 +6,7 @@ from typing import NamedTuple
 from eventstore.events import Event, Kind
 from eventstore.log import Log
 from eventstore.store import Store
-from projections import commits, images, layers, lineage
+from projections import images, layers, lineage, tags
 from projections.containers import Container, view_at
 from projections.diff import Difference, between
 from projections.names import familiar
@@ -84,7 +84,7 @@ def base_name(log: Log, container: Container) -> str:
 
 
 def _image_name(log: Log, image: str) -> str:
-    names = commits.tags_now(log, image)
+    names = tags.now(log, image)
     if not names:
         return image[:12]
     repository, tag = familiar(names[0])

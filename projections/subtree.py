@@ -1,12 +1,13 @@
-"""A part of a view, on its way to somewhere else: paths relative to its top, each hard-linked node whole only once."""
+"""A part of a view, listed or on its way elsewhere: paths relative to its top, each hard-linked node whole only once."""
 
 from collections.abc import Iterable, Iterator
 
 from eventstore.changes import Change, link
 from eventstore.entries import Entry
 from eventstore.events import Kind
-from eventstore.paths import join
+from eventstore.paths import join, split
 from projections.hard_links import linked_nodes
+from projections.resolve import require
 from projections.view import View
 from projections.walk import walk
 
@@ -44,3 +45,20 @@ def as_change(entry: Entry) -> Change:
 def as_link(entry: Entry, target: bytes) -> Change:
     """Return *entry* as one more name of *target*; it states the node's attributes, since some tools apply a link's."""
     return link(entry.path, target)._replace(mode=entry.mode, uid=entry.uid, gid=entry.gid, mtime=entry.mtime)
+
+
+def listed(view: View, path: bytes, *, recursive: bool = False, itself: bool = False) -> Iterator[tuple[bytes, Entry]]:
+    """Yield (name, entry): what is in a directory, all that is below it, or *path* itself (whole, with its slash).
+
+    Raise NotFoundError where nothing is.
+    """
+    entry = require(view, path)
+    if itself or not entry.is_dir:
+        yield b"/" + path, entry
+    elif recursive:
+        for found in below(view, path):
+            if found.path:
+                yield found.path, found._replace(path=join(path, found.path))
+    else:
+        for found in view.children(path):
+            yield split(found.path)[1], found

@@ -9,10 +9,10 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from eventstore.batches import runs
 from eventstore.entries import same
 from eventstore.events import ATTRIBUTES, HIDES, NAMES, PUTS_DIRECTORY, Event, Kind, lifted
 from eventstore.log import ROOT_ID
-from projections.runs import runs
 from projections.view import FEW_SPANS, Order, View, streams_about
 
 MAKING = (Kind.FILE_WRITTEN, Kind.DIRECTORY_IMPLIED)
@@ -47,11 +47,6 @@ def touches(view: View, path: bytes, *, follow: bool = False) -> Iterator[Touch]
             came_from = _came_from(view, touch) if follow else None
             if came_from is not None:
                 break
-
-
-def after(view: View, order: Order) -> View:
-    """Return *view* as it was just after the event at *order*."""
-    return view.before((order[0], order[1] + 1))
 
 
 def _came_from(view: View, touch: Touch) -> tuple[View, bytes] | None:
@@ -133,7 +128,7 @@ def _mattered(view: View, order: Order, event: Event, path: bytes, *, direct: bo
     before = view.before(order).lookup(path)
     if direct:
         return before is None or not before.is_dir
-    return before is not None or after(view, order).lookup(path) is not None
+    return before is not None or view.after(order).lookup(path) is not None
 
 
 def _node_named(view: View, order: Order, event: Event, path: bytes, *, direct: bool) -> int | None:
@@ -142,7 +137,7 @@ def _node_named(view: View, order: Order, event: Event, path: bytes, *, direct: 
         return event.position
     if event.kind not in (Kind.PATH_MOVED, Kind.LINK_MADE):
         return None
-    found = after(view, order).lookup(path)
+    found = view.after(order).lookup(path)
     return found and found.node
 
 

@@ -7,13 +7,13 @@ from eventstore.changes import Change, attributes, delete, link, move
 from eventstore.entries import Entry, same
 from eventstore.events import Kind
 from eventstore.log import Log
+from eventstore.moments import version_at
 from eventstore.paths import order
 from eventstore.store import Store
 from projections.containers import view_at
 from projections.diff import Difference, paired, touched_by
 from projections.hard_links import grouped, linked_nodes
 from projections.subtree import as_change, below, beneath
-from projections.times import version_at
 from projections.view import View
 from projections.walk import walk
 

@@ -115,6 +115,10 @@ class View:
         spans = self.spans[:rank]
         return View(self.log, self.content, [*spans, self.spans[rank]._replace(upto=version - 1)])
 
+    def after(self, order: Order) -> "View":
+        """Return the view as it was just after the event at *order*."""
+        return self.before((order[0], order[1] + 1))
+
     def through(self, rank: int) -> "View":
         """Return the view of the spans up to and with *rank*."""
         return self if rank == len(self.spans) - 1 else View(self.log, self.content, self.spans[: rank + 1])

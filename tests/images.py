@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 
 import zstandard
 
+from eventstore.digests import digest_of
 from projections.oci import LAYER_TYPES, OCI_CONFIG, OCI_MANIFEST, Descriptor, LayerBlob, OciImage
-from projections.oci_digest import digest_of
 
 PACK: Mapping[str, Callable[[bytes], bytes]] = {
     "": bytes,

@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, NoReturn
 
-from cli.adapters.nodes import Read
 from eventstore import errors
 from eventstore.content import CHUNK_MAX
-from eventstore.entries import Entry
+from eventstore.entries import Entry, Read
 from eventstore.errors import DamagedError
 
 FIRST_ITEMS, BATCH_ITEMS = 40, 400  # so that the other side does not wait long to begin

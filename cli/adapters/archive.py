@@ -26,7 +26,7 @@ from cli.adapters.blobs import (
     verified,
 )
 from cli.adapters.layout import about
-from eventstore.digests import named
+from eventstore.digests import digest_of, named
 from eventstore.errors import InvalidError, MismatchError, NotFoundError, StoreError
 from eventstore.paths import shown
 from projections import docker_archive, oci_layout
@@ -42,7 +42,6 @@ from projections.oci import (
     require_platform,
 )
 from projections.oci_config import diff_ids, parse_config
-from projections.oci_digest import digest_of
 from projections.oci_json import MAX_CONFIG, MAX_DOCUMENT
 from projections.oci_platform import Platform, wanted_platform
 from projections.tar_format import TarEntry, members

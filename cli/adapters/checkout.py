@@ -5,8 +5,8 @@ import stat
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from cli.adapters.nodes import OPEN_DIRECTORY, NodeWriter, Read, Report
-from eventstore.entries import Entry
+from cli.adapters.nodes import OPEN_DIRECTORY, NodeWriter, Report
+from eventstore.entries import Entry, Read
 from eventstore.errors import ConflictError, ErasedError, InvalidError, LayerlogError, NotFoundError
 from eventstore.paths import shown, split
 

@@ -12,7 +12,7 @@ from eventstore.digests import named
 from eventstore.events import Kind
 from eventstore.log import Log
 from eventstore.store import Store, Writer
-from projections import commits, images
+from projections import images, tags
 from projections.images import Image
 from projections.layers import ImportedLayer, Layer
 from projections.oci import LAYER_TYPES, Descriptor, LayerBlob, OciImage
@@ -26,7 +26,7 @@ def derive(store: Store, writer: Writer, held: Collection[str], gone: Collection
     """
     made = []
     for image in sorted(held):
-        names = commits.tags_now(store.log, image)
+        names = tags.now(store.log, image)
         if names:
             found = _without(store, images.get(store.log, image), frozenset(gone), names)
             arrived = receive.receive(writer, [found], Kind.IMAGE_LOADED, f"erase: {image}", lambda _: None)

@@ -10,7 +10,7 @@ from eventstore.erase import Extent
 from eventstore.errors import LayerlogError
 from eventstore.events import Kind
 from eventstore.store import Store, Writer
-from projections import commits, images
+from projections import commits, images, tags
 from projections.commits import Sent
 from projections.holders import Held, Holders
 
@@ -43,7 +43,7 @@ def plan(store: Store, digests: Collection[bytes]) -> Plan:
     copies = frozenset(_framing(store, layers, digests))
     return Plan(
         erase.extent(store, {*digests, *copies}, blobs), blobs, held,
-        sorted({tag for image in held.images for tag in commits.tags_ever(store.log, image)}),
+        sorted({tag for image in held.images for tag in tags.ever(store.log, image)}),
         [sent for image in sorted(held.images) for sent in commits.sent(store.log, image)],
         copies,
     )  # fmt: skip

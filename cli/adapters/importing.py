@@ -17,11 +17,11 @@ from eventstore.errors import InvalidError
 from eventstore.events import ConfigChange, Kind
 from eventstore.staging import Staged
 from eventstore.store import Store, Writer
+from eventstore.times import rfc3339
 from projections.layers import ImportedLayer
 from projections.oci import OciImage
 from projections.oci_config import History, build_config
 from projections.oci_platform import Platform
-from projections.times import rfc3339
 
 Advance = Callable[[int], None]
 

@@ -6,8 +6,8 @@ import stat
 from collections.abc import Collection, Iterable, Iterator
 
 from cli.adapters.checkout import Place, TreeWriter, identity
-from cli.adapters.nodes import NOT_ALLOWED, OPEN_DIRECTORY, NodeWriter, Read, Report
-from eventstore.entries import Entry
+from cli.adapters.nodes import NOT_ALLOWED, OPEN_DIRECTORY, NodeWriter, Report
+from eventstore.entries import Entry, Read
 from eventstore.errors import ConflictError, LayerlogError, NotFoundError
 from eventstore.paths import shown
 

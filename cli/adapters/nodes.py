@@ -8,11 +8,11 @@ import errno
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from eventstore.entries import Entry
+from eventstore.entries import Entry, Piece
 from eventstore.errors import ConflictError, InvalidError, MismatchError
 from eventstore.paths import shown
 
@@ -28,9 +28,6 @@ PROBE = b".layerlog-probe"
 HOLE = 4096  # zeros worth a seek instead of a write
 ZEROS = bytes(1024 * 1024)
 
-Piece = bytes | memoryview
-Read = Callable[[Entry], Iterable[Piece]]
-"""Gives the bytes of a regular file."""
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
 
 from cli.adapters.beside import Lane
-from eventstore.segments import sync_folder
+from eventstore.fsync import sync_folder
 
 PART = 32 << 20
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -15,6 +15,7 @@ from cli.output import Column, Shape, json_line, listing, note, or_say_nothing_f
 from cli.patterns import matcher, optional_matcher
 from cli.session import Session, session
 from eventstore.digests import parsed
+from eventstore.moments import position_at
 from eventstore.paths import as_bytes
 from projections import deeds, event_filter, holdings
 from projections.deeds import Deed
@@ -22,7 +23,6 @@ from projections.event_rows import event_row
 from projections.pathspecs import pattern
 from projections.proofs import store_id
 from projections.search import Needle, search, total
-from projections.times import position_at
 from projections.who import Who
 
 

@@ -5,11 +5,17 @@ import sys
 import click
 
 from cli import complete
-from cli.compare import Compared, compare, print_json, print_lines, print_names, print_patch, print_stat, print_status
+from cli.compare import Compared, print_json, print_lines, print_names, print_patch, print_stat, print_status
 from cli.formats import listed
 from cli.session import Session, session
-from eventstore.errors import LayerlogError
+from eventstore.errors import ConflictError, InvalidError, LayerlogError
+from eventstore.paths import shown
+from projections import references, status
+from projections.diff import between
+from projections.references import Target
+from projections.resolve import follow
 from projections.run_config import run_config
+from projections.view import View
 
 SHOW = {
     "lines": print_lines, "status": print_status, "names": print_names, "patch": print_patch, "stat": print_stat,
@@ -42,14 +48,40 @@ def diff(
       layerlog diff -p tomcat web:/etc      from an image to a container, below /etc, line by line
       layerlog diff --stat web@10 web@42    between two events
     """
-    shown = SHOW["json" if output_format == "json" else how or "lines"]
+    show = SHOW["json" if output_format == "json" else how or "lines"]
     with session() as s:
-        compared: Compared = compare(s, first, second, base=base)
-        differs = shown(compared)
+        compared = _compare(s, first, second, base=base)
+        differs = show(compared)
         if second is not None and ":/" not in first + second:
             _note_config(s, first, second)
         if differs and exit_code:
             ctx.exit(1)
+
+
+def _compare(s: Session, first: str, second: str | None, *, base: bool) -> Compared:
+    """Return the two views that the user means, and what differs below the path that he names."""
+    left, top = references.split_path(first)
+    right, other = references.split_path(second) if second else (None, None)
+    if top is not None and other is not None and top != other:
+        raise InvalidError(f"/{shown(top)} and /{shown(other)}: one path is compared in two views; name the same in both")
+    before, after = _pair(s, s.resolve(left), right, base=base)
+    path = top if top is not None else other or b""
+    path = follow(after, path) if after.lookup(follow(after, path)) else follow(before, path)
+    return Compared(before, after, between(before, after, path))
+
+
+def _pair(s: Session, target: Target, second: str | None, *, base: bool) -> tuple[View, View]:
+    if second is not None:
+        if base:
+            raise InvalidError("--base compares one container with what it was made from; name one alone")
+        return s.view(target), s.view(s.resolve(second))
+    if target.image is not None or target.container is None:
+        name = shown(target.text)
+        raise ConflictError(f"{name} is an image, in which all is sealed; name two to compare: `layerlog diff {name} OTHER`")
+    if base:
+        return status.base_view(s.store, target.container), s.view(target)
+    found = status.unsealed(s.store, target.container, target.version)
+    return found.before, found.after
 
 
 def _note_config(s: Session, first: str, second: str) -> None:

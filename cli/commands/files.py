@@ -13,9 +13,9 @@ from cli.session import Session, session
 from eventstore.entries import Entry
 from eventstore.paths import shown
 from projections.event_rows import event_row
-from projections.listing import listed
 from projections.records import Records
 from projections.resolve import follow, require, require_file
+from projections.subtree import listed
 from projections.view import View
 
 _PLACE = "REF[@POINT][:PATH]"

@@ -15,17 +15,18 @@ from cli.formats import listed, parse_time
 from cli.output import json_line, or_say_nothing_found
 from cli.patterns import optional_matcher
 from cli.session import Session, session
+from eventstore.batches import runs
 from eventstore.errors import InvalidError, NotFoundError
 from eventstore.events import Kind
 from eventstore.paths import as_bytes, shown
 from projections import blame as blaming
-from projections import commits, images, item_changes, logbook, pathspecs, references
+from projections import commits, images, item_changes, logbook, pathspecs, references, tags
+from projections.around import Around, differences
 from projections.blame_lines import blame_lines
 from projections.diff import Difference
 from projections.logbook import Filter, Item
 from projections.records import Record, Records
 from projections.references import Target
-from projections.runs import runs
 from projections.view import View
 from projections.who import Who
 
@@ -98,9 +99,9 @@ def log(ref: str | None, paths: tuple[str, ...], *, everything: bool, graph: boo
             sought = f"{listed(paths, 3)} in {ref}" if paths else ref
             items = or_say_nothing_found(items, f"no event that was asked for is about {sought}")
         for run in runs(_limited(items, options)):
-            tags = commits.tags_of(s.log, filter(None, map(_image, run)))
+            names = tags.of(s.log, filter(None, map(_image, run)))
             for item in run:
-                _show_item(s, asked.view, item, tags.get(_image(item), []), options, touched=bool(asked.patterns))
+                _show_item(s, asked.view, item, names.get(_image(item), []), options, touched=bool(asked.patterns))
 
 
 class Asked(NamedTuple):
@@ -168,9 +169,9 @@ def _print_changes(s: Session, view: View | None, item: Item, options: dict[str,
         print(line)
 
 
-def _changed(s: Session, view: View | None, item: Item) -> tuple[item_changes.Around, Iterator[Difference]]:
+def _changed(s: Session, view: View | None, item: Item) -> tuple[Around, Iterator[Difference]]:
     found = item_changes.around(view or View(s.log, s.store.content, []), item)
-    return found, item_changes.differences_at(found, item, s.log) if item.touched else item_changes.differences(found)
+    return found, item_changes.differences_at(found, item, s.log) if item.touched else differences(found)
 
 
 def _changes_row(s: Session, view: View | None, item: Item) -> dict[str, Any]:
@@ -237,13 +238,13 @@ def _show_event(record: Record, shape: str) -> None:
 
 def _show_commit(s: Session, commit: commits.Commit, shape: str, options: dict[str, Any]) -> None:
     item = logbook.of_commit(commit)
-    tags = commits.tags_now(s.log, commit.id)
+    names = tags.now(s.log, commit.id)
     config = images.instructions(s.log, commit.record.event.stream, commit.first, commit.last)
     if shape == "json":
-        row = item_row(item, tags, touched=False) | {"config": config}
+        row = item_row(item, names, touched=False) | {"config": config}
         print(json_line(row | _changes_row(s, None, item)))
         return
-    print(*history_text.commit_lines(commit, tags, config), sep="\n")
+    print(*history_text.commit_lines(commit, names, config), sep="\n")
     _print_changes(s, None, item, options)
 
 

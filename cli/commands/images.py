@@ -10,7 +10,8 @@ from typing import BinaryIO
 import click
 
 from cli import complete
-from cli.display.image_rows import COLUMNS, HISTORY, WITH_DIGESTS, history_row, image_rows, named, wanted
+from cli.display.image_filter import named, wanted
+from cli.display.image_rows import COLUMNS, HISTORY, WITH_DIGESTS, history_row, image_rows
 from cli.failures import for_each
 from cli.formats import listed, parse_size
 from cli.output import Shape, listing, listing_options, progress
@@ -19,7 +20,7 @@ from eventstore import commands
 from eventstore.events import Kind
 from eventstore.paths import shown
 from eventstore.store import Writer
-from projections import image_history, image_list, inspection, references, removal
+from projections import image_history, image_list, inspection, references, removal, tags
 from projections import images as all_of
 from projections.images import Image
 from projections.names import new_name
@@ -57,7 +58,7 @@ def images(shape: Shape, pattern: str | None, *, all_: bool, digests: bool, filt
             ids = dict.fromkeys(row.image.id for row in rows)
             listing(shape, ({"id": f"sha256:{i}"} for i in ids), COLUMNS, "id")
         else:
-            listing(shape, image_rows(s, rows), WITH_DIGESTS if digests else COLUMNS, "id")
+            listing(shape, image_rows(s.log, s.store.content, rows), WITH_DIGESTS if digests else COLUMNS, "id")
 
 
 @click.command()
@@ -143,7 +144,7 @@ def rmi(ctx: click.Context, refs: tuple[str, ...], *, force: bool) -> None:
 
 def _remove(writer: Writer, plan: removal.Removal) -> list[str]:
     """Append what the plan says; return what Docker prints of it."""
-    lines = [f"Untagged: {shown(text)}" for text in all_of.shown_names(plan.names)]
+    lines = [f"Untagged: {shown(text)}" for text in tags.shown_names(plan.names)]
     if plan.whole:
         commands.remove_image(writer, plan.image, plan.names)
         return [*lines, f"Deleted: sha256:{plan.image}"]
@@ -180,7 +181,7 @@ def load(source: str, platform: str | None, ref: str | None, *, quiet: bool, max
     for image in received:
         for why in image.left_out:
             print(f"layerlog: loaded without a name: {why}", file=sys.stderr)
-        for name in all_of.shown_names(image.names):
+        for name in tags.shown_names(image.names):
             print(f"Loaded image: {shown(name)}")
         if not image.names:
             print(f"Loaded image ID: sha256:{image.id}")
@@ -292,7 +293,7 @@ def _chosen(s: Session, refs: tuple[str, ...]) -> dict[Image, list[str]]:
 
 def _named(s: Session, ref: str) -> Iterable[tuple[str | None, str]]:
     """Return (full name, image id) of what *ref* means: one, under the name None where it is an id or a point; or several."""
-    several = all_of.of_repository(s.log, ref)
+    several = tags.of_repository(s.log, ref)
     return several.items() if several else [(references.tag_name(s.log, ref), s.image(ref))]
 
 

@@ -10,8 +10,8 @@ from cli.output import Column, Shape, json_line, listing, listing_options, progr
 from cli.session import Session, session
 from eventstore.errors import InvalidError
 from eventstore.findings import Finding
+from eventstore.lock import undisturbed
 from eventstore.paths import shown as escape
-from eventstore.store import undisturbed
 
 _SPACE = (
     Column("type", "TYPE"), Column("count", "COUNT"), Column("size", "SIZE", human_size),
@@ -68,7 +68,7 @@ def _findings(s: Session, checkpoint: str | None, signers: str | None, *, quick:
     found = []
     if checkpoint is not None:
         found += checkpoints.check(s.log, checkpoint, signers)
-    with undisturbed(s.store):
+    with undisturbed(s.store.path):
         for stage in verification.stages(s.store, quick=quick, share=share):
             with progress(stage.total, f"Verifying {stage.label}", stage.unit) as advance:
                 found += verification.run(stage, advance)

@@ -15,9 +15,10 @@ from eventstore.errors import ConflictError, InvalidError
 from eventstore.paths import shown
 from eventstore.store import Writer
 from projections import containers, images, item_changes, references, undo
+from projections.around import Around, differences
 from projections.commits import Commit, of_seal
 from projections.records import Records
-from projections.removed import Removed, find_removed
+from projections.removal import Removed, find_removed
 from projections.revert import Conflict
 from projections.revert import revert as reverting
 from projections.undo import Run
@@ -111,8 +112,8 @@ def _conflicts_text(conflicts: list[Conflict]) -> str:
 def _print_changes(s: Session, container: str, before: View, version: int) -> None:
     after = containers.view_at(s.store, container, version)
     span = before.spans[-1]
-    made = item_changes.Around(before, after, (span.stream, span.upto + 1, version))
-    for line in change_lines(made, item_changes.differences(made)):
+    made = Around(before, after, (span.stream, span.upto + 1, version))
+    for line in change_lines(made, differences(made)):
         print(line)
 
 

@@ -6,9 +6,9 @@ from math import sqrt
 from typing import NamedTuple
 
 from eventstore.paths import shown
+from eventstore.times import rfc3339
 from projections.deeds import Deed, Group, Sealed
-from projections.images import shown_names
-from projections.times import rfc3339
+from projections.tags import shown_names
 from projections.who import actor_text
 
 MOST_TEXT = 400

@@ -7,10 +7,10 @@ from cli.display.history_text import subject
 from cli.formats import human_size, short_id, whole_seconds
 from cli.output import Column
 from eventstore.paths import shown
+from eventstore.times import rfc3339
 from projections.commits import Sent
 from projections.deeds import Deed, Group, Sealed
-from projections.images import shown_names
-from projections.times import rfc3339
+from projections.tags import shown_names
 from projections.who import actor_text
 
 _FORMULAS = ("=", "+", "-", "@")

@@ -6,8 +6,8 @@ from cli.formats import counted, human_size
 from cli.output import paint
 from eventstore.paths import shown
 from projections import difference_text
+from projections.around import Around
 from projections.diff import Difference
-from projections.item_changes import Around
 from projections.view import View
 
 _COLOURS = {"A": "green", "C": "yellow", "D": "red", "+": "green", "-": "red", "@": "cyan"}

@@ -6,7 +6,7 @@ from itertools import islice
 from cli import filters
 from cli.patterns import matcher
 from cli.session import Session
-from projections import commits, images, references, status
+from projections import images, references, status
 from projections.containers import Container
 
 Wanted = Callable[[Container], bool]
@@ -42,8 +42,8 @@ def _standing_on(s: Session, image: str) -> Wanted:
     def stands(container: Container) -> bool:
         target = references.target_of(container)
         if seal is None:
-            return commits.base_image(s.log, target) == image
-        below = islice(commits.containers_under(s.log, target), 1, None)
+            return references.base_image(s.log, target) == image
+        below = islice(references.containers_under(s.log, target), 1, None)
         return any(stream == seal.stream and version >= seal.version for stream, version in below)
 
     return stands

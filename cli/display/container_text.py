@@ -8,11 +8,11 @@ from cli.output import Column
 from eventstore.log import Log
 from eventstore.paths import shown
 from eventstore.store import Store
+from eventstore.times import rfc3339
 from projections import commits, status
 from projections.commits import Commit
 from projections.containers import Container
 from projections.records import Records
-from projections.times import rfc3339
 
 COLUMNS = (
     Column("id", "CONTAINER ID", short_id, str),

@@ -9,8 +9,8 @@ from eventstore.digests import named
 from eventstore.entries import Entry
 from eventstore.log import Log
 from eventstore.paths import shown as escape
+from eventstore.times import rfc3339
 from projections.records import Record, Records
-from projections.times import rfc3339
 
 TYPES = {
     stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "symlink", stat.S_IFCHR: "character device",

@@ -10,8 +10,8 @@ from eventstore.errors import ErasedError
 from eventstore.log import Log
 from eventstore.needed import occurrences
 from eventstore.paths import shown as escape
-from projections.images import shown_names
-from projections.times import rfc3339
+from eventstore.times import rfc3339
+from projections.tags import shown_names
 
 _NEXT = "to go on without it, delete the path in the container, and make images anew with `layerlog erase --derive`"
 

@@ -11,10 +11,10 @@ from eventstore.digests import named
 from eventstore.log import Log
 from eventstore.needed import erased
 from eventstore.paths import shown
-from projections import commits, containers
+from eventstore.times import rfc3339
+from projections import commits, containers, tags
 from projections.holdings import Document, Holding
-from projections.images import shown_names
-from projections.times import rfc3339
+from projections.tags import shown_names
 
 COLUMNS = (
     Column("where", "WHERE"),
@@ -80,13 +80,13 @@ def _images(row: Callable[[str], dict[str, Any]], images: tuple[str, ...]) -> di
 
 def _image_row(log: Log, image: str) -> dict[str, Any]:
     sent = [sent_row(one) for one in commits.sent(log, image)]
-    ever, now = commits.tags_ever(log, image), commits.tags_now(log, image)
+    ever, now = tags.ever(log, image), tags.now(log, image)
     return {"id": image, "tags": shown_names(now), "tags_ever": shown_names(ever), "sent": sent}
 
 
 def _name(log: Log, kind: str, identity: str) -> str:
     if kind == "image":
-        return ", ".join(shown_names(commits.tags_now(log, identity))) or short_id(identity)
+        return ", ".join(shown_names(tags.now(log, identity))) or short_id(identity)
     container = containers.get(log, identity)
     return f"{container.name} (removed)" if container.removed else container.name
 

@@ -3,14 +3,14 @@
 from typing import Any
 
 from eventstore.digests import named
+from eventstore.times import rfc3339
 from projections.blame import Blame, Cause
 from projections.blame_lines import Line
 from projections.commits import Commit, ImageLayer
 from projections.diff import Difference
 from projections.event_rows import event_row
-from projections.images import shown_names
 from projections.logbook import Item
-from projections.times import rfc3339
+from projections.tags import shown_names
 
 
 def commit_row(commit: Commit, tags: list[str]) -> dict[str, Any]:

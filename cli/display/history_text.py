@@ -8,14 +8,14 @@ from cli.output import paint
 from eventstore.digests import named
 from eventstore.events import Kind
 from eventstore.paths import shown
+from eventstore.times import rfc3339
 from projections import event_rows
 from projections.blame import Blame, Cause
 from projections.blame_lines import Line
 from projections.commits import Commit, ImageLayer
-from projections.images import shown_names
 from projections.logbook import Item
 from projections.records import Record
-from projections.times import rfc3339
+from projections.tags import shown_names
 from projections.who import actor_text
 
 SUBJECT = 120

@@ -1,15 +1,14 @@
-"""Images as rows of `images` and `history`, and which of them are asked for."""
+"""Images as rows of `images` and `history`."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from cli import filters
 from cli.formats import ago, from_rfc3339, human_size, short_id
 from cli.output import Column
-from cli.session import Session
+from eventstore.content import Content
 from eventstore.errors import InvalidError
-from projections import image_list, images, inspection, references, run_config
+from eventstore.log import Log
+from projections import image_list, images, inspection
 from projections.image_history import Row
 from projections.images import Image
 from projections.names import familiar
@@ -46,87 +45,17 @@ HISTORY = (
 )
 
 
-_KNOWN = "dangling=true, dangling=false, reference=PATTERN, label=NAME[=VALUE], before=IMAGE and since=IMAGE"
-
-
-class Named(NamedTuple):
-    """An image under one of its full names, or under none."""
-
-    image: Image
-    name: str | None
-
-
-Wanted = Callable[[Named], bool]
-
-
-def wanted(s: Session, given: Sequence[str], pattern: str | None) -> Wanted:
-    """Return what `--filter KEY=VALUE` and the pattern of the command line ask for; raise InvalidError."""
-
-    def make(key: str, value: str) -> Wanted | None:
-        if key == "reference":
-            return _matching(value)
-        if key == "label":
-            return _labelled(s, value)
-        if key in ("before", "since"):
-            limit = images.get(s.log, s.image(value)).position
-            return lambda row: row.image.position < limit if key == "before" else row.image.position > limit
-        if key == "dangling" and value in ("true", "false"):
-            return lambda row: (row.name is None) is (value == "true")
-        return None
-
-    accepts, matches = filters.wanted(given, make, _KNOWN), _matching(pattern) if pattern else None
-    return lambda row: accepts(row) and (matches is None or matches(row))
-
-
-def _labelled(s: Session, label: str) -> Wanted:
-    """Docker's NAME or NAME=VALUE."""
-    name, equals, value = label.partition("=")
-
-    def labelled(row: Named) -> bool:
-        target = references.of_image(s.log, row.image.id, row.image.id)
-        labels = run_config.run_config(s.log, s.store.content, target).get("Labels")
-        return isinstance(labels, dict) and name in labels and (not equals or labels[name] == value)
-
-    return labelled
-
-
-def _matching(pattern: str) -> Wanted:
-    """Docker's pattern for REPOSITORY or REPOSITORY:TAG; what is below localhost/ answers to its short name too."""
-
-    def matches(row: Named) -> bool:
-        if row.name is None:
-            return False
-        repository, tag = familiar(row.name)
-        spellings = (repository, repository.removeprefix("localhost/"))
-        return any(_fits(text, pattern) for name in spellings for text in (name, f"{name}:{tag}"))
-
-    return matches
-
-
-def _fits(name: str, pattern: str) -> bool:
-    """Whether *pattern* matches the whole name; none of its wildcards stands for a slash."""
-    parts, patterns = name.split("/"), pattern.replace("[^", "[!").split("/")
-    return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))
-
-
-def named(s: Session, found: Iterable[Image], accepts: Wanted) -> list[Named]:
-    """Return *found* once for each of its names, once where it has none, as far as *accepts* says."""
-    tags = images.tags(s.log)
-    rows = (Named(image, name) for image in found for name in tags.get(image.id, [None]))
-    return [row for row in rows if accepts(row)]
-
-
-def image_rows(s: Session, rows: Sequence[Named]) -> Iterator[dict[str, Any]]:
-    sizes = image_list.sizes(s.log, [row.image for row in rows])
+def image_rows(log: Log, content: Content, rows: Sequence[tuple[Image, str | None]]) -> Iterator[dict[str, Any]]:
+    sizes = image_list.sizes(log, [image for image, _ in rows])
     for image, name in rows:
         repository, tag = familiar(name) if name else (NONE, NONE)
-        digests = inspection.manifest_digests(s.log, image.id)
+        digests = inspection.manifest_digests(log, image.id)
         yield {
             "repository": repository,
             "tag": tag,
             "digest": f"sha256:{digests[0]}" if digests else NONE,
             "id": f"sha256:{image.id}",
-            "created": images.created(s.log, s.store.content, image),
+            "created": images.created(log, content, image),
             "size": sizes[image.id],
         }
 

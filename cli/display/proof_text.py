@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from eventstore.events import Kind
 from eventstore.paths import shown as escape
+from eventstore.times import rfc3339
 from projections.proofs import Growth, Proved
-from projections.times import rfc3339
 
 
 def proved(found: Proved | Growth) -> Iterator[str]:

@@ -10,8 +10,8 @@ from typing import Any
 
 from cli.adapters import archive
 from cli.adapters.blobs import layer_tar
+from eventstore.digests import digest_of
 from projections.oci import OciImage
-from projections.oci_digest import digest_of
 from tests import images
 from tests.cli.invoking import Layerlog
 from tests.images import TARS, image

@@ -16,10 +16,10 @@ import zstandard
 
 from cli.adapters import archive, layout
 from cli.adapters.blobs import layer_tar
+from eventstore.digests import digest_of
 from eventstore.errors import InvalidError, LayerlogError, MismatchError, NotFoundError
 from projections import oci, oci_config, oci_layout
 from projections.oci import OciImage
-from projections.oci_digest import digest_of
 from tests import images
 from tests.images import PACK, TARS
 

@@ -8,8 +8,8 @@ import pytest
 
 from cli.adapters.beside import Lane, hashed, reading_beside, writing_behind
 from cli.adapters.blobs import passed, reader
+from eventstore.digests import digest_of
 from eventstore.errors import InvalidError, MismatchError
-from projections.oci_digest import digest_of
 
 DATA = bytes(range(256)) * 40_000  # 10 MB
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.adapters import blobs
+from eventstore.digests import digest_of
 from eventstore.errors import InvalidError, LayerlogError, MismatchError
-from projections.oci_digest import digest_of
 from tests import images
 from tests.images import PACK, TARS
 

@@ -10,8 +10,8 @@ import zstandard
 
 from cli.adapters import archive, layout
 from cli.adapters.blobs import layer_tar
+from eventstore.digests import digest_of
 from projections.oci import config_digest
-from projections.oci_digest import digest_of
 from tests.cli.archived import ONE, OTHER, SHARING, archived, complete, docker_archived, id_of, inspected
 from tests.cli.hosttrees import Link, Symlink, build
 from tests.cli.invoking import Layerlog, with_base, with_loaded

@@ -17,7 +17,7 @@ from eventstore.schema import SCHEMA
 from eventstore.staging import Staged
 from eventstore.store import Store
 from projections.containers import all_containers, live_view, view_at
-from projections.images import tags
+from projections import tags
 from projections.oci_config import change_of
 from projections.walk import walk
 
@@ -73,7 +73,7 @@ def fill(store: Store) -> None:
 
 def told(store: Store) -> dict[str, Any]:
     """Return what the store says, as JSON: its head, its tags, and every container's tree at every version."""
-    found: dict[str, Any] = {"head": store.log.head().hash.hex(), "tree": store.log.tree_head().hex(), "tags": tags(store.log)}
+    found: dict[str, Any] = {"head": store.log.head().hash.hex(), "tree": store.log.tree_head().hex(), "tags": tags.current(store.log)}
     for container in all_containers(store.log):
         for version in range(1, container.version + 1):
             view = view_at(store, container.id, version)

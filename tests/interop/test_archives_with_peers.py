@@ -13,10 +13,9 @@ import pytest
 
 from cli.adapters import archive, layout
 from cli.adapters.blobs import layer_tar
-from eventstore.digests import named
+from eventstore.digests import digest_of, named
 from projections import oci
 from projections.oci import OciImage
-from projections.oci_digest import digest_of
 from tests import images
 from tests.images import TARS
 from tests.peers import peer

@@ -12,7 +12,7 @@ from projections import layers
 from projections.line_diff import matches
 from projections.pathspecs import matcher, touched_by_any
 from projections.records import Records
-from projections.touching import after, touches
+from projections.touching import touches
 from projections.view import View
 from projections.walk import walk
 from tests.projections.test_layers_model import laid_over
@@ -47,7 +47,7 @@ def every_path(view: View) -> list[bytes]:
 
 def changed(view: View, path: bytes) -> set[tuple[int, int]]:
     """The orders of all events that changed what *path* is, by looking before and after each."""
-    return {order for order in orders(view) if view.before(order).lookup(path) != after(view, order).lookup(path)}
+    return {order for order in orders(view) if view.before(order).lookup(path) != view.after(order).lookup(path)}
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from eventstore.digests import digest_of
 from eventstore.errors import InvalidError, LayerlogError, MismatchError, NotFoundError
 from projections import docker_archive, oci, oci_config, oci_json, oci_layout
 from projections.oci import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Descriptor
-from projections.oci_digest import digest_of
 from projections.oci_platform import Platform, fit, parse_platform, wanted_platform
 from tests import images
 from tests.images import TARS, describe

@@ -1,4 +1,4 @@
-"""Runs: what comes one by one taken a few at a time, so that one statement serves them all."""
+"""What comes one by one taken a few at a time, so that one statement serves them all."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice

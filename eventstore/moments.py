@@ -1,14 +1,6 @@
-"""Times: as every machine reads them, and as places in the log; order is always by position, a time only finds one."""
-
-from datetime import UTC, datetime
+"""Moments: where a time lies in the log.  Order is always by position, a time only finds one."""
 
 from eventstore.log import Log
-
-
-def rfc3339(when: int) -> str:
-    """Return *when* (ns since 1970, 64 bits) in UTC, always with nine digits: so texts sort as times do."""
-    moment = datetime.fromtimestamp(when // 10**9, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{when % 10**9:09d}Z"
 
 
 def position_at(log: Log, when: int, *, after: bool = False) -> int:
