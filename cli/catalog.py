@@ -9,20 +9,20 @@ class Entry(NamedTuple):
     help: str
 
 
-IMAGES = "cli.commands.images"
-CONTAINERS = "cli.commands.containers"
-CONFIG = "cli.commands.config"
-FILES = "cli.commands.files"
-CHANGES = "cli.commands.changes"
-DIFF = "cli.commands.diff"
-VIEWS = "cli.commands.views"
-HISTORY = "cli.commands.history"
-AUDIT = "cli.commands.audit"
-BISECT = "cli.commands.bisect"
-UNDO = "cli.commands.undo"
-STORE = "cli.commands.store"
-UPKEEP = "cli.commands.upkeep"
-PROOF = "cli.commands.proof"
+IMAGES = "cli.commands.images.images"
+CONTAINERS = "cli.commands.containers.containers"
+CONFIG = "cli.commands.containers.config"
+FILES = "cli.commands.files.read"
+CHANGES = "cli.commands.files.change"
+DIFF = "cli.commands.files.diff"
+VIEWS = "cli.commands.files.export"
+HISTORY = "cli.commands.history.history"
+AUDIT = "cli.commands.history.audit"
+BISECT = "cli.commands.history.bisect"
+UNDO = "cli.commands.history.undo"
+STORE = "cli.commands.store.store"
+UPKEEP = "cli.commands.store.upkeep"
+PROOF = "cli.commands.store.proof"
 
 HEADINGS: dict[str, dict[str, Entry]] = {
     "Images": {
@@ -85,8 +85,8 @@ HEADINGS: dict[str, dict[str, Entry]] = {
         "backup": Entry(UPKEEP, "backup", "Copy the store while it is in use"),
         "checkpoint": Entry(PROOF, "checkpoint", "Print the head of the log, to sign or keep elsewhere"),
         "prove": Entry(PROOF, "prove", "Prove that an event is in the log, to a stranger"),
-        "demo": Entry("cli.commands.demo", "demo", "Play a small story in a store of its own"),
-        "completion": Entry("cli.commands.completion", "completion", "Print the completion script of a shell"),
+        "demo": Entry("cli.commands.store.demo", "demo", "Play a small story in a store of its own"),
+        "completion": Entry("cli.commands.store.completion", "completion", "Print the completion script of a shell"),
     },
 }
 

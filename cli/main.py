@@ -8,11 +8,12 @@ from typing import Any, NoReturn
 
 import click
 
-from cli import complete, failures, logs
-from cli.actor import observed_actor
 from cli.catalog import COMMANDS, HEADINGS
-from cli.redact import redacted
-from cli.settings import Settings, default_store
+from cli.options import completion
+from cli.session import failures, logs
+from cli.session.actor import observed_actor
+from cli.session.redact import redacted
+from cli.session.settings import Settings, default_store
 from cli.version import VERSION
 
 _ARGV = "cli.main.argv"
@@ -98,7 +99,7 @@ def complete_if_asked(group: click.Group) -> None:
     if instruction:
         from click.shell_completion import shell_complete
 
-        from cli import shells
+        from cli.options import shells
 
         shells.register()
         sys.exit(shell_complete(group, {}, "layerlog", "_LAYERLOG_COMPLETE", instruction))
@@ -140,7 +141,7 @@ def _with_place(error: click.ClickException) -> click.ClickException:
     cls=Commands, epilog="`layerlog COMMAND --help` says more of each.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )  # fmt: skip
-@click.option("--store", metavar="DIR", envvar="LAYERLOG_STORE", shell_complete=complete.host_paths, help=_STORE_HELP)
+@click.option("--store", metavar="DIR", envvar="LAYERLOG_STORE", shell_complete=completion.host_paths, help=_STORE_HELP)
 @click.option("-v", "--verbose", count=True, help="Log to stderr what is done (-vv: more).")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="How -v logs.")
 @click.version_option(VERSION, prog_name="layerlog", message="%(prog)s version %(version)s")

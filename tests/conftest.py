@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from cli.adapters import verification
-from eventstore import commands
-from eventstore.findings import Finding
-from eventstore.log import Context
-from eventstore.store import Store
+from cli.maintenance import verification
+from eventstore.integrity.findings import Finding
+from eventstore.log.log import Context
+from eventstore.store import commands
+from eventstore.store.store import Store
 
 
 def findings(path: str) -> list[Finding]:

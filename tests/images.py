@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 
 import zstandard
 
-from eventstore.digests import digest_of
-from projections.oci import LAYER_TYPES, OCI_CONFIG, OCI_MANIFEST, Descriptor, LayerBlob, OciImage
+from eventstore.model.digests import digest_of
+from projections.oci.oci_image import LAYER_TYPES, OCI_CONFIG, OCI_MANIFEST, Descriptor, LayerBlob, OciImage
 
 PACK: Mapping[str, Callable[[bytes], bytes]] = {
     "": bytes,

@@ -2,8 +2,8 @@
 
 import stat
 
-from eventstore.changes import Change
-from eventstore.events import Kind
+from eventstore.model.changes import Change
+from eventstore.model.events import Kind
 
 
 class Model:

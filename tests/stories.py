@@ -8,11 +8,11 @@ import random
 import stat
 from typing import NamedTuple
 
-from eventstore import commands
-from eventstore.changes import Change, attributes, clear, delete, link, move, put
-from eventstore.store import Store, Writer
-from projections.containers import live_view, view_at
-from projections.view import View
+from eventstore.model.changes import Change, attributes, clear, delete, link, move, put
+from eventstore.store import commands
+from eventstore.store.store import Store, Writer
+from projections.refs.containers import live_view, view_at
+from projections.tree.view import View
 from tests.conftest import ADA
 from tests.model import Model
 

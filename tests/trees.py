@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from eventstore.changes import Change, put
-from projections.view import View
-from projections.walk import walk
+from eventstore.model.changes import Change, put
+from projections.tree.view import View
+from projections.tree.walk import walk
 
 Literal = dict[str, Any]
 

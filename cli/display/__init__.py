@@ -1,1 +1,1 @@
-"""What commands show: rows for tables and JSON, lines and patches for people, one page to print."""
+"""Rows, lines and pages: what commands show, for tables, JSON and people."""

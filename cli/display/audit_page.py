@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from math import sqrt
 from typing import NamedTuple
 
-from eventstore.paths import shown
-from eventstore.times import rfc3339
-from projections.deeds import Deed, Group, Sealed
-from projections.tags import shown_names
-from projections.who import actor_text
+from eventstore.model.paths import shown
+from eventstore.model.times import rfc3339
+from projections.audit.actions import Deed, Group, Sealed
+from projections.events.actors import actor_text
+from projections.refs.tags import shown_names
 
 MOST_TEXT = 400
 LANES, STEPS = 12, 100

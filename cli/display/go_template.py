@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from eventstore.errors import InvalidError
-from eventstore.paths import shown
+from eventstore.model.paths import shown
 
 _ACTION = re.compile(r"\{\{\s*(json\s)?\s*\.((?:\w+(?:\.\w+)*)?)\s*\}\}")
 

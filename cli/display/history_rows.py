@@ -1,16 +1,16 @@
-"""Commits, layers and causes as JSON rows; events within them are as `projections/event_rows.py` says."""
+"""Commits, layers and causes as JSON rows; events within them are as `projections/events/rows.py` says."""
 
 from typing import Any
 
-from eventstore.digests import named
-from eventstore.times import rfc3339
-from projections.blame import Blame, Cause
-from projections.blame_lines import Line
-from projections.commits import Commit, ImageLayer
-from projections.diff import Difference
-from projections.event_rows import event_row
-from projections.logbook import Item
-from projections.tags import shown_names
+from eventstore.model.digests import named
+from eventstore.model.times import rfc3339
+from projections.diff.tree_diff import Difference
+from projections.events.rows import event_row
+from projections.history.blame import Blame, Cause
+from projections.history.blame_lines import Line
+from projections.history.commits import Commit, ImageLayer
+from projections.history.logbook import Item
+from projections.refs.tags import shown_names
 
 
 def commit_row(commit: Commit, tags: list[str]) -> dict[str, Any]:

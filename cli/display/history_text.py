@@ -3,20 +3,24 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from cli.formats import human_size, short_id, whole_seconds
-from cli.output import paint
-from eventstore.digests import named
-from eventstore.events import Kind
-from eventstore.paths import shown
-from eventstore.times import rfc3339
-from projections import event_rows
-from projections.blame import Blame, Cause
-from projections.blame_lines import Line
-from projections.commits import Commit, ImageLayer
-from projections.logbook import Item
-from projections.records import Record
-from projections.tags import shown_names
-from projections.who import actor_text
+from cli.display.formats import counted, human_size, short_id, whole_seconds
+from cli.display.output import paint
+from eventstore.log.log import Log
+from eventstore.model.digests import named
+from eventstore.model.events import Kind
+from eventstore.model.paths import shown
+from eventstore.model.times import rfc3339
+from projections.events import rows
+from projections.events.actors import actor_text
+from projections.events.records import Record, Records
+from projections.history import commits
+from projections.history.blame import Blame, Cause
+from projections.history.blame_lines import Line
+from projections.history.commits import Commit, ImageLayer
+from projections.history.logbook import Item
+from projections.images.ancestry import Family, Key, Member
+from projections.refs.references import Target
+from projections.refs.tags import shown_names
 
 SUBJECT = 120
 
@@ -106,7 +110,7 @@ def event_line(record: Record) -> str:
 
 def what(record: Record) -> str:
     """Return what an event did, in a few words."""
-    event, target = record.event, event_rows.target(record)
+    event, target = record.event, rows.target(record)
     words = [record.title]
     if record.path is not None:
         words.append("/" + shown(record.path))
@@ -137,7 +141,7 @@ def _detail(record: Record) -> str:
 def event_lines(record: Record) -> Iterator[str]:
     """Yield all that is known of one event, a field a line."""
     yield paint(f"event {record.event.position}", "yellow") + f" {record.title}"
-    row = event_rows.event_row(record)
+    row = rows.event_row(record)
     for key in ("stream", "name", "version", "path", "mode", "uid", "gid", "size", "content", "target", "id", "detail"):
         if row[key] is not None:
             yield f"{key + ':':<11}{_field(key, row[key])}"
@@ -237,3 +241,37 @@ def line_text(number: int, line: Line, cause: Cause, width: int, *, renamed: boo
     text = "\t".join(map(shown, line.text.split(b"\t")))
     when = whole_seconds(rfc3339(record.time))
     return f"{paint(came, 'yellow')} {line.position:>7}{name} ({subject(who, 24):<24} {when} {number:>{width}}) {text}"
+
+
+def family_lines(log: Log, target: Target | None) -> Iterator[str]:
+    """Yield the tree of all, or of the root that *target* descends from."""
+    family, records = Family(log), Records(log)
+    if target is None:
+        for way, member in family.lines():
+            yield _branch(way[1:]) + member_text(log, records, member)
+        return
+    key: Key = ("container", target.container) if target.container is not None else ("image", target.image or "")
+    root = family.root_of(key)
+    yield member_text(log, records, family.member(root))
+    for way, member in family.lines(root):
+        yield _branch(way) + member_text(log, records, member)
+
+
+def _branch(way: list[bool]) -> str:
+    """Return the lines that lead to a member, given for each level whether it is the last there."""
+    if not way:
+        return ""
+    return "".join("   " if last else "|  " for last in way[:-1]) + ("`- " if way[-1] else "|- ")
+
+
+def member_text(log: Log, records: Records, member: Member) -> str:
+    removed = ", removed" if member.removed else ""
+    if member.kind == "image":
+        return f"{paint('image', 'yellow')} {short_id(member.id)}{names_text(member.names)}{removed}"
+    if member.kind == "container":
+        count = counted(member.commits, "commit")
+        where = f", from version {member.version}" if member.version else ""
+        return f"{paint('container', 'cyan')} {shown(member.names[0])} ({short_id(member.id)}), {count}{where}{removed}"
+    seal = log.seal(member.id)
+    said = subject(commits.of_seal(records, seal).message) if seal is not None else ""
+    return f"{paint('commit', 'yellow')} {short_id(member.id)}{names_text(member.names)} {said}".rstrip()

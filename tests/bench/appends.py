@@ -7,15 +7,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from eventstore import commands
-from eventstore.changes import Change, put
-from eventstore.log import Context
-from eventstore.pointers import container_named
-from eventstore.schema_1 import TABLES
-from eventstore.store import Store, Writer
-from projections.containers import live_view, view_at
-from projections.view import View
-from projections.walk import walk
+from eventstore.index.names import container_named
+from eventstore.log.log import Context
+from eventstore.log.schema_1 import TABLES
+from eventstore.model.changes import Change, put
+from eventstore.store import commands
+from eventstore.store.store import Store, Writer
+from projections.refs.containers import live_view, view_at
+from projections.tree.view import View
+from projections.tree.walk import walk
 from tests.bench.long_log import KnownTree
 
 ADA = Context({"login": "ada", "uid": 1000, "login_uid": 1000, "host": "bench"}, ("bench",), "Ada <ada@example.org>")

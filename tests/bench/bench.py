@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from eventstore.store import Store
+from eventstore.store.store import Store
 from tests.bench import build
 from tests.bench.corpora import Corpora, Sizes
 from tests.bench.figures import OURS, Case, Figure, Sample

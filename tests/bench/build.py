@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import BinaryIO
 
-from cli.adapters.hostfs import scan
-from eventstore import commands
-from eventstore.changes import Change, delete, put
-from eventstore.events import Event, Kind
-from eventstore.pointers import container_named
-from eventstore.staging import Staged
-from eventstore.store import Store, Writer
-from projections.containers import live_view
-from projections.view import View
+from cli.hostfs.scan import scan
+from eventstore.index.names import container_named
+from eventstore.model.changes import Change, delete, put
+from eventstore.model.events import Event, Kind
+from eventstore.store import commands
+from eventstore.store.staging import Staged
+from eventstore.store.store import Store, Writer
+from projections.refs.containers import live_view
+from projections.tree.view import View
 from tests.bench.appends import ADA, DIRECTORY, FILE
 
 Answer = dict[str, float]

@@ -5,7 +5,7 @@ import random
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cli.adapters import archive, layout
+from cli.distribution import archive, layout
 from tests.images import image, layer_tar
 
 VARIABLE = "LAYERLOG_CORPORA"

@@ -12,11 +12,11 @@ import sys
 import time
 from collections.abc import Iterator
 
-from eventstore import commands
-from eventstore.changes import Change, attributes, delete, link, move, put
-from eventstore.entries import Entry
-from eventstore.log import Context
-from eventstore.store import Store, Writer
+from eventstore.log.log import Context
+from eventstore.model.changes import Change, attributes, delete, link, move, put
+from eventstore.model.entries import Entry
+from eventstore.store import commands
+from eventstore.store.store import Store, Writer
 
 PEOPLE = ("Ada", "Björn", "Chen", "Dalia", "Emeka", "Fatima")
 COMMITS_AT_ONCE = 1_000

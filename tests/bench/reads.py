@@ -6,18 +6,19 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from cli.adapters.checkout import checkout
-from cli.formats import parse_time
-from eventstore.store import Store
-from projections import lineage, references
-from projections.blame import Causes, blame
-from projections.diff import between
-from projections.hard_links import linked_nodes
-from projections.records import Records
-from projections.references import Target
-from projections.touching import touches
-from projections.view import View
-from projections.walk import walk
+from cli.display.formats import parse_time
+from cli.hostfs.checkout import checkout
+from eventstore.store.store import Store
+from projections.diff.tree_diff import between
+from projections.events.path_events import touches
+from projections.events.records import Records
+from projections.history.blame import Causes, blame
+from projections.refs import references
+from projections.refs.references import Target
+from projections.tree import lineage
+from projections.tree.hard_links import linked_nodes
+from projections.tree.view import View
+from projections.tree.walk import walk
 from tests.bench.build import layer_ids, layer_paths
 
 Answer = dict[str, float]

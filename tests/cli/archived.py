@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cli.adapters import archive
-from cli.adapters.blobs import layer_tar
-from eventstore.digests import digest_of
-from projections.oci import OciImage
+from cli.distribution import archive
+from cli.streams.reader import layer_tar
+from eventstore.model.digests import digest_of
+from projections.oci.oci_image import OciImage
 from tests import images
 from tests.cli.invoking import Layerlog
 from tests.images import TARS, image

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from cli.adapters.hostfs import scan
-from eventstore.changes import Change
-from eventstore.entries import Entry
-from eventstore.events import Kind
+from cli.hostfs.scan import scan
+from eventstore.model.changes import Change
+from eventstore.model.entries import Entry
+from eventstore.model.events import Kind
 
 NOBODY = 65534
 LONG_AGO = 1_234_567_890_123_456_789

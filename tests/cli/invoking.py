@@ -8,13 +8,13 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from cli.adapters.receive import receive
+from cli.distribution.receive import receive
 from cli.main import cli
-from eventstore import commands
-from eventstore.changes import put
-from eventstore.events import Kind
-from eventstore.store import Store, Writer
-from projections.containers import live_view
+from eventstore.model.changes import put
+from eventstore.model.events import Kind
+from eventstore.store import commands
+from eventstore.store.store import Store, Writer
+from projections.refs.containers import live_view
 from tests import images
 from tests.conftest import ADA
 from tests.trees import Literal, Symlink, changes, tree

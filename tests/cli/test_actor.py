@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import actor
+from cli.session import actor
 
 
 @pytest.fixture(autouse=True)

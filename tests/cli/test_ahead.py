@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from cli.adapters.ahead import read_ahead
-from eventstore.entries import Entry
+from cli.streams.prefetch import read_ahead
 from eventstore.errors import ErasedError, LayerlogError
+from eventstore.model.entries import Entry
 
 
 def entry(path: bytes, content: bytes | None = None) -> Entry:

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 import zstandard
 
-from cli.adapters import archive, layout
-from cli.adapters.blobs import layer_tar
-from eventstore.digests import digest_of
+from cli.distribution import archive, layout
+from cli.streams.reader import layer_tar
 from eventstore.errors import InvalidError, LayerlogError, MismatchError, NotFoundError
-from projections import oci, oci_config, oci_layout
-from projections.oci import OciImage
+from eventstore.model.digests import digest_of
+from projections.oci import config, oci_image, oci_layout
+from projections.oci.oci_image import OciImage
 from tests import images
 from tests.images import PACK, TARS
 
@@ -103,7 +103,7 @@ class TestRoundTrip:
     def test_written_is_read(self, load: Any, how: tuple[str, ...]) -> None:
         image = images.image(*how, names=("docker.io/library/one:1",))
         (found,) = load(written(image))
-        assert found == replace(image, manifest=oci.manifest_of(image))
+        assert found == replace(image, manifest=oci_image.manifest_of(image))
         assert contents(found) == list(TARS)
 
     def test_a_manifest_from_elsewhere_keeps_its_bytes(self, load: Any) -> None:
@@ -144,7 +144,7 @@ class TestSources:
     @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress])
     def test_a_file_or_a_stream_plain_or_compressed(self, load: Any, tmp_path: Path, pack: Any) -> None:
         data = pack(written(IMAGE))
-        expected = replace(IMAGE, manifest=oci.manifest_of(IMAGE))
+        expected = replace(IMAGE, manifest=oci_image.manifest_of(IMAGE))
         assert load(data) == [expected]
         stream = io.BytesIO(data)
         (found,) = archive.read(stream, str(tmp_path))
@@ -255,7 +255,7 @@ class TestDockerArchive:
         both = members_of(written(image))
         both["manifest.json"] = docker(PLAIN)["manifest.json"]
         (found,) = load(tar({**both, "config.json": IMAGE.config}))
-        assert (found.names, found.manifest) == (("one:1",), oci.manifest_of(IMAGE))
+        assert (found.names, found.manifest) == (("one:1",), oci_image.manifest_of(IMAGE))
 
 
 def without(data: bytes, name: str) -> bytes:
@@ -263,7 +263,7 @@ def without(data: bytes, name: str) -> bytes:
 
 
 BLOB = f"blobs/sha256/{IMAGE.layers[0].descriptor.hex}"
-CONFIG = f"blobs/sha256/{oci.config_digest(IMAGE).removeprefix('sha256:')}"
+CONFIG = f"blobs/sha256/{oci_image.config_digest(IMAGE).removeprefix('sha256:')}"
 WHOLE = written(replace(IMAGE, names=IMAGE.names[:1]))
 OCI = without(WHOLE, "manifest.json")
 
@@ -342,16 +342,16 @@ def test_a_layer_of_an_index_for_many_platforms(load: Any) -> None:
     for layer in IMAGE.layers:
         blobs.add(layer.open().read())
     entries = [
-        {**images.describe(oci.OCI_MANIFEST, b"absent"), "platform": {"os": "linux", "architecture": "s390x"}},
-        {**images.describe(oci.OCI_MANIFEST, manifest), "platform": {"os": "linux", "architecture": "amd64"}},
+        {**images.describe(oci_image.OCI_MANIFEST, b"absent"), "platform": {"os": "linux", "architecture": "s390x"}},
+        {**images.describe(oci_image.OCI_MANIFEST, manifest), "platform": {"os": "linux", "architecture": "amd64"}},
         {
-            **images.describe(oci.OCI_MANIFEST, b"attestation"),
+            **images.describe(oci_image.OCI_MANIFEST, b"attestation"),
             "annotations": {"vnd.docker.reference.type": "attestation-manifest"},
             "platform": {"os": "unknown", "architecture": "unknown"},
         },
     ]
-    nested = blobs.add(json.dumps({"schemaVersion": 2, "mediaType": oci.OCI_INDEX, "manifests": entries}).encode())
-    top = {"schemaVersion": 2, "manifests": [images.describe(oci.OCI_INDEX, nested)]}
+    nested = blobs.add(json.dumps({"schemaVersion": 2, "mediaType": oci_image.OCI_INDEX, "manifests": entries}).encode())
+    top = {"schemaVersion": 2, "manifests": [images.describe(oci_image.OCI_INDEX, nested)]}
     files = {f"blobs/sha256/{digest.removeprefix('sha256:')}": data for digest, data in blobs.items()}
     data = tar({"oci-layout": oci_layout.MARKER, "index.json": json.dumps(top).encode(), **files})
     (found,) = load(data, platform="linux/amd64")
@@ -359,5 +359,5 @@ def test_a_layer_of_an_index_for_many_platforms(load: Any) -> None:
     assert contents(found) == list(TARS)
     with pytest.raises(NotFoundError, match="no image for linux/arm64; there is linux/amd64, linux/s390x"):
         load(data, platform="linux/arm64")
-    assert oci_config.platform_of(json.loads(found.config)).architecture == "amd64"
+    assert config.platform_of(json.loads(found.config)).architecture == "amd64"
     assert digest_of(nested) in blobs

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from eventstore import commands
-from eventstore.changes import put
-from eventstore.events import Kind
-from eventstore.store import Store
-from projections.containers import live_view
+from eventstore.model.changes import put
+from eventstore.model.events import Kind
+from eventstore.store import commands
+from eventstore.store.store import Store
+from projections.refs.containers import live_view
 from tests.cli.invoking import Layerlog, with_base, with_loaded, write_and_commit
 from tests.cli.running import ROOT, clean
 

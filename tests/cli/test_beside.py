@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from cli.adapters.beside import Lane, hashed, reading_beside, writing_behind
-from cli.adapters.blobs import passed, reader
-from eventstore.digests import digest_of
+from cli.streams.reader import passed, reader
+from cli.streams.threads import Lane, hashed, reading_beside, writing_behind
 from eventstore.errors import InvalidError, MismatchError
+from eventstore.model.digests import digest_of
 
 DATA = bytes(range(256)) * 40_000  # 10 MB
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from eventstore import commands
-from eventstore.changes import put
-from projections.containers import live_view
+from eventstore.model.changes import put
+from eventstore.store import commands
+from projections.refs.containers import live_view
 from tests.cli.invoking import Layerlog, with_base, with_loaded
 
 

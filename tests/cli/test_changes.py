@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from eventstore.errors import InvalidError
-from projections.modes import parse_mode
+from projections.edits.modes import parse_mode
 from tests.cli.invoking import Layerlog, with_base
 from tests.cli.running import ROOT, clean, layerlog
 from tests.peers import peer

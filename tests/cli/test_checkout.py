@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cli.adapters.checkout import checkout
-from cli.adapters.nodes import Report
-from eventstore.entries import Entry
+from cli.hostfs.checkout import checkout
+from cli.hostfs.nodes import Report
 from eventstore.errors import ConflictError, DamagedError, InvalidError, LayerlogError, MismatchError, NotFoundError
-from eventstore.events import Kind
-from eventstore.paths import MAX_PATH
+from eventstore.model.entries import Entry
+from eventstore.model.events import Kind
+from eventstore.model.paths import MAX_PATH
 from tests.cli.hosttrees import (
     LONG_AGO,
     LONGEST,

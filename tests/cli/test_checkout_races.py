@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.adapters.checkout import KEPT_OPEN, checkout
-from eventstore.entries import Entry
+from cli.hostfs.checkout import KEPT_OPEN, checkout
 from eventstore.errors import ConflictError, LayerlogError
+from eventstore.model.entries import Entry
 from tests.cli.hosttrees import Special, Symlink, all_names, before_opening, build, content, directory, file, scanned
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.adapters.demo_root import write_root
+from cli.commands.store.demo_root import write_root
 from tests.cli.running import ROOT, clean, layerlog
 
 WEBAPPS = "usr/local/tomcat/webapps"
@@ -96,7 +96,7 @@ def test_a_folder_that_is_in_use_is_refused(tmp_path):
 
 def test_the_first_command_that_fails_ends_it(tmp_path):
     """With the command's own error and exit code."""
-    program = "import sys; from cli.commands import demo; sys.exit(demo._play('layerlog ls nonesuch\\nlayerlog images'))"
+    program = "import sys; from cli.commands.store import demo; sys.exit(demo._play('layerlog ls nonesuch\\nlayerlog images'))"
     env = clean({"LAYERLOG_STORE": str(tmp_path / "store")})
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "$ layerlog ls nonesuch\n")

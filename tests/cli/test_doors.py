@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from eventstore import commands
-from eventstore.changes import link, move, put
 from eventstore.errors import InvalidError
-from eventstore.events import Kind
-from eventstore.spelling import check_container_name, check_tag
-from eventstore.staging import Staged
-from projections.containers import live_view
-from projections.names import image_name
+from eventstore.model.changes import link, move, put
+from eventstore.model.events import Kind
+from eventstore.model.spelling import check_container_name, check_tag
+from eventstore.store import commands
+from eventstore.store.staging import Staged
+from projections.refs.containers import live_view
+from projections.refs.image_names import image_name
 from tests.cli.invoking import Layerlog, with_base
 
 ID = "0123456789abcdef" * 4

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.actor import observed_actor
-from eventstore import commands, compaction
-from eventstore.store import Store
+from cli.session.actor import observed_actor
+from eventstore.retention import compaction
+from eventstore.store import commands
+from eventstore.store.store import Store
 from tests.cli.archived import inspected
 from tests.cli.invoking import Layerlog
 from tests.conftest import ADA

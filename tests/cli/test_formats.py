@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli import formats
+from cli.display import formats
 from eventstore.errors import InvalidError
-from eventstore.times import rfc3339
+from eventstore.model.times import rfc3339
 
 MINUTE, HOUR, DAY, WEEK, MONTH, YEAR = 60, 3600, 86400, 7 * 86400, 30 * 86400, 365 * 86400
 NOON = 1_795_521_600 * 10**9  # 2026-11-24T12:00:00Z

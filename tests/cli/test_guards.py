@@ -4,10 +4,10 @@ import stat
 
 import pytest
 
-from cli.sealing import guards
-from eventstore.entries import Entry
+from cli.commands.containers.commit_checks import guards
 from eventstore.errors import InvalidError
-from projections.guards import objections
+from eventstore.model.entries import Entry
+from projections.edits.guards import objections
 
 FILES = {
     b"key": (0o644, b"x" * 10 + b"-----BEGIN OPENSSH PRIVATE KEY-----\nabc"),

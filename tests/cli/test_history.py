@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from eventstore import commands
-from eventstore.changes import attributes, delete, link, move, put
-from eventstore.store import Store
-from projections.containers import live_view
+from eventstore.model.changes import attributes, delete, link, move, put
+from eventstore.store import commands
+from eventstore.store.store import Store
+from projections.refs.containers import live_view
 from tests.cli.invoking import Layerlog, with_base, with_loaded
 
 NASTY = "first\nsecond \x1b[31mred\n\ncommit 00 forged \u202eright to left"

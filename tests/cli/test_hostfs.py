@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from cli.adapters.hostfs import scan
-from eventstore.changes import extras, link, put
+from cli.hostfs.scan import scan
 from eventstore.errors import ConflictError, LayerlogError, NotFoundError, StoreError
-from eventstore.paths import order
+from eventstore.model.changes import extras, link, put
+from eventstore.model.paths import order
 from tests.cli.hosttrees import (
     LONG_AGO,
     LONGEST,

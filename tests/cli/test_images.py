@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from eventstore.digests import digest_of
-from projections.oci import config_digest, manifest_of
+from eventstore.model.digests import digest_of
+from projections.oci.oci_image import config_digest, manifest_of
 from tests.cli.archived import ONE, archived, committed, complete, id_of, inspected
 from tests.cli.invoking import Layerlog, with_base, with_loaded
 from tests.images import TARS, image

@@ -15,7 +15,7 @@ from tests.cli.running import ROOT, clean
 
 WRITING = """
 import sys, time, click
-from cli.adapters.whole_file import whole_file
+from cli.hostfs.whole_file import whole_file
 from cli.main import run
 @click.command()
 @click.argument("path")

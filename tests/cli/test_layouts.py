@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from cli.adapters import layout
-from cli.adapters.blobs import layer_tar
+from cli.distribution import layout
+from cli.streams.reader import layer_tar
 from eventstore.errors import ErasedError, InvalidError, LayerlogError, MismatchError, NotFoundError
-from projections import oci
-from projections.oci import OciImage
+from projections.oci import oci_image
+from projections.oci.oci_image import OciImage
 from tests import images
 from tests.images import TARS
 
@@ -32,7 +32,7 @@ def path(tmp_path: Path) -> str:
 
 
 def complete(image: OciImage) -> OciImage:
-    return replace(image, manifest=oci.manifest_of(image))
+    return replace(image, manifest=oci_image.manifest_of(image))
 
 
 def contents(path: str) -> list[list[bytes]]:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from cli.adapters import archive, layout
-from cli.adapters.blobs import layer_tar
-from eventstore.digests import digest_of
-from projections.oci import config_digest
+from cli.distribution import archive, layout
+from cli.streams.reader import layer_tar
+from eventstore.model.digests import digest_of
+from projections.oci.oci_image import config_digest
 from tests.cli.archived import ONE, OTHER, SHARING, archived, complete, docker_archived, id_of, inspected
 from tests.cli.hosttrees import Link, Symlink, build
 from tests.cli.invoking import Layerlog, with_base, with_loaded

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from cli import logs
-from cli.actor import observed_actor
+from cli.session import logs
+from cli.session.actor import observed_actor
 from tests.cli.running import layerlog
 
 

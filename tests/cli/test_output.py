@@ -9,9 +9,9 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli import output
-from cli.formats import human_size, short_id
-from cli.output import Column, Shape, listing, listing_options
+from cli.display import output
+from cli.display.formats import human_size, short_id
+from cli.display.output import Column, Shape, listing, listing_options
 from tests.cli.running import on_terminal, python
 
 COLUMNS = [Column("name", "NAME"), Column("id", "IMAGE ID", short_id, full=str), Column("size", "SIZE", human_size)]
@@ -125,7 +125,7 @@ def test_nothing_that_steers_a_terminal_gets_out(text):
     assert output.escape(text).isprintable()
 
 
-PAINT = "from cli.output import paint; print(paint('a', 'red'))"
+PAINT = "from cli.display.output import paint; print(paint('a', 'red'))"
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_colours_are_for_terminals_that_want_them(env, coloured):
 
 STEPS = """
 import sys, time
-from cli import output
+from cli.display import output
 output._BAR_DELAY = float(sys.argv[3])
 with output.progress(eval(sys.argv[1]), "Reading\\x1b", sys.argv[2], quiet=len(sys.argv) > 4) as advance:
     for _ in range(30):

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from cli.adapters import signing
-from eventstore import commands
-from eventstore.store import Store
-from projections import proofs
+from cli.maintenance import signing
+from eventstore.store import commands
+from eventstore.store.store import Store
+from projections.audit import proofs
 from tests.cli.invoking import Layerlog
 from tests.conftest import ADA
 from tests.mangling import Damage, copied, story

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.redact import redacted
+from cli.session.redact import redacted
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.adapters import archive, layout
-from eventstore.digests import digest_of
-from projections.oci import OciImage, build_manifest, config_digest
+from cli.distribution import archive, layout
+from eventstore.model.digests import digest_of
+from projections.oci.oci_image import OciImage, build_manifest, config_digest
 from tests.cli.archived import ONE, OTHER, SHARING, archived, committed, complete, id_of, inspected
 from tests.cli.invoking import Layerlog, with_base
 from tests.cli.running import ROOT, clean, on_terminal

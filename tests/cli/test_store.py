@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from eventstore import commands
-from eventstore.store import Store
+from eventstore.store import commands
+from eventstore.store.store import Store
 from tests import images
 from tests.cli.invoking import Layerlog, with_base, with_loaded
 from tests.cli.running import ROOT

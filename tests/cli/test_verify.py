@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from eventstore import rehash
-from eventstore.store import Store
+from eventstore.integrity import scrub
+from eventstore.store.store import Store
 from tests.cli.invoking import Layerlog
 from tests.mangling import Damage, copied, story
 
@@ -235,7 +235,7 @@ def test_every_flipped_bit_in_live_data_is_found(damage):
         for segment, place in flips:
             damage.flip(segment, place)
             store.content.forget()
-            assert list(rehash.check(store.db, store.content, lambda _: None)), (segment, place)
+            assert list(scrub.check(store.db, store.content, lambda _: None)), (segment, place)
             damage.flip(segment, place)
 
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.adapters.whole_file import whole_file
-from projections import diff
-from projections.difference_text import hunks
+from cli.hostfs.whole_file import whole_file
+from projections.diff import tree_diff
+from projections.diff.patches import hunks
 from tests.cli.hosttrees import Link, Node, Symlink, as_root, build, scanned
 from tests.cli.invoking import Layerlog, with_base, with_loaded
 from tests.cli.running import ROOT, clean, on_terminal
@@ -50,8 +50,8 @@ def test_diff_shows_what_is_not_sealed(changed):
 
 @pytest.mark.parametrize(("few", "many"), [(0, 0), (1, 1), (3, 3), (6, 6), (8, 8), (0, 100)])
 def test_diff_is_the_same_path_by_path_and_by_a_walk(changed, monkeypatch, few, many):
-    monkeypatch.setattr(diff, "FEW", few)
-    monkeypatch.setattr(diff, "MANY", many)
+    monkeypatch.setattr(tree_diff, "FEW", few)
+    monkeypatch.setattr(tree_diff, "MANY", many)
     changed("move", "web:/etc", "web:/srv/etc")
     assert changed.lines("diff", "web") == [
         "D /etc", "A /srv/etc", "A /srv/etc/group", "A /srv/etc/motd", "A /srv/etc/os-release", "A /srv/etc/passwd",

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from eventstore import backup, commands
 from eventstore.errors import ConflictError, StoreError
-from eventstore.store import Store
+from eventstore.integrity import backup
+from eventstore.store import commands
+from eventstore.store.store import Store
 from tests.cli.running import ROOT, clean
 from tests.conftest import ADA, findings
 from tests.eventstore.test_concurrency import started
@@ -24,7 +25,7 @@ def backed_up(store: Store, target: Path) -> backup.Copied:
 
 def started_backup(store: Store, target: Path) -> subprocess.Popen[bytes]:
     program = (
-        "import sys; from eventstore.store import Store; from eventstore.backup import back_up; "
+        "import sys; from eventstore.store.store import Store; from eventstore.integrity.backup import back_up; "
         "back_up(Store.open_or_create(sys.argv[1]), sys.argv[2], lambda _: None)"
     )
     return subprocess.Popen([sys.executable, "-c", program, store.path, str(target)], cwd=ROOT, env=clean({}))

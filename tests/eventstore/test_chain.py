@@ -5,13 +5,15 @@ import stat
 
 import pytest
 
-from eventstore import chain, commands, indexes, merkle
-from eventstore.changes import put
-from eventstore.findings import Finding
-from eventstore.log import header
-from eventstore.store import Store
-from projections.containers import live_view
-from projections.proofs import stored_bytes
+from eventstore.integrity import chain, derived_columns
+from eventstore.integrity.findings import Finding
+from eventstore.log import merkle
+from eventstore.log.log import header
+from eventstore.model.changes import put
+from eventstore.store import commands
+from eventstore.store.store import Store
+from projections.audit.proofs import stored_bytes
+from projections.refs.containers import live_view
 from tests.conftest import ADA
 
 FILE = stat.S_IFREG | 0o644
@@ -35,7 +37,7 @@ def test_a_log_of_any_shape_holds(store, sizes):
     passed: list[int] = []
     assert list(chain.check(store.db, passed.append)) == []
     assert sum(passed) == store.log.head().position
-    assert list(indexes.check(store.db)) == []
+    assert list(derived_columns.check(store.db)) == []
 
 
 def test_every_hash_is_what_the_specification_says(store):

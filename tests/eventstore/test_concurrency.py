@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from eventstore import commands
-from eventstore.events import Kind
-from eventstore.store import Store
-from projections.containers import live_view
+from eventstore.model.events import Kind
+from eventstore.store import commands
+from eventstore.store.store import Store
+from projections.refs.containers import live_view
 from tests.cli.running import ROOT, clean
 from tests.conftest import ADA
 from tests.eventstore.writers import TAG

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventstore.content import CHUNK_MAX
+from eventstore.content.reader import CHUNK_MAX
 from eventstore.errors import DamagedError
-from eventstore.store import Store
+from eventstore.store.store import Store
 from tests.cli.running import ROOT, clean
 from tests.conftest import ADA
 
@@ -157,7 +157,7 @@ def test_a_damaged_block_is_named_and_the_rest_is_read(store):
 STREAM = """
 import sys
 from pathlib import Path
-from eventstore.store import Store
+from eventstore.store.store import Store
 from tests.conftest import ADA
 size = int(sys.argv[2]) << 20
 piece = bytes(range(256)) * 4096

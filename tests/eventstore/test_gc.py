@@ -5,10 +5,11 @@ import random
 
 import pytest
 
-from eventstore import commands, compaction, gc
 from eventstore.errors import DamagedError
-from eventstore.events import Kind
-from eventstore.store import Store
+from eventstore.model.events import Kind
+from eventstore.retention import collection, compaction
+from eventstore.store import commands
+from eventstore.store.store import Store
 from tests.conftest import ADA
 
 IMAGE = "1" * 64
@@ -35,7 +36,7 @@ def noise(seed: int, size: int = 80_000) -> bytes:
 
 def collected(store: Store) -> compaction.Freed:
     with store.alone(ADA) as writer:
-        return gc.collect(store, writer)[1]
+        return collection.collect(store, writer)[1]
 
 
 def files(store: Store) -> list[int]:
@@ -112,7 +113,7 @@ def test_the_cache_is_emptied(store):
     os.makedirs(store.cache.path("encoded"))
     with open(store.cache.path("encoded", "x"), "w") as file:
         file.write("x" * 1000)
-    assert gc.survey(store).cache_bytes == 1000
+    assert collection.survey(store).cache_bytes == 1000
     collected(store)
     assert os.listdir(store.cache.path()) == []
 

@@ -6,14 +6,14 @@ import time
 
 import pytest
 
-from eventstore import commands
-from eventstore.changes import attributes, delete, link, move, put
 from eventstore.errors import ConcurrencyError, ConflictError, NotFoundError
-from eventstore.events import Kind, event_bytes
-from eventstore.log import Context, header
-from eventstore.schema_1 import APPEND_ONLY
-from eventstore.store import Store
-from projections.containers import live_view
+from eventstore.log.log import Context, header
+from eventstore.log.schema_1 import APPEND_ONLY
+from eventstore.model.changes import attributes, delete, link, move, put
+from eventstore.model.events import Kind, event_bytes
+from eventstore.store import commands
+from eventstore.store.store import Store
+from projections.refs.containers import live_view
 from tests.conftest import ADA
 
 FILE, DIRECTORY = stat.S_IFREG | 0o644, stat.S_IFDIR | 0o755

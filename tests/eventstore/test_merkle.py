@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import pytest
 
-from eventstore import merkle
+from eventstore.log import merkle
 
 # the leaves and roots of certificate-transparency's own tests (merkletree/merkle_tree_test.cc)
 LEAVES = [bytes.fromhex(text) for text in (

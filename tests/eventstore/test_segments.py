@@ -8,8 +8,8 @@ from pathlib import Path
 import lz4.block
 import pytest
 
+from eventstore.content.segments import HEADER, Place, Segments, SegmentWriter, encoded, encoded_like
 from eventstore.errors import DamagedError
-from eventstore.segments import HEADER, Place, Segments, SegmentWriter, encoded, encoded_like
 from tests.cli.running import ROOT, clean
 
 
@@ -68,7 +68,7 @@ def test_a_fresh_writer_takes_up_nothing(segments):
 def test_a_writer_that_dies_blocks_nobody(segments, tmp_path):
     """Its lock goes with it; its torn tail is skipped by whoever appends next, and seen by no reader."""
     program = (
-        "import os, sys; from eventstore.segments import *; writer = SegmentWriter(Segments(sys.argv[1])); "
+        "import os, sys; from eventstore.content.segments import *; writer = SegmentWriter(Segments(sys.argv[1])); "
         "writer.append(encoded(b'whole')); os.pwrite(writer._fd, b'LLB1 torn', writer._end); os.kill(os.getpid(), 9)"
     )
     assert subprocess.run([sys.executable, "-c", program, tmp_path], cwd=ROOT, env=clean({}), check=False).returncode == -9

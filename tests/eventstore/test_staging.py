@@ -2,10 +2,10 @@
 
 import pytest
 
-from eventstore.changes import Change, delete, put
-from eventstore.paths import order
-from eventstore.staging import FEW, Staged
-from eventstore.store import Store
+from eventstore.model.changes import Change, delete, put
+from eventstore.model.paths import order
+from eventstore.store.staging import FEW, Staged
+from eventstore.store.store import Store
 
 
 def backwards(count: int) -> list[Change]:

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from eventstore import commands
-from eventstore.events import Kind
-from eventstore.schema_2 import VIEWS
+from eventstore.log.schema_2 import VIEWS
+from eventstore.model.events import Kind
+from eventstore.store import commands
 from tests.cli.invoking import Layerlog
 from tests.cli.running import ROOT
 from tests.mangling import copied, story

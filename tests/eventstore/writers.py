@@ -3,13 +3,13 @@
 import stat
 import sys
 
-from cli.adapters.receive import receive
-from eventstore import commands
-from eventstore.changes import put
+from cli.distribution.receive import receive
 from eventstore.errors import ConcurrencyError, ConflictError
-from eventstore.events import Kind
-from eventstore.store import Store
-from projections.containers import live_view
+from eventstore.model.changes import put
+from eventstore.model.events import Kind
+from eventstore.store import commands
+from eventstore.store.store import Store
+from projections.refs.containers import live_view
 from tests import images
 from tests.conftest import ADA
 

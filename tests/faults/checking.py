@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
-from eventstore import merkle
 from eventstore.errors import LayerlogError
-from eventstore.events import Kind, event_bytes
-from eventstore.log import Changeset, header
-from eventstore.store import Store
+from eventstore.log import merkle
+from eventstore.log.log import Changeset, header
+from eventstore.model.events import Kind, event_bytes
+from eventstore.store.store import Store
 
 _KNOWN = {"log.db", "log.db-wal", "log.db-shm", "lock", "content", "cache", "wipe"}
 

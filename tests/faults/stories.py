@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from eventstore.commands import container_named
 from eventstore.errors import ErasedError
-from eventstore.store import Store
-from projections import references
-from projections.view import View
+from eventstore.store.commands import container_named
+from eventstore.store.store import Store
+from projections.refs import references
+from projections.tree.view import View
 from tests.hostile.making import docker_archive
 from tests.projections.tar_blocks import END, entry
 

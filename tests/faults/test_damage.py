@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from eventstore.errors import LayerlogError
-from eventstore.store import Store
+from eventstore.store.store import Store
 from tests.conftest import findings
 from tests.faults import totals
 from tests.faults.checking import problems

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from eventstore.errors import LayerlogError
-from eventstore.store import Store
+from eventstore.store.store import Store
 from tests.faults import totals
 from tests.faults.checking import problems
 from tests.faults.commands import Commands, Done

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from eventstore.errors import ErasedError
-from eventstore.store import Store
+from eventstore.store.store import Store
 from tests.faults import totals
 from tests.faults.checking import problems
 from tests.faults.commands import Commands

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from eventstore.changes import Change
-from eventstore.commands import container_named, tag_target
-from eventstore.events import Event, Kind
-from eventstore.store import Store
-from projections.containers import view_at
-from projections.walk import walk
+from eventstore.model.changes import Change
+from eventstore.model.events import Event, Kind
+from eventstore.store.commands import container_named, tag_target
+from eventstore.store.store import Store
+from projections.refs.containers import view_at
+from projections.tree.walk import walk
 from tests.faults import totals
 from tests.faults.checking import problems
 from tests.faults.commands import Commands

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from eventstore.store import Store
+from eventstore.store.store import Store
 from tests.faults import powercut, totals
 from tests.faults.checking import problems
 from tests.faults.commands import Commands

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from cli import main
-from eventstore import commands
-from eventstore.changes import put
 from eventstore.errors import ConcurrencyError
-from eventstore.log import Context
-from eventstore.store import Store
-from projections.containers import live_view
+from eventstore.log.log import Context
+from eventstore.model.changes import put
+from eventstore.store import commands
+from eventstore.store.store import Store
+from projections.refs.containers import live_view
 from tests.hostile.making import docker_archive
 from tests.projections.tar_blocks import END, entry
 

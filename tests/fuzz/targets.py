@@ -12,21 +12,24 @@ from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 
-from cli.adapters import archive
-from cli.adapters.blobs import decompressed, pieces
-from cli.formats import parse_size, parse_time
-from eventstore import commands, spelling
+from cli.display.formats import parse_size, parse_time
+from cli.distribution import archive
+from cli.streams.reader import decompressed, pieces
+from eventstore.content.segments import MAGIC, Place, Segments
 from eventstore.errors import LayerlogError
-from eventstore.log import Context
-from eventstore.paths import checked, shown
-from eventstore.segments import MAGIC, Place, Segments
-from eventstore.store import Store
-from projections import docker_archive, modes, names, oci, oci_json, oci_layout, references
-from projections.layer_tar import decode, reassemble
-from projections.oci_changes import apply_changes
-from projections.oci_config import build_config, diff_ids, history, parse_config
-from projections.oci_platform import Platform
-from projections.tar_format import TarReader, members
+from eventstore.log.log import Context
+from eventstore.model import spelling
+from eventstore.model.paths import checked, shown
+from eventstore.store import commands
+from eventstore.store.store import Store
+from projections.edits import modes
+from projections.layers.tar import decode, reassemble
+from projections.oci import docker_archive, documents, oci_image, oci_layout
+from projections.oci.config import build_config, diff_ids, history, parse_config
+from projections.oci.instructions import apply_changes
+from projections.oci.platform import Platform
+from projections.refs import image_names, references
+from projections.tar.reader import TarReader, members
 
 LIMIT = 1 << 24
 
@@ -100,21 +103,21 @@ def document(data: bytes) -> None:
 
 
 def _object(data: bytes) -> None:
-    found = oci_json.read_object(data, "fuzz")
+    found = documents.read_object(data, "fuzz")
     assert found == json.loads(data)
-    again = oci_json.encode(found)
-    assert oci_json.encode(oci_json.read_object(again, "fuzz", limit=LIMIT)) == again
+    again = documents.encode(found)
+    assert documents.encode(documents.read_object(again, "fuzz", limit=LIMIT)) == again
 
 
 def _manifest(data: bytes) -> None:
-    config, layers = oci.parse_manifest(data, oci.OCI_MANIFEST, "fuzz")
+    config, layers = oci_image.parse_manifest(data, oci_image.OCI_MANIFEST, "fuzz")
     for descriptor in (config, *layers):
         assert len(descriptor.hex) == 64
         assert descriptor.size >= 0
 
 
 def _index(data: bytes) -> None:
-    for reference in oci.parse_index(data, oci.OCI_INDEX, "fuzz"):
+    for reference in oci_image.parse_index(data, oci_image.OCI_INDEX, "fuzz"):
         assert all(name.isprintable() for name in reference.names)
     oci_layout.build_index((), data)
 
@@ -122,7 +125,7 @@ def _index(data: bytes) -> None:
 def _config(data: bytes) -> None:
     config = parse_config(data, "fuzz")
     history(config)
-    oci.platform_of(config)
+    oci_image.platform_of(config)
     build_config(data, layers=diff_ids(config), platform=Platform("linux", "amd64", ""))
 
 
@@ -159,7 +162,7 @@ def _instruction(typed: str) -> None:
 
 
 _READERS: tuple[Callable[[str], object], ...] = (
-    references.split_path, names.image_name, names.new_name, spelling.check_tag, spelling.check_container_name, parse_time, parse_size, modes.parse_mode, modes.octal,
+    references.split_path, image_names.image_name, image_names.new_name, spelling.check_tag, spelling.check_container_name, parse_time, parse_size, modes.parse_mode, modes.octal,
     _instruction,
 )  # fmt: skip
 

@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from eventstore.schema import SCHEMA
+from eventstore.log.schema import SCHEMA
 from tests import images
 from tests.cli.invoking import Layerlog
 

@@ -10,16 +10,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from eventstore import commands
-from eventstore.changes import attributes, clear, delete, link, move, put
-from eventstore.log import Context
-from eventstore.schema import SCHEMA
-from eventstore.staging import Staged
-from eventstore.store import Store
-from projections.containers import all_containers, live_view, view_at
-from projections import tags
-from projections.oci_config import change_of
-from projections.walk import walk
+from eventstore.log.log import Context
+from eventstore.log.schema import SCHEMA
+from eventstore.model.changes import attributes, clear, delete, link, move, put
+from eventstore.store import commands
+from eventstore.store.staging import Staged
+from eventstore.store.store import Store
+from projections.oci.config import change_of
+from projections.refs import tags
+from projections.refs.containers import all_containers, live_view, view_at
+from projections.tree.walk import walk
 
 HERE = Path(__file__).parent
 FILE, DIRECTORY, SYMLINK = stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK

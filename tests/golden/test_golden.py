@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from eventstore import commands
-from eventstore.schema import SCHEMA
-from eventstore.store import Store
-from projections import references
-from projections.view import View
-from projections.walk import walk
+from eventstore.log.schema import SCHEMA
+from eventstore.store import commands
+from eventstore.store.store import Store
+from projections.refs import references
+from projections.tree.view import View
+from projections.tree.walk import walk
 from tests.cli.invoking import Layerlog
 from tests.conftest import ADA
 from tests.golden import images

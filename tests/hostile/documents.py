@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from eventstore.digests import digest_of
-from projections.oci import DOCKER_CONFIG, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, REF_NAME
+from eventstore.model.digests import digest_of
+from projections.oci.oci_image import DOCKER_CONFIG, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, REF_NAME
 from tests.hostile.legal_layers import ONE, zstd
 from tests.hostile.making import LAYER, NAME, Layout, archive, config, described, docker_members, index_of
 from tests.projections.tar_blocks import END, block, entry

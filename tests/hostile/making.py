@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from eventstore.digests import digest_of
-from projections.oci import LAYER_TYPES, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, REF_NAME
+from eventstore.model.digests import digest_of
+from projections.oci.oci_image import LAYER_TYPES, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, REF_NAME
 from tests.projections.tar_blocks import END, entry
 
 NAME = "localhost/case:1"

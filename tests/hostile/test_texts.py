@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from eventstore.store import Store
+from eventstore.store.store import Store
 from tests.faults import totals
 from tests.faults.checking import problems
 from tests.faults.commands import Commands

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from cli.adapters import archive, layout
-from cli.adapters.blobs import layer_tar
-from eventstore.digests import digest_of, named
-from projections import oci
-from projections.oci import OciImage
+from cli.distribution import archive, layout
+from cli.streams.reader import layer_tar
+from eventstore.model.digests import digest_of, named
+from projections.oci import oci_image
+from projections.oci.oci_image import OciImage
 from tests import images
 from tests.images import TARS
 from tests.peers import peer
@@ -56,7 +56,7 @@ def unpacked(image: OciImage) -> list[bytes]:
 def test_skopeo_reads_our_archive_as_an_oci_archive(tmp_path: Path, how: tuple[str, ...]) -> None:
     image = images.image(*how, names=(NAME,))
     found = json.loads(run("skopeo", "inspect", f"oci-archive:{saved(tmp_path, image)}:{NAME}"))
-    assert found["Digest"] == digest_of(oci.manifest_of(image))
+    assert found["Digest"] == digest_of(oci_image.manifest_of(image))
     assert found["Layers"] == [layer.descriptor.digest for layer in image.layers]
 
 
@@ -67,21 +67,21 @@ def test_skopeo_reads_our_archive_as_a_docker_archive(tmp_path: Path, how: tuple
     for name in image.names:
         run("skopeo", "copy", "-q", f"docker-archive:{path}:{name}", f"dir:{tmp_path}/copied")
         manifest = json.loads((tmp_path / "copied/manifest.json").read_bytes())
-        assert manifest["config"]["digest"] == oci.config_digest(image)
+        assert manifest["config"]["digest"] == oci_image.config_digest(image)
         assert [layer["digest"] for layer in manifest["layers"]] == diff_ids(image)
 
 
 def test_an_image_with_docker_s_own_manifest_stays_readable(tmp_path: Path) -> None:
     image = images.image(names=(NAME,))
     kind = "application/vnd.docker.image.rootfs.diff.tar.gzip"
-    layers = [oci.describe(replace(layer.descriptor, media_type=kind)) for layer in image.layers]
-    config = images.describe(oci.DOCKER_CONFIG, image.config)
-    document = {"schemaVersion": 2, "mediaType": oci.DOCKER_MANIFEST, "config": config, "layers": layers}
-    image = replace(image, manifest=json.dumps(document).encode(), manifest_type=oci.DOCKER_MANIFEST)
+    layers = [oci_image.describe(replace(layer.descriptor, media_type=kind)) for layer in image.layers]
+    config = images.describe(oci_image.DOCKER_CONFIG, image.config)
+    document = {"schemaVersion": 2, "mediaType": oci_image.DOCKER_MANIFEST, "config": config, "layers": layers}
+    image = replace(image, manifest=json.dumps(document).encode(), manifest_type=oci_image.DOCKER_MANIFEST)
     path = saved(tmp_path, image)
     assert archive.read(path, str(tmp_path))[0].manifest == image.manifest
     run("skopeo", "inspect", f"docker-archive:{path}:{NAME}")
-    layout.write(str(tmp_path / "layout"), [oci.as_oci_image(image)])
+    layout.write(str(tmp_path / "layout"), [oci_image.as_oci_image(image)])
     run("skopeo", "inspect", f"oci:{tmp_path}/layout:{NAME}")
 
 
@@ -90,7 +90,7 @@ def test_podman_loads_our_archive(tmp_path: Path, podman: list[str]) -> None:
     run("podman", *podman, "load", "-q", "-i", saved(tmp_path, one, other))
     found = json.loads(run("podman", *podman, "images", "--format", "json"))
     assert {name: image["Id"] for image in found for name in image["Names"]} == {
-        name: oci.config_digest(image).removeprefix("sha256:") for image in (one, other) for name in image.names
+        name: oci_image.config_digest(image).removeprefix("sha256:") for image in (one, other) for name in image.names
     }
 
 
@@ -112,7 +112,7 @@ def test_what_skopeo_writes_is_read(tmp_path: Path, kind: str) -> None:
     assert (found.config, diff_ids(found), found.names) == (image.config, diff_ids(image), image.names)
     assert unpacked(found) == list(TARS)
     if kind != "docker-archive":
-        assert found.manifest == oci.manifest_of(image)
+        assert found.manifest == oci_image.manifest_of(image)
 
 
 @pytest.mark.parametrize("kind", ["oci-archive", "docker-archive"])
@@ -121,7 +121,7 @@ def test_what_podman_saves_is_read(tmp_path: Path, podman: list[str], kind: str)
     run("podman", *podman, "load", "-q", "-i", saved(tmp_path, image))
     run("podman", *podman, "save", "-q", "--format", kind, "-o", f"{tmp_path}/copy", NAME)
     (found,) = archive.read(str(tmp_path / "copy"), str(tmp_path))
-    assert (oci.config_digest(found), diff_ids(found)) == (oci.config_digest(image), diff_ids(image))
+    assert (oci_image.config_digest(found), diff_ids(found)) == (oci_image.config_digest(image), diff_ids(image))
     assert found.names == (NAME,)
     assert unpacked(found) == list(TARS)
 

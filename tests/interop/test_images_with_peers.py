@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.adapters import layout
-from cli.adapters.blobs import layer_tar
+from cli.distribution import layout
+from cli.streams.reader import layer_tar
 from tests.cli.hosttrees import Link, Node, Special, Symlink, as_root, build
 from tests.cli.invoking import Layerlog
 from tests.interop.host import overlay, snapshot

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from eventstore import commands
-from eventstore.changes import Change, attributes, delete, link, move, put
-from eventstore.entries import Entry
 from eventstore.errors import LayerlogError
-from projections.containers import live_view
-from projections.walk import walk
+from eventstore.model.changes import Change, attributes, delete, link, move, put
+from eventstore.model.entries import Entry
+from eventstore.store import commands
+from projections.refs.containers import live_view
+from projections.tree.walk import walk
 from tests.cli.hosttrees import as_root
 from tests.cli.invoking import Layerlog
 from tests.interop.host import snapshot

@@ -4,9 +4,9 @@ import hashlib
 import io
 from collections.abc import Iterable, Iterator
 
-from eventstore.changes import Change
-from projections.layer_tar import decode
-from projections.tar_format import TarEntry, TarReader
+from eventstore.model.changes import Change
+from projections.layers.tar import decode
+from projections.tar.reader import TarEntry, TarReader
 
 END = bytes(1024)
 USTAR, GNU, V7 = b"ustar\x0000", b"ustar  \0", bytes(8)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from eventstore import commands
-from eventstore.changes import Change, delete, move, put
-from eventstore.store import Store
-from projections import view as views
-from projections.containers import live_view, view_at
-from projections.view import View
+from eventstore.model.changes import Change, delete, move, put
+from eventstore.store import commands
+from eventstore.store.store import Store
+from projections.refs.containers import live_view, view_at
+from projections.tree import view as views
+from projections.tree.view import View
 from tests.conftest import ADA
 from tests.projections.test_history import every_path, orders, told_views
 

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventstore.events import Kind
-from eventstore.store import Store
-from projections import layers
-from projections.line_diff import matches
-from projections.pathspecs import matcher, touched_by_any
-from projections.records import Records
-from projections.touching import touches
-from projections.view import View
-from projections.walk import walk
+from eventstore.model.events import Kind
+from eventstore.store.store import Store
+from projections.diff.line_diff import matches
+from projections.events.path_events import touches
+from projections.events.pathspecs import matcher, touched_by_any
+from projections.events.records import Records
+from projections.layers import layers
+from projections.tree.view import View
+from projections.tree.walk import walk
 from tests.projections.test_layers_model import laid_over
 from tests.stories import tell
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventstore.changes import Change, clear, delete, implied, link, put
-from eventstore.events import Kind
-from eventstore.paths import ancestors, join, order
-from projections.layer_tar import decode, encode, reassemble
+from eventstore.model.changes import Change, clear, delete, implied, link, put
+from eventstore.model.events import Kind
+from eventstore.model.paths import ancestors, join, order
+from projections.layers.tar import decode, encode, reassemble
 from tests.peers import peer
 from tests.projections.tar_blocks import END, block, decoded
 from tests.projections.test_tar_peers import GNU_OPTIONS, make_tree

@@ -7,10 +7,10 @@ import tarfile
 
 import pytest
 
-from eventstore.changes import Change, clear, delete, implied, link, put
 from eventstore.errors import DamagedError, InvalidError
-from eventstore.events import Kind
-from projections.layer_tar import SMALL, decode, encode, reassemble
+from eventstore.model.changes import Change, clear, delete, implied, link, put
+from eventstore.model.events import Kind
+from projections.layers.tar import SMALL, decode, encode, reassemble
 from tests.projections.tar_blocks import END, GNU, Contents, block, decoded, entry, octal, pax
 
 DIR, FILE = stat.S_IFDIR | 0o755, stat.S_IFREG | 0o644

@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eventstore import commands
-from eventstore.changes import Change
-from eventstore.paths import ancestors
-from eventstore.staging import Staged
-from eventstore.store import Store
-from projections import diff, layers
-from projections.containers import view_at
-from projections.lineage import Span
-from projections.view import View
-from projections.walk import walk
+from eventstore.model.changes import Change
+from eventstore.model.paths import ancestors
+from eventstore.store import commands
+from eventstore.store.staging import Staged
+from eventstore.store.store import Store
+from projections.diff import tree_diff
+from projections.layers import layers
+from projections.refs.containers import view_at
+from projections.tree.lineage import Span
+from projections.tree.view import View
+from projections.tree.walk import walk
 from tests.conftest import ADA
 from tests.model import Model
 from tests.projections.test_view_model import any_change, fill, looked_up, walked
@@ -72,7 +73,7 @@ def test_a_layer_over_what_was_before_gives_what_was_after(
         assert walked(found) == walked(after)
         assert looked_up(found, {e.path for e in walk(after)} | {c.path for c in changes}) == walked(after)
         assert names_by_node(found) >= {g for g in names_by_node(after) if len(g) > 1}
-        assert [d.path for d in diff.between(before, found)] == [d.path for d in diff.between(before, after)]
-        full = {d.path: d for d in diff.between(before, found)}
-        direct = {d.path: d for d in diff.touched_by(before, after, stream.id, first + 1, last)}
+        assert [d.path for d in tree_diff.between(before, found)] == [d.path for d in tree_diff.between(before, after)]
+        full = {d.path: d for d in tree_diff.between(before, found)}
+        direct = {d.path: d for d in tree_diff.touched_by(before, after, stream.id, first + 1, last)}
         assert set(full) == set(direct)

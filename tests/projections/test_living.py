@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from eventstore import commands
-from eventstore.changes import delete, put
-from eventstore.store import Store
-from projections import lineage, living
-from projections.containers import live_view, view_at
-from projections.living import FOLDER, KEPT, UNKNOWN, remembered
-from projections.touched import touched
-from projections.walk import walk
+from eventstore.model.changes import delete, put
+from eventstore.store import commands
+from eventstore.store.store import Store
+from projections.refs.containers import live_view, view_at
+from projections.tree import lineage, walk_cache
+from projections.tree.touched_paths import touched
+from projections.tree.walk import walk
+from projections.tree.walk_cache import FOLDER, KEPT, UNKNOWN, remembered
 from tests.conftest import ADA
 from tests.projections.test_view_model import walked
 from tests.stories import tell
@@ -24,8 +24,8 @@ FILE = stat.S_IFREG | 0o644
 @pytest.fixture
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every walk is worth remembering."""
-    monkeypatch.setattr(living, "WORTH", -(10**9))
-    monkeypatch.setattr(living, "KEPT", 10**9)
+    monkeypatch.setattr(walk_cache, "WORTH", -(10**9))
+    monkeypatch.setattr(walk_cache, "KEPT", 10**9)
 
 
 @pytest.mark.usefixtures("always")
@@ -65,7 +65,7 @@ def asked(store: Store, container: str) -> int:
 @pytest.fixture
 def thirty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Walks of more than twenty events are worth remembering, as those of what `churned` makes."""
-    monkeypatch.setattr(living, "WORTH", 20)
+    monkeypatch.setattr(walk_cache, "WORTH", 20)
 
 
 @pytest.mark.usefixtures("thirty")

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from eventstore.digests import digest_of
 from eventstore.errors import InvalidError, LayerlogError, MismatchError, NotFoundError
-from projections import docker_archive, oci, oci_config, oci_json, oci_layout
-from projections.oci import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Descriptor
-from projections.oci_platform import Platform, fit, parse_platform, wanted_platform
+from eventstore.model.digests import digest_of
+from projections.oci import config as oci_config
+from projections.oci import docker_archive, documents, oci_image, oci_layout
+from projections.oci.oci_image import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Descriptor
+from projections.oci.platform import Platform, fit, parse_platform, wanted_platform
 from tests import images
 from tests.images import TARS, describe
 
@@ -43,10 +44,10 @@ class TestDescriptor:
     )
     def test_refused(self, change: dict[str, Any]) -> None:
         with pytest.raises(InvalidError, match="layer 1"):
-            oci.parse_descriptor({"mediaType": "t", "digest": "sha256:" + HEX, "size": 7, **change}, "layer 1")
+            oci_image.parse_descriptor({"mediaType": "t", "digest": "sha256:" + HEX, "size": 7, **change}, "layer 1")
 
     def test_unknown_fields_are_left_in_peace(self) -> None:
-        found = oci.parse_descriptor({"mediaType": "t", "digest": "sha256:" + HEX, "size": 7, "urls": [1]}, "x")
+        found = oci_image.parse_descriptor({"mediaType": "t", "digest": "sha256:" + HEX, "size": 7, "urls": [1]}, "x")
         assert found == Descriptor("t", "sha256:" + HEX, 7)
         assert found.hex == HEX
 
@@ -64,7 +65,7 @@ class TestManifest:
         [
             ({"manifests": []}, "both a manifest and an index"),
             ({"schemaVersion": 1}, "schema 1"),
-            ({"mediaType": oci.SCHEMA_1[1]}, "schema 1"),
+            ({"mediaType": oci_image.SCHEMA_1[1]}, "schema 1"),
             ({"schemaVersion": 3}, "schemaVersion 3"),
             ({"schemaVersion": None}, "'schemaVersion' is missing"),
             ({"schemaVersion": True}, "is a boolean, a whole number was expected"),
@@ -74,55 +75,55 @@ class TestManifest:
             ({"layers": {}}, "an array was expected"),
             ({"layers": [1]}, "holds a whole number"),
             ({"layers": [describe("text/html", b"")]}, "not a layer's media type"),
-            ({"layers": [describe(oci.LAYER_TYPES[""], b"")] * 1001}, "1001 layers, at most 1000"),
+            ({"layers": [describe(oci_image.LAYER_TYPES[""], b"")] * 1001}, "1001 layers, at most 1000"),
         ],
     )
     def test_refused(self, change: dict[str, Any], reason: str) -> None:
         with pytest.raises(InvalidError, match=reason):
-            oci.parse_manifest(document(**change), OCI_MANIFEST, "manifest X")
+            oci_image.parse_manifest(document(**change), OCI_MANIFEST, "manifest X")
 
     def test_a_manifest_may_leave_its_own_type_out(self) -> None:
-        config, layers = oci.parse_manifest(document(mediaType=None), OCI_MANIFEST, "x")
+        config, layers = oci_image.parse_manifest(document(mediaType=None), OCI_MANIFEST, "x")
         assert config.media_type == OCI_CONFIG
         assert len(layers) == 2
 
     def test_docker_s_types_are_read(self) -> None:
         kind = "application/vnd.docker.image.rootfs.diff.tar.gzip"
-        changed = document(mediaType=oci.DOCKER_MANIFEST, layers=[describe(kind, b"")])
-        assert oci.parse_manifest(changed, oci.DOCKER_MANIFEST, "x")[1][0].media_type == kind
+        changed = document(mediaType=oci_image.DOCKER_MANIFEST, layers=[describe(kind, b"")])
+        assert oci_image.parse_manifest(changed, oci_image.DOCKER_MANIFEST, "x")[1][0].media_type == kind
 
     @pytest.mark.parametrize(
         ("media_type", "how", "meant"),
         [
-            ("application/vnd.docker.image.rootfs.diff.tar", "", oci.LAYER_TYPES[""]),
-            ("application/vnd.docker.image.rootfs.diff.tar.gzip", "gzip", oci.LAYER_TYPES["gzip"]),
-            ("application/vnd.docker.image.rootfs.diff.tar.zstd", "zstd", oci.LAYER_TYPES["zstd"]),
+            ("application/vnd.docker.image.rootfs.diff.tar", "", oci_image.LAYER_TYPES[""]),
+            ("application/vnd.docker.image.rootfs.diff.tar.gzip", "gzip", oci_image.LAYER_TYPES["gzip"]),
+            ("application/vnd.docker.image.rootfs.diff.tar.zstd", "zstd", oci_image.LAYER_TYPES["zstd"]),
             ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "gzip", "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"),
             ("application/vnd.oci.image.layer.nondistributable.v1.tar", "", "application/vnd.oci.image.layer.nondistributable.v1.tar"),
         ],
     )  # fmt: skip
     def test_layer_types(self, media_type: str, how: str, meant: str) -> None:
-        assert (oci.compression(media_type), oci.as_oci(media_type)) == (how, meant)
+        assert (oci_image.compression(media_type), oci_image.as_oci(media_type)) == (how, meant)
 
     def test_a_built_manifest_says_what_the_image_says_in_the_same_bytes_ever(self) -> None:
         image = images.image("gzip", "")
-        built = oci.build_manifest(image.config, image.layers)
-        config, layers = oci.parse_manifest(built, OCI_MANIFEST, "x")
+        built = oci_image.build_manifest(image.config, image.layers)
+        config, layers = oci_image.parse_manifest(built, OCI_MANIFEST, "x")
         assert config == Descriptor(OCI_CONFIG, digest_of(image.config), len(image.config))
         assert layers == [layer.descriptor for layer in image.layers]
-        assert built == oci.build_manifest(image.config, image.layers)
-        assert digest_of(oci.manifest_of(image)) == digest_of(built)
+        assert built == oci_image.build_manifest(image.config, image.layers)
+        assert digest_of(oci_image.manifest_of(image)) == digest_of(built)
 
     def test_a_source_s_manifest_is_kept_as_it_is(self) -> None:
         image = images.image()
         image = replace(image, manifest=images.manifest(image.config, image.layers, extra=1))
-        assert oci.manifest_of(image) == image.manifest
+        assert oci_image.manifest_of(image) == image.manifest
 
 
 def entry(data: bytes, platform: str = "", name: str = "", kind: str = OCI_MANIFEST, **notes: str) -> dict[str, Any]:
     found = describe(kind, data)
     if name:
-        notes[oci.REF_NAME] = name
+        notes[oci_image.REF_NAME] = name
     if platform:
         keys = ("os", "architecture", "variant")
         found["platform"] = dict(zip(keys, platform.split("/"), strict=False))
@@ -164,8 +165,8 @@ class TestPlatform:
         assert str(wanted_platform("linux/arm/v6", "x86_64")) == "linux/arm/v6"
 
     def chosen(self, *entries: dict[str, Any], wanted: str = "linux/amd64") -> str:
-        references = oci.parse_index(index(*entries), OCI_INDEX, "index")
-        return oci.choose(references, parse_platform(wanted), "index").descriptor.digest
+        references = oci_image.parse_index(index(*entries), OCI_INDEX, "index")
+        return oci_image.choose(references, parse_platform(wanted), "index").descriptor.digest
 
     def test_the_nearest_variant_is_chosen(self) -> None:
         entries = [entry(variant.encode(), f"linux/arm/{variant}") for variant in ("v5", "v6", "v7")]
@@ -182,7 +183,7 @@ class TestPlatform:
 
 
 class TestAssemble:
-    def blobs(self, **more: Any) -> tuple[images.Blobs, oci.OciImage, bytes]:
+    def blobs(self, **more: Any) -> tuple[images.Blobs, oci_image.OciImage, bytes]:
         blobs, image = images.Blobs(), images.image()
         blobs.add(image.config)
         return blobs, image, blobs.add(images.manifest(image.config, image.layers, **more))
@@ -191,7 +192,7 @@ class TestAssemble:
         blobs, image, manifest = self.blobs(annotations={"a": "b"})
         nested = blobs.add(index(entry(manifest, "linux/amd64")))
         outer = blobs.add(index(entry(nested, kind=OCI_INDEX), more=1))
-        found = oci.assemble(blobs, Descriptor(OCI_INDEX, digest_of(outer), len(outer)), AMD64)
+        found = oci_image.assemble(blobs, Descriptor(OCI_INDEX, digest_of(outer), len(outer)), AMD64)
         assert found == replace(image, manifest=manifest, index=outer)
 
     def test_indexes_nest_three_deep_and_no_more(self) -> None:
@@ -201,9 +202,9 @@ class TestAssemble:
             data, kind = blobs.add(index(entry(data, kind=kind))), OCI_INDEX
             top = Descriptor(kind, digest_of(data), len(data))
             if depth <= 3:
-                assert len(oci.assemble(blobs, top, AMD64).layers) == 2
+                assert len(oci_image.assemble(blobs, top, AMD64).layers) == 2
         with pytest.raises(InvalidError, match="nested more than 3 deep"):
-            oci.assemble(blobs, top, AMD64)
+            oci_image.assemble(blobs, top, AMD64)
 
     @pytest.mark.parametrize(
         ("kind", "size", "reason"),
@@ -211,20 +212,20 @@ class TestAssemble:
             (OCI_MANIFEST, 5 << 20, "at most 4194304"),
             (OCI_MANIFEST, 1, "1 were promised"),
             ("application/octet-stream", None, "not the media type of a manifest"),
-            (oci.SCHEMA_1[0], None, "schema 1"),
+            (oci_image.SCHEMA_1[0], None, "schema 1"),
             (OCI_INDEX, None, "both a manifest and an index"),
         ],
     )
     def test_a_descriptor_that_lies_is_refused(self, kind: str, size: int | None, reason: str) -> None:
         blobs, _, manifest = self.blobs(mediaType=None)
         with pytest.raises(InvalidError, match=reason):
-            oci.assemble(blobs, Descriptor(kind, digest_of(manifest), size or len(manifest)), AMD64)
+            oci_image.assemble(blobs, Descriptor(kind, digest_of(manifest), size or len(manifest)), AMD64)
 
     def test_other_bytes_than_the_digest_names_are_refused(self) -> None:
         blobs, image, manifest = self.blobs()
         blobs[digest_of(image.config)] = image.config.replace(b"PATH", b"HTAP")
         with pytest.raises(MismatchError, match=f"config {digest_of(image.config)}: the bytes are"):
-            oci.assemble(blobs, Descriptor(OCI_MANIFEST, digest_of(manifest), len(manifest)), AMD64)
+            oci_image.assemble(blobs, Descriptor(OCI_MANIFEST, digest_of(manifest), len(manifest)), AMD64)
 
     @pytest.mark.parametrize("tars", [TARS[:1], (*TARS, TARS[0])])
     def test_too_few_or_too_many_diff_ids_are_refused(self, tars: tuple[bytes, ...]) -> None:
@@ -232,38 +233,38 @@ class TestAssemble:
         config = blobs.add(images.config(tars))
         manifest = blobs.add(images.manifest(config, image.layers))
         with pytest.raises(InvalidError, match=f"{len(tars)} diff_ids for 2 layers"):
-            oci.assemble(blobs, Descriptor(OCI_MANIFEST, digest_of(manifest), len(manifest)), AMD64)
+            oci_image.assemble(blobs, Descriptor(OCI_MANIFEST, digest_of(manifest), len(manifest)), AMD64)
 
     def test_every_blob_is_listed_once(self) -> None:
         image = images.image(tars=(TARS[0], TARS[0]))
-        found = [descriptor.digest for descriptor, _ in oci.blobs_of([image, image])]
-        assert found == [image.layers[0].descriptor.digest, oci.config_digest(image), digest_of(oci.manifest_of(image))]
+        found = [descriptor.digest for descriptor, _ in oci_image.blobs_of([image, image])]
+        assert found == [image.layers[0].descriptor.digest, oci_image.config_digest(image), digest_of(oci_image.manifest_of(image))]
 
     def test_two_sizes_for_one_digest_are_refused(self) -> None:
         image = images.image()
         lying = replace(image.layers[0], descriptor=replace(image.layers[0].descriptor, size=1))
         with pytest.raises(MismatchError, match="two sizes"):
-            list(oci.blobs_of([image, replace(image, layers=(lying,))]))
+            list(oci_image.blobs_of([image, replace(image, layers=(lying,))]))
 
     def test_another_platform_than_asked_for_is_refused(self) -> None:
-        oci.require_platform([images.image()], AMD64)
+        oci_image.require_platform([images.image()], AMD64)
         with pytest.raises(NotFoundError, match="is for linux/amd64, not for linux/arm64"):
-            oci.require_platform([images.image()], parse_platform("linux/arm64"))
+            oci_image.require_platform([images.image()], parse_platform("linux/arm64"))
 
 
 class TestLayoutIndex:
-    def read(self, data: bytes, blobs: images.Blobs, ref: str | None = None) -> list[oci.OciImage]:
+    def read(self, data: bytes, blobs: images.Blobs, ref: str | None = None) -> list[oci_image.OciImage]:
         return oci_layout.read_images(data, blobs, ref, AMD64)
 
-    def stored(self, image: oci.OciImage, blobs: images.Blobs) -> bytes:
+    def stored(self, image: oci_image.OciImage, blobs: images.Blobs) -> bytes:
         blobs.add(image.config)
-        return blobs.add(oci.manifest_of(image))
+        return blobs.add(oci_image.manifest_of(image))
 
     def test_one_image_of_two_names_is_one_image(self) -> None:
         image, blobs = images.image(names=("a:1", "docker.io/library/b:2")), images.Blobs()
         self.stored(image, blobs)
         (found,) = self.read(oci_layout.build_index([image]), blobs)
-        assert found == replace(image, manifest=oci.manifest_of(image))
+        assert found == replace(image, manifest=oci_image.manifest_of(image))
 
     def test_a_name_chooses(self) -> None:
         blobs = images.Blobs()
@@ -287,13 +288,13 @@ class TestLayoutIndex:
 
     def test_containerd_s_full_name_wins_over_a_bare_tag(self) -> None:
         blobs = images.Blobs()
-        data = index(entry(self.stored(images.image(), blobs), name="1", **{oci.CONTAINERD_NAME: "docker.io/a/b:1"}))
+        data = index(entry(self.stored(images.image(), blobs), name="1", **{oci_image.CONTAINERD_NAME: "docker.io/a/b:1"}))
         assert self.read(data, blobs)[0].names == ("docker.io/a/b:1",)
         assert self.read(data, blobs, "1")[0].names == ("docker.io/a/b:1",)
 
     @pytest.mark.parametrize("name", ["../x", "a b", "a//b", "a/./b", "\x1b[31m", "-x", "x" * 2000, "", "é", "a\n"])
     def test_names_outside_the_grammar_are_refused(self, name: str) -> None:
-        data = index({**entry(b"x"), "annotations": {oci.REF_NAME: name}})
+        data = index({**entry(b"x"), "annotations": {oci_image.REF_NAME: name}})
         with pytest.raises(InvalidError, match="cannot be an image's name"):
             self.read(data, images.Blobs())
 
@@ -306,8 +307,8 @@ class TestLayoutIndex:
         image = images.image(names=("a:1",))
         found = json.loads(oci_layout.build_index([image], old))
         assert found["more"] == "kept"
-        assert [e["digest"] for e in found["manifests"]] == [digest_of(b"y"), digest_of(oci.manifest_of(image))]
-        assert oci_layout.build_index([image], oci_json.encode(found)) == oci_json.encode(found)
+        assert [e["digest"] for e in found["manifests"]] == [digest_of(b"y"), digest_of(oci_image.manifest_of(image))]
+        assert oci_layout.build_index([image], documents.encode(found)) == documents.encode(found)
 
     @pytest.mark.parametrize("data", [b"{}", b'{"imageLayoutVersion":"2.0.0"}', b'{"imageLayoutVersion":1}'])
     def test_other_layouts_are_refused(self, data: bytes) -> None:
@@ -320,7 +321,7 @@ class TestDockerManifest:
         image = images.image(names=("docker.io/library/a:1", "Upper:1", "untagged"))
         (found,) = docker_archive.parse(docker_archive.build([image]))
         assert found.names == ("docker.io/library/a:1",)
-        assert docker_archive.claimed(found.config) == oci.config_digest(image)
+        assert docker_archive.claimed(found.config) == oci_image.config_digest(image)
         assert [docker_archive.claimed(path) for path in found.layers] == [layer.descriptor.digest for layer in image.layers]
 
     @pytest.mark.parametrize(
@@ -358,7 +359,7 @@ class TestDockerManifest:
 
 def test_documents_are_blobs_too() -> None:
     image = images.image()
-    found = {descriptor.digest: opener().read() for descriptor, opener in oci.blobs_of([image])}
-    assert found[oci.config_digest(image)] == image.config
+    found = {descriptor.digest: opener().read() for descriptor, opener in oci_image.blobs_of([image])}
+    assert found[oci_image.config_digest(image)] == image.config
     assert isinstance(image.layers[0].open(), io.BytesIO)
     assert oci_config.diff_ids(json.loads(image.config)) == tuple(layer.diff_id for layer in image.layers)

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventstore.errors import InvalidError
-from eventstore.events import ConfigChange
-from projections import oci_config
-from projections.oci_changes import apply_change, apply_changes
-from projections.oci_config import History, build_config, change_of, changed, parse_config
-from projections.oci_platform import Platform
+from eventstore.model.events import ConfigChange
+from projections.oci import config as oci_config
+from projections.oci.config import History, build_config, change_of, changed, parse_config
+from projections.oci.instructions import apply_change, apply_changes
+from projections.oci.platform import Platform
 from tests import images
 from tests.images import TARS
 

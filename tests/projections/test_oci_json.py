@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventstore.errors import InvalidError
-from projections import oci_json
+from projections.oci import documents
 
 
 class TestJson:
@@ -38,17 +38,17 @@ class TestJson:
     )
     def test_refused(self, data: bytes, reason: str) -> None:
         with pytest.raises(InvalidError, match=reason) as caught:
-            oci_json.read_object(data, "manifest X", known=("layers",))
+            documents.read_object(data, "manifest X", known=("layers",))
         assert str(caught.value).startswith("manifest X: ")
 
     def test_pairs_of_surrogates_are_text(self) -> None:
-        assert oci_json.read_object(b'{"a":"\\ud83d\\ude00"}', "x") == {"a": "\U0001f600"}
+        assert documents.read_object(b'{"a":"\\ud83d\\ude00"}', "x") == {"a": "\U0001f600"}
 
     @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20))  # fmt: skip
     def test_what_is_written_is_read_back(self, value: Any) -> None:
-        assert oci_json.read_object(oci_json.encode({"a": value}), "x") == {"a": value}
+        assert documents.read_object(documents.encode({"a": value}), "x") == {"a": value}
 
     @given(st.binary(max_size=200))
     def test_any_bytes_are_read_or_refused(self, data: bytes) -> None:
         with suppress(InvalidError):
-            oci_json.read_object(data, "x")
+            documents.read_object(data, "x")

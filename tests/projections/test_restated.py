@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.adapters.receive import receive
-from eventstore.events import Kind
+from cli.distribution.receive import receive
+from eventstore.model.events import Kind
 from tests import images
 from tests.cli.invoking import Layerlog
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from eventstore.store import Store
-from projections import layers
-from projections.containers import view_at
-from projections.diff import paired, same, touched_by
-from projections.hard_links import linked_among, names_of
-from projections.view import View
-from projections.walk import walk
+from eventstore.store.store import Store
+from projections.diff.tree_diff import paired, same, touched_by
+from projections.layers import layers
+from projections.refs.containers import view_at
+from projections.tree.hard_links import linked_among, names_of
+from projections.tree.view import View
+from projections.tree.walk import walk
 from tests.projections.test_layers_model import laid_over, names_by_node
 from tests.projections.test_view_model import listed, looked_up, walked
 from tests.stories import tell

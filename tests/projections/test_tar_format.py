@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from eventstore.errors import InvalidError
-from projections.tar_format import TarReader, members
+from projections.tar.reader import TarReader, members
 from tests.projections.tar_blocks import (
     END,
     GNU,

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventstore.errors import InvalidError
-from projections.layer_tar import decode, reassemble
-from projections.tar_format import TarReader
+from projections.layers.tar import decode, reassemble
+from projections.tar.reader import TarReader
 from tests.projections.tar_blocks import (
     END,
     GNU,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.tar_format import TarReader
+from projections.tar.reader import TarReader
 from tests.peers import peer
 from tests.projections.tar_blocks import Dribble, entries
 

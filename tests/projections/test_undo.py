@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from eventstore.store import Store
-from projections import undo
-from projections.view import View
+from eventstore.store.store import Store
+from projections.edits import undo
+from projections.tree.view import View
 from tests.projections.test_layers_model import names_by_node
 from tests.projections.test_view_model import walked
 from tests.stories import tell

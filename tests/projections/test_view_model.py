@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eventstore import commands
-from eventstore.changes import Change, attributes, clear, delete, link, move, put
-from eventstore.content_writer import ContentWriter
-from eventstore.rules import Rules
-from eventstore.store import Store
-from projections.containers import live_view, view_at
-from projections.view import View
-from projections.walk import walk
+from eventstore.content.writer import ContentWriter
+from eventstore.model.changes import Change, attributes, clear, delete, link, move, put
+from eventstore.store import commands
+from eventstore.store.rules import Rules
+from eventstore.store.store import Store
+from projections.refs.containers import live_view, view_at
+from projections.tree.view import View
+from projections.tree.walk import walk
 from tests.conftest import ADA
 from tests.model import Model
 

@@ -1,0 +1,96 @@
+"""`diff`: views compared."""
+
+import sys
+
+import click
+
+from cli.display.diff_lines import Compared, print_json, print_lines, print_names, print_patch, print_stat, print_status
+from cli.display.formats import listed
+from cli.options import completion
+from cli.session.session import Session, session
+from eventstore.errors import ConflictError, InvalidError, LayerlogError
+from eventstore.model.paths import shown
+from projections.diff.tree_diff import between
+from projections.history import status
+from projections.images.run_config import run_config
+from projections.refs import references
+from projections.refs.references import Target
+from projections.tree.symlinks import follow
+from projections.tree.view import View
+
+SHOW = {
+    "lines": print_lines, "status": print_status, "names": print_names, "patch": print_patch, "stat": print_stat,
+    "json": print_json,
+}  # fmt: skip
+
+
+@click.command()
+@click.argument("first", metavar="REF[:PATH]", shell_complete=completion.paths)
+@click.argument("second", metavar="[REF[:PATH]]", required=False, shell_complete=completion.paths)
+@click.option("--base", is_flag=True, help="All since the container's base, sealed or not: what docker diff shows.")
+@click.option("-p", "--patch", "how", flag_value="patch", help="Texts line by line, modes and owners: a patch.")
+@click.option("--stat", "how", flag_value="stat", help="How much of each path changed.")
+@click.option("--name-status", "how", flag_value="status", help="A, C or D for what is below a deleted directory, too.")
+@click.option("--name-only", "how", flag_value="names", help="Paths alone.")
+@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", help="json: one object a line.")
+@click.option("--exit-code", is_flag=True, help="Exit 1 where something differs, 0 where nothing does.")
+@click.pass_context
+def diff(
+    ctx: click.Context, first: str, second: str | None, how: str | None, output_format: str, *, base: bool, exit_code: bool
+) -> None:
+    r"""Show what differs: paths added (A), changed (C) and deleted (D).
+
+    Of one container, what no commit has sealed; of two views, what leads from the first to the second. That their configs
+    differ too is said on stderr.
+
+    \b
+      layerlog diff web                     not sealed yet
+      layerlog diff --base web              all since the image it was made from
+      layerlog diff -p tomcat web:/etc      from an image to a container, below /etc, line by line
+      layerlog diff --stat web@10 web@42    between two events
+    """
+    show = SHOW["json" if output_format == "json" else how or "lines"]
+    with session() as s:
+        compared = _compare(s, first, second, base=base)
+        differs = show(compared)
+        if second is not None and ":/" not in first + second:
+            _note_config(s, first, second)
+        if differs and exit_code:
+            ctx.exit(1)
+
+
+def _compare(s: Session, first: str, second: str | None, *, base: bool) -> Compared:
+    """Return the two views that the user means, and what differs below the path that he names."""
+    left, top = references.split_path(first)
+    right, other = references.split_path(second) if second else (None, None)
+    if top is not None and other is not None and top != other:
+        raise InvalidError(f"/{shown(top)} and /{shown(other)}: one path is compared in two views; name the same in both")
+    before, after = _pair(s, s.resolve(left), right, base=base)
+    path = top if top is not None else other or b""
+    path = follow(after, path) if after.lookup(follow(after, path)) else follow(before, path)
+    return Compared(before, after, between(before, after, path))
+
+
+def _pair(s: Session, target: Target, second: str | None, *, base: bool) -> tuple[View, View]:
+    if second is not None:
+        if base:
+            raise InvalidError("--base compares one container with what it was made from; name one alone")
+        return s.view(target), s.view(s.resolve(second))
+    if target.image is not None or target.container is None:
+        name = shown(target.text)
+        raise ConflictError(f"{name} is an image, in which all is sealed; name two to compare: `layerlog diff {name} OTHER`")
+    if base:
+        return status.base_view(s.store, target.container), s.view(target)
+    found = status.unsealed(s.store, target.container, target.version)
+    return found.before, found.after
+
+
+def _note_config(s: Session, first: str, second: str) -> None:
+    """Say on stderr that the configs differ too: they are no files, so no line tells of them."""
+    try:
+        one, other = (run_config(s.log, s.store.content, s.resolve(ref)) for ref in (first, second))
+    except LayerlogError:  # the views could be compared all the same
+        return
+    keys = sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
+    if keys:
+        print(f"layerlog: the config differs too ({listed(keys)}); `layerlog inspect` shows it", file=sys.stderr)

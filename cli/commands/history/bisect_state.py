@@ -1,0 +1,62 @@
+"""A bisection that is under way, kept in the store's folder: no part of the history, gone with `bisect reset`."""
+
+import json
+import os
+from typing import Any, NamedTuple
+
+from eventstore.errors import NotFoundError, StoreError
+from projections.history.bisect import Point, Segment, State
+
+
+class Kept(NamedTuple):
+    """A state, and the commands that led to it."""
+
+    state: State
+    said: tuple[str, ...]
+
+
+def load(store: str) -> Kept:
+    """Return what is kept; raise NotFoundError where no bisection is under way, StoreError where the file is none."""
+    path = _path(store)
+    try:
+        with open(path, encoding="ascii") as file:
+            return _read(json.load(file))
+    except FileNotFoundError:
+        raise NotFoundError("no bisection is under way; begin one with `layerlog bisect start BAD GOOD`") from None
+    except (ValueError, KeyError, TypeError, IndexError):
+        raise StoreError(f"{path} is damaged; `layerlog bisect reset` removes it") from None
+
+
+def save(store: str, kept: Kept) -> None:
+    """Keep it, whole or not at all; only the store's owner may read it."""
+    path = _path(store)
+    fd = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with open(fd, "w", encoding="ascii") as file:
+        json.dump(_written(kept), file)
+        file.flush()
+        os.fsync(fd)
+    os.replace(f"{path}.new", path)
+
+
+def remove(store: str) -> bool:
+    """Forget it; return whether there was one."""
+    try:
+        os.unlink(_path(store))
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _path(store: str) -> str:
+    return os.path.join(store, "bisect.json")
+
+
+def _written(kept: Kept) -> dict[str, object]:
+    return {**kept.state._asdict(), "said": kept.said}
+
+
+def _read(stated: dict[str, Any]) -> Kept:
+    line = [Segment(str(container), int(upto)) for container, upto in stated["line"]]
+    good, bad = (None if stated[key] is None else Point(*map(int, stated[key])) for key in ("good", "bad"))
+    skipped = tuple(Point(*map(int, pair)) for pair in stated["skipped"])
+    return Kept(State(line, good, bad, skipped), tuple(map(str, stated["said"])))

@@ -1,0 +1,187 @@
+"""Taking back, all as new events: the last changes of a container, one commit, one path, or a removal."""
+
+import sys
+from itertools import islice
+
+import click
+
+from cli.display import history_text
+from cli.display.diff_lines import change_lines
+from cli.display.formats import listed
+from cli.options import completion
+from cli.session.session import Session, session
+from eventstore.errors import ConflictError, InvalidError
+from eventstore.model.paths import shown
+from eventstore.store import commands
+from eventstore.store.store import Writer
+from projections.diff.between import Around, differences
+from projections.edits import undo
+from projections.edits.revert import Conflict
+from projections.edits.revert import revert as reverting
+from projections.edits.undo import Run
+from projections.events.records import Records
+from projections.history import item_changes
+from projections.history.commits import Commit, of_seal
+from projections.images import images
+from projections.images.removal import Removed, find_removed
+from projections.refs import containers, references
+from projections.tree.view import View
+
+MOST_CONFLICTS = 10
+
+
+@click.command("undo")
+@click.argument("container", shell_complete=completion.containers)
+@click.argument("count", metavar="[N]", type=click.IntRange(1), default=1)
+def undo_(container: str, count: int) -> None:
+    r"""Take back the last N (1) changes of a container's files, sealed or not, and print what was taken back.
+
+    A change is what one command did. It stays in the history, and so does its undoing, which can itself be undone. What
+    `config` changed is not taken back; where that lies among the changes, it is said.
+
+    \b
+      layerlog undo web
+      layerlog undo web 3
+    """
+    with session() as s, s.writer() as writer, writer.transaction():
+        found = containers.get(s.log, s.container(container))
+        taken = list(islice(undo.runs(s.log, found.stream, found.version), count))
+        if len(taken) < count:
+            raise ConflictError(f"container {shown(found.name)} has {len(taken)} changes of files to take back, not {count}")
+        live = containers.live_view(s.store, found.id)
+        commands.record(writer, found.id, undo.taken_back(s.store, found.id, taken), live)
+        for line in _taken_lines(s, found.stream, taken):
+            print(line)
+        _note(_what_stays(s, found.stream, taken[-1].first, found.version))
+
+
+def _taken_lines(s: Session, stream: int, taken: list[Run]) -> list[str]:
+    records = Records(s.log)
+    lines = []
+    for run in taken:
+        first = records.of(s.log.event(stream, run.first))
+        more = f" and {run.last - run.first} more" if run.last > run.first else ""
+        lines.append(f"{history_text.event_line(first)}{more}")
+    return lines
+
+
+def _what_stays(s: Session, stream: int, first: int, last: int) -> str:
+    """Return what is to be said of the config that the events first..last changed; "" where they did not."""
+    changed = images.instructions(s.log, stream, first, last)
+    return f"the config stays as it was set ({listed(changed, 3)}); `layerlog config` sets it anew" if changed else ""
+
+
+def _note(text: str) -> None:
+    if text:
+        print(f"layerlog: {text}", file=sys.stderr)
+
+
+@click.command()
+@click.argument("commit", shell_complete=completion.references)
+@click.argument("container", required=False, shell_complete=completion.containers)
+def revert(commit: str, container: str | None) -> None:
+    r"""Take back what one commit changed, keeping what came later, and print it as A, C and D.
+
+    It is taken back in CONTAINER, by default the one that made the commit. Where a path is no longer what the commit
+    made it, nothing is done, and every such path is named. The commit's config changes stay, and are named.
+
+    \b
+      layerlog revert 3f2a9c
+      layerlog commit -m "Revert" web
+    """
+    with session() as s, s.writer() as writer, writer.transaction():
+        sealed = _commit(s, commit)
+        found = s.container(container) if container is not None else sealed.container
+        view = s.now(found)
+        planned = reverting(item_changes.around_commit(view, sealed), view)
+        if planned.conflicts:
+            raise ConflictError(
+                f"commit {sealed.id[:12]} cannot be taken back: {_conflicts_text(planned.conflicts)}; nothing was changed"
+            )
+        if not planned.changes:
+            stays = _what_stays(s, sealed.record.event.stream, sealed.first, sealed.last)
+            raise ConflictError(f"nothing is left of what commit {sealed.id[:12]} changed in files{stays and f'; {stays}'}")
+        version = commands.record(writer, found, planned.changes, containers.live_view(s.store, found))
+        _print_changes(s, found, view, version)
+        _note(_what_stays(s, sealed.record.event.stream, sealed.first, sealed.last))
+
+
+def _conflicts_text(conflicts: list[Conflict]) -> str:
+    some = [f"/{shown(conflict.path)} {conflict.reason}" for conflict in conflicts[:MOST_CONFLICTS]]
+    more = len(conflicts) - len(some)
+    return "; ".join(some) + (f"; and {more} more paths" if more else "")
+
+
+def _print_changes(s: Session, container: str, before: View, version: int) -> None:
+    after = containers.view_at(s.store, container, version)
+    span = before.spans[-1]
+    made = Around(before, after, (span.stream, span.upto + 1, version))
+    for line in change_lines(made, differences(made)):
+        print(line)
+
+
+def _commit(s: Session, text: str) -> Commit:
+    seal = s.log.seal(s.image(text))
+    if seal is None:
+        raise ConflictError(
+            f"{shown(text)} was made elsewhere, so its writes are not known; only a commit made here can be reverted"
+        )
+    return of_seal(Records(s.log), seal)
+
+
+@click.command()
+@click.argument("source", metavar="REF[@POINT]:PATH", shell_complete=completion.paths)
+@click.argument("place", metavar="[CONTAINER:PATH]", required=False, shell_complete=completion.container_paths)
+def restore(source: str, place: str | None) -> None:
+    r"""Bring a path, with all below it, back as it was at a point of history, and print what that changed.
+
+    What came since is deleted where it was not there then. Without CONTAINER:PATH it comes back where it was.
+
+    \b
+      layerlog restore web@42:/etc
+      layerlog restore web@{2026-11-24T10:00}:/etc/motd
+      layerlog restore tomcat:/usr/local/tomcat/conf web:/usr/local/tomcat/conf
+    """
+    ref, top = references.split_path(source)
+    if top is None:
+        raise InvalidError(f"{shown(source)}: name a path behind it, as in {shown(source)}:/etc/motd")
+    with session() as s, s.writer() as writer, writer.transaction():
+        target = s.resolve(ref)
+        if place is None and target.container is None:
+            raise InvalidError(f"{shown(source)} is no container's; say where to bring it back: CONTAINER:PATH")
+        found, path = s.place(place) if place is not None else (target.container or "", top)
+        view = s.view(target)
+        view.get(top)
+        before = s.now(found)
+        version = commands.record(writer, found, undo.restored(before, path, view, top), containers.live_view(s.store, found))
+        _print_changes(s, found, before, version)
+
+
+@click.command()
+@click.argument("name", metavar="CONTAINER|IMAGE|TAG")
+@click.option("--name", "new_name", help="What a container is called from now on, where its old name is taken.")
+def undelete(name: str, new_name: str | None) -> None:
+    r"""Bring back what `rm` or `rmi` removed: a container, an image with its names, or a tag with its last image.
+
+    It is found by the name that it had, or by its id.
+
+    \b
+      layerlog undelete web
+      layerlog undelete mytomcat:1.0
+      layerlog undelete --name web-old 6b6585a6169b
+    """
+    with session() as s, s.writer() as writer, writer.transaction():
+        removed = find_removed(s.log, name)
+        if removed.kind == "container":
+            commands.restore_container(writer, removed.id, new_name or containers.get(s.log, removed.id).name)
+        else:
+            _restore_image(s, writer, removed)
+        print(removed.shown())
+
+
+def _restore_image(s: Session, writer: Writer, removed: Removed) -> None:
+    image = removed.image or removed.id
+    if images.get(s.log, image).removed:
+        commands.restore_image(writer, image)
+    for tag in (removed.id,) if removed.kind == "tag" else removed.tags:
+        commands.move_tag(writer, tag, image)

@@ -1,0 +1,311 @@
+"""Images: brought in, listed, looked at, named, removed and written out."""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import nullcontext
+from typing import BinaryIO
+
+import click
+
+from cli.display.formats import listed, parse_size
+from cli.display.images import COLUMNS, HISTORY, WITH_DIGESTS, history_row, image_rows
+from cli.display.output import Shape, listing, listing_options, progress
+from cli.options import completion
+from cli.options.image_filters import named, wanted
+from cli.session.failures import for_each
+from cli.session.session import Session, first_session, session
+from eventstore.model.events import Kind
+from eventstore.model.paths import shown
+from eventstore.store import commands
+from eventstore.store.store import Writer
+from projections.images import build_history, image_list, inspection, removal
+from projections.images import images as all_of
+from projections.images.images import Image
+from projections.oci.documents import Json
+from projections.oci.oci_image import OciImage, as_oci_image, blobs_of
+from projections.refs import references, tags
+from projections.refs.image_names import new_name
+
+STREAM = "-"
+PLATFORM = "OS/ARCH[/VARIANT]"
+_max_layer_size = click.option(
+    "--max-layer-size", metavar="SIZE", default="64GiB", show_default=True,
+    callback=lambda _ctx, _param, text: parse_size(text),
+    help="Refuse a layer that unpacks to more, however small it came.",
+)  # fmt: skip
+
+
+@click.command()
+@click.argument("pattern", metavar="[REPOSITORY[:TAG]]", required=False, shell_complete=completion.images)
+@click.option("-a", "--all", "all_", is_flag=True, help="Those too that have no name and that others were made from.")
+@click.option("--digests", is_flag=True, help="Show manifest digests.")
+@click.option(
+    "-f", "--filter", "filters", multiple=True, metavar="KEY=VALUE", help="dangling, reference, label, before, since."
+)
+@listing_options(trunc=True)
+def images(shape: Shape, pattern: str | None, *, all_: bool, digests: bool, filters: tuple[str, ...]) -> None:
+    r"""List images, the latest first: those with a name, and those without one that nothing was made from.
+
+    \b
+      layerlog images 'localhost/*'
+      layerlog images --filter dangling=true -q
+    """
+    with session() as s:
+        found = (i for i in all_of.all_images(s.log) if not i.removed) if all_ else image_list.listed(s.log)
+        rows = named(s, found, wanted(s, filters, pattern))
+        if shape.quiet:
+            ids = dict.fromkeys(row.image.id for row in rows)
+            listing(shape, ({"id": f"sha256:{i}"} for i in ids), COLUMNS, "id")
+        else:
+            listing(shape, image_rows(s.log, s.store.content, rows), WITH_DIGESTS if digests else COLUMNS, "id")
+
+
+@click.command()
+@click.argument("refs", metavar="REF...", nargs=-1, required=True, shell_complete=completion.references)
+@click.option("-f", "--format", "template", metavar="json|TEMPLATE", default="json", help="A line for each: '{{.Config.Cmd}}'.")
+def inspect(refs: tuple[str, ...], template: str) -> None:
+    r"""Show all that is known of images or containers, as one JSON array.
+
+    The fields are Docker's; what only layerlog knows stands under "Layerlog". Of Go's templates, {{.Field.Field}} and
+    {{json .Field}} are known; pick more with jq.
+
+    \b
+      layerlog inspect tomcat
+      layerlog inspect -f '{{.Id}} {{json .Config.Env}}' web
+    """
+    import json
+
+    from cli.display.go_template import filled
+
+    with session() as s:
+        found = [_inspected(s, ref) for ref in refs]
+    print(*([json.dumps(found, indent=4)] if template == "json" else [filled(template, one) for one in found]), sep="\n")
+
+
+def _inspected(s: Session, ref: str) -> Json:
+    from cli.distribution.send import plain_form
+
+    target = s.resolve(ref)
+    if target.image is None:
+        return inspection.container_document(s.log, s.store.content, target)
+    image = all_of.get(s.log, target.image)
+    return inspection.image_document(s.log, s.store.content, image, lambda layer: plain_form(s.store, layer).diff_id)
+
+
+@click.command()
+@click.argument("image", shell_complete=completion.images)
+@listing_options(trunc=True)
+def history(shape: Shape, image: str) -> None:
+    """List the steps that made an image, the latest first, as `docker history` does."""
+    with session() as s:
+        found = all_of.get(s.log, s.image(image))
+        rows = build_history.rows(s.log, s.store.content, found)
+        listing(shape, map(history_row, rows), HISTORY, "id")
+
+
+@click.command()
+@click.argument("source", metavar="IMAGE|NAME@{N}", shell_complete=completion.images)
+@click.argument("name", metavar="NAME[:TAG]", shell_complete=completion.images)
+def tag(source: str, name: str) -> None:
+    r"""Give an image one more name; a name that another image had moves to this one.
+
+    Where a name pointed before stays known: app:1.0@{1} is the image that app:1.0 named one move ago.
+
+    \b
+      layerlog tag mytomcat:1.0 registry.example.org/mytomcat:1.0
+      layerlog tag app:1.0@{1} app:1.0        back to the image before
+    """
+    with session() as s, s.writer() as writer:
+        image = all_of.require_there(s.log, s.image(source))
+        commands.move_tag(writer, new_name(name), image.id)
+
+
+@click.command()
+@click.argument("refs", metavar="IMAGE...", nargs=-1, required=True, shell_complete=completion.images)
+@click.option("-f", "--force", is_flag=True, help="Even where a container stands on it, or an id has several names.")
+@click.pass_context
+def rmi(ctx: click.Context, refs: tuple[str, ...], *, force: bool) -> None:
+    """Remove images from the list: of several names the one that is given, the last one with the image.
+
+    One that is refused does not keep the others. Nothing is lost: `layerlog undelete` brings them back.
+    """
+    with session() as s, s.writer() as writer:
+
+        def remove(ref: str) -> None:
+            with writer.transaction():
+                image, name = s.image(ref), references.tag_name(s.log, ref)
+                lines = _remove(writer, removal.plan(s.log, image, name, force=force))
+            print(*lines, sep="\n")
+
+        code = for_each(refs, remove)
+    ctx.exit(code)
+
+
+def _remove(writer: Writer, plan: removal.Removal) -> list[str]:
+    """Append what the plan says; return what Docker prints of it."""
+    lines = [f"Untagged: {shown(text)}" for text in tags.shown_names(plan.names)]
+    if plan.whole:
+        commands.remove_image(writer, plan.image, plan.names)
+        return [*lines, f"Deleted: sha256:{plan.image}"]
+    for name in plan.names:
+        commands.delete_tag(writer, name)
+    return lines
+
+
+@click.command()
+@click.option(
+    "-i", "--input", "source", metavar="FILE|DIR|-", default=STREAM, help="The archive or layout, not stdin.",
+    shell_complete=completion.host_paths,
+)  # fmt: skip
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+@click.option("--platform", metavar=PLATFORM, help="Which image of several; default: this machine's.")
+@click.option("--ref", metavar="NAME", help="Only the image of this name in the archive.")
+@_max_layer_size
+def load(source: str, platform: str | None, ref: str | None, *, quiet: bool, max_layer_size: int) -> None:
+    r"""Bring in images from what docker, podman, skopeo or layerlog saved: an archive, an OCI layout, or standard input.
+
+    Layers that are here already are not read. All of it comes in, or nothing.
+
+    \b
+      layerlog load -i tomcat.tar
+      docker save tomcat | layerlog load
+    """
+    from cli.distribution import archive, receive, send
+
+    with first_session() as s:
+        found = archive.read(_input(source), send.spool_folder(s.store), platform, ref=ref)
+        total = sum(layer.descriptor.size for layer in receive.unread(s.log, found))
+        with progress(total, "Loading", "bytes", quiet=quiet) as advance, s.writer(known="imported") as writer:
+            received = receive.receive(writer, found, Kind.IMAGE_LOADED, _where(source), advance, max_layer=max_layer_size)
+    for image in received:
+        for why in image.left_out:
+            print(f"layerlog: loaded without a name: {why}", file=sys.stderr)
+        for name in tags.shown_names(image.names):
+            print(f"Loaded image: {shown(name)}")
+        if not image.names:
+            print(f"Loaded image ID: sha256:{image.id}")
+
+
+def _input(source: str) -> str | BinaryIO:
+    if source != STREAM:
+        return source
+    if sys.stdin.isatty():
+        raise click.UsageError("Standard input is a terminal; name a file with -i, or pipe one in.")
+    return sys.stdin.buffer
+
+
+def _where(path: str) -> str:
+    """Return how an event names a file or a folder of this host."""
+    return path if path == STREAM else os.path.abspath(path)
+
+
+@click.command("import")
+@click.argument("source", metavar="DIR|TAR|-", shell_complete=completion.host_paths)
+@click.argument("name", metavar="[NAME[:TAG]]", required=False, shell_complete=completion.images)
+@click.option("-m", "--message", help="What it is.  [default: where it came from]")
+@click.option("-c", "--change", multiple=True, metavar="INSTRUCTION", help="Set config as a Dockerfile does: 'CMD [\"run\"]'.")
+@click.option("--platform", metavar=PLATFORM, help="What it runs on; default: this machine's.")
+@_max_layer_size
+def import_(
+    source: str, name: str | None, message: str | None, change: tuple[str, ...], platform: str | None, max_layer_size: int
+) -> None:
+    r"""Make an image of one layer from a folder or from a tar (plain, gzip or zstd), and print its id.
+
+    \b
+      layerlog import ./rootfs base:1
+      layerlog import -c 'CMD ["sh"]' rootfs.tar.gz base:1
+    """
+    from cli.distribution import root_import
+    from projections.oci.config import change_of
+    from projections.oci.platform import wanted_platform
+
+    config = change_of({}, change) if change else None
+    full_name, where, folder = new_name(name) if name else None, _where(source), os.path.isdir(source)
+    skipped: Counter[str] = Counter()
+    with first_session() as s, progress(None, "Importing", "items" if folder else "bytes") as advance:
+        author, runs_on = s.context().author, wanted_platform(platform, os.uname().machine)
+        making = root_import.Making(where, full_name, message or f"Imported from {where}", author, config, runs_on)
+        with s.writer(known="recorded" if folder else "imported") as writer:
+            if folder:
+                image = root_import.folder(writer, source, making, skipped, advance)
+            else:
+                image = root_import.tar(writer, _stream(source), making, advance, max_size=max_layer_size)
+    for what, count in skipped.items():
+        print(f"layerlog: left out: {count} {what}", file=sys.stderr)
+    print(f"sha256:{image}")
+
+
+def _stream(source: str) -> BinaryIO:
+    found = _input(source)
+    return open(found, "rb") if isinstance(found, str) else found
+
+
+@click.command()
+@click.argument("refs", metavar="IMAGE...", nargs=-1, required=True, shell_complete=completion.images)
+@click.option(
+    "-o", "--output", metavar="FILE", default=STREAM, help="Where to, not stdout; whole or not at all.",
+    shell_complete=completion.host_paths,
+)  # fmt: skip
+@click.option("--format", "form", type=click.Choice(["archive", "oci-dir"]), default="archive", help="One file, or a folder.")
+@click.option("--compress", is_flag=True, help="gzip the layers that did not come compressed.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+def save(refs: tuple[str, ...], output: str, form: str, *, compress: bool, quiet: bool) -> None:
+    r"""Write images to an archive that docker, podman and skopeo load, or to an OCI layout folder for umoci.
+
+    The archive is docker's and OCI's in one. What came from elsewhere goes out as it came; saving again gives the same
+    bytes. A layer that several images share is written once. A name without a tag means all of its tags.
+
+    \b
+      layerlog save -o site.tar site:1.0
+      layerlog save site:1.0 | ssh host docker load
+    """
+    from cli.distribution import layout, send
+
+    if form == "oci-dir" and output == STREAM:
+        raise click.UsageError("An OCI layout is a folder; name it with -o.")
+    left_out: list[bytes] = []
+    with session() as s, s.writer() as writer:
+        found = {
+            image: send.oci_image(s.store, image, names, compress=compress, left_out=left_out.append)
+            for image, names in _chosen(s, refs).items()
+        }
+        if form == "oci-dir":
+            layout.write(output, [as_oci_image(image) for image in found.values()])
+        else:
+            _write_archive(output, list(found.values()), quiet=quiet)
+        send.record_saved(writer, found, _where(output))
+    if left_out:
+        paths = listed([b"/" + path for path in dict.fromkeys(left_out)])
+        print(f"layerlog: left out, as a layer cannot hold names that begin with '.wh.': {paths}", file=sys.stderr)
+
+
+def _chosen(s: Session, refs: tuple[str, ...]) -> dict[Image, list[str]]:
+    """Return the images that *refs* mean, each once, and the full names that were given for it; of a repository, all."""
+    found: dict[Image, list[str]] = {}
+    for ref in refs:
+        for name, image in _named(s, ref):
+            names = found.setdefault(all_of.require_there(s.log, image), [])
+            if name and name not in names:
+                names.append(name)
+    return found
+
+
+def _named(s: Session, ref: str) -> Iterable[tuple[str | None, str]]:
+    """Return (full name, image id) of what *ref* means: one, under the name None where it is an id or a point; or several."""
+    several = tags.of_repository(s.log, ref)
+    return several.items() if several else [(references.tag_name(s.log, ref), s.image(ref))]
+
+
+def _write_archive(output: str, found: list[OciImage], *, quiet: bool) -> None:
+    from cli.distribution import archive
+    from cli.hostfs.whole_file import whole_file
+    from cli.streams.threads import writing_behind
+
+    if output == STREAM and sys.stdout.isatty():
+        raise click.UsageError("Standard output is a terminal; name a file with -o, or redirect it.")
+    target = nullcontext(sys.stdout.buffer) if output == STREAM else whole_file(output, durable=True)
+    total = sum(descriptor.size for descriptor, _ in blobs_of(found))
+    with progress(total, "Saving", "bytes", quiet=quiet) as advance, target as file, writing_behind(file, advance) as out:
+        archive.write(out, found)

@@ -1,0 +1,205 @@
+"""Upkeep of the store: room, erasure, repair and copies."""
+
+import click
+
+from cli.display import integrity
+from cli.display.formats import human_size, parse_time
+from cli.display.output import progress
+from cli.options import completion
+from cli.session.session import Session, session
+from cli.session.settings import Settings
+from eventstore.errors import ConflictError, NotFoundError
+from eventstore.integrity.findings import Finding
+from eventstore.model.digests import named, parsed
+from eventstore.model.paths import shown as escape
+from eventstore.store import commands
+from eventstore.store.store import Store
+
+_DRY_RUN = click.option("-n", "--dry-run", is_flag=True, help="Only show what would be done.")
+_DROPPING = "the manifests that name them can no longer be given out as they came; layers are compressed anew instead"
+
+
+@click.command()
+@click.option("--originals", is_flag=True, help="Drop the compressed blobs that images came in, too.")
+@_DRY_RUN
+def gc(*, originals: bool, dry_run: bool) -> None:
+    """Free the space of contents that no event names, and of the cache. Waits for whoever is writing.
+
+    No file of any image or container, at any point of its history, is among it. With --originals the compressed blobs
+    that images were loaded or pulled with are dropped as well: layers can still be saved, but not in their old compression,
+    so the digests of their manifests change.
+    """
+    from eventstore.retention import collection as collector
+
+    with session() as s:
+        if dry_run:
+            found, waiting = collector.survey(s.store, originals=originals), 0
+        else:
+            with s.alone() as writer:
+                found, freed = collector.collect(s.store, writer, originals=originals)
+            waiting = freed.waiting
+    total = found.content_bytes + found.unnamed_bytes + found.original_bytes + found.cache_bytes
+    print(f"{'would remove' if dry_run else 'removed'} {found.contents} contents, freeing {human_size(total)}")
+    if found.originals:
+        print(f"{found.originals} blobs ({human_size(found.original_bytes)}): {_DROPPING}")
+    if waiting:
+        print(f"{waiting} segments are still being read; the next gc removes them")
+
+
+@click.command()
+@click.option("--contents-before", metavar="TIME", help="Only of what was removed before this.")
+@_DRY_RUN
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def prune(contents_before: str | None, *, dry_run: bool, yes: bool) -> None:
+    r"""Erase, for ever, the contents that only removed containers and images hold.
+
+    What happened stays in the log; the bytes do not. undelete brings such a thing back without them.
+
+    \b
+      layerlog prune --dry-run
+      layerlog prune --contents-before '30 days ago'
+    """
+    from cli.maintenance import erasure
+    from projections.audit.prunable import NEVER, prunable
+
+    before = NEVER if contents_before is None else parse_time(contents_before)
+    with session() as s:
+        digests = prunable(s.log, before)
+        planned = erasure.plan(s.store, digests)
+        size = sum(planned.extent.sizes.values())
+        print(f"{len(planned.extent.sizes)} contents ({human_size(size)}) that only removed things hold")
+        if dry_run or not planned.extent.sizes:
+            return
+        _confirm(yes, "Erase them for ever?")
+        with s.alone() as writer:
+            erasure.carry_out(s.store, writer, erasure.plan(s.store, prunable(s.log, before)), "pruned")
+
+
+@click.command()
+@click.option("--content", "digests", metavar="DIGEST", multiple=True, help="sha256:... of a file; may be repeated.")
+@click.option("--path", "paths", metavar="REF:PATH", multiple=True, help="What this file holds; may be repeated.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; the log keeps it.")
+@click.option("--let-return", is_flag=True, help="Let a content that was erased come back; erase nothing.")
+@click.option("--derive", is_flag=True, help="Make every named image that held it anew, without it; print old and new ids.")
+@_DRY_RUN
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def erase(
+    digests: tuple[str, ...], paths: tuple[str, ...], reason: str, *, let_return: bool, derive: bool, dry_run: bool, yes: bool
+) -> None:
+    r"""Erase contents for ever: really remove their bytes, and record that, why and by whom.
+
+    The log keeps that the file was there, its size and digest, and still verifies. Compressed blobs that hold it are
+    dropped, and its digest is refused from now on. Copies that were made elsewhere are listed and not reached: tags,
+    saves, pushes, and backups of this store. Images that held it can no longer be saved; --derive makes new ones without
+    the file and gives them the old ones' names.
+
+    \b
+      layerlog erase --path web:/root/.netrc --reason "a password"
+      layerlog erase --content sha256:3a1f... --reason "a customer's data" --dry-run
+    """
+    from cli.display.integrity import plan_lines
+    from cli.maintenance import derivation, erasure
+
+    if not digests and not paths:
+        raise click.UsageError("Name what to erase: --content DIGEST or --path REF:PATH.")
+    if not reason.strip():
+        raise click.UsageError("--reason is empty, and it is all that will say why.")
+    with session() as s:
+        wanted = {*map(parsed, digests), *map(s.content, paths)}
+        if let_return:
+            _let_return(s, wanted, reason)
+            return
+        planned = erasure.plan(s.store, wanted)
+        if not planned.extent.sizes:
+            _require_erased(s, wanted)
+        print(*plan_lines(s.log, planned, derive=derive), sep="\n")
+        if not dry_run:
+            _confirm(yes, "Erase this for ever?")
+            with s.alone() as writer:
+                erasure.carry_out(s.store, writer, erasure.plan(s.store, wanted), reason)
+        if derive and not dry_run:
+            with s.writer() as writer:
+                made = derivation.derive(s.store, writer, planned.held.images, wanted)
+            print(*(f"sha256:{old} -> sha256:{new}" for old, new in made), sep="\n")
+
+
+def _confirm(yes: bool, question: str) -> None:
+    if not yes:
+        click.confirm(question, abort=True, err=True)
+
+
+def _require_erased(s: Session, digests: set[bytes]) -> None:
+    for digest in digests:
+        if s.store.content.erased(digest) is None:
+            raise NotFoundError(f"content {named(digest)} is not here; `layerlog find` tells where one ever was")
+
+
+def _let_return(s: Session, digests: set[bytes], reason: str) -> None:
+    with s.writer() as writer, writer.transaction():
+        for digest in sorted(digests):
+            if s.store.content.erased(digest) is None:
+                raise ConflictError(f"content {named(digest)} was not erased, so nothing keeps it out")
+            commands.let_return(writer, digest, reason)
+
+
+@click.command()
+@click.option(
+    "--from", "source", metavar="STORE|ARCHIVE", help="A store, a backup, an image archive or an OCI layout.",
+    shell_complete=completion.host_paths,
+)  # fmt: skip
+@click.pass_context
+def repair(ctx: click.Context, source: str | None) -> None:
+    r"""Bring back damaged and missing contents from a copy; say what is left.
+
+    Every content is read first. What is damaged is taken back from the compressed blobs that are kept, then from the copy.
+    What nobody has is put aside in the store's quarantine/ folder, and verify goes on to name it. The log itself cannot be
+    mended: bring back a backup.
+
+    \b
+      layerlog repair --from /mnt/backup/layerlog
+      layerlog repair --from tomcat.tar
+    """
+    from cli.maintenance import repairs
+    from eventstore.integrity import scrub
+
+    repairs.require_source(source)
+    with session() as s, s.alone() as writer:
+        for name in repairs.mend_schema(s.store):
+            print(f"made anew: {escape(name)}")
+        with progress(scrub.total(s.store.db), "Reading", "bytes") as advance:
+            findings = repairs.find(s.store, advance)
+        done = repairs.mend(s.store, writer, findings, source, lambda _: None)
+        print(f"{len(done.restored)} contents brought back, {len(done.left)} findings left")
+        _show(s, done.left)
+    if done.left:
+        ctx.exit(1)
+
+
+def _show(s: Session, findings: list[Finding]) -> None:
+    from cli.maintenance import verification
+
+    integrity.show(s.log, verification.touched(s.store, findings), "text")
+
+
+@click.command()
+@click.argument("folder", metavar="DEST", shell_complete=completion.host_paths)
+@click.option("--restore", is_flag=True, help="The other way: make the store, which must be new, from the backup DEST.")
+@click.pass_obj
+def backup(settings: Settings, folder: str, *, restore: bool) -> None:
+    r"""Copy the store, while it is in use, to the folder DEST: a store itself. Repeated, it copies only what is new.
+
+    What was copied is read back and verified. Whatever interrupts it, DEST is the backup that it was before, or the new one.
+
+    \b
+      layerlog backup /mnt/backup/layerlog
+      layerlog --store /srv/layerlog backup --restore /mnt/backup/layerlog
+    """
+    from eventstore.integrity import backup as backups
+
+    if restore:
+        backups.require_new(settings.store)
+    source, target = (folder, settings.store) if restore else (settings.store, folder)
+    with Store.open(source) as store, progress(None, "Copying", "bytes") as advance:
+        copied = backups.back_up(store, target, advance)
+    head = f"{copied.head.position} events in {copied.head.changesets} changesets"
+    print(f"{head}; {human_size(copied.bytes)} of contents copied and verified")

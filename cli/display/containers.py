@@ -1,0 +1,97 @@
+"""Containers as rows of `ps`, and `status` as text."""
+
+from typing import Any, TextIO
+
+from cli.display.diff_lines import WORDS, coloured
+from cli.display.formats import ago, counted, from_rfc3339, short_id
+from cli.display.output import Column
+from eventstore.log.log import Log
+from eventstore.model.paths import shown
+from eventstore.model.times import rfc3339
+from eventstore.store.store import Store
+from projections.events.records import Records
+from projections.history import commits, status
+from projections.history.commits import Commit
+from projections.refs.containers import Container
+
+COLUMNS = (
+    Column("id", "CONTAINER ID", short_id, str),
+    Column("image", "IMAGE"),
+    Column("created", "CREATED", lambda when: ago(from_rfc3339(when))),
+    Column("status", "STATUS"),
+    Column("name", "NAMES"),
+)
+
+
+def container_row(log: Log, container: Container) -> dict[str, Any]:
+    """Return what `ps` knows of a container; all of it in JSON."""
+    count = status.count_unsealed(log, container)
+    return {
+        "id": container.id,
+        "name": container.name,
+        "image": status.base_name(log, container),
+        "base": container.base,
+        "created": rfc3339(log.time_of(container.created)),
+        "status": _state(container, count),
+        "unsealed": count,
+        "version": container.version,
+        "sealed_version": container.sealed,
+        "removed": container.removed,
+    }
+
+
+def _state(container: Container, count: int) -> str:
+    if container.removed:
+        return "removed"
+    if count:
+        return f"{counted(count, 'change')} not sealed"
+    return "sealed" if container.sealed else "no changes"
+
+
+def status_row(store: Store, container: Container) -> dict[str, Any]:
+    """Return all of `status` as one object."""
+    found = status.unsealed(store, container.id, container.version)
+    changes = [{"change": d.letter, "path": b"/" + d.path} for d in status.topmost(status.differences(found))]
+    commit = _last_commit(store.log, container)
+    when = rfc3339(commit.time) if commit else None
+    return {
+        **container_row(store.log, container),
+        "commit": commit and {"id": commit.id, "author": commit.author, "message": commit.message, "time": when},
+        "changes": changes,
+        "config": status.unsealed_instructions(store.log, container),
+    }
+
+
+def print_status(store: Store, container: Container, out: TextIO) -> None:
+    base, commit = status.base_name(store.log, container), _last_commit(store.log, container)
+    print(f"Container {shown(container.name)} ({container.id[:12]}) on {shown(base)}, at version {container.version}", file=out)
+    print(f"Last commit: {_commit_text(commit)}" if commit else "No commit yet", file=out)
+    counts = dict.fromkeys(WORDS, 0)
+    found = status.unsealed(store, container.id, container.version)
+    for number, difference in enumerate(status.topmost(status.differences(found))):
+        if not number:
+            print("\nNot sealed yet:", file=out)
+        counts[difference.letter] += 1
+        print(f"  {coloured(difference)}", file=out)
+    instructions = status.unsealed_instructions(store.log, container)
+    if instructions:
+        print("\nConfig not sealed yet:", *(f"  {shown(text)}" for text in instructions), sep="\n", file=out)
+    print(f"\n{_summary(counts, len(instructions))}", file=out)
+
+
+def _summary(counts: dict[str, int], instructions: int) -> str:
+    if not any(counts.values()) and not instructions:
+        return "Nothing to commit"
+    parts = [f"{count} {WORDS[letter]}" for letter, count in counts.items()]
+    return ", ".join(parts) + (f"; {counted(instructions, 'config change')}" if instructions else "")
+
+
+def _last_commit(log: Log, container: Container) -> Commit | None:
+    seal = status.last_commit(log, container)
+    return commits.of_seal(Records(log), seal) if seal else None
+
+
+def _commit_text(commit: Commit) -> str:
+    title = shown(commit.message.partition("\n")[0])
+    by = f" by {shown(commit.author)}" if commit.author else ""
+    return f"{commit.id[:12]}{f' {title!r}' if title else ''}{by}, {ago(commit.time)}"

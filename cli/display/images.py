@@ -1,0 +1,71 @@
+"""Images as rows of `images` and `history`."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from cli.display.formats import ago, from_rfc3339, human_size, short_id
+from cli.display.output import Column
+from eventstore.content.reader import Content
+from eventstore.errors import InvalidError
+from eventstore.log.log import Log
+from projections.images import image_list, images, inspection
+from projections.images.build_history import Row
+from projections.images.images import Image
+from projections.refs.image_names import familiar
+
+NONE, MISSING = "<none>", "<missing>"
+
+
+def age(created: str) -> str:
+    """Return how long ago an RFC 3339 time was; images may say anything, or nothing."""
+    try:
+        return ago(from_rfc3339(created))
+    except InvalidError:
+        return "N/A"
+
+
+def ellipsis(text: str) -> str:
+    return text if len(text) <= 45 else text[:44] + "…"
+
+
+COLUMNS = (
+    Column("repository", "REPOSITORY"),
+    Column("tag", "TAG"),
+    Column("id", "IMAGE ID", short_id, str),
+    Column("created", "CREATED", age),
+    Column("size", "SIZE", human_size),
+)
+WITH_DIGESTS = (*COLUMNS[:2], Column("digest", "DIGEST"), *COLUMNS[2:])
+HISTORY = (
+    Column("id", "IMAGE", short_id, str),
+    Column("created", "CREATED", age),
+    Column("created_by", "CREATED BY", ellipsis, str),
+    Column("size", "SIZE", human_size),
+    Column("comment", "COMMENT"),
+)
+
+
+def image_rows(log: Log, content: Content, rows: Sequence[tuple[Image, str | None]]) -> Iterator[dict[str, Any]]:
+    sizes = image_list.sizes(log, [image for image, _ in rows])
+    for image, name in rows:
+        repository, tag = familiar(name) if name else (NONE, NONE)
+        digests = inspection.manifest_digests(log, image.id)
+        yield {
+            "repository": repository,
+            "tag": tag,
+            "digest": f"sha256:{digests[0]}" if digests else NONE,
+            "id": f"sha256:{image.id}",
+            "created": images.created(log, content, image),
+            "size": sizes[image.id],
+        }
+
+
+def history_row(row: Row) -> dict[str, Any]:
+    return {
+        "id": f"sha256:{row.id}" if row.id else MISSING,
+        "created": row.step.created,
+        "created_by": row.step.created_by,
+        "size": row.size,
+        "comment": row.step.comment,
+        "author": row.step.author,
+    }

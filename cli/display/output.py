@@ -1,0 +1,257 @@
+"""Everything that reaches the user's terminal or the next program of a pipe passes through here."""
+
+import functools
+import json
+import os
+import sys
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any, NamedTuple, TextIO, TypeVar
+
+import click
+
+from cli.display.formats import human_size
+from eventstore.model.paths import shown as escape
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+Row = Mapping[str, Any]
+
+ROWS_AT_ONCE = 1000
+_BAR_DELAY = 0.5  # seconds: what is over before that needs no bar
+
+
+def plain(value: Any) -> str:
+    return escape(value) if isinstance(value, bytes) else str(value)
+
+
+class Column(NamedTuple):
+    """One column of a table: *to_text* shows the row's value of *key*, *full* does so for --no-trunc."""
+
+    key: str
+    header: str
+    to_text: Callable[[Any], str] = plain
+    full: Callable[[Any], str] | None = None
+
+    def cell(self, row: Row, shape: "Shape") -> str:
+        value = row.get(self.key)
+        if value is None:
+            return ""
+        to_text = (shape.no_trunc and self.full) or self.to_text
+        return escape(to_text(value))
+
+
+class Shape(NamedTuple):
+    """How the user wants a listing."""
+
+    format: str = "table"
+    quiet: bool = False
+    no_trunc: bool = False
+
+
+def listing_options(*, trunc: bool = False) -> Callable[[F], F]:
+    """Add --format, -q and (*trunc*) --no-trunc; the command gets them as one argument, `shape`."""
+
+    def decorate(command: F) -> F:
+        @functools.wraps(command)
+        def with_shape(*args: Any, output_format: str, quiet: bool, no_trunc: bool = False, **rest: Any) -> Any:
+            return command(*args, shape=Shape(output_format, quiet, no_trunc), **rest)
+
+        decorated: Any = with_shape
+        if trunc:
+            decorated = click.option("--no-trunc", is_flag=True, help="Show ids and texts in full.")(decorated)
+        decorated = click.option("-q", "--quiet", is_flag=True, help="Print ids or names alone.")(decorated)
+        choice = click.Choice(["table", "json"])
+        return click.option(  # type: ignore[no-any-return]
+            "--format", "output_format", type=choice, default="table", help="json: one object a line."
+        )(decorated)
+
+    return decorate
+
+
+def listing(shape: Shape, rows: Iterable[Row], columns: Sequence[Column], quiet_key: str) -> None:
+    """Print *rows* in the asked shape; json and -q print each row as it comes, a table a thousand at a time.
+
+    json shows every key of a row, whole; bytes are text (a path), so digests must come as hex.
+    """
+    if shape.quiet:
+        column = next((c for c in columns if c.key == quiet_key), Column(quiet_key, ""))
+        lines: Iterable[str] = (column.cell(row, shape) for row in rows)
+    elif shape.format == "json":
+        lines = map(json_line, rows)
+    else:
+        lines = _tables(shape, rows, columns)
+    for line in lines:
+        print(line)
+
+
+def _tables(shape: Shape, rows: Iterable[Row], columns: Sequence[Column]) -> Iterator[str]:
+    """Yield the table in parts, so that a very long one takes no more memory than a part."""
+    waiting = iter(rows)
+    parts = iter(lambda: [[column.cell(row, shape) for column in columns] for row in islice(waiting, ROWS_AT_ONCE)], [])
+    yield table(next(parts, []), [column.header for column in columns])
+    for part in parts:
+        yield table(part, ())
+
+
+def table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> str:
+    """Return Docker's kind of table; the cells must be escaped already."""
+    from tabulate import tabulate
+
+    return str(tabulate(rows, headers=headers, tablefmt="plain", disable_numparse=True))
+
+
+def json_line(row: Row) -> str:
+    """Return *row* as one line of ASCII, so no terminal and no encoding is hurt by it."""
+    return _encode(json_ready(row))
+
+
+def json_ready(row: Row) -> dict[str, Any]:
+    """Return *row* with bytes as text; what is not UTF-8 is approximated, and KEY_b64 beside it is exact."""
+    ready: dict[str, Any] = {}
+    for key, value in row.items():
+        name = key if _is_ready(key) else _text(key)
+        if _is_ready(value):
+            ready[name] = value
+            continue
+        ready[name] = _text(value)
+        if _approximate(value):
+            ready[f"{name}_b64"] = _base64(value)
+    return ready
+
+
+def note(counts: Mapping[str, int], what: str) -> None:
+    """Say on stderr how many of which things *what* happened to; nothing where it happened to none."""
+    if any(counts.values()):
+        listed = ", ".join(f"{escape(name)} ({count})" for name, count in sorted(counts.items()) if count)
+        print(f"layerlog: {what}: {listed}", file=sys.stderr)
+
+
+def or_say_nothing_found(items: Iterable[T], what: str) -> Iterator[T]:
+    """Yield *items*; at their end say on stderr that there were none, where there were none: *what* was looked for."""
+    nothing = True
+    for item in items:
+        nothing = False
+        yield item
+    if nothing:
+        print(f"layerlog: nothing found: {escape(what)}", file=sys.stderr)
+
+
+def colours(stream: TextIO) -> bool:
+    """Return whether *stream* is a terminal whose user takes colours (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, colour: str) -> str:
+    """Return *text* in *colour* (click's names) where stdout takes colours."""
+    return click.style(text, fg=colour) if colours(sys.stdout) else text
+
+
+@contextmanager
+def progress(
+    total: int | None, label: str, unit: str = "items", *, quiet: bool = False
+) -> Iterator[Callable[[int], None]]:
+    """Give a function that is told of each step: *unit* is "items" or "bytes", *total* None if not known.
+
+    A bar appears on stderr if that is a terminal and the work takes over half a second; else nothing is shown.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield _ignore
+        return
+    bar = _Bar(total, label, unit)
+    try:
+        yield bar.advance
+    finally:
+        bar.finish()
+
+
+class _Bar:
+    def __init__(self, total: int | None, label: str, unit: str) -> None:
+        self.total, self.label = total, label
+        self.text = human_size if unit == "bytes" else str
+        self.done = self.drawn = 0
+        self.start = time.monotonic()
+        self.bar: Any = None
+
+    def advance(self, steps: int) -> None:
+        self.done += steps
+        if self.bar is None and time.monotonic() - self.start >= _BAR_DELAY:
+            self.bar = self._opened()
+        if self.bar is not None:
+            self.bar.update(self.done - self.drawn, self.done)
+            self.drawn = self.done
+
+    def finish(self) -> None:
+        if self.bar is not None:
+            self.bar.__exit__(None, None, None)
+
+    def _opened(self) -> Any:
+        bar = click.progressbar(
+            None if self.total is not None else iter(int, 1),
+            length=self.total,
+            label=escape(self.label),
+            item_show_func=self._position,
+            file=sys.stderr,
+            update_min_steps=max(1, (self.total or 0) // 500),
+        )
+        return bar.__enter__()
+
+    def _position(self, _item: object) -> str:
+        return self.text(self.done) + (f" of {self.text(self.total)}" if self.total is not None else "")
+
+
+def _ignore(steps: int) -> None:
+    pass
+
+
+_READY = (int, float, type(None))
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _raw(text: str | bytes) -> bytes:
+    if isinstance(text, bytes):
+        return text
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+
+
+def _is_ready(value: Any) -> bool:
+    return value.isascii() if isinstance(value, str) else isinstance(value, _READY)
+
+
+def _is_text(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, str | bytes):
+        return _raw(value).decode("utf-8", "replace")
+    if isinstance(value, Mapping):
+        return json_ready(value)
+    if isinstance(value, list | tuple):
+        return [_text(item) for item in value]
+    return value
+
+
+def _approximate(value: Any) -> bool:
+    """Return whether `_text` loses something of *value*; a mapping inside it says that for itself."""
+    if isinstance(value, str | bytes):
+        return not _is_text(_raw(value))
+    return isinstance(value, list | tuple) and any(map(_approximate, value))
+
+
+def _base64(value: Any) -> Any:
+    if isinstance(value, str | bytes):
+        return b64encode(_raw(value)).decode()
+    if isinstance(value, list | tuple):
+        return [_base64(item) for item in value]
+    return _text(value)

@@ -1,0 +1,1 @@
+"""Images in and out: archives, layouts, and what a store makes of them."""

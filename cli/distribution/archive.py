@@ -1,0 +1,301 @@
+"""Image archives as a source and a sink: oci-archive, docker-archive, and the one tar that is both.
+
+Nothing is extracted: members are read where they lie in the tar.
+"""
+
+import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import BinaryIO, NamedTuple
+
+from cli.distribution import layout
+from cli.distribution.layout import about
+from cli.streams.reader import (
+    HEAD,
+    MAX_SIZE,
+    Extent,
+    OpenFile,
+    Readable,
+    decompressed,
+    passed,
+    pieces,
+    reader,
+    stored_as,
+    verified,
+)
+from eventstore.errors import InvalidError, MismatchError, NotFoundError, StoreError
+from eventstore.model.digests import digest_of, named
+from eventstore.model.paths import shown
+from projections.oci import docker_archive, oci_layout
+from projections.oci.config import diff_ids, parse_config
+from projections.oci.docker_archive import Entry
+from projections.oci.documents import MAX_CONFIG, MAX_DOCUMENT
+from projections.oci.oci_image import (
+    LAYER_TYPES,
+    Descriptor,
+    LayerBlob,
+    OciImage,
+    blobs_of,
+    check,
+    config_digest,
+    require_platform,
+)
+from projections.oci.platform import Platform, wanted_platform
+from projections.tar.reader import TarEntry, members
+
+MAX_MEMBERS = 100_000
+_BLOCK = 512
+
+
+def read(
+    source: str | Readable,
+    spool_dir: str,
+    platform: str | None = None,
+    *,
+    ref: str | None = None,
+    max_size: int = MAX_SIZE,
+) -> list[OciImage]:
+    """Return the images of a layout folder or an archive: a path, or a stream such as standard input.
+
+    A stream, or a compressed archive, is first written to an unnamed file in *spool_dir* (at most *max_size* bytes).
+    *ref* chooses an image by one of its names, *platform* ("os/arch[/variant]") from an index, else this machine's does.
+    The images keep the file open.
+    Cost: one seek for every member; compressed layers whose digest the archive does not say are read once.
+    """
+    if isinstance(source, str) and os.path.isdir(source):
+        return layout.read(source, ref, platform)
+    wanted = wanted_platform(platform, os.uname().machine)
+    where = source if isinstance(source, str) else "standard input"
+    with about(where):
+        archive = _Archive(where, _opened(source, spool_dir, max_size))
+        images = archive.images(ref, wanted)
+        if platform:
+            require_platform(images, wanted)
+        return images
+
+
+def write(out: BinaryIO, images: Sequence[OciImage]) -> None:
+    """Write *images* to *out* (buffered) as one tar, OCI layout and docker-archive in one: equal images, equal bytes.
+
+    MismatchError if a layer is not what its descriptor says; what was written by then is no archive.
+    """
+    _write_member(out, "oci-layout", oci_layout.MARKER)
+    _write_member(out, "index.json", oci_layout.build_index(images))
+    _write_member(out, "manifest.json", docker_archive.build(images))
+    out.writelines(_header(folder, 0, folder=True) for folder in ("blobs", "blobs/sha256"))
+    for descriptor, opener in blobs_of(images):
+        out.write(_header(f"blobs/sha256/{descriptor.hex}", descriptor.size))
+        with verified(opener(), descriptor.digest, descriptor.size) as stream:
+            out.writelines(passed(stream))
+        out.write(bytes(-descriptor.size % _BLOCK))
+    out.write(bytes(2 * _BLOCK))
+
+
+def _write_member(out: BinaryIO, name: str, data: bytes) -> None:
+    out.write(_header(name, len(data)) + data + bytes(-len(data) % _BLOCK))
+
+
+def _header(name: str, size: int, *, folder: bool = False) -> bytes:
+    from tarfile import DIRTYPE, PAX_FORMAT, TarInfo
+
+    info = TarInfo(name)
+    info.size = size
+    if folder:
+        info.type, info.mode = DIRTYPE, 0o755
+    return info.tobuf(PAX_FORMAT)
+
+
+# getting at the tar
+
+
+def _opened(source: str | Readable, spool_dir: str, max_size: int) -> OpenFile:
+    """The plain tar as a seekable file."""
+    if not isinstance(source, str):
+        return _spooled(reader(pieces(source)), spool_dir, max_size)
+    file = _open_path(source)
+    if not stat.S_ISREG(os.fstat(file.descriptor).st_mode):
+        return _spooled(open(os.dup(file.descriptor), "rb"), spool_dir, max_size)
+    if stored_as(os.pread(file.descriptor, HEAD, 0), "archive"):
+        return _spooled(Extent(file, 0, file.size), spool_dir, max_size)
+    return file
+
+
+def _open_path(path: str) -> OpenFile:
+    try:
+        return OpenFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    except FileNotFoundError:
+        raise NotFoundError("no such file") from None
+    except OSError as error:
+        raise InvalidError(f"cannot be opened: {error.strerror}") from error
+
+
+def _spooled(stream: Readable, spool_dir: str, max_size: int) -> OpenFile:
+    with decompressed(stream, max_size=max_size, what="archive") as plain:
+        try:
+            with tempfile.TemporaryFile(dir=spool_dir, prefix="load-") as spool:
+                spool.writelines(pieces(plain))
+                spool.flush()
+                return OpenFile(os.dup(spool.fileno()))
+        except OSError as error:
+            raise StoreError(f"cannot be copied to {spool_dir}: {error.strerror}; make room there") from error
+
+
+# reading it
+
+
+class _Member(NamedTuple):
+    """`link` is the name of the member that this one stands for, "" for one with bytes of its own."""
+
+    offset: int
+    size: int
+    link: str = ""
+    symlink: bool = False
+
+
+class _Archive:
+    """The members of a tar, as blobs and documents."""
+
+    def __init__(self, where: str, file: OpenFile) -> None:
+        self._where = where
+        self._file = file
+        self._members = _indexed(file)
+        self._hashed: dict[_Member, str] = {}
+
+    def images(self, ref: str | None, wanted: Platform) -> list[OciImage]:
+        entries = docker_archive.parse(self._document("manifest.json")) if "manifest.json" in self._members else []
+        if "oci-layout" in self._members and "index.json" in self._members:
+            return self._oci_images(entries, ref, wanted)
+        if not entries:
+            raise InvalidError(_unknown(self._members))
+        return _named([self._docker_image(entry) for entry in entries], ref)
+
+    def fetch(self, descriptor: Descriptor) -> bytes:
+        return check(self._blob(descriptor).read(descriptor.size), descriptor, f"blob {descriptor.digest}")
+
+    def open(self, descriptor: Descriptor) -> BinaryIO:
+        with about(self._where):
+            extent = self._blob(descriptor)
+        return self._verified(extent, descriptor, f"blobs/sha256/{descriptor.hex}")
+
+    def _blob(self, descriptor: Descriptor) -> Extent:
+        path = f"blobs/sha256/{descriptor.hex}"
+        member = self._find(path)
+        if member.size != descriptor.size:
+            raise MismatchError(f"{path}: {member.size} bytes, {descriptor.size} were promised; get it again")
+        return self._extent(member)
+
+    def _oci_images(self, entries: Sequence[Entry], ref: str | None, wanted: Platform) -> list[OciImage]:
+        """Docker's RepoTags say more than its index.json, whose ref.name is the bare tag."""
+        oci_layout.check_marker(self._document("oci-layout"))
+        index = self._document("index.json")
+        tags = {digest_of(self._config(entry)): entry.names for entry in entries if entry.names}
+        images = oci_layout.read_images(index, self, None if tags else ref, wanted)
+        named_anew = [
+            replace(image, names=tags[digest], hub=True) if (digest := config_digest(image)) in tags else image
+            for image in images
+        ]
+        return _named(named_anew, ref) if tags else images
+
+    def _docker_image(self, entry: Entry) -> OciImage:
+        config = self._config(entry)
+        ids = diff_ids(parse_config(config, entry.config, layers=len(entry.layers)))
+        layers = (self._docker_layer(diff_id, path) for diff_id, path in zip(ids, entry.layers, strict=True))
+        return OciImage(config, tuple(layers), names=entry.names, hub=True)
+
+    def _docker_layer(self, diff_id: bytes, path: str) -> LayerBlob:
+        member = self._find(path, symlinks=True)
+        how = stored_as(self._extent(member).read(HEAD), path)
+        digest = (docker_archive.claimed(path) or self._hash(member)) if how else named(diff_id)
+        descriptor = Descriptor(LAYER_TYPES[how], digest, member.size)
+        return LayerBlob(diff_id, descriptor, lambda: self._verified(self._extent(member), descriptor, path))
+
+    def _config(self, entry: Entry) -> bytes:
+        """An image's id is the digest of these bytes, so a name that promises another one is refused."""
+        config = self._document(entry.config, MAX_CONFIG)
+        claim = docker_archive.claimed(entry.config)
+        return check(config, Descriptor("", claim, len(config)), entry.config) if claim else config
+
+    def _document(self, name: str, limit: int = MAX_DOCUMENT) -> bytes:
+        member = self._find(name)
+        if member.size > limit:
+            raise InvalidError(f"{name}: {member.size} bytes, at most {limit} are read")
+        return self._extent(member).read(member.size)
+
+    def _find(self, name: str, *, symlinks: bool = False) -> _Member:
+        path, passed = name, set[str]()
+        while (member := self._members.get(path)) and member.link:
+            if path in passed or (member.symlink and not symlinks):
+                raise InvalidError(f"{shown(name)}: a symlink that has no place there; make or fetch the archive anew")
+            passed.add(path)
+            path = member.link
+        if member is None:
+            raise NotFoundError(f"{shown(name)}: the archive is not complete, it has no member {shown(path)}")
+        return member
+
+    def _hash(self, member: _Member) -> str:
+        if member not in self._hashed:
+            seen = hashlib.sha256()
+            for piece in pieces(self._extent(member)):
+                seen.update(piece)
+            self._hashed[member] = named(seen.digest())
+        return self._hashed[member]
+
+    def _verified(self, extent: Extent, descriptor: Descriptor, path: str) -> BinaryIO:
+        return verified(extent, descriptor.digest, descriptor.size, shown(f"{self._where}: {path}"))
+
+    def _extent(self, member: _Member) -> Extent:
+        return Extent(self._file, member.offset, member.size)
+
+
+def _indexed(file: OpenFile) -> dict[str, _Member]:
+    found: dict[str, _Member] = {}
+    try:
+        with open(file.descriptor, "rb", closefd=False) as stream:
+            stream.seek(0)
+            for entry, offset in members(stream):
+                _add(found, entry, offset, file.size)
+    except InvalidError as error:
+        raise error if found else InvalidError(f"{_unknown(found)} ({error})") from None
+    return found
+
+
+def _add(found: dict[str, _Member], entry: TarEntry, offset: int, end: int) -> None:
+    name = docker_archive.member(entry.path.decode("utf-8", "surrogateescape"), "archive")
+    if entry.type == b"5":
+        return
+    if name in found or len(found) == MAX_MEMBERS:
+        raise InvalidError(f"{shown(name)}: twice in the archive, or more than {MAX_MEMBERS} members; make it anew")
+    if entry.type not in (b"0", b"1", b"2"):
+        raise InvalidError(f"{shown(name)}: a special file has no place in an image archive")
+    if offset + entry.size > end:
+        raise InvalidError(f"{shown(name)}: the archive ends in the middle of it; get it again")
+    found[name] = _member(name, entry, offset)
+
+
+def _member(name: str, entry: TarEntry, offset: int) -> _Member:
+    target = entry.target.decode("utf-8", "surrogateescape")
+    if entry.type == b"2":
+        return _Member(0, 0, docker_archive.linked(name, target), symlink=True)
+    return _Member(0, 0, docker_archive.member(target, name)) if entry.type == b"1" else _Member(offset, entry.size)
+
+
+def _named(images: Sequence[OciImage], ref: str | None) -> list[OciImage]:
+    if ref is None:
+        return list(images)
+    found = [replace(image, names=(ref,)) for image in images if ref in image.names]
+    if not found:
+        there = ", ".join(sorted(shown(name) for image in images for name in image.names)) or "none that has a name"
+        raise NotFoundError(f"no image {shown(ref)!r}; there is {there}")
+    return found
+
+
+def _unknown(found: dict[str, _Member]) -> str:
+    if "repositories" in found:
+        return "an archive of a Docker before 1.10; load it in a Docker of today and save it anew"
+    return (
+        "no image archive: neither an OCI one (oci-layout, index.json) nor Docker's (manifest.json); "
+        "a root filesystem's tar is for `import`"
+    )

@@ -1,0 +1,181 @@
+"""Images on their way in: layers become streams of events, everything else is kept byte for byte."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import BinaryIO, NamedTuple
+
+from cli.streams.counting import telling
+from cli.streams.reader import MAX_SIZE, Readable, layer_tar, passed, reader, verified
+from cli.streams.threads import reading_beside
+from eventstore.errors import InvalidError
+from eventstore.log.log import Log
+from eventstore.model.digests import named
+from eventstore.model.events import Kind
+from eventstore.store import commands
+from eventstore.store.staging import Staged
+from eventstore.store.store import Writer
+from projections.images import images
+from projections.layers import lower_links
+from projections.layers.tar import decode
+from projections.oci import oci_image
+from projections.oci.oci_image import LayerBlob, OciImage
+from projections.refs.image_names import archive_name
+
+Advance = Callable[[int], None]
+
+
+class Received(NamedTuple):
+    """An image that is here now: `id` is hex, `names` are full; `left_out` says of each name why it cannot be one here."""
+
+    id: str
+    names: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+class StagedLayer(NamedTuple):
+    """A layer's changes, and the content and the size of the tar that they re-encode to."""
+
+    changes: Staged
+    framing: bytes
+    size: int
+
+
+def receive(
+    writer: Writer, found: Sequence[OciImage], kind: Kind, source: str, advance: Advance, *, max_layer: int = MAX_SIZE
+) -> list[Received]:
+    """Record the images with their layers and names, in one transaction; no layer may unpack to over *max_layer* bytes.
+
+    Raise InvalidError or MismatchError where one is not what it says; nothing of any is kept then.  No body is read but
+    those of `unread`; *advance* is told of their bytes.  A commit of this store that comes back is that commit again.
+    """
+    with ExitStack() as open_until_recorded:
+        foreign = [image for image in found if images.born_as(writer.log, _config(image)) is None]
+        staged = _staged(writer, unread(writer.log, foreign), advance, open_until_recorded, max_layer)
+        with writer.transaction():
+            for diff_id, layer in staged.items():
+                commands.import_layer(writer, diff_id, *layer)
+            return [record(writer, image, kind, source) for image in found]
+
+
+def unread(log: Log, found: Iterable[OciImage]) -> list[LayerBlob]:
+    """Return the layers whose bodies must be read, each once: those not here, or never here in this compression."""
+    came: set[tuple[str, str]] | None = None
+    missing: dict[tuple[bytes, str], LayerBlob] = {}
+    for layer in (layer for image in found for layer in image.layers):
+        here = log.stream("layer", layer.diff_id.hex()) is not None
+        if here and not _is_plain(layer):
+            came = {(diff_id, blob["digest"]) for diff_id, blob in images.layer_blobs(log)} if came is None else came
+            here = (layer.diff_id.hex(), layer.descriptor.digest) in came
+        if not here:
+            missing.setdefault((layer.diff_id, layer.descriptor.digest), layer)
+    return list(missing.values())
+
+
+def record(writer: Writer, image: OciImage, kind: Kind, source: str) -> Received:
+    """Record that an image came, whose layers are here, and move its names to it."""
+    names, left_out = _names(image)
+    born = images.born_as(writer.log, _config(image))
+    if born is None:
+        _record_arrival(writer, image, kind, source, names)
+    elif born in images.removed(writer.log):
+        commands.restore_image(writer, born)
+    for name in names:
+        commands.move_tag(writer, name, born or _config(image))
+    return Received(born or _config(image), names, left_out)
+
+
+def _names(image: OciImage) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the full names under which an image comes, and why others that its archive gives it are left out."""
+    names, left_out = dict[str, None](), []
+    for name in image.names:
+        try:
+            names[archive_name(name, hub=image.hub)] = None
+        except InvalidError as error:
+            left_out.append(str(error))
+    return tuple(names), tuple(left_out)
+
+
+def _config(image: OciImage) -> str:
+    return oci_image.config_digest(image).removeprefix("sha256:")
+
+
+def _record_arrival(writer: Writer, image: OciImage, kind: Kind, source: str, names: tuple[str, ...]) -> None:
+    lower_links.check(writer.log, writer.store.content, [layer.diff_id.hex() for layer in image.layers])
+    config, manifest, index = (
+        None if document is None else writer.content.put(document) for document in (image.config, image.manifest, image.index)
+    )
+    assert config is not None
+    commands.record_image(
+        writer, kind, config.hex(), manifest, source=source, names=list(names), config=config.hex(),
+        manifest_type=image.manifest_type, index=None if index is None else index.hex(),
+        layers=[layer.diff_id.hex() for layer in image.layers],
+        blobs=[oci_image.describe(layer.descriptor) for layer in image.layers],
+        documents=sorted(digest.hex() for digest in {manifest, index} if digest is not None),
+    )  # fmt: skip
+
+
+def stage(writer: Writer, tar: Readable, max_size: int = MAX_SIZE) -> StagedLayer:
+    """Read a layer's plain tar to its end: contents and framing into the content store, changes into a temporary table.
+
+    *max_size* is how many bytes its files may have together, holes included.
+    """
+    framing, size = writer.content.stream(), 0
+
+    def count(piece: bytes) -> None:
+        nonlocal size
+        size += len(piece)
+
+    counted = reader(telling(passed(tar), count))
+    changes = Staged(writer.store.db, decode(counted, writer.content, framing.write, limit=max_size))
+    return StagedLayer(changes, framing.close(), size)
+
+
+def _is_plain(layer: LayerBlob) -> bool:
+    return layer.descriptor.digest == named(layer.diff_id)
+
+
+def _staged(
+    writer: Writer, layers: list[LayerBlob], advance: Advance, until: ExitStack, max_layer: int
+) -> dict[bytes, StagedLayer]:
+    staged: dict[bytes, StagedLayer] = {}
+    for layer in layers:
+        with _opened(writer, layer, advance, max_layer) as tar:
+            if layer.diff_id in staged or writer.log.stream("layer", layer.diff_id.hex()) is not None:
+                deque(passed(tar), 0)  # only its compressed form is new
+                continue
+            staged[layer.diff_id] = stage(writer, tar, max_layer)
+            until.callback(staged[layer.diff_id].changes.close)
+    return staged
+
+
+def _opened(writer: Writer, layer: LayerBlob, advance: Advance, max_layer: int) -> BinaryIO:
+    """Return the plain tar of *layer*, unpacked and verified in a thread of its own; compressed blobs are kept as originals."""
+    seen: deque[bytes] = deque()
+    original = None if _is_plain(layer) else writer.originals.stream()
+
+    def opened() -> BinaryIO:
+        stored = verified(layer.open(), layer.descriptor.digest, layer.descriptor.size)
+        noting = reader(telling(passed(stored), seen.append), stored)
+        noting.claim = stored.claim
+        return noting
+
+    def take() -> None:
+        """What the other thread has read is put here, since SQLite wants this one."""
+        while seen:
+            chunk = seen.popleft()
+            advance(len(chunk))
+            if original is not None:
+                original.write(chunk)
+
+    def passed_on(tar: BinaryIO) -> Iterator[bytes]:
+        for piece in passed(tar):
+            take()
+            yield piece
+        take()
+        if original is not None:
+            original.close()
+
+    ahead = reading_beside(layer_tar(replace(layer, open=opened), max_size=max_layer))
+    return reader(passed_on(ahead), ahead)

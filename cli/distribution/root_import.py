@@ -1,0 +1,79 @@
+"""A folder or a root filesystem's tar as a new image of one layer, in the manner of `docker import`."""
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from typing import NamedTuple
+
+from cli.distribution import receive, send
+from cli.hostfs.scan import scan
+from cli.streams.counting import telling
+from cli.streams.reader import MAX_SIZE, Readable, decompressed, passed, reader
+from cli.streams.threads import reading_beside
+from eventstore.errors import InvalidError
+from eventstore.model.events import ConfigChange, Kind
+from eventstore.model.times import rfc3339
+from eventstore.store import commands
+from eventstore.store.staging import Staged
+from eventstore.store.store import Store, Writer
+from projections.layers.layers import ImportedLayer
+from projections.oci.config import History, build_config
+from projections.oci.oci_image import OciImage
+from projections.oci.platform import Platform
+
+Advance = Callable[[int], None]
+
+
+class Making(NamedTuple):
+    """What the new image is to say of itself; *source* is where it comes from, *tag* its full name, if any."""
+
+    source: str
+    tag: str | None
+    message: str
+    author: str | None
+    change: ConfigChange | None
+    platform: Platform
+
+
+def folder(writer: Writer, path: str, making: Making, skipped: Counter[str], advance: Advance) -> str:
+    """Record what the folder at *path* holds as an image born here, in one transaction; return its id (hex).
+
+    *skipped* counts what was left out (`hostfs.scan`); *advance* is told of each entry.  Memory is flat.
+    """
+    scanned = telling(scan(path, writer.content, skipped=skipped), lambda _: advance(1))
+    with closing(Staged(writer.store.db, scanned)) as changes:
+        return commands.import_folder(
+            writer, changes, platform=str(making.platform), author=making.author, message=making.message,
+            config=making.change, tag=making.tag,
+        ).hex()  # fmt: skip
+
+
+def tar(writer: Writer, stream: Readable, making: Making, advance: Advance, *, max_size: int = MAX_SIZE) -> str:
+    """Record a root filesystem's tar (plain, gzip or zstd), byte for byte, as an image; return its id (hex).
+
+    *advance* is told of the bytes of the plain tar, which may be no more than *max_size*.
+    """
+    seen = hashlib.sha256()
+    plain = decompressed(stream, max_size=max_size, what=making.source)
+    with reading_beside(reader(telling(passed(plain), seen.update), plain)) as ahead:
+        unpacked = reader(telling(passed(ahead), lambda piece: advance(len(piece))))
+        layer = receive.stage(writer, unpacked, max_size)
+    with closing(layer.changes), writer.transaction():
+        if not layer.size:
+            raise InvalidError(f"{making.source} is empty; a tar with the files of a root filesystem was expected")
+        diff_id = seen.digest()
+        commands.import_layer(writer, diff_id, *layer)
+        return receive.record(writer, _image(writer.store, diff_id, making), Kind.IMAGE_LOADED, making.source).id
+
+
+def _image(store: Store, diff_id: bytes, making: Making) -> OciImage:
+    """Return the image of one layer that is in the store already."""
+    step = History(
+        created=rfc3339(time.time_ns()), created_by="layerlog import", author=making.author or "", comment=making.message
+    )
+    changes = [making.change] if making.change else []
+    config = build_config(None, layers=[diff_id], added=[step], changes=changes, platform=making.platform)
+    blob = send.layer_blob(store, ImportedLayer(diff_id.hex()), send.Spool(store))
+    return OciImage(config, (blob,), names=(making.tag,) if making.tag else (), hub=True)

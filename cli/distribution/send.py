@@ -1,0 +1,245 @@
+"""Images on their way out: originals where they are kept, else encoded from events."""
+
+import json
+import os
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from hashlib import sha256
+from types import MappingProxyType
+from typing import NamedTuple
+
+from cli.streams.reader import PIECE, Extent, OpenFile, Reader, gzip_blocks, pieces, reader
+from cli.streams.threads import Seen, hashed
+from eventstore.model.changes import Change
+from eventstore.model.digests import named, raw
+from eventstore.model.events import ENCODER, Event, Kind
+from eventstore.store import commands
+from eventstore.store.store import Store, Writer
+from projections.images import images
+from projections.images.images import Image
+from projections.layers import layers
+from projections.layers.layers import FolderLayer, ImportedLayer, Layer, LeftOut, SealedLayer, ignored
+from projections.layers.tar import encode, reassemble
+from projections.oci import oci_image as oci
+from projections.oci.oci_image import Descriptor, LayerBlob, OciImage
+from projections.refs.containers import view_at
+from projections.tree import lineage
+from projections.tree.subtree import as_changes
+from projections.tree.view import View
+from projections.tree.walk import walk
+
+ENCODED = "encoded"
+"""The folder below cache/ that remembers what layers encode to."""
+
+
+class Encoded(NamedTuple):
+    """A layer's plain tar: `diff_id` (32 bytes) and size in bytes."""
+
+    diff_id: bytes
+    size: int
+
+
+def oci_image(
+    store: Store, image: Image, names: Iterable[str] = (), *, compress: bool = False, left_out: LeftOut = ignored
+) -> OciImage:
+    """Return the image as others exchange it; layers are encoded while they are read, gzip'd where *compress* says so.
+
+    *left_out* is told of names that no layer can hold.
+
+    What came from elsewhere has its manifest and blobs verbatim as long as all its originals are kept.
+    """
+    base = images.base_image(store.log, image)
+    arrival = None if base is None else _arrival(store, base)
+    came = {} if arrival is None else _descriptors(arrival)
+    exported = images.exported_layers(store.log, image)
+    spool = Spool(store)
+    found = {layer: layer_blob(store, layer, spool, came, compress=compress, left_out=left_out) for layer in exported}
+    config = images.config(store.log, store.content, image, lambda layer: found[layer].diff_id)
+    blobs = tuple(found[layer] for layer in exported)
+    manifest = None if image.seal is not None or arrival is None else _manifest(store, arrival, blobs)
+    kind = arrival.stated["manifest_type"] if manifest is not None and arrival else oci.OCI_MANIFEST
+    return OciImage(config, blobs, manifest, kind, tuple(names))
+
+
+def image_config(store: Store, image: Image) -> bytes:
+    """Return the image's OCI config; the layers born here are encoded once for it, and their digests cached."""
+    return images.config(store.log, store.content, image, lambda layer: plain_form(store, layer).diff_id)
+
+
+def plain_form(store: Store, layer: Layer) -> Encoded:
+    if isinstance(layer, ImportedLayer):
+        return Encoded(bytes.fromhex(layer.diff_id), images.imported_layer(store.log, layer.diff_id)["size"])
+    return encoded(store, layer)
+
+
+def layer_tar(store: Store, layer: Layer, left_out: LeftOut = ignored) -> Iterator[bytes]:
+    """Yield the layer's plain tar: the very bytes it came with, or those that the encoder makes of its events."""
+    if isinstance(layer, ImportedLayer):
+        return _original_tar(store, layer)
+    return tar_of(store, changes_of(store, layer, left_out))
+
+
+def tar_of(store: Store, changes: Iterable[Change]) -> Iterator[bytes]:
+    """Yield the layer tar that the encoder makes of *changes*, with the contents that the store has."""
+
+    def read(change: Change) -> Iterator[bytes]:
+        return store.content.read(change.content) if change.content else iter(())
+
+    return encode(changes, read)
+
+
+def changes_of(store: Store, layer: FolderLayer | SealedLayer, left_out: LeftOut = ignored) -> Iterator[Change]:
+    """Yield what a layer that no tar framed changes, in the order in which its encoder writes it."""
+    if isinstance(layer, FolderLayer):
+        view = layer_view(store, layer.name)
+        return as_changes(view, layers.without_markers(walk(view), left_out))
+    after = view_at(store, layer.container, layer.last)
+    before = view_at(store, layer.container, layer.first - 1)
+    found = layers.changes(before, after, after.spans[-1].stream, layer.first, layer.last, left_out)
+    return found if layer.encoder == 1 else layers.with_parents(found, after)
+
+
+def encoded(store: Store, layer: FolderLayer | SealedLayer) -> Encoded:
+    """Return what a layer born here encodes to; computed once, then from cache/."""
+    found = _remembered(store, layer)
+    if found is None:
+        found = encoded_anew(store, layer)
+        _remember(store, layer, found)
+    return found
+
+
+def encoded_anew(store: Store, layer: FolderLayer | SealedLayer) -> Encoded:
+    """Return what a layer encodes to, whatever cache/ says."""
+    seen = Seen(layer_tar(store, layer))
+    deque(seen, 0)
+    return Encoded(seen.digest.digest(), seen.size)
+
+
+def _cached_name(layer: FolderLayer | SealedLayer) -> tuple[str, str]:
+    key = layer.name if isinstance(layer, FolderLayer) else f"{layer.container}-{layer.first}-{layer.last}"
+    return ENCODED, f"{key}-v{layer.encoder}.json"
+
+
+def _remembered(store: Store, layer: FolderLayer | SealedLayer) -> Encoded | None:
+    try:
+        stated = json.loads(store.cache.read(*_cached_name(layer)) or b"")
+        return Encoded(bytes.fromhex(stated["diff_id"]), stated["size"])
+    except (ValueError, KeyError):
+        return None
+
+
+def _remember(store: Store, layer: FolderLayer | SealedLayer, found: Encoded) -> None:
+    stated = {"diff_id": found.diff_id.hex(), "size": found.size}
+    store.cache.write(json.dumps(stated).encode(), *_cached_name(layer))
+
+
+def _original_tar(store: Store, layer: ImportedLayer) -> Iterator[bytes]:
+    contents = layers.Contents(store.log, store.log.existing("layer", layer.diff_id).id)
+    framing = images.imported_layer(store.log, layer.diff_id)["framing"]
+
+    def read(path: bytes) -> Iterator[bytes]:
+        content = contents.of(path)
+        return iter(()) if content is None else store.content.read(content)
+
+    return reassemble(reader(store.content.read(framing)), read)
+
+
+def layer_view(store: Store, name: str) -> View:
+    """Return one layer stream alone as a view."""
+    return View(store.log, store.content, lineage.of_layers(store.log, [name]))
+
+
+def _arrival(store: Store, image: str) -> Event:
+    """Return the latest arrival whose manifest and blobs can be given back as they came, else the latest of all."""
+    arrivals = lineage.arrivals(store.log, image)
+    whole = (event for event in arrivals if event.content is not None and _is_kept(store, _descriptors(event)))
+    return next(whole, arrivals[0])
+
+
+def _descriptors(arrival: Event) -> dict[str, Descriptor]:
+    """Return diff_id (hex) -> the blob in which an arrival brought that layer."""
+    stated = arrival.stated
+    blobs = (oci.parse_descriptor(blob, "layer") for blob in stated["blobs"])
+    return dict(zip(stated["layers"], blobs, strict=True))
+
+
+def _is_kept(store: Store, came: Mapping[str, Descriptor]) -> bool:
+    return all(blob.hex == layer or store.content.has(raw(blob.digest)) for layer, blob in came.items())
+
+
+def _manifest(store: Store, arrival: Event, blobs: Iterable[LayerBlob]) -> bytes | None:
+    """Return the manifest of an arrival, as long as the blobs are those that it names."""
+    promised = [blob["digest"] for blob in arrival.stated["blobs"]]
+    if arrival.content is None or promised != [blob.descriptor.digest for blob in blobs]:
+        return None
+    return store.content.read_all(arrival.content)
+
+
+class Spool:
+    """One unnamed file for what must be written before its digest and size are known; gone with its last reader."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._file: OpenFile | None = None
+        self._end = 0
+
+    def put(self, chunks: Iterable[bytes]) -> Callable[[], Reader]:
+        """Write *chunks*; return what opens them."""
+        if self._file is None:
+            with tempfile.TemporaryFile(dir=spool_folder(self._store)) as made:
+                self._file = OpenFile(os.dup(made.fileno()))
+        file, start = self._file, self._end
+        with open(file.descriptor, "wb", buffering=PIECE, closefd=False) as out:
+            out.writelines(chunks)
+            size = out.tell() - start
+        self._end += size
+        return lambda: reader(pieces(Extent(file, start, size)))
+
+
+def layer_blob(
+    store: Store, layer: Layer, spool: Spool, came: Mapping[str, Descriptor] = MappingProxyType({}), *, compress: bool = False,
+    left_out: LeftOut = ignored,
+) -> LayerBlob:  # fmt: skip
+    """Return a layer as it is sent: in the blob that it *came* in (by diff_id), where that is kept, else plain or gzip'd."""
+    if isinstance(layer, ImportedLayer) and (original := came.get(layer.diff_id)) and original.hex != layer.diff_id:
+        digest = raw(original.digest)
+        if store.content.has(digest):
+            return LayerBlob(raw(layer.diff_id), original, lambda: reader(store.content.read(digest)))
+    tar = plain_form(store, layer) if isinstance(layer, ImportedLayer) else _remembered(store, layer)
+    if compress or tar is None:
+        return _spooled(store, layer, spool, left_out, compress=compress)
+    descriptor, size = Descriptor(oci.LAYER_TYPES[""], named(tar.diff_id), tar.size), tar.size
+    return LayerBlob(tar.diff_id, descriptor, lambda: hashed(layer_tar(store, layer, left_out), descriptor.digest, size))
+
+
+def _spooled(store: Store, layer: Layer, spool: Spool, left_out: LeftOut, *, compress: bool) -> LayerBlob:
+    plain = Seen(layer_tar(store, layer, left_out))
+    stored = Seen(gzip_blocks(plain)) if compress else plain
+    opener = spool.put(stored)
+    tar = Encoded(plain.digest.digest(), plain.size)
+    if not isinstance(layer, ImportedLayer):
+        _remember(store, layer, tar)
+    descriptor = Descriptor(oci.LAYER_TYPES["gzip" if compress else ""], named(stored.digest.digest()), stored.size)
+    return LayerBlob(tar.diff_id, descriptor, opener)
+
+
+def record_saved(writer: Writer, saved: Mapping[Image, OciImage], destination: str) -> None:
+    """Record where the images went, under which names and digests, and how they are encoded (for an image taken from
+    elsewhere that is today's way); call it when what was written is durable.
+    """
+    with writer.transaction():
+        for image, sent in saved.items():
+            manifest = writer.content.put(oci.manifest_of(sent))
+            commands.record_image(
+                writer, Kind.IMAGE_SAVED, image.id, manifest, destination=destination, names=list(sent.names),
+                config=sha256(sent.config).hexdigest(),
+                encoder=image.seal.encoder if image.seal else ENCODER,
+            )  # fmt: skip
+
+
+def spool_folder(store: Store) -> str:
+    """Return where large unnamed files may be put while a command runs."""
+    path = store.cache.path("spool")
+    os.makedirs(path, mode=0o700, exist_ok=True)
+    return path

@@ -1,0 +1,1 @@
+"""Host files, read as Changes and written from views."""

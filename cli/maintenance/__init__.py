@@ -1,0 +1,1 @@
+"""Work on the whole store, without a terminal: verified, mended, erased, signed."""

@@ -1,0 +1,37 @@
+"""Promises: digests that left the store, which its events must make again for ever."""
+
+from collections.abc import Iterator
+from hashlib import sha256
+
+from cli.distribution import send
+from eventstore.errors import LayerlogError
+from eventstore.integrity.findings import Advance, Finding, of_event
+from eventstore.model.events import DEPARTURES
+from eventstore.store.store import Store
+from projections.images import images
+
+Promised = dict[tuple[str, str], int]
+"""(image id, config digest) -> position of the first event that says it left the store."""
+
+
+def made(store: Store) -> Promised:
+    """Return what was promised, by whichever encoder: each stays for the sake of what left by it."""
+    found: Promised = {}
+    for kind in DEPARTURES:
+        for event in store.log.of_kind(kind):
+            stated = event.stated
+            if stated.get("encoder") and stated.get("config"):
+                found.setdefault((store.log.stream_of(event.stream).name, stated["config"]), event.position)
+    return found
+
+
+def check(store: Store, promised: Promised, advance: Advance) -> Iterator[Finding]:
+    """Yield the events whose config is another one when it is made anew."""
+    for (image, config), position in promised.items():
+        try:
+            anew = sha256(send.image_config(store, images.get(store.log, image))).hexdigest()
+            if anew != config:
+                yield of_event(position, f"says that config {config[:12]} left the store, and it is {anew[:12]} now", "layer")
+        except LayerlogError:
+            pass  # what cannot be encoded any more has a finding of its own
+        advance(1)

@@ -1,0 +1,91 @@
+"""Images made anew without what was erased: each of their layers that held it is encoded without those paths."""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import BinaryIO
+
+from cli.distribution import receive, send
+from cli.streams.reader import reader
+from cli.streams.threads import Seen
+from eventstore.log.log import Log
+from eventstore.model.changes import Change
+from eventstore.model.digests import named
+from eventstore.model.events import Kind
+from eventstore.store.store import Store, Writer
+from projections.events.records import Records
+from projections.images import images
+from projections.images.images import Image
+from projections.layers.layers import ImportedLayer, Layer
+from projections.oci.oci_image import LAYER_TYPES, Descriptor, LayerBlob, OciImage
+from projections.refs import tags
+
+
+def derive(store: Store, writer: Writer, held: Collection[str], gone: Collection[bytes]) -> list[tuple[str, str]]:
+    """Make every image of *held* that has a name anew without the contents *gone*, and give its names to the new one.
+
+    Return (old id, new id) of each, hex.  Layers that hold none of it stay what they are.
+    """
+    made = []
+    for image in sorted(held):
+        names = tags.now(store.log, image)
+        if names:
+            found = _without(store, images.get(store.log, image), frozenset(gone), names)
+            arrived = receive.receive(writer, [found], Kind.IMAGE_LOADED, f"erase: {image}", lambda _: None)
+            made.append((image, arrived[0].id))
+    return made
+
+
+def _without(store: Store, image: Image, gone: frozenset[bytes], names: Iterable[str]) -> OciImage:
+    dropped: set[bytes] = set()
+    spool = send.Spool(store)
+    blobs = [_layer(store, layer, gone, dropped, spool) for layer in images.exported_layers(store.log, image)]
+    config = json.loads(images.config(store.log, store.content, image, _old_diff_id))
+    config["rootfs"]["diff_ids"] = [named(blob.diff_id) for blob in blobs]
+    return OciImage(json.dumps(config, separators=(",", ":")).encode(), tuple(blobs), names=tuple(names), hub=True)
+
+
+def _old_diff_id(layer: Layer) -> bytes:
+    """The old config's own layers are told apart by it; all of them are named anew afterwards."""
+    return bytes.fromhex(layer.diff_id) if isinstance(layer, ImportedLayer) else bytes(32)
+
+
+def _layer(store: Store, layer: Layer, gone: frozenset[bytes], dropped: set[bytes], spool: send.Spool) -> LayerBlob:
+    """Return the layer as it came where nothing of it goes, else encoded from what is kept of its changes.
+
+    *dropped* are the paths that the layers so far lack for it.
+    """
+    going = set()
+    for change in _changes(store, layer):
+        if change.content in gone:
+            going.add(change.path)
+        elif change.kind == Kind.FILE_WRITTEN:
+            dropped.discard(change.path)
+    dropped |= going
+    links = {change.path for change in _changes(store, layer) if change.kind == Kind.LINK_MADE and change.target in dropped}
+    dropped |= links
+    if isinstance(layer, ImportedLayer) and not going | links:
+        size = int(images.imported_layer(store.log, layer.diff_id)["size"])
+        return _plain(bytes.fromhex(layer.diff_id), size, lambda: reader(send.layer_tar(store, layer)))
+    kept = (change for change in _changes(store, layer) if change.path not in going | links)
+    return _encoded(store, kept, spool)
+
+
+def _changes(store: Store, layer: Layer) -> Iterator[Change]:
+    return _imported(store.log, layer.diff_id) if isinstance(layer, ImportedLayer) else send.changes_of(store, layer)
+
+
+def _imported(log: Log, diff_id: str) -> Iterator[Change]:
+    records = Records(log)
+    for event in log.events(log.existing("layer", diff_id).id):
+        if event.path is not None:
+            yield Change(Kind(event.kind), records.path(event.path), *event[5:13])
+
+
+def _encoded(store: Store, changes: Iterable[Change], spool: send.Spool) -> LayerBlob:
+    tar = Seen(send.tar_of(store, changes))
+    opener = spool.put(tar)
+    return _plain(tar.digest.digest(), tar.size, opener)
+
+
+def _plain(diff_id: bytes, size: int, opener: Callable[[], BinaryIO]) -> LayerBlob:
+    return LayerBlob(diff_id, Descriptor(LAYER_TYPES[""], named(diff_id), size), opener)

@@ -1,0 +1,95 @@
+"""What erasing contents means for what is here, and doing it: layers' blobs and framing that hold the same bytes go too."""
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
+
+from eventstore.content.reader import Content
+from eventstore.errors import LayerlogError
+from eventstore.model.digests import raw
+from eventstore.model.events import Kind
+from eventstore.retention import erasure, reachability
+from eventstore.retention.erasure import Extent
+from eventstore.store.store import Store, Writer
+from projections.audit.impact import Held, Holders
+from projections.history import commits
+from projections.history.commits import Sent
+from projections.images import images
+from projections.refs import tags
+
+SHORT = 8
+LONG = 1 << 20
+
+
+class Plan(NamedTuple):
+    """What erasing removes, which blobs go with it, and who holds or carried it."""
+
+    extent: Extent
+    blobs: frozenset[bytes]
+    held: Held
+    tags: list[str]
+    sent: list[Sent]
+    copies: frozenset[bytes]
+    """Contents of other names that must go as well since they hold the bytes: the framing of layers."""
+
+
+def plan(store: Store, digests: Collection[bytes]) -> Plan:
+    """Return what erasing *digests* would do: one pass over the log, and over the framing of the layers concerned.
+
+    Raise ConflictError where a content that would stay is made of one of them.
+    """
+    found = list(reachability.occurrences(store.db, reachability.Needs(store.db, digests).all()))
+    held = Holders(store.log).of_occurrences(found)
+    streams = (store.log.stream_of(stream) for stream in sorted({occurrence.stream for occurrence in found}))
+    layers = {stream.name for stream in streams if stream.kind == "layer"}
+    blobs = frozenset(_blobs(store, layers))
+    copies = frozenset(_framing(store, layers, digests))
+    return Plan(
+        erasure.extent(store, {*digests, *copies}, blobs), blobs, held,
+        sorted({tag for image in held.images for tag in tags.ever(store.log, image)}),
+        [sent for image in sorted(held.images) for sent in commits.sent(store.log, image)],
+        copies,
+    )  # fmt: skip
+
+
+def carry_out(store: Store, writer: Writer, planned: Plan, reason: str) -> None:
+    """Erase; needs the exclusive lock."""
+    erasure.erase(store, writer, planned.extent, reason, planned.blobs)
+
+
+def _blobs(store: Store, layers: set[str]) -> Iterator[bytes]:
+    """Yield the kept compressed forms of *layers*: they hold what the layers hold."""
+    for layer, blob in images.layer_blobs(store.log):
+        digest = raw(blob["digest"])
+        if layer in layers and store.content.has(digest):
+            yield digest
+
+
+def _framing(store: Store, layers: set[str], digests: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the framing of *layers* in which one of the contents stands, as far as it is long enough to be told from chance."""
+    needles = [data for digest in digests if (data := _short_enough(store.content, digest)) is not None]
+    for event in store.log.of_kind(Kind.LAYER_IMPORTED):
+        if needles and event.content is not None and store.log.stream_of(event.stream).name in layers:
+            try:
+                if _holds(store.content.read(event.content), needles):
+                    yield event.content
+            except LayerlogError:
+                continue
+
+
+def _short_enough(content: Content, digest: bytes) -> bytes | None:
+    try:
+        return content.read_all(digest) if SHORT <= content.size(digest) <= LONG else None
+    except LayerlogError:
+        return None
+
+
+def _holds(chunks: Iterator[bytes], needles: list[bytes]) -> bool:
+    longest, before = max(map(len, needles)), b""
+    for chunk in chunks:
+        window = before + chunk
+        if any(needle in window for needle in needles):
+            return True
+        before = window[-longest:]
+    return False
+
+

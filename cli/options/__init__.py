@@ -1,0 +1,1 @@
+"""What users type: completed, parsed, refused."""

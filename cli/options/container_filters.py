@@ -1,0 +1,51 @@
+"""Which containers `ps --filter` asks for."""
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+from cli.options import filters
+from cli.options.regexes import matcher
+from cli.session.session import Session
+from projections.history import status
+from projections.images import images
+from projections.refs import references
+from projections.refs.containers import Container
+
+Wanted = Callable[[Container], bool]
+STATES: dict[str, Callable[[Container, int], bool]] = {
+    "unsealed": lambda container, count: not container.removed and count > 0,
+    "sealed": lambda container, count: not container.removed and not count and container.sealed > 0,
+    "unchanged": lambda container, count: not container.removed and not count and not container.sealed,
+    "removed": lambda container, _: container.removed,
+}
+_KNOWN = f"name=PATTERN, ancestor=IMAGE and status={'|'.join(STATES)}"
+
+
+def wanted(s: Session, given: Sequence[str]) -> Wanted:
+    """Return what `--filter KEY=VALUE` asks for; raise InvalidError."""
+
+    def make(key: str, value: str) -> Wanted | None:
+        if key == "name":
+            matches = matcher(value, "--filter name")
+            return lambda container: matches(container.name)
+        if key == "ancestor":
+            return _standing_on(s, s.image(value))
+        if key == "status" and value in STATES:
+            return lambda container: STATES[value](container, status.count_unsealed(s.log, container))
+        return None
+
+    return filters.wanted(given, make, _KNOWN)
+
+
+def _standing_on(s: Session, image: str) -> Wanted:
+    """Docker's rule: made from the image itself or from one that was made from it."""
+    seal = images.get(s.log, image).seal
+
+    def stands(container: Container) -> bool:
+        target = references.target_of(container)
+        if seal is None:
+            return references.base_image(s.log, target) == image
+        below = islice(references.containers_under(s.log, target), 1, None)
+        return any(stream == seal.stream and version >= seal.version for stream, version in below)
+
+    return stands

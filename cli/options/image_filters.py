@@ -1,0 +1,81 @@
+"""Which images `images` is asked for: `--filter KEY=VALUE` and a pattern."""
+
+from collections.abc import Callable, Iterable, Sequence
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from cli.options import filters
+from cli.session.session import Session
+from projections.images import images, run_config
+from projections.images.images import Image
+from projections.refs import references, tags
+from projections.refs.image_names import familiar
+
+_KNOWN = "dangling=true, dangling=false, reference=PATTERN, label=NAME[=VALUE], before=IMAGE and since=IMAGE"
+
+
+class Named(NamedTuple):
+    """An image under one of its full names, or under none."""
+
+    image: Image
+    name: str | None
+
+
+Wanted = Callable[[Named], bool]
+
+
+def wanted(s: Session, given: Sequence[str], pattern: str | None) -> Wanted:
+    """Return what `--filter KEY=VALUE` and the pattern of the command line ask for; raise InvalidError."""
+
+    def make(key: str, value: str) -> Wanted | None:
+        if key == "reference":
+            return _matching(value)
+        if key == "label":
+            return _labelled(s, value)
+        if key in ("before", "since"):
+            limit = images.get(s.log, s.image(value)).position
+            return lambda row: row.image.position < limit if key == "before" else row.image.position > limit
+        if key == "dangling" and value in ("true", "false"):
+            return lambda row: (row.name is None) is (value == "true")
+        return None
+
+    accepts, matches = filters.wanted(given, make, _KNOWN), _matching(pattern) if pattern else None
+    return lambda row: accepts(row) and (matches is None or matches(row))
+
+
+def _labelled(s: Session, label: str) -> Wanted:
+    """Docker's NAME or NAME=VALUE."""
+    name, equals, value = label.partition("=")
+
+    def labelled(row: Named) -> bool:
+        target = references.of_image(s.log, row.image.id, row.image.id)
+        labels = run_config.run_config(s.log, s.store.content, target).get("Labels")
+        return isinstance(labels, dict) and name in labels and (not equals or labels[name] == value)
+
+    return labelled
+
+
+def _matching(pattern: str) -> Wanted:
+    """Docker's pattern for REPOSITORY or REPOSITORY:TAG; what is below localhost/ answers to its short name too."""
+
+    def matches(row: Named) -> bool:
+        if row.name is None:
+            return False
+        repository, tag = familiar(row.name)
+        spellings = (repository, repository.removeprefix("localhost/"))
+        return any(_fits(text, pattern) for name in spellings for text in (name, f"{name}:{tag}"))
+
+    return matches
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Whether *pattern* matches the whole name; none of its wildcards stands for a slash."""
+    parts, patterns = name.split("/"), pattern.replace("[^", "[!").split("/")
+    return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))
+
+
+def named(s: Session, found: Iterable[Image], accepts: Wanted) -> list[Named]:
+    """Return *found* once for each of its names, once where it has none, as far as *accepts* says."""
+    names = tags.current(s.log)
+    rows = (Named(image, name) for image in found for name in names.get(image.id, [None]))
+    return [row for row in rows if accepts(row)]

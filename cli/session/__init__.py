@@ -1,0 +1,1 @@
+"""The open store, who is asking, logs, and how errors leave."""

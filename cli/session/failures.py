@@ -1,0 +1,172 @@
+"""The one place where an error becomes a line for the user and an exit code.
+
+0 done, 1 refused or failed, 2 wrong usage, 70 a bug in layerlog, 130 interrupted, 141 whoever read the output left.
+"""
+
+import contextlib
+import errno
+import io
+import os
+import sys
+from collections.abc import Callable, Iterable
+
+import click
+
+from cli.session.settings import Settings
+from eventstore.errors import LayerlogError
+from eventstore.model.paths import shown
+
+BUG = 70
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+_HALF = 1000  # characters
+
+_NEXT_STEPS = {
+    errno.ENOSPC: "free some space, then run the command again",
+    errno.EDQUOT: "free some of your quota, then run the command again",
+    errno.EROFS: "choose a place that can be written (--store DIR for the store)",
+    errno.EACCES: "check its owner and mode, or run as a user who may",
+    errno.EPERM: "check its owner and mode, or run as a user who may",
+    errno.ENOENT: "check the spelling",
+    errno.ENOTDIR: "a part of that path is not a directory; check the spelling",
+    errno.EISDIR: "name a file, not a directory",
+    errno.EEXIST: "remove it or choose another name",
+    errno.ELOOP: "its symbolic links lead in a circle; correct them",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EMFILE: "raise the limit (ulimit -n), then run the command again",
+    errno.ENFILE: "close other programs, then run the command again",
+    errno.EBADF: "it is closed, so open it or name a file",
+    errno.EIO: "check the disk, then run `layerlog verify`",
+}
+
+_SQLITE_STEPS = {
+    "SQLITE_BUSY": "another process is writing to it; run the command again",
+    "SQLITE_LOCKED": "another process is writing to it; run the command again",
+    "SQLITE_PROTOCOL": "another process is writing to it; run the command again",
+    "SQLITE_FULL": "free some space, then run the command again",
+    "SQLITE_READONLY": "check the owner and mode of its files, or choose another store with --store DIR",
+    "SQLITE_CANTOPEN": "check that the folder is there and that you may write in it",
+    "SQLITE_IOERR": "check the disk, then run `layerlog verify`",
+    "SQLITE_CORRUPT": "keep a copy of the folder, then run `layerlog verify`",
+    "SQLITE_NOTADB": "check that --store names a store; if it does, keep a copy and bring back a backup",
+}
+
+
+def report(error: BaseException, settings: Settings) -> int:
+    """Say on stderr what went wrong, in one line (after the traceback, for -v), and return the exit code."""
+    if discard_unwritable_output() and isinstance(error, OSError) and error.filename is None:
+        error.filename = "standard output"
+    message, code = explained(error, settings.store)
+    with contextlib.suppress(OSError, ValueError):
+        if settings.verbosity and not isinstance(error, LayerlogError | KeyboardInterrupt | BrokenPipeError):
+            _print_traceback(error)
+        if message:
+            _say(message)
+    return code
+
+
+def for_each(items: Iterable[str], act: Callable[[str], None]) -> int:
+    """Call *act* with each of *items*; say on stderr why one is refused, and go on, as docker does; return the exit code."""
+    code = 0
+    for item in items:
+        try:
+            act(item)
+        except LayerlogError as error:
+            _say(str(error))
+            code = error.exit_code
+    return code
+
+
+def _say(message: str) -> None:
+    print(f"layerlog: {shown(_readable(message))}", file=sys.stderr)
+
+
+def _readable(message: str) -> str:
+    """Return *message* without the middle of what nobody would read."""
+    return message if len(message) <= 2 * _HALF else f"{message[:_HALF]} ... {message[-_HALF:]}"
+
+
+def explained(error: BaseException, store: str) -> tuple[str, int]:
+    """Return (message, exit code); empty where the user already knows; of ^C, what was noted on the way out."""
+    if isinstance(error, LayerlogError):
+        return str(error), error.exit_code
+    if _interrupted(error):
+        return "; ".join(getattr(error, "__notes__", ())), INTERRUPTED
+    if isinstance(error, click.Abort):
+        return "stopped: not confirmed", 1
+    if isinstance(error, BrokenPipeError):
+        return "", PIPE_CLOSED
+    if isinstance(error, OSError):
+        return _explained_os(error, store), 1
+    if isinstance(error, MemoryError):
+        return "out of memory; close other programs or give it more, then run the command again", 1
+    if isinstance(error, UnicodeEncodeError):
+        return f"{str(error.object)[:80]!r} is not UTF-8 text, and only paths may be other bytes; correct it", 1
+    if type(error).__name__ == "OperationalError" and str(error).startswith("Could not decode"):
+        return f"store {store}: a text in its log is damaged; keep a copy of the folder, then run `layerlog verify`", 1
+    if isinstance(error, RecursionError):
+        return "the input is nested too deeply to be read; check where it comes from", 1
+    return _explained_sqlite(error, store) or (_explained_bug(error), BUG)
+
+
+def show_usage_error(error: click.ClickException) -> int:
+    """Let click say it, without sending what the arguments hold raw to the terminal; return the exit code."""
+    said = io.StringIO()
+    error.show(said)
+    with contextlib.suppress(OSError, ValueError):
+        print(*map(shown, said.getvalue().expandtabs(4).splitlines()), sep="\n", file=sys.stderr)
+    return error.exit_code
+
+
+def discard_unwritable_output() -> bool:
+    """Return whether stdout takes no more; then drop what is left, so that the interpreter's exit cannot fail on it."""
+    try:
+        flush_output()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
+        return True
+    return False
+
+
+def flush_output() -> None:
+    """Raise OSError now, not at the interpreter's exit, where the last of the output cannot be written."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _interrupted(error: BaseException) -> bool:
+    if isinstance(error, click.Abort):
+        return isinstance(error.__context__, KeyboardInterrupt)
+    return isinstance(error, KeyboardInterrupt)
+
+
+def _explained_os(error: OSError, store: str) -> str:
+    names = [os.fsdecode(n) for n in (error.filename, error.filename2) if isinstance(n, str | bytes)]
+    streams = "standard input" if error.errno == errno.EBADF else f"the output or the store {store}"
+    place = " -> ".join(names) or streams
+    reason = (error.strerror or str(error) or type(error).__name__).lower()
+    step = _NEXT_STEPS.get(error.errno or 0, "run with -v for details")
+    return f"{place}: {reason}; {step}"
+
+
+def _explained_sqlite(error: BaseException, store: str) -> tuple[str, int] | None:
+    """Return None where it is no fault of the disk, of another process or of the file: then it is a bug."""
+    name = getattr(error, "sqlite_errorname", "")  # SQLITE_IOERR_WRITE is a kind of SQLITE_IOERR
+    primary = "_".join(name.split("_")[:2])
+    if primary not in _SQLITE_STEPS:
+        return None
+    return f"store {store}: {error}; {_SQLITE_STEPS[primary]}", 1
+
+
+def _explained_bug(error: BaseException) -> str:
+    first_line = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {first_line}; this is a bug; run with -v for details"
+
+
+def _print_traceback(error: BaseException) -> None:
+    import traceback
+
+    print(*map(shown, "".join(traceback.format_exception(error)).splitlines()), sep="\n", file=sys.stderr)

@@ -1,0 +1,69 @@
+"""Operational logs, for -v alone and on stderr alone; structlog is not even imported before that."""
+
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+_logger: Any = None
+
+
+def configure(verbosity: int, log_format: str = "text") -> None:
+    """Verbosity 0 logs nothing, 1 logs events, 2 logs details too; *log_format* is "text" or "json"."""
+    global _logger  # noqa: PLW0603
+    _logger = _structlog(verbosity, log_format) if verbosity else None
+
+
+def bind(**fields: object) -> None:
+    """Add *fields* to all that is logged from now on."""
+    global _logger  # noqa: PLW0603
+    if _logger is not None:
+        _logger = _logger.bind(**fields)
+
+
+def event(name: str, **fields: object) -> None:
+    """Shown by -v; costs nothing without."""
+    if _logger is not None:
+        _logger.info(name, **fields)
+
+
+def detail(name: str, **fields: object) -> None:
+    """Shown by -vv; costs nothing without."""
+    if _logger is not None:
+        _logger.debug(name, **fields)
+
+
+def _structlog(verbosity: int, log_format: str) -> Any:
+    import logging
+
+    import structlog
+
+    json = log_format == "json"
+    renderer = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=_colours())
+    return structlog.wrap_logger(
+        structlog.PrintLogger(sys.stderr),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _decoded if json else _escaped,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO if verbosity == 1 else logging.DEBUG),
+    )
+
+
+def _colours() -> bool:
+    from cli.display.output import colours
+
+    return colours(sys.stderr)
+
+
+def _escaped(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    from eventstore.model.paths import shown
+
+    return {key: shown(value if isinstance(value, str | bytes) else str(value)) for key, value in fields.items()}
+
+
+def _decoded(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    from cli.display.output import json_ready
+
+    return json_ready(fields)

@@ -1,0 +1,153 @@
+"""What every command starts with: the store, who is asking, and what a reference means."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from cli.display.formats import parse_time
+from cli.session import logs
+from cli.session.actor import claimed_author, observed_actor
+from cli.session.settings import Settings
+from eventstore.errors import ConflictError, ErasedError, InvalidError
+from eventstore.log.log import Context
+from eventstore.model.changes import Change
+from eventstore.model.paths import shown
+from eventstore.store import commands
+from eventstore.store.store import Store, Writer
+from projections.refs import containers, references
+from projections.refs.references import Target
+from projections.tree.view import View
+
+
+class Session:
+    """One command's work: `store` is open while the command runs."""
+
+    def __init__(self, settings: Settings, open_store: Callable[[str], Store] = Store.open) -> None:
+        self.settings = settings
+        self.store = open_store(settings.store)
+        self.log = self.store.log
+
+    def context(self, author: str | None = None, known: str = "recorded") -> Context:
+        """Return who and why, as the log keeps it."""
+        return Context(dict(observed_actor()), self.settings.argv, claimed_author(author), known)
+
+    @contextmanager
+    def writer(self, author: str | None = None, known: str = "recorded") -> Iterator[Writer]:
+        """Write in this command's name; says in the operational log what was appended."""
+        self._migrate()
+        context = self.context(author, known)
+        with self._told(context), self.store.writer(context) as writer:
+            commands.create_store(writer)
+            yield writer
+
+    @contextmanager
+    def alone(self) -> Iterator[Writer]:
+        """As `writer`, with every other writer kept out; never inside `writer`."""
+        self._migrate()
+        context = self.context()
+        with self._told(context), self.store.alone(context) as writer:
+            commands.create_store(writer)
+            yield writer
+
+    def _migrate(self) -> None:
+        old = self.store.schema
+        if self.store.migrate():
+            now = f"brought from schema {old} to schema {self.store.schema}"
+            print(f"layerlog: the store {shown(self.store.path)} was {now}", file=sys.stderr)
+
+    @contextmanager
+    def _told(self, context: Context) -> Iterator[None]:
+        before = self.log.head()
+        yield
+        after = self.log.head()
+        if after.changesets > before.changesets:
+            logs.event(
+                "appended", changesets=after.changesets - before.changesets, head=after.changesets,
+                events=after.position - before.position, actor=context.actor["login"], author=context.author,
+            )  # fmt: skip
+
+    def resolve(self, ref: str) -> Target:
+        return references.resolve(self.log, ref, parse_time)
+
+    def image(self, ref: str) -> str:
+        """Return the id of an image."""
+        return references.resolve_image(self.log, ref, parse_time)
+
+    def base(self, ref: str) -> Target:
+        return references.resolve_base(self.log, ref, parse_time)
+
+    def container(self, ref: str) -> str:
+        return references.resolve_container(self.log, ref)
+
+    def view(self, target: Target) -> View:
+        return View(self.log, self.store.content, references.spans(self.log, target))
+
+    def view_of(self, text: str) -> tuple[View, bytes]:
+        """Return the view and the path of REF[@POINT]:PATH; without a path, the root."""
+        ref, path = references.split_path(text)
+        return self.view(self.resolve(ref)), path or b""
+
+    def content(self, text: str) -> bytes:
+        """Return the digest of what the file REF[@POINT]:PATH holds."""
+        view, path = self.view_of(text)
+        entry = view.get(path)
+        if entry.content is None:
+            raise ConflictError(f"{shown(text)} is no file with a content of its own; name a regular file")
+        return entry.content
+
+    def place(self, text: str) -> tuple[str, bytes]:
+        """Return the live container and the path of REF:PATH, of what a command changes."""
+        ref, path = references.split_path(text)
+        if path is None:
+            raise InvalidError(f"{shown(text)!r} names no path in a container; write CONTAINER:/PATH")
+        return self.container(ref), path
+
+    def places(self, texts: Iterable[str]) -> tuple[str, list[bytes]]:
+        """As `place`, for several paths that must lie in one container, so that they change together or not at all."""
+        places = [self.place(text) for text in texts]
+        found = {container for container, _ in places}
+        if len(found) > 1:
+            raise InvalidError("the paths lie in several containers; change one container at a time")
+        return found.pop(), [path for _, path in places]
+
+    def now(self, container: str) -> View:
+        """Return the container as it is now; what is appended later does not show."""
+        return containers.view_at(self.store, container, containers.get(self.log, container).version)
+
+    def record(self, writer: Writer, container: str, make: Callable[[View], Iterable[Change]]) -> None:
+        """Append, as one changeset, what *make* says of the container as it is while nobody else can write."""
+        with writer.transaction():
+            commands.record(writer, container, make(self.now(container)), containers.live_view(self.store, container))
+
+
+@contextmanager
+def session() -> Iterator[Session]:
+    """Open the store that the options before the command name; raise StoreError where it is not there.
+
+    Who meets what was erased is told where it was.
+    """
+    with _session(Store.open) as opened:
+        yield opened
+
+
+@contextmanager
+def first_session() -> Iterator[Session]:
+    """As `session`, for the commands that can be a store's first: it is made where it is not there."""
+    with _session(Store.open_or_create) as opened:
+        yield opened
+
+
+@contextmanager
+def _session(open_store: Callable[[str], Store]) -> Iterator[Session]:
+    settings: Settings = click.get_current_context().obj
+    opened = Session(settings, open_store)
+    try:
+        yield opened
+    except ErasedError as error:
+        from cli.display.integrity import met
+
+        raise met(opened.log, error) from error
+    finally:
+        opened.store.close()

@@ -1,0 +1,1 @@
+"""Bytes on their way: verified, unpacked, counted, in the background."""

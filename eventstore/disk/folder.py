@@ -1,0 +1,100 @@
+"""The folder of a store: made for its user alone (0700), and refused where somebody else could lead writes elsewhere."""
+
+import os
+import stat
+
+from eventstore.disk.fsync import sync_folder
+from eventstore.errors import StoreError
+from eventstore.model.paths import shown
+
+FOLDERS = ("content", "content/segments", "content/originals", "cache")
+_PARTS = ("lock", "log.db", "log.db-wal", "log.db-shm", *FOLDERS)
+_ROOM_TO_READ = 128 << 10
+_CHOOSE = "choose another with --store DIR"
+
+
+def check(path: str) -> None:
+    """Raise StoreError where *path* is there and no store, or one that another user leads or could lead astray."""
+    link = _status(path)
+    if link is None:
+        return
+    if stat.S_ISLNK(link.st_mode) and link.st_uid not in (os.geteuid(), 0):
+        raise StoreError(f"the store {shown(path)} is a symlink of uid {link.st_uid}; name the folder itself with --store DIR")
+    if not os.path.isdir(path):
+        raise StoreError(f"{shown(path)} is a file, and a store is a folder; {_CHOOSE}")
+    if os.listdir(path):
+        if not os.path.lexists(os.path.join(path, "lock")):
+            raise StoreError(f"{shown(path)} is a folder that holds other things; choose an empty or new one with --store DIR")
+        _check_parts(path)
+    _check_owner(path)
+
+
+def check_unused(path: str) -> None:
+    """Raise StoreError where the log is gone and contents are there: a new, empty log would pass for theirs."""
+    folders = (os.path.join(path, part) for part in ("content/segments", "content/originals"))
+    if any(os.path.isdir(folder) and os.listdir(folder) for folder in folders):
+        raise StoreError(f"the store {shown(path)} has contents and no log.db; bring that back from a backup, or {_CHOOSE}")
+
+
+def require(path: str) -> None:
+    """Raise StoreError unless there is a store at *path*: opening it would make an empty one."""
+    if not os.path.exists(os.path.join(path, "log.db")):
+        check_unused(path)
+        raise StoreError(f"no store at {shown(path)}; check the spelling (`load`, `import` and `create scratch` make one)")
+
+
+def make(path: str) -> None:
+    """Make the folder, durably, as its user's alone; raise StoreError where it cannot be."""
+    missing = path
+    above = []
+    while not os.path.isdir(missing):
+        missing = os.path.dirname(missing)
+        above.append(missing)
+    os.makedirs(path, mode=0o700, exist_ok=True)
+    if not os.access(path, os.W_OK):
+        raise StoreError(f"the store {shown(path)} is not there and cannot be made: the folder is not writable; {_CHOOSE}")
+    os.chmod(path, 0o700)
+    for folder in above:
+        sync_folder(folder)
+
+
+def fill(path: str) -> None:
+    """Make the folders inside, durably; `lock`, by which the folder is known again, must last before anything else."""
+    sync_folder(path)
+    for part in FOLDERS:
+        os.makedirs(os.path.join(path, part), mode=0o700, exist_ok=True)
+    sync_folder(os.path.join(path, "content"))
+    sync_folder(path)
+
+
+def next_step(path: str) -> str:
+    """Return what to do where SQLite could not open the log: it needs some room even to read."""
+    disk = os.statvfs(path)
+    if disk.f_bavail * disk.f_frsize < _ROOM_TO_READ:
+        return "its disk is full: free some space, then run the command again"
+    return "check its files and its disk, and that you may read and write them"
+
+
+def _check_parts(path: str) -> None:
+    for part in _PARTS:
+        found = _status(os.path.join(path, part))
+        if found is not None and stat.S_ISLNK(found.st_mode):
+            raise StoreError(f"the store {shown(path)} has a symlink in place of {part}; undo that, or {_CHOOSE}")
+
+
+def _check_owner(path: str) -> None:
+    """A folder that others may write in could turn into symlinks at any moment; one that is only read is harmless."""
+    folder, user = os.stat(path), os.geteuid()
+    if not os.access(path, os.W_OK):
+        return
+    if folder.st_uid != user:
+        raise StoreError(f"the store {shown(path)} belongs to uid {folder.st_uid}, not {user}; run as that user, or {_CHOOSE}")
+    if folder.st_mode & 0o022 and os.listdir(path):
+        raise StoreError(f"others may write in the store {shown(path)}; run `chmod 700` on it, or {_CHOOSE}")
+
+
+def _status(path: str) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,45 @@
+"""Pointers: what a container's name and a tag mean now, and what they ever meant."""
+
+from eventstore.log.log import Log
+from eventstore.model.events import Kind
+from eventstore.model.spelling import is_id
+
+
+def container_named(log: Log, name: str) -> str | None:
+    """Return the id of the live container that bears *name* now: index look-ups over those that ever did."""
+    return next((c for stream, c in bearers(log, name) if name_of(log, stream) == name and not is_removed(log, stream)), None)
+
+
+def bearers(log: Log, name: str) -> list[tuple[int, str]]:
+    """Return (stream, id) of every container that ever bore *name*, the one that got it last first."""
+    if is_id(name) or any("\ud800" <= c <= "\udfff" for c in name):  # an id, or no text: nobody's name
+        return []
+    return log.db.execute(
+        "SELECT s.id, s.name FROM event e JOIN stream s ON s.id = e.stream WHERE json_extract(e.detail, '$.name') = ? "
+        f"AND e.path IS NULL AND e.kind IN ({Kind.CONTAINER_CREATED:d}, {Kind.CONTAINER_RENAMED:d}) "
+        "GROUP BY e.stream ORDER BY max(e.position) DESC",
+        (name,),
+    ).fetchall()
+
+
+def name_of(log: Log, stream: int) -> str:
+    """Return what a container is called now, or was last."""
+    named = log.latest(Kind.CONTAINER_RENAMED, stream) or log.latest(Kind.CONTAINER_CREATED, stream)
+    assert named is not None
+    return str(named.stated["name"])
+
+
+def is_removed(log: Log, stream: int) -> bool:
+    """Whether a container was removed and not brought back."""
+    removed, restored = log.latest(Kind.CONTAINER_REMOVED, stream), log.latest(Kind.CONTAINER_RESTORED, stream)
+    return removed is not None and (restored is None or restored.version < removed.version)
+
+
+def tag_target(log: Log, tag: str) -> str | None:
+    """Return the image id that *tag* (a full name) has now, or None."""
+    row = log.db.execute(
+        "SELECT e.kind, json_extract(e.detail, '$.image') FROM event e JOIN stream s ON s.id = e.stream "
+        "WHERE s.kind = 'tag' AND s.name = ? ORDER BY e.version DESC LIMIT 1",
+        (tag,),
+    ).fetchone()
+    return str(row[1]) if row and row[0] == Kind.TAG_MOVED else None

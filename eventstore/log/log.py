@@ -1,0 +1,253 @@
+"""The log: changesets of events in one global order, chained and in a Merkle tree.  FORMAT.md is its specification.
+
+This is the reading side; `appending.py` writes, for `commands.py` alone.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from eventstore.disk.cache import Cache
+from eventstore.errors import DamagedError, NotFoundError
+from eventstore.log import merkle
+from eventstore.model.events import Event, Kind, lifted
+
+ROOT_ID = 1
+
+
+@dataclass(frozen=True)
+class Context:
+    """Who and why: `actor` is observed, `author` is claimed; `known` is recorded, observed or imported."""
+
+    actor: dict[str, Any]
+    command: tuple[str, ...]
+    author: str | None = None
+    known: str = "recorded"
+
+    @cached_property
+    def body(self) -> str:
+        stated = {"actor": self.actor, "author": self.author, "command": list(self.command), "known": self.known}
+        return json.dumps(stated, sort_keys=True, separators=(",", ":"))
+
+
+class Changeset(NamedTuple):
+    """`time` and `wall` are ns since 1970 UTC; the events are [first, first + events)."""
+
+    number: int
+    first: int
+    events: int
+    time: int
+    wall: int
+    context: int
+    root: bytes
+    hash: bytes
+
+
+class Head(NamedTuple):
+    """Where the log ends: changesets, the last event's position, the last changeset's hash and time."""
+
+    changesets: int
+    position: int
+    hash: bytes
+    time: int
+
+
+@dataclass
+class Stream:
+    """A stream being appended to: `version` moves with it."""
+
+    id: int
+    kind: str
+    name: str
+    version: int
+
+
+def header(changeset: Changeset, previous: bytes, context: str) -> bytes:
+    """Return the bytes whose RFC 6962 leaf hash is the changeset's hash."""
+    return (
+        f"layerlog changeset 1\nnumber {changeset.number}\nfirst {changeset.first}\nevents {changeset.events}\n"
+        f"time {changeset.time}\nwall {changeset.wall}\nprevious {previous.hex()}\nroot {changeset.root.hex()}\n"
+        f"context {context}\n"
+    ).encode()
+
+
+class Log:
+    """The log of one connection; every answer is as of the connection's current read.
+
+    In SQL a kind is a literal: SQLite prepares a statement anew, in 10 to 20 us, each time that a parameter is bound
+    which a partial index compares with a constant.
+    """
+
+    def __init__(self, db: sqlite3.Connection, cache: Cache | None = None) -> None:
+        self.db = db
+        self.cache = cache
+        """Where what follows from the log may be remembered."""
+        self.path_ids: dict[tuple[int, bytes], int] = {}
+        """(parent's id, name) -> id, as far as views remember it; what a transaction may yet take back is never here."""
+
+    def head(self) -> Head:
+        """Return the end of the log; zeros and empty hash for a log without events."""
+        row = self.db.execute(
+            "SELECT number, first + events - 1, hash, time FROM changeset ORDER BY number DESC LIMIT 1"
+        ).fetchone()
+        return Head(*row) if row else Head(0, 0, b"", 0)
+
+    def others_commits(self) -> int:
+        """Return a number that is another one once other connections have committed; nothing of the log is read."""
+        return int(self.db.execute("PRAGMA data_version").fetchone()[0])
+
+    def tree_head(self, size: int | None = None) -> bytes:
+        """Return the Merkle tree head over the first *size* changesets (all)."""
+        return merkle.root(self.node, self.head().changesets if size is None else size)
+
+    def node(self, level: int, number: int) -> bytes:
+        """Return a perfect subtree's hash (merkle.Node); raise DamagedError where the log lacks it."""
+        if level == 0:
+            row = self.db.execute("SELECT hash FROM changeset WHERE number = ?", (number + 1,)).fetchone()
+        else:
+            row = self.db.execute(
+                "SELECT hash FROM tree_node WHERE level = ? AND number = ?", (level, number)
+            ).fetchone()
+        if row is None:
+            raise DamagedError(f"the log lacks the Merkle node {number} at level {level}; `layerlog verify` says more")
+        return bytes(row[0])
+
+    def stream(self, kind: str, name: str) -> Stream | None:
+        """Return the stream with its latest version, or None."""
+        row = self.db.execute("SELECT id FROM stream WHERE kind = ? AND name = ?", (kind, name)).fetchone()
+        return Stream(row[0], kind, name, self.version(row[0])) if row else None
+
+    def existing(self, kind: str, name: str) -> Stream:
+        """As `stream`, for one that other events name; raise DamagedError where the log lacks it."""
+        found = self.stream(kind, name)
+        if found is None:
+            raise DamagedError(f"the log lacks the {kind} {name[:12]}; `layerlog verify` says more")
+        return found
+
+    def beginning(self, kind: str, prefix: str) -> list[str]:
+        """Return the names of the streams of *kind* that begin with these hex digits: an index look-up."""
+        between = "SELECT name FROM stream WHERE kind = ? AND name >= ? AND name < ?"
+        return [row[0] for row in self.db.execute(between, (kind, prefix, prefix + "g"))]
+
+    def names(self, kind: str, first: int, last: int) -> set[str]:
+        """Return the names of the streams of *kind* that the events at the positions first..last stand in."""
+        rows = self.db.execute(
+            "SELECT DISTINCT s.name FROM event e JOIN stream s ON s.id = e.stream "
+            "WHERE e.position BETWEEN ? AND ? AND s.kind = ?",
+            (first, last, kind),
+        )
+        return {row[0] for row in rows}
+
+    def version(self, stream: int) -> int:
+        row = self.db.execute("SELECT max(version) FROM event WHERE stream = ?", (stream,)).fetchone()
+        return row[0] or 0
+
+    def stream_of(self, stream: int) -> Stream:
+        """Return a stream by its number; raise NotFoundError."""
+        row = self.db.execute("SELECT kind, name FROM stream WHERE id = ?", (stream,)).fetchone()
+        if row is None:
+            raise NotFoundError(f"no stream {stream}")
+        return Stream(stream, row[0], row[1], self.version(stream))
+
+    def events(self, stream: int, first: int = 1, last: int = 2**62) -> Iterator[Event]:
+        """Yield the stream's events with first <= version <= last, in order, streaming."""
+        cursor = self.db.execute(
+            "SELECT * FROM event WHERE stream = ? AND version BETWEEN ? AND ? ORDER BY version", (stream, first, last)
+        )
+        return map(lifted, cursor)
+
+    def event(self, stream: int, version: int) -> Event:
+        """Return a stream's event; raise NotFoundError."""
+        found = next(self.events(stream, version, version), None)
+        if found is None:
+            raise NotFoundError(f"{self.stream_of(stream).kind} {self.stream_of(stream).name[:12]} has no version {version}")
+        return found
+
+    def positions(self, stream: int) -> tuple[int, int]:
+        """Return the positions of the first and the last event of a stream that has any."""
+        first, last = self.db.execute("SELECT min(position), max(position) FROM event WHERE stream = ?", (stream,)).fetchone()
+        return first, last
+
+    def contents(self, stream: int, first: int = 1, last: int = 2**62) -> Iterator[bytes]:
+        """Yield each content that the stream's events first..last name, once."""
+        rows = self.db.execute(
+            "SELECT DISTINCT content FROM event WHERE stream = ? AND version BETWEEN ? AND ? AND content IS NOT NULL",
+            (stream, first, last),
+        )
+        return (row[0] for row in rows)
+
+    def written(self, stream: int, first: int = 1, last: int = 2**62) -> Iterator[tuple[int | None, bytes]]:
+        """Yield (interned path, content) of the stream's events first..last that name a content."""
+        return self.db.execute(
+            "SELECT path, content FROM event WHERE stream = ? AND version BETWEEN ? AND ? AND content IS NOT NULL",
+            (stream, first, last),
+        )
+
+    def latest(self, kind: Kind, stream: int, upto: int = 2**62) -> Event | None:
+        """Return the stream's last event of a kind that is about no path, not after version *upto*: one index look-up."""
+        row = self.db.execute(
+            f"SELECT * FROM event WHERE path IS NULL AND kind = {kind:d} AND stream = ? AND version <= ? "
+            "ORDER BY version DESC LIMIT 1",
+            (stream, upto),
+        ).fetchone()
+        return lifted(row) if row else None
+
+    def seal(self, commit_id: str) -> Event | None:
+        """Return the Committed event of a commit by its id (64 hex digits), or None: one index look-up."""
+        row = self.db.execute("SELECT * FROM event WHERE id = ?", (bytes.fromhex(commit_id),)).fetchone()
+        return lifted(row) if row else None
+
+    def of_kind(self, kind: Kind, stream: int | None = None) -> Iterator[Event]:
+        """Yield events that are about no path, by kind (and stream), in version order within a stream: an index look-up."""
+        where, values = ("", ()) if stream is None else (" AND stream = ?", (stream,))
+        cursor = self.db.execute(
+            f"SELECT * FROM event WHERE path IS NULL AND kind = {kind:d}{where} ORDER BY stream, version", values
+        )
+        return map(lifted, cursor)
+
+    def at(self, position: int) -> Event:
+        """Return the event at *position*; raise NotFoundError."""
+        row = self.db.execute("SELECT * FROM event WHERE position = ?", (position,)).fetchone()
+        if row is None:
+            raise NotFoundError(f"no event at position {position}; the log ends at {self.head().position}")
+        return lifted(row)
+
+    def everything(self, first: int = 1, last: int = 2**62) -> Iterator[Event]:
+        """Yield all events with first <= position <= last in the global order, streaming."""
+        cursor = self.db.execute("SELECT * FROM event WHERE position BETWEEN ? AND ? ORDER BY position", (first, last))
+        return map(lifted, cursor)
+
+    def changeset(self, position: int) -> Changeset:
+        """Return the changeset that holds *position*, the last one where that is beyond the end; raise NotFoundError."""
+        row = self.db.execute(
+            "SELECT * FROM changeset WHERE first <= ? ORDER BY first DESC LIMIT 1", (position,)
+        ).fetchone()
+        if row is None:
+            raise NotFoundError(f"no event at position {position}")
+        return Changeset(*row)
+
+    def time_of(self, position: int) -> int:
+        """Return when the event at *position* came into the log, ns since 1970."""
+        return self.changeset(position).time
+
+    def path_id(self, path: bytes) -> int | None:
+        """Return the interned id of *path*, or None where no event was ever about it: O(depth) index look-ups."""
+        found = ROOT_ID
+        for part in path.split(b"/") if path else ():
+            row = self.db.execute("SELECT id FROM path WHERE parent = ? AND name = ?", (found, part)).fetchone()
+            if row is None:
+                return None
+            found = row[0]
+        return found
+
+    def path_text(self, path_id: int) -> bytes:
+        """Return the path that *path_id* stands for."""
+        parts: list[bytes] = []
+        while path_id != ROOT_ID:
+            parent, part = self.db.execute("SELECT parent, name FROM path WHERE id = ?", (path_id,)).fetchone()
+            parts.append(part)
+            path_id = parent
+        return b"/".join(reversed(parts))

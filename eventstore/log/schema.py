@@ -1,0 +1,83 @@
+"""log.db: its schema, one module a released one, and the steps between them.
+
+Everything is created and migrated through sqlite-utils; `SCHEMA` is also `PRAGMA user_version`, so that opening an
+up-to-date store imports nothing heavy.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from eventstore.log import schema_1, schema_2
+from eventstore.model.events import Kind
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+    from sqlite_utils.migrations import Migrations
+
+SCHEMA = 2
+
+
+def version(db: sqlite3.Connection) -> int:
+    """Return the schema of *db*: 0 for an empty one."""
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def migrate(db: sqlite3.Connection, to: int = SCHEMA) -> None:
+    """Bring *db* to schema *to*, each step in one transaction with its record; does nothing where it is there already."""
+    import sqlite_utils  # noqa: PLC0415 - 70 ms, needed at a store's birth and once a schema
+
+    for (name,) in db.execute("SELECT name FROM temp.sqlite_master WHERE type = 'view'").fetchall():
+        db.execute(f"DROP VIEW temp.{name}")
+    _steps().apply(sqlite_utils.Database(db), stop_before=None if to == SCHEMA else f"schema_{to + 1}")
+
+
+def _steps() -> "Migrations":
+    from sqlite_utils.migrations import Migrations  # noqa: PLC0415
+
+    steps = Migrations("layerlog")
+
+    @steps()
+    def schema_1(database: "Database") -> None:
+        _create(database)
+
+    @steps()
+    def schema_2(database: "Database") -> None:
+        _upgrade(database)
+
+    return steps
+
+
+def _create(database: "Database") -> None:
+    for statement in schema_1.TABLES.split(";\n"):
+        if statement.strip():
+            database.execute(statement)
+    for table in schema_1.APPEND_ONLY:
+        for verb in ("UPDATE", "DELETE"):
+            database.execute(
+                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+                f"BEGIN SELECT RAISE(ABORT, 'append-only: {table} rows are never changed or removed'); END"
+            )
+    _settle(database, 1, kinds(1), schema_1.VIEWS)
+
+
+def _upgrade(database: "Database") -> None:
+    _settle(database, 2, [kind for kind in kinds(2) if kind not in kinds(1)], schema_2.VIEWS)
+
+
+def _settle(database: "Database", number: int, added: list[Kind], views: Mapping[str, str]) -> None:
+    database.table("kind").insert_all({"id": int(kind), "name": kind.title} for kind in added)
+    for name, select in views.items():
+        database.create_view(name, select, replace=True)
+    database.execute(f"PRAGMA user_version = {number}")
+
+
+def kinds(number: int) -> list[Kind]:
+    """Return the kinds of event that stores of a schema know by name."""
+    return list(schema_1.KINDS if number == 1 else schema_2.KINDS)
+
+
+def add_temporary_views(db: sqlite3.Connection) -> None:
+    """Give a connection to an older store today's views, for itself alone: what it reads is shown as a new store shows it."""
+    for name, select in schema_2.VIEWS.items():
+        db.execute(f"CREATE TEMP VIEW IF NOT EXISTS {name} AS {select}")

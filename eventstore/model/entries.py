@@ -1,0 +1,65 @@
+"""Entry: what a path is at one point of history.  The appender's rules ask for it, projections answer."""
+
+import stat
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol
+
+from eventstore.model.changes import extras
+
+
+class Entry(NamedTuple):
+    """A node under one of its names.
+
+    `node` is the position of the event that made the node (equal for all its hard links), `origin` the position of the
+    event that made it what it is now; `mode` holds the type bits; `mtime` is ns since 1970; `size` is bytes; `content`
+    is a regular file's digest (32 bytes); `target` a symlink's.
+    """
+
+    path: bytes
+    mode: int
+    uid: int
+    gid: int
+    mtime: int
+    size: int
+    content: bytes | None
+    target: bytes | None
+    detail: str | None
+    node: int
+    origin: int
+
+    @property
+    def is_dir(self) -> bool:
+        return stat.S_ISDIR(self.mode)
+
+    @property
+    def is_file(self) -> bool:
+        return stat.S_ISREG(self.mode)
+
+    @property
+    def is_symlink(self) -> bool:
+        return stat.S_ISLNK(self.mode)
+
+    @property
+    def xattrs(self) -> dict[bytes, bytes]:
+        return extras(self.detail)[0]
+
+    @property
+    def rdev(self) -> tuple[int, int] | None:
+        return extras(self.detail)[1]
+
+
+Piece = bytes | memoryview
+Read = Callable[[Entry], Iterable[Piece]]
+"""Gives the bytes of a regular file."""
+
+
+def same(one: Entry, other: Entry) -> bool:
+    """Whether two entries are equal in all that a filesystem shows: type, mode, owner, time, content, target, xattrs."""
+    return one[1:9] == other[1:9]
+
+
+class Tree(Protocol):
+    """The point questions that `rules` asks."""
+
+    def lookup(self, path: bytes) -> Entry | None:
+        """Return what *path* is, or None; symlinks are not followed."""

@@ -1,0 +1,281 @@
+"""The one appender: every event enters the log here, under the rules for changing a tree and for names.
+
+Each function is one intent: all or nothing, durable when it returns.  Rules that need to know a tree ask a `Tree`.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from eventstore.errors import ConflictError, NotFoundError
+from eventstore.index.names import container_named, tag_target
+from eventstore.log.changeset_writer import Appending
+from eventstore.log.log import Stream
+from eventstore.model.changes import Change
+from eventstore.model.entries import Tree
+from eventstore.model.events import ENCODER, ConfigChange, Kind
+from eventstore.model.paths import shown
+from eventstore.model.spelling import check_container_name, check_tag
+from eventstore.store.rules import Rules, check_name
+from eventstore.store.staging import Staged
+from eventstore.store.store import Writer
+
+CONTAINER, LAYER, IMAGE, TAG, STORE = "container", "layer", "image", "tag", "store"
+
+
+def _fact(kind: Kind, content: bytes | None = None, **detail: Any) -> Change:
+    text = json.dumps(detail, sort_keys=True, separators=(",", ":")) if detail else None
+    return Change(kind, b"", content=content, detail=text)
+
+
+def _add_fact(appending: Appending, stream: Stream, kind: Kind, content: bytes | None = None, **detail: Any) -> bytes:
+    return appending.add(stream, _fact(kind, content, **detail), about_path=False)
+
+
+# -- the store
+
+
+def create_store(writer: Writer) -> None:
+    """Record the store's birth and random id as the first event; does nothing in a store that has events."""
+    with writer.transaction():
+        if writer.log.head().position == 0:
+            with writer.changeset() as appending:
+                _add_fact(appending, appending.open(STORE, "store"), Kind.STORE_CREATED, id=os.urandom(16).hex())
+
+
+# -- containers
+
+
+def create_container(writer: Writer, name: str, base: Mapping[str, Any] | None) -> str:
+    """Open a container over *base*, which `lineage.base_of` describes; None is scratch.
+
+    Return its random id, 64 hex digits.  The caller checked that *name* is free; inside the transaction it is checked
+    again by `names_in_use`.
+    """
+    container = os.urandom(32).hex()
+    with writer.changeset() as appending:
+        _require_free_name(appending, writer, name)
+        stream = appending.open(CONTAINER, container)
+        _add_fact(appending, stream, Kind.CONTAINER_CREATED, name=name, base=dict(base) if base else None)
+    return container
+
+
+def rename_container(writer: Writer, container: str, name: str) -> None:
+    with writer.changeset() as appending:
+        _require_free_name(appending, writer, name)
+        _add_fact(appending, appending.open(CONTAINER, container), Kind.CONTAINER_RENAMED, name=name)
+
+
+def remove_container(writer: Writer, container: str) -> None:
+    """Take the container out of listings; its events stay, and `restore_container` brings it back."""
+    with writer.changeset() as appending:
+        _add_fact(appending, appending.open(CONTAINER, container), Kind.CONTAINER_REMOVED)
+
+
+def restore_container(writer: Writer, container: str, name: str) -> None:
+    with writer.changeset() as appending:
+        _require_free_name(appending, writer, name)
+        stream = appending.open(CONTAINER, container)
+        _add_fact(appending, stream, Kind.CONTAINER_RENAMED, name=name)
+        _add_fact(appending, stream, Kind.CONTAINER_RESTORED)
+
+
+def configure(writer: Writer, container: str, change: ConfigChange) -> None:
+    """Record a change of what the container's images say about running them (`run_config.change` makes one of it)."""
+    with writer.changeset() as appending:
+        _add_config(appending, appending.open(CONTAINER, container), change)
+
+
+def _add_config(appending: Appending, stream: Stream, change: ConfigChange) -> None:
+    said = list(change.instructions)
+    _add_fact(appending, stream, Kind.CONFIG_CHANGED, instructions=said, set=change.set or {}, unset=list(change.unset))
+
+
+def record(
+    writer: Writer, container: str, changes: Iterable[Change], tree: Tree, *, expected: int | None = None,
+    key: str | None = None,
+) -> int:  # fmt: skip
+    """Append *changes* to the container under the tree rules, as one changeset; return its new version.
+
+    *tree* is the container as it is now and must see what this transaction appends.  Raise ConflictError or
+    NotFoundError naming the path that breaks a rule, ConcurrencyError where the container is not at *expected*.
+    Cost: O(changes x log events).
+    """
+    with writer.changeset(key) as appending:
+        stream = appending.open(CONTAINER, container, expected)
+        rules = Rules(appending, writer, stream, tree)
+        for change in changes:
+            rules.apply(change)
+    return stream.version
+
+
+def commit(
+    writer: Writer, container: str, *, parent: str | None, message: str | None = None, author: str | None = None,
+    config: ConfigChange | None = None, tag: str | None = None, allow_empty: bool = False, expected: int | None = None,
+) -> bytes:  # fmt: skip
+    """Seal what the container's stream holds since its last seal, move *tag* to it; return the commit's id (32 bytes).
+
+    O(1) whatever the layer's size.  Raise ConflictError where there is nothing to seal.
+    """
+    with writer.changeset() as appending:
+        stream = appending.open(CONTAINER, container, expected)
+        sealed = _last_seal(writer, stream)
+        if config is not None:
+            _add_config(appending, stream, config)
+        elif not allow_empty and not _has_unsealed(writer, stream, sealed):
+            raise ConflictError(
+                f"container {container[:12]} has nothing to seal since its last commit; "
+                "to give the image one more name use `layerlog tag`, to commit all the same use --allow-empty"
+            )
+        detail: dict[str, Any] = {"from": sealed + 1, "events": stream.version - sealed}
+        detail |= {"parent": parent, "author": author, "message": message, "encoder": ENCODER}
+        found = _add_fact(appending, stream, Kind.COMMITTED, **detail)
+        if tag is not None:
+            _move_tag(appending, writer, tag, found.hex())
+    return found
+
+
+def _last_seal(writer: Writer, stream: Stream) -> int:
+    seal = writer.log.latest(Kind.COMMITTED, stream.id)
+    return seal.version if seal else 0
+
+
+def _has_unsealed(writer: Writer, stream: Stream, sealed: int) -> bool:
+    row = writer.store.db.execute(
+        "SELECT 1 FROM event WHERE stream = ? AND version > ? "
+        f"AND (path IS NOT NULL OR kind = {Kind.CONFIG_CHANGED:d}) LIMIT 1",
+        (stream.id, sealed),
+    ).fetchone()
+    return row is not None
+
+
+def _require_free_name(appending: Appending, writer: Writer, name: str) -> None:
+    check_container_name(name)
+    appending.flush()
+    holder = container_named(writer.log, name)
+    if holder is not None:
+        raise ConflictError(
+            f"the name {shown(name)!r} is in use by container {holder[:12]}; "
+            "remove or rename that one (`layerlog rm`, `layerlog rename`), or choose another name"
+        )
+
+
+# -- layers, images, tags
+
+
+def import_layer(writer: Writer, diff_id: bytes, changes: Staged, framing: bytes, size: int) -> None:
+    """Append a layer taken from elsewhere as one stream; does nothing where the store has it.
+
+    *framing* is the content that re-encodes it to the very tar of *size* bytes that *diff_id* names.
+    """
+    with writer.changeset() as appending:
+        stream = appending.open(LAYER, diff_id.hex())
+        if not stream.version:
+            _add_layer(appending, stream, changes, framing, size=size)
+
+
+def import_folder(
+    writer: Writer, changes: Staged, *, platform: str, author: str | None, message: str | None, config: ConfigChange | None,
+    tag: str | None,
+) -> bytes:  # fmt: skip
+    """Make an image of one layer, *changes*, which no tar framed; return its id, that of the commit which seals it."""
+    with writer.transaction():
+        with writer.changeset() as appending:
+            stream = appending.open(LAYER, os.urandom(32).hex())
+            _add_layer(appending, stream, changes, None)
+        container = create_container(writer, f"import-{stream.name[:12]}", {"layer": stream.name, "platform": platform})
+        found = commit(
+            writer, container, parent=None, author=author, message=message, config=config, tag=tag, allow_empty=True
+        )
+        remove_container(writer, container)
+    return found
+
+
+def _add_layer(appending: Appending, stream: Stream, changes: Staged, framing: bytes | None, **detail: Any) -> None:
+    targets = changes.link_targets()
+    first = appending.position
+    for change in changes.in_layer_order():
+        check_name(change)
+        target = targets.get(change.target or b"") if change.kind == Kind.LINK_MADE else None
+        appending.add(stream, change, about_path=True, node=None if target is None else first + target)
+    _add_fact(appending, stream, Kind.LAYER_IMPORTED, framing, **detail)
+
+
+def record_image(writer: Writer, kind: Kind, image: str, manifest: bytes | None, **detail: Any) -> None:
+    """Record that an image (by its config digest or commit id) was loaded, pulled, saved or pushed."""
+    with writer.changeset() as appending:
+        _add_fact(appending, appending.open(IMAGE, image), kind, manifest, **detail)
+
+
+def remove_image(writer: Writer, image: str, tags: Iterable[str]) -> None:
+    """Take the image and *tags*, all its names, out of listings; nothing is erased, `restore_image` undoes it."""
+    with writer.changeset() as appending:
+        for tag in tags:
+            _delete_tag(appending, writer, tag)
+        _add_fact(appending, appending.open(IMAGE, image), Kind.IMAGE_REMOVED)
+
+
+def restore_image(writer: Writer, image: str) -> None:
+    with writer.changeset() as appending:
+        _add_fact(appending, appending.open(IMAGE, image), Kind.IMAGE_RESTORED)
+
+
+def move_tag(writer: Writer, tag: str, image: str, *, expected: str | None = None) -> None:
+    """Let *tag* (a full reference) name *image*; raise ConflictError if it does not name *expected* now, where given."""
+    with writer.changeset() as appending:
+        if expected is not None and (current := tag_target(writer.log, tag)) != expected:
+            raise ConflictError(f"tag {tag} names {(current or 'nothing')[:12]} and not {expected[:12]}; look again and repeat")
+        _move_tag(appending, writer, tag, image)
+
+
+def delete_tag(writer: Writer, tag: str) -> None:
+    """Raise NotFoundError where *tag* names nothing."""
+    with writer.changeset() as appending:
+        _delete_tag(appending, writer, tag)
+
+
+def _move_tag(appending: Appending, writer: Writer, tag: str, image: str) -> None:
+    appending.flush()
+    old = tag_target(writer.log, check_tag(tag))
+    if old != image:
+        _add_fact(appending, appending.open(TAG, tag), Kind.TAG_MOVED, image=image, old=old)
+
+
+def _delete_tag(appending: Appending, writer: Writer, tag: str) -> None:
+    appending.flush()
+    old = tag_target(writer.log, tag)
+    if old is None:
+        raise NotFoundError(f"no tag {shown(tag)}; `layerlog images` lists those there are")
+    _add_fact(appending, appending.open(TAG, tag), Kind.TAG_DELETED, old=old)
+
+
+# -- proof and upkeep
+
+
+def sign_commit(writer: Writer, commit_id: str, signature: str, signer: str) -> None:
+    """Record a signature (armoured) over a commit, made with the key of fingerprint *signer*."""
+    with writer.changeset() as appending:
+        stream = appending.open(IMAGE, commit_id)
+        _add_fact(appending, stream, Kind.COMMIT_SIGNED, commit=commit_id, signature=signature, signer=signer)
+
+
+def erase_contents(writer: Writer, sizes: Mapping[bytes, int], reason: str) -> None:
+    """Record that the contents (digest -> bytes) are erased and may not come back; `eventstore.erase` removes the bytes."""
+    with writer.changeset() as appending:
+        stream = appending.open(STORE, "store")
+        for digest, size in sizes.items():
+            _add_fact(appending, stream, Kind.CONTENT_ERASED, digest, reason=reason, size=size)
+
+
+def let_return(writer: Writer, digest: bytes, reason: str) -> None:
+    """Record that a content which was erased may come back."""
+    with writer.changeset() as appending:
+        _add_fact(appending, appending.open(STORE, "store"), Kind.CONTENT_READMITTED, digest, reason=reason)
+
+
+def drop_originals(writer: Writer, blobs: Iterable[bytes], reason: str) -> None:
+    """Record that compressed blobs are dropped: the manifests that name them can no longer be given out as they came."""
+    with writer.changeset() as appending:
+        stream = appending.open(STORE, "store")
+        _add_fact(appending, stream, Kind.ORIGINALS_DROPPED, blobs=sorted(blob.hex() for blob in blobs), reason=reason)

@@ -1,0 +1,238 @@
+"""The store on disk: log.db, content/, cache/ and lock, in one folder that belongs to its user (0700)."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from types import TracebackType
+from typing import Self
+
+from eventstore.content.reader import Content
+from eventstore.content.writer import ContentWriter
+from eventstore.disk import folder
+from eventstore.disk.cache import Cache
+from eventstore.disk.fsync import sync_folder
+from eventstore.disk.lock import exclusive, shared
+from eventstore.errors import StoreError
+from eventstore.log.changeset_writer import Appending, changeset
+from eventstore.log.log import Context, Log
+from eventstore.log.schema import SCHEMA, add_temporary_views, migrate, version
+
+APPLICATION_ID = 0x4C4C4F47  # "LLOG"
+BUSY_MS = 60_000
+_PRAGMAS = (
+    "synchronous = FULL",
+    "cache_size = -16000",
+    "temp.cache_size = -16000",  # contents on their way in come in random order: 2 MB of cache would write each page often
+    "wal_autocheckpoint = 4000",
+    "journal_size_limit = 67108864",
+)
+
+
+class Store:
+    """An open store.  One connection: use it from one thread; open another for another thread.
+
+    `schema` is the one that the store has on disk; whoever writes brings an older one to today's first.
+    """
+
+    def __init__(self, path: str, db: sqlite3.Connection, schema: int) -> None:
+        self.path = path
+        self.schema = schema
+        self.db = db
+        self.cache = Cache(os.path.join(path, "cache"))
+        self.log = Log(db, self.cache)
+        self.content = Content(db, os.path.join(path, "content"))
+
+    @classmethod
+    def open(cls, path: str) -> Self:
+        """Open the store at *path*, of today's schema or an older one; raise StoreError where none can be opened.
+
+        Nothing is made or locked, and nothing migrated: a reading command leaves a store as it is, read-only or not.
+        """
+        path = os.path.abspath(path)
+        folder.require(path)
+        folder.check(path)
+        db, schema = _connect(path, os.path.join(path, "log.db"))
+        if schema > SCHEMA:
+            db.close()
+            raise StoreError(
+                f"the store {path} was written by a newer layerlog (schema {schema}, this one knows {SCHEMA}); update layerlog"
+            )
+        if schema < SCHEMA:
+            add_temporary_views(db)
+        return cls(path, db, schema)
+
+    @classmethod
+    def open_or_create(cls, path: str) -> Self:
+        """As `open`, but make the store, empty, where nothing is."""
+        path = os.path.abspath(path)
+        folder.check(path)
+        if not os.path.exists(os.path.join(path, "log.db")):
+            folder.check_unused(path)
+            _create(path)
+        return cls.open(path)
+
+    def migrate(self) -> bool:
+        """Bring an older store to today's schema, in one transaction and alone; return whether nobody else had done it."""
+        if self.schema == SCHEMA:
+            return False
+        with exclusive(self.path):
+            self.schema = version(self.db)
+            migrate(self.db)
+        was, self.schema = self.schema, SCHEMA
+        return was < SCHEMA
+
+    @contextmanager
+    def writer(self, context: Context) -> Iterator["Writer"]:
+        """Write in the name of *context*; a garbage collection waits for the writers that are open."""
+        self.migrate()
+        with shared(self.path), closing(Writer(self, context)) as writer:
+            yield writer
+
+    @contextmanager
+    def alone(self, context: Context) -> Iterator["Writer"]:
+        """As `writer`, with every other writer kept out; waits for those that are open, so never inside `writer`."""
+        self.migrate()
+        with exclusive(self.path), closing(Writer(self, context)) as writer:
+            yield writer
+
+    def close(self) -> None:
+        self.content.close()
+        self.db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+class Writer:
+    """Puts content, then appends: everything inside one `transaction` becomes true together, durably, or not at all."""
+
+    def __init__(self, store: Store, context: Context) -> None:
+        self.store = store
+        self.context = context
+        self.log = store.log
+        self.content = ContentWriter(store.db, store.content)
+        self._originals: ContentWriter | None = None
+        self._open = False
+        self._appending: Appending | None = None
+
+    @property
+    def originals(self) -> ContentWriter:
+        """Where blobs that cannot be derived are put: they can be dropped apart from all else."""
+        if self._originals is None:
+            self._originals = ContentWriter(self.store.db, self.store.content, originals=True)
+        return self._originals
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One intent.  Inside another transaction it joins that one."""
+        if self._open:
+            yield
+            return
+        self._sync()
+        self.store.db.execute("BEGIN IMMEDIATE")
+        self._open = True
+        try:
+            yield
+            for content in self._contents():
+                content.name()
+            self.store.db.execute("COMMIT")
+            for content in self._contents():
+                content.named()
+        except BaseException:
+            if self.store.db.in_transaction:
+                self.store.db.execute("ROLLBACK")
+            raise
+        finally:
+            self._open = False
+
+    @contextmanager
+    def changeset(self, key: str | None = None) -> Iterator[Appending]:
+        """Append one changeset, all or nothing, in the transaction that is open or in one of its own.
+
+        Inside another one, and without a key of its own, it joins that one.
+        """
+        if self._appending is not None and key is None:
+            yield self._appending
+            return
+        intent = self._savepoint() if self._open else self.transaction()
+        with intent, changeset(self.log, self.context, key) as appending:
+            self._appending = appending
+            try:
+                yield appending
+            finally:
+                self._appending = None
+
+    def close(self) -> None:
+        for content in self._contents():
+            content.close()
+
+    @contextmanager
+    def _savepoint(self) -> Iterator[None]:
+        """A part of the transaction that is open, undone alone where it fails."""
+        self.store.db.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            self.store.db.execute("ROLLBACK TO part")
+            raise
+        finally:
+            self.store.db.execute("RELEASE part")
+
+    def _contents(self) -> list[ContentWriter]:
+        return [self.content] if self._originals is None else [self.content, self._originals]
+
+    def _sync(self) -> None:
+        for content in self._contents():
+            content.sync()
+
+
+def _create(path: str) -> None:
+    folder.make(path)
+    with exclusive(path):
+        file = os.path.join(path, "log.db")
+        if os.path.exists(file):
+            return
+        folder.fill(path)
+        fresh = os.path.join(path, "log.db.new")
+        for leftover in (fresh, fresh + "-journal", fresh + "-wal", fresh + "-shm"):
+            if os.path.lexists(leftover):
+                os.unlink(leftover)
+        _create_log(fresh)
+        os.rename(fresh, file)
+        sync_folder(path)
+
+
+def _create_log(file: str) -> None:
+    with closing(sqlite3.connect(file, isolation_level=None)) as db:
+        os.chmod(file, 0o600)
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        migrate(db)
+        db.execute("PRAGMA journal_mode = WAL")
+
+
+def _connect(path: str, file: str) -> tuple[sqlite3.Connection, int]:
+    """Return a connection and the schema's version; raise StoreError where the file is no readable log."""
+    writable = os.access(path, os.W_OK)
+    mode = "rw" if writable else ("ro" if os.path.exists(file + "-wal") else "ro&immutable=1")
+    db = None
+    try:
+        db = sqlite3.connect(f"file:{_quoted(file)}?mode={mode}", uri=True, isolation_level=None)
+        for pragma in (f"busy_timeout = {BUSY_MS}", *_PRAGMAS):
+            db.execute(f"PRAGMA {pragma}")
+        found, version = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # what SQLite says of a damaged file may be no text
+        if db is not None:
+            db.close()
+        raise StoreError(f"the store {path} cannot be opened: {error}; {folder.next_step(path)}") from None
+    if found != APPLICATION_ID:
+        db.close()
+        raise StoreError(f"{file} is not a layerlog store; choose another with --store DIR")
+    return db, version
+
+
+def _quoted(file: str) -> str:
+    return file.replace("%", "%25").replace("?", "%3f").replace("#", "%23")

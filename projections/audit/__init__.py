@@ -1,0 +1,1 @@
+"""Questions to the whole store, and whether its answers hold."""

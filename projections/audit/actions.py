@@ -1,0 +1,183 @@
+"""Deeds: what an audit lists - commits, and what else named something, brought it in or out, took it away, or erased it."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from eventstore.log.log import Log
+from eventstore.model.digests import named
+from eventstore.model.events import Event, Kind
+from eventstore.model.paths import order
+from eventstore.model.times import rfc3339
+from projections.events.records import Record, Records
+from projections.history import commits
+from projections.refs import containers, tags
+
+REMEMBERED = 50_000
+OTHERS = {
+    Kind.IMAGE_LOADED: "load", Kind.IMAGE_PULLED: "pull", Kind.IMAGE_SAVED: "save", Kind.IMAGE_PUSHED: "push",
+    Kind.TAG_MOVED: "tag", Kind.TAG_DELETED: "untag", Kind.IMAGE_REMOVED: "remove", Kind.CONTAINER_REMOVED: "remove",
+    Kind.IMAGE_RESTORED: "undelete", Kind.CONTAINER_RESTORED: "undelete", Kind.HISTORY_RECEIVED: "receive",
+    Kind.CONTENT_ERASED: "erase", Kind.CONTENT_READMITTED: "readmit", Kind.ORIGINALS_DROPPED: "drop",
+}  # fmt: skip
+
+
+class Sealed(NamedTuple):
+    """How many events, about how many paths (`files`), and the bytes that they wrote."""
+
+    events: int
+    files: int
+    bytes: int
+
+
+class Deed(NamedTuple):
+    """`what` is commit, load, ...; `object` the commit's or image's id (hex), the container's, or the content's digest.
+
+    Of a tag (`tags` has its name) `object` is the image that it names from then on, and `before` the one that it named
+    until then; of an untag `object` is that one.
+    Of a commit alone: what it `sealed`, `signer` of its signature (None: unsigned), `tags` it ever got and `sent`, where it
+    went.  `said` is its message, or what the event itself says.
+    """
+
+    what: str
+    object: str
+    record: Record
+    author: str | None
+    said: str
+    container: str | None = None
+    sealed: Sealed | None = None
+    signer: str | None = None
+    tags: tuple[str, ...] = ()
+    sent: tuple[commits.Sent, ...] = ()
+    before: str | None = None
+
+
+def deeds(log: Log, since: int = 1, until: int = 2**62, *, only_commits: bool = False) -> Iterator[Deed]:
+    """Yield the deeds at the positions since..until, oldest first: O(the events that their commits sealed)."""
+    records = Records(log)
+    kinds = [Kind.COMMITTED] if only_commits else [Kind.COMMITTED, *OTHERS]
+    positions = log.db.execute(
+        f"SELECT position FROM event INDEXED BY event_kind WHERE path IS NULL AND kind IN ({','.join('?' * len(kinds))}) "
+        "AND position BETWEEN ? AND ? ORDER BY position",
+        (*kinds, since, until),
+    ).fetchall()
+    for (position,) in positions:
+        event = log.at(position)
+        yield _of_commit(log, records, event) if event.kind == Kind.COMMITTED else _other(log, records.of(event))
+
+
+def _of_commit(log: Log, records: Records, seal: Event) -> Deed:
+    commit = commits.of_seal(records, seal)
+    held = sealed(log, seal.stream, commit.first, commit.last)
+    return Deed(
+        "commit", commit.id, commit.record, commit.author, commit.message, commit.container, held,
+        signer=signer(log, commit.id), tags=tuple(tags.ever(log, commit.id)), sent=tuple(commits.sent(log, commit.id)),
+    )  # fmt: skip
+
+
+def _other(log: Log, record: Record) -> Deed:
+    detail, kind = record.detail, Kind(record.event.kind)
+    if record.kind == "tag":
+        return _of_tag(record, OTHERS[kind], detail.get("image"), detail["old"])
+    content = record.event.content
+    of_content = kind in (Kind.CONTENT_ERASED, Kind.CONTENT_READMITTED)
+    name = named(content) if of_content and content is not None else record.name
+    said = detail.get("reason") or commits.place(detail) or _container_name(log, record)
+    return Deed(OTHERS[kind], name, record, record.author, said, tags=tuple(detail.get("names") or ()))
+
+
+def _of_tag(record: Record, what: str, image: str | None, old: str | None) -> Deed:
+    said = f"was {old[:12]}" if image and old else ""
+    return Deed(what, image or old or "", record, record.author, said, tags=(record.name,), before=old)
+
+
+def _container_name(log: Log, record: Record) -> str:
+    return containers.get(log, record.name).name if record.kind == "container" else ""
+
+
+def sealed(log: Log, stream: int, first: int, last: int) -> Sealed:
+    """Return what the events first..last of a container are: how many, about how many paths, and the bytes they wrote."""
+    row = log.db.execute(
+        f"SELECT count(*), count(DISTINCT path), total(CASE kind WHEN {Kind.FILE_WRITTEN:d} THEN size END) FROM event "
+        "WHERE stream = ? AND version BETWEEN ? AND ? AND path IS NOT NULL",
+        (stream, first, last),
+    ).fetchone()
+    return Sealed(row[0], row[1], int(row[2]))
+
+
+def signer(log: Log, commit: str) -> str | None:
+    """Return the fingerprint of the key that signed a commit last, or None; whether it holds `verify` says."""
+    stream = log.stream("image", commit)
+    signed = log.latest(Kind.COMMIT_SIGNED, stream.id) if stream is not None else None
+    return str(signed.stated.get("signer")) if signed is not None else None
+
+
+# -- grouping
+
+
+def author(deed: Deed) -> str:
+    return deed.author or ""
+
+
+def day(deed: Deed) -> str:
+    return rfc3339(deed.record.time)[:10]
+
+
+class Group(NamedTuple):
+    """Deeds of one author, day or path prefix; `first` and `last` are ns."""
+
+    key: str | bytes
+    commits: int
+    events: int
+    files: int
+    bytes: int
+    first: int
+    last: int
+    authors: tuple[str, ...]
+
+
+def by(found: Iterable[Deed], key: Callable[[Deed], str]) -> list[Group]:
+    """Return the commits grouped by what *key* says of each, in the order of the keys; files are counted per commit."""
+    groups: dict[str, Group] = {}
+    for deed in found:
+        if deed.sealed is not None:
+            name = key(deed)
+            groups[name] = _added(groups.get(name), name, deed.record.time, deed.author, deed.sealed)
+    return [groups[name] for name in sorted(groups)]
+
+
+def by_prefix(log: Log, found: Iterable[Deed], depth: int) -> list[Group]:
+    """Return what commits changed grouped by the first *depth* parts of the paths: O(the events they sealed)."""
+    records = Records(log)
+    prefix_of = lru_cache(REMEMBERED)(lambda path_id: b"/".join(records.path(path_id).split(b"/")[:depth]))
+    groups: dict[bytes, Group] = {}
+    for deed in found:
+        if deed.sealed is not None:
+            for prefix, held in _sealed_below(log, prefix_of, deed).items():
+                groups[prefix] = _added(groups.get(prefix), prefix, deed.record.time, deed.author, held)
+    return [groups[prefix] for prefix in sorted(groups, key=order)]
+
+
+def _sealed_below(log: Log, prefix_of: Callable[[int], bytes], deed: Deed) -> dict[bytes, Sealed]:
+    rows = log.db.execute(
+        f"SELECT path, count(*), total(CASE kind WHEN {Kind.FILE_WRITTEN:d} THEN size END) FROM event "
+        "WHERE stream = ? AND version BETWEEN ? AND ? AND path IS NOT NULL GROUP BY path",
+        (deed.record.event.stream, deed.record.detail["from"], deed.record.event.version),
+    )
+    sums: dict[bytes, list[int]] = {}
+    for path_id, events, size in rows:
+        held = sums.setdefault(prefix_of(path_id), [0, 0, 0])
+        held[0] += events
+        held[1] += 1
+        held[2] += int(size)
+    return {prefix: Sealed(*held) for prefix, held in sums.items()}
+
+
+def _added(group: Group | None, key: str | bytes, time: int, author: str | None, held: Sealed) -> Group:
+    if group is None:
+        return Group(key, 1, *held, time, time, (author or "",))
+    authors = group.authors if (author or "") in group.authors else (*group.authors, author or "")
+    return Group(
+        key, group.commits + 1, group.events + held.events, group.files + held.files, group.bytes + held.bytes,
+        min(group.first, time), max(group.last, time), authors,
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""What differs between two views, path by path and line by line."""

@@ -1,0 +1,1 @@
+"""From a view and a wish to Changes; the appender decides whether they may be."""

@@ -1,0 +1,115 @@
+"""Docker's rules for `cp`: where a source goes, and what its nodes become in a container."""
+
+import stat
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from typing import NamedTuple
+
+from eventstore.errors import ConflictError, NotFoundError
+from eventstore.model.changes import Change, attributes, extras, link, put
+from eventstore.model.entries import Entry
+from eventstore.model.events import Kind
+from eventstore.model.paths import join, shown, split
+from projections.tree.view import View
+
+
+class There(Enum):
+    """What stands at a destination, symlinks followed."""
+
+    NOTHING = "nothing"
+    DIRECTORY = "directory"
+    OTHER = "other"
+
+
+class Source(NamedTuple):
+    """What is copied: its own name, and whether it is a directory of which the `contents` alone go (SRC/.)."""
+
+    name: bytes
+    directory: bool
+    contents: bool = False
+
+
+def destination(source: Source, path: bytes, there: There, *, slash: bool) -> bytes:
+    """Return the path that the top of *source* gets where the user named *path* (with a *slash* at its end).
+
+    Raise NotFoundError or ConflictError where Docker's table says no.
+    """
+    if there is There.DIRECTORY:
+        return path if source.contents or not source.name else join(path, source.name)
+    if there is There.NOTHING:
+        if slash and not source.directory:
+            raise NotFoundError(f"no such directory: {shown(path)}/; make it first, or leave the slash out to name a file")
+        return path
+    if source.directory:
+        raise ConflictError(f"{shown(path)} is a file, and a directory cannot be copied onto it; name a directory")
+    if slash:
+        raise ConflictError(f"{shown(path)} is a file, not a directory; leave the slash at its end out")
+    return path
+
+
+def kind_of(entry: Entry | None) -> There:
+    return There.NOTHING if entry is None else There.DIRECTORY if entry.is_dir else There.OTHER
+
+
+def placed(source: Iterable[Change], view: View, top: bytes, *, contents: bool = False) -> Iterator[Change]:
+    """Yield the Changes that put *source*, whose paths are relative to its top, at *top* of *view*.
+
+    Directories that are there are merged into and get the source's attributes, the top of *contents* apart; parents
+    that a tar leaves out are made.  Raise ConflictError where a directory would have to replace something else, or the
+    reverse.
+    """
+    placing = _Placing(view, top)
+    for change in source:
+        if change.path or not contents or placing.before(top) is None:
+            yield from placing.changes(change)
+
+
+class _Placing:
+    def __init__(self, view: View, top: bytes) -> None:
+        self._view = view
+        self._top = top
+        self._made: set[bytes] = set()
+
+    def before(self, path: bytes) -> Entry | None:
+        """Return what *path* is before the copy; nothing is below a directory that the copy itself made."""
+        return None if path and split(path)[0] in self._made else self._view.lookup(path)
+
+    def changes(self, change: Change) -> Iterator[Change]:
+        path = join(self._top, change.path) if change.path else self._top
+        if change.path:
+            yield from self._parents(split(path)[0], change)
+        found = self.before(path)
+        directory = change.kind == Kind.FILE_WRITTEN and stat.S_ISDIR(change.mode)
+        if found is not None and found.is_dir != directory:
+            raise _mismatch(found)
+        if change.kind == Kind.LINK_MADE:
+            yield link(path, join(self._top, change.target or b""))
+        elif found is not None and directory:
+            yield from _merged(found, change._replace(path=path))
+        else:
+            if directory:
+                self._made.add(path)
+            yield change._replace(path=path)
+
+    def _parents(self, parent: bytes, change: Change) -> Iterator[Change]:
+        missing = []
+        while parent != self._top and parent not in self._made and self.before(parent) is None:
+            missing.append(parent)
+            parent = split(parent)[0]
+        for path in reversed(missing):
+            self._made.add(path)
+            yield put(path, stat.S_IFDIR | 0o755, mtime=change.mtime)
+
+
+def _merged(found: Entry, change: Change) -> Iterator[Change]:
+    xattrs, _ = extras(change.detail)
+    stated = (change.mode, change.uid, change.gid, change.mtime)
+    if stated != (found.mode, found.uid, found.gid, found.mtime) or xattrs != found.xattrs:
+        yield attributes(change.path, change.mode, uid=change.uid, gid=change.gid, mtime=change.mtime, xattrs=xattrs)
+
+
+def _mismatch(found: Entry) -> ConflictError:
+    path = shown(found.path)
+    if found.is_dir:
+        return ConflictError(f"/{path} is a directory, and the copy has no directory of that name; delete it first")
+    return ConflictError(f"/{path} is no directory, but the copy has a directory of that name; delete it first")

@@ -1,0 +1,191 @@
+"""Touches: the events that made a path what it is, newest first, found through the log's indexes alone.
+
+A path is touched by events about it, by those that hide or move a directory above it, and by attribute changes through
+another name of its node.
+"""
+
+import heapq
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from eventstore.log.log import ROOT_ID
+from eventstore.model.batches import runs
+from eventstore.model.entries import same
+from eventstore.model.events import ATTRIBUTES, HIDES, NAMES, PUTS_DIRECTORY, Event, Kind, lifted
+from projections.tree.view import FEW_SPANS, Order, View, streams_about
+
+MAKING = (Kind.FILE_WRITTEN, Kind.DIRECTORY_IMPLIED)
+"""The kinds of event that make a node."""
+ENTRIES = (*MAKING, Kind.LINK_MADE)
+"""The kinds of event that a layer's entries for nodes became."""
+
+
+Candidate = tuple[Order, Event, bool]
+"""An event's order, itself, and whether it is about the path itself and not about a directory above it."""
+
+
+class Touch(NamedTuple):
+    """An event that touched a path, which was called `path` when it did; `order` is its place in the view asked."""
+
+    order: Order
+    event: Event
+    path: bytes
+
+
+def touches(view: View, path: bytes, *, follow: bool = False) -> Iterator[Touch]:
+    """Yield the events that touched *path*, newest first, streaming; with *follow* through moves and hard links.
+
+    O(depth + events yielded) index look-ups; the log's length does not show.
+    """
+    came_from: tuple[View, bytes] | None = (view, path)
+    while came_from is not None:
+        view, path = came_from
+        came_from = None
+        for touch in _touches(view, path):
+            yield touch
+            came_from = _came_from(view, touch) if follow else None
+            if came_from is not None:
+                break
+
+
+def _came_from(view: View, touch: Touch) -> tuple[View, bytes] | None:
+    """Return where what the touch named *path* was before, where it was moved here or is one more name of it."""
+    event, source = touch.event, touch.event.target or b""
+    named = view.log.path_text(event.path or ROOT_ID)
+    if event.kind == Kind.PATH_MOVED and (touch.path == named or touch.path.startswith(named + b"/")):
+        return view.before(touch.order), source + touch.path[len(named) :]
+    if event.kind == Kind.LINK_MADE and touch.path == named and source != named:
+        rank = touch.order[0]
+        return (view.through(rank) if view.spans[rank].layer else view.before(touch.order)), source
+    return None
+
+
+def _touches(view: View, path: bytes) -> Iterator[Touch]:
+    """As `touches`, under this one name.  Attribute changes through other names join the naming event before them."""
+    waiting: list[Touch] = []
+    newest = (len(view.spans), 0)
+    last = None
+    for run in runs(_candidates(view, path)):
+        as_made = _as_made(view, run)
+        for order, event, direct in run:
+            if order == last or not _mattered(view, order, event, path, direct=direct):
+                continue
+            last = order
+            waiting.append(Touch(order, event, path))
+            if event.effect != ATTRIBUTES:
+                node = _node_named(view, order, event, path, direct=direct)
+                if node not in as_made:
+                    waiting.extend(_through_other_names(view, node, order, newest, path))
+                yield from sorted(waiting, key=lambda touch: touch.order, reverse=True)
+                waiting, newest = [], order
+    yield from waiting
+
+
+def _as_made(view: View, run: Iterable[Candidate]) -> set[int]:
+    """Return the nodes that the events of *run* made and whose attributes no event changed."""
+    made = {event.position for _, event, direct in run if direct and event.kind in MAKING}
+    statement = f"SELECT node FROM event WHERE node IN (SELECT value FROM json_each(?)) AND effect = {ATTRIBUTES:d}"
+    return made.difference(row[0] for row in view.log.db.execute(statement, (json.dumps(list(made)),)))
+
+
+def restates(view: View, order: Order, event: Event, path: bytes) -> bool:
+    """Whether the imported layer that holds the event says of *path* just what lies below it, which is no change.
+
+    Layers name the directories above what they hold, and overlay copies whole files up for a change that is taken back.
+    """
+    rank, path_id = order[0], event.path or ROOT_ID
+    if not rank or not view.spans[rank].layer or not _is_named_below(view, rank, path_id):
+        return False
+    if event.effect in (NAMES, HIDES) and event.kind not in ENTRIES and view.log.path_text(path_id) == path:
+        return False  # what was below it is gone
+    below, here = view.through(rank - 1).lookup(path), view.through(rank).lookup(path)
+    return below is not None and here is not None and same(below, here)
+
+
+def _is_named_below(view: View, rank: int, path_id: int) -> bool:
+    lower = {span.stream for span in view.spans[:rank]}
+    return not lower.isdisjoint(streams_about(view.log.db, path_id))
+
+
+def first_stated(view: View, node: int) -> int:
+    """Return the node that first was what *node* is: of layers that say the same of its path, that of the lowest one."""
+    event = view.log.at(node)
+    order = view.order(event.stream, event.version)
+    path = view.log.path_text(event.path or ROOT_ID)
+    if order is None or not restates(view, order, event, path):
+        return node
+    below = view.through(order[0] - 1).get(path).node
+    return first_stated(view, below) if below else node
+
+
+def _mattered(view: View, order: Order, event: Event, path: bytes, *, direct: bool) -> bool:
+    """Whether an event changed what *path* is; one about the path itself counts, unless a layer restates what lies below."""
+    if restates(view, order, event, path):
+        return False
+    if direct and event.kind != Kind.DIRECTORY_IMPLIED:
+        return True
+    before = view.before(order).lookup(path)
+    if direct:
+        return before is None or not before.is_dir
+    return before is not None or view.after(order).lookup(path) is not None
+
+
+def _node_named(view: View, order: Order, event: Event, path: bytes, *, direct: bool) -> int | None:
+    """Return the node that *path* named from the event on, or None where it named none."""
+    if direct and event.kind in MAKING:
+        return event.position
+    if event.kind not in (Kind.PATH_MOVED, Kind.LINK_MADE):
+        return None
+    found = view.after(order).lookup(path)
+    return found and found.node
+
+
+def _through_other_names(view: View, node: int | None, order: Order, newest: Order, path: bytes) -> Iterator[Touch]:
+    """Yield the attribute changes of *node* between two orders that came by another name than *path*."""
+    for event in _attribute_changes(view, node) if node is not None else ():
+        found = view.order(event.stream, event.version)
+        if found is not None and order < found < newest and view.log.path_text(event.path or ROOT_ID) != path:
+            yield Touch(found, event, path)
+
+
+def _attribute_changes(view: View, node: int) -> Iterator[Event]:
+    cursor = view.log.db.execute("SELECT * FROM event WHERE node = ? AND effect = ?", (node, ATTRIBUTES))
+    return map(lifted, cursor)
+
+
+def _candidates(view: View, path: bytes) -> Iterable[Candidate]:
+    ids, rest = view.prefix_ids(path)
+    above = ids if rest else ids[:-1]
+    sources = [_about(view, path_id, effect, direct=False) for path_id in above for effect in (NAMES, HIDES)]
+    sources += [_taken(view, path_id, direct=False) for path_id in above]
+    if not rest:
+        sources += [_about(view, ids[-1], effect, direct=True) for effect in (PUTS_DIRECTORY, NAMES, ATTRIBUTES, HIDES)]
+        sources.append(_taken(view, ids[-1], direct=True))
+    return heapq.merge(*sources, key=lambda candidate: candidate[0], reverse=True)
+
+
+def _about(view: View, path_id: int, effect: int, *, direct: bool) -> Iterator[Candidate]:
+    for rank in _ranks_about(view, path_id, effect):
+        span = view.spans[rank]
+        for row in view.log.db.execute(
+            "SELECT * FROM event WHERE path = ? AND effect = ? AND stream = ? AND version <= ? ORDER BY version DESC",
+            (path_id, effect, span.stream, span.upto),
+        ):
+            event = lifted(row)
+            yield (rank, event.version), event, direct
+
+
+def _ranks_about(view: View, path_id: int, effect: int) -> Sequence[int]:
+    """Return the ranks of the spans that may hold such events, the uppermost first, without asking each of many."""
+    if len(view.spans) <= FEW_SPANS:
+        return range(len(view.spans) - 1, -1, -1)
+    streams = set(streams_about(view.log.db, path_id, (effect,)))
+    return [rank for rank in range(len(view.spans) - 1, -1, -1) if view.spans[rank].stream in streams]
+
+
+def _taken(view: View, path_id: int, *, direct: bool) -> Iterator[Candidate]:
+    """Yield the moves that took the path away: few, so all at once."""
+    events = map(lifted, view.log.db.execute("SELECT * FROM event WHERE source = ?", (path_id,)).fetchall())
+    ordered = ((view.order(event.stream, event.version), event) for event in events)
+    yield from sorted(((order, event, direct) for order, event in ordered if order), key=lambda c: c[0], reverse=True)

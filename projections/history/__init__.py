@@ -1,0 +1,1 @@
+"""Commits, and who made a path what it is."""

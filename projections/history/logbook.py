@@ -1,0 +1,155 @@
+"""The logbook: commits and imported layers that a view stands on, or the events that touched some paths under them."""
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
+from typing import NamedTuple
+
+from eventstore.content.reader import Content
+from eventstore.log.log import Log
+from eventstore.model.batches import runs
+from projections.events.actors import Matches, Who
+from projections.events.path_events import Touch, touches
+from projections.events.pathspecs import is_glob, touched_by_any
+from projections.events.records import Record, Records
+from projections.history import commits
+from projections.history.commits import Commit, ImageLayer
+from projections.history.origins import Origins
+from projections.layers import layers
+from projections.refs import references
+from projections.refs.references import Target
+from projections.tree.view import View
+
+
+class Item(NamedTuple):
+    """One entry: a commit, or an imported layer, or (neither) what a container has not yet sealed.
+
+    `touched` are, where paths were asked for, the events that touched them, newest first; the item's events begin at
+    version `first` of their stream.
+    """
+
+    commit: Commit | None
+    layer: ImageLayer | None
+    container: str | None
+    first: int
+    touched: list[Record]
+
+    @property
+    def time(self) -> int:
+        """When it came into the log, ns."""
+        if self.commit is not None:
+            return self.commit.time
+        return self.layer.arrival.time if self.layer is not None else self.touched[0].time
+
+
+class Filter(NamedTuple):
+    """What an item must be; None: anything.  `since` and `until` are ns, both included."""
+
+    since: int | None = None
+    until: int | None = None
+    who: Who = Who()
+    grep: Matches | None = None
+
+    def keeps(self, item: Item) -> bool:
+        return (
+            (self.until is None or item.time <= self.until)
+            and self.recent(item)
+            and self.who.did(record_of(item), author(item))
+            and (self.grep is None or self.grep(message(item)))
+        )
+
+    def recent(self, item: Item) -> bool:
+        return self.since is None or item.time >= self.since
+
+
+def of_target(log: Log, content: Content, target: Target) -> Iterator[Item]:
+    """Yield the commits and imported layers that *target* stands on, newest first, streaming."""
+    yield from map(of_commit, commits.commits_under(log, target))
+    yield from (Item(None, layer, None, 0, []) for layer in commits.image_layers_under(log, content, target))
+
+
+def of_everything(log: Log) -> Iterator[Item]:
+    """Yield every commit of the store, newest first."""
+    return map(of_commit, commits.of_seals(Records(log), commits.newest(log)))
+
+
+def by_author(log: Log, content: Content, target: Target | None, matches: Matches) -> Iterator[Item]:
+    """As the two above, but only what an author made who *matches*: O(authors + those commits) index look-ups."""
+    names = [name for name in commits.authors(log) if matches(name)]
+    yield from map(of_commit, commits.of_seals(Records(log), map(log.at, _positions_by(log, target, names))))
+    for layer in commits.image_layers_under(log, content, target) if target is not None else ():
+        if matches(layer.built.author):
+            yield Item(None, layer, None, 0, [])
+
+
+def _positions_by(log: Log, target: Target | None, names: Sequence[str]) -> Iterator[int]:
+    if target is None:
+        yield from sorted((position for name in names for position in commits.by_author(log, name)), reverse=True)
+        return
+    for stream, version in references.containers_under(log, target):
+        found = heapq.merge(*(commits.by_author(log, name, stream, version) for name in names), reverse=True)
+        yield from found
+
+
+def of_paths(view: View, target: Target, patterns: Sequence[bytes], *, follow: bool) -> Iterator[Item]:
+    """Yield the events that touched what *patterns* mean, under their commits and layers, newest first.
+
+    With *follow* a single path is followed back through moves and hard links.
+    """
+    if follow and len(patterns) == 1 and not is_glob(patterns[0]):
+        found: Iterable[Touch] = touches(view, patterns[0], follow=True)
+    else:
+        found = touched_by_any(view, patterns)
+    origins = Origins(view.log, view.content, target)
+    item: Item | None = None
+    for run in runs(origins.records.each(touch.event for touch in found)):
+        sealed = commits.over(origins.records, [record.event.position for record in run if record.kind == "container"])
+        for record in run:
+            if item is not None and _holds(item, record):
+                item.touched.append(record)
+                continue
+            if item is not None:
+                yield item
+            item = _opened(origins, record, sealed.get(record.event.position))
+    if item is not None:
+        yield item
+
+
+def _holds(item: Item, record: Record) -> bool:
+    return record.event.stream == item.touched[0].event.stream and record.event.version >= item.first
+
+
+def _opened(origins: Origins, record: Record, commit: Commit | None) -> Item:
+    """Return the item that an event belongs to, with no other event yet; *commit* is the one over a container's event."""
+    if record.kind != "container":
+        return Item(origins.commit(record), origins.layer(record), None, 0, [record])
+    first = commit.first if commit else layers.first_unsealed(origins.log, record.event.stream, record.event.version)
+    return Item(commit, None, record.name, first, [record])
+
+
+def kept(items: Iterable[Item], wanted: Filter) -> Iterator[Item]:
+    """Yield the items that the filter keeps, and stop at the first that is too old: time never goes up on the way down."""
+    return filter(wanted.keeps, takewhile(lambda item: item.layer is not None or wanted.recent(item), items))
+
+
+def author(item: Item) -> str | None:
+    if item.commit is not None:
+        return item.commit.author
+    return item.layer.built.author if item.layer is not None else record_of(item).author
+
+
+def message(item: Item) -> str:
+    if item.commit is not None:
+        return item.commit.message
+    return f"{item.layer.built.created_by}\n{item.layer.built.comment}" if item.layer is not None else ""
+
+
+def record_of(item: Item) -> Record:
+    """Return the event that stands for the item: the seal, the image's arrival, or the latest of its events."""
+    if item.commit is not None:
+        return item.commit.record
+    return item.layer.arrival if item.layer is not None else item.touched[0]
+
+
+def of_commit(commit: Commit) -> Item:
+    return Item(commit, None, commit.container, commit.first, [])

@@ -1,0 +1,94 @@
+"""What a container holds that no commit has sealed, and where it stands."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from eventstore.log.log import Log
+from eventstore.model.events import Event, Kind
+from eventstore.store.store import Store
+from projections.diff.tree_diff import Difference, between
+from projections.images import images
+from projections.layers import layers
+from projections.refs import tags
+from projections.refs.containers import Container, view_at
+from projections.refs.image_names import familiar
+from projections.tree import lineage
+from projections.tree.view import View
+
+
+class Unsealed(NamedTuple):
+    """The events first..last of a container that no seal covers, and the views before and after them."""
+
+    before: View
+    after: View
+    first: int
+    last: int
+
+
+def unsealed(store: Store, container: str, version: int) -> Unsealed:
+    """Return what was not sealed when the container was at *version*; nothing is read yet."""
+    stream = lineage.of_container(store.log, container)[-1].stream
+    first = layers.first_unsealed(store.log, stream, version)
+    return Unsealed(view_at(store, container, first - 1), view_at(store, container, version), first, version)
+
+
+def base_view(store: Store, container: str) -> View:
+    """Return what a container was made from, as a view."""
+    stream = lineage.of_container(store.log, container)[-1].stream
+    return View(store.log, store.content, lineage.of_base(store.log, lineage.base_of(store.log, stream)))
+
+
+def differences(found: Unsealed) -> Iterator[Difference]:
+    """Yield what a seal would hold: O(paths that the events touched)."""
+    return between(found.before, found.after)
+
+
+def topmost(found: Iterable[Difference]) -> Iterator[Difference]:
+    """Yield *found* without what is below a deleted (or replaced) directory: one D says it all, as docker diff prints."""
+    gone = b""
+    for difference in found:
+        if difference.after is None and gone and difference.path.startswith(gone):
+            continue
+        yield difference
+        before, after = difference.before, difference.after
+        if before is not None and before.is_dir and (after is None or not after.is_dir):
+            gone = difference.path + b"/"
+
+
+def count_unsealed(log: Log, container: Container) -> int:
+    """Return how many events since the last seal change files or the config."""
+    row = log.db.execute(
+        f"SELECT count(*) FROM event WHERE stream = ? AND version > ? AND (path IS NOT NULL OR kind = {Kind.CONFIG_CHANGED:d})",
+        (container.stream, container.sealed),
+    ).fetchone()
+    return int(row[0])
+
+
+def unsealed_instructions(log: Log, container: Container) -> list[str]:
+    """Return the config instructions that no commit has sealed."""
+    return images.instructions(log, container.stream, container.sealed + 1, container.version)
+
+
+def last_commit(log: Log, container: Container) -> Event | None:
+    return log.latest(Kind.COMMITTED, container.stream, container.version)
+
+
+def base_name(log: Log, container: Container) -> str:
+    """Return what `ps` calls a container's base: an image's name or short id, NAME@VERSION, or scratch."""
+    base = container.base or {}
+    if "image" in base:
+        return _image_name(log, base["image"])
+    if "container" not in base:
+        return "scratch"
+    made = log.event(log.existing("container", base["container"]).id, base["version"])
+    if made.kind == Kind.COMMITTED:
+        return _image_name(log, made.commit)
+    return f"{base['container'][:12]}@{base['version']}"
+
+
+def _image_name(log: Log, image: str) -> str:
+    names = tags.now(log, image)
+    if not names:
+        return image[:12]
+    repository, tag = familiar(names[0])
+    return repository if tag == "latest" else f"{repository}:{tag}"

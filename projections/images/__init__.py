@@ -1,0 +1,1 @@
+"""Images: their layers, configs and sizes, and what became of them."""

@@ -1,0 +1,277 @@
+"""Images: those taken from elsewhere and those that commits made, their names, sizes and configs."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from eventstore.content.reader import Content
+from eventstore.errors import ConflictError, ErasedError
+from eventstore.log.log import Log
+from eventstore.model.events import ARRIVALS, DEPARTURES, ConfigChange, Event, Kind
+from eventstore.model.times import rfc3339
+from projections.layers import layers
+from projections.layers.layers import ImportedLayer, Layer, SealedLayer
+from projections.oci.config import History, build_config, parse_config
+from projections.oci.platform import Platform, parse_platform
+from projections.tree import lineage
+
+MAX_LAYERS = 120
+
+
+class Image(NamedTuple):
+    """An image as it is now.
+
+    `id` is 64 hex digits; `seal` is the Committed event of one born here; `position` is when it first came into the store.
+    """
+
+    id: str
+    seal: Event | None
+    position: int
+    removed: bool
+
+
+def get(log: Log, image: str) -> Image:
+    """Return an image by its whole id; raise DamagedError where it is none."""
+    seal = log.seal(image)
+    position = seal.position if seal else lineage.arrival(log, image).position
+    return Image(image, seal, position, _removed(log, image))
+
+
+def all_images(log: Log) -> Iterator[Image]:
+    """Yield every image there ever was, newest first: O(images)."""
+    yield from newest_first(log, [*arrived(log), *map(of_seal, log.of_kind(Kind.COMMITTED))])
+
+
+def of_seal(seal: Event) -> Image:
+    """Return the image that a commit made, as it was then."""
+    return Image(seal.commit, seal, seal.position, removed=False)
+
+
+def newest_first(log: Log, images: Iterable[Image]) -> Iterator[Image]:
+    """Yield *images* as they came into the store, and whether they are removed now."""
+    gone = removed(log)
+    for image in sorted(images, key=lambda image: -image.position):
+        yield image._replace(removed=image.id in gone)
+
+
+def arrived(log: Log) -> Iterator[Image]:
+    """Yield the images taken from elsewhere, removed ones too."""
+    rows = log.db.execute(
+        "SELECT s.name, min(e.position) FROM event e JOIN stream s ON s.id = e.stream "
+        "WHERE e.path IS NULL AND e.kind IN (?, ?) GROUP BY e.stream",
+        ARRIVALS,
+    )
+    return (Image(name, None, position, removed=False) for name, position in rows)
+
+
+def removed(log: Log) -> set[str]:
+    """Return the images that are removed now: O(removals)."""
+    rows = log.db.execute(
+        "SELECT DISTINCT s.name FROM event e JOIN stream s ON s.id = e.stream "
+        f"WHERE e.path IS NULL AND e.kind = {Kind.IMAGE_REMOVED:d}"
+    ).fetchall()
+    return {name for (name,) in rows if _removed(log, name)}
+
+
+def _removed(log: Log, image: str) -> bool:
+    stream = log.stream("image", image)
+    if stream is None:
+        return False
+    latest = (log.latest(kind, stream.id) for kind in (Kind.IMAGE_REMOVED, Kind.IMAGE_RESTORED, *ARRIVALS))
+    last = max(filter(None, latest), key=lambda event: event.version, default=None)
+    return last is not None and last.kind == Kind.IMAGE_REMOVED
+
+
+def require_there(log: Log, image: str) -> Image:
+    """As `get`, but raise ConflictError for an image that was removed."""
+    found = get(log, image)
+    if found.removed:
+        raise ConflictError(f"image {image[:12]} was removed; `layerlog undelete {image[:12]}` brings it back")
+    return found
+
+
+def layers_of(log: Log, image: Image) -> list[Layer]:
+    """Return the image's layers, lowest first, as its events say them."""
+    if image.seal is None:
+        return [ImportedLayer(diff_id) for diff_id in lineage.layers_of(log, image.id)]
+    return list(layers.of_container(log, log.stream_of(image.seal.stream).name, image.seal.version))
+
+
+def layer_size(log: Log, layer: Layer) -> int:
+    if isinstance(layer, ImportedLayer):
+        return int(imported_layer(log, layer.diff_id)["size"])
+    return bytes_written(log, *events_of(log, layer))
+
+
+def events_of(log: Log, layer: Layer) -> tuple[int, int, int]:
+    """Return (stream, first, last) of the events that a layer is made of."""
+    if isinstance(layer, SealedLayer):
+        return log.existing("container", layer.container).id, layer.first, layer.last
+    return log.existing("layer", layer[0]).id, 1, lineage.LIVE
+
+
+def bytes_written(log: Log, stream: int, first: int, last: int) -> int:
+    """Return the sizes of the files that a stream's events first..last wrote, together: O(events)."""
+    row = log.db.execute(
+        f"SELECT sum(size) FROM event WHERE stream = ? AND version BETWEEN ? AND ? AND kind = {Kind.FILE_WRITTEN:d}",
+        (stream, first, last),
+    ).fetchone()
+    return row[0] or 0
+
+
+def imported_layer(log: Log, diff_id: str) -> dict[str, Any]:
+    """Return what is known of an imported layer: `size` of its tar in bytes, `framing` (digest, 32 bytes)."""
+    event = next(log.of_kind(Kind.LAYER_IMPORTED, log.existing("layer", diff_id).id))
+    return {**event.stated, "framing": event.content}
+
+
+def created(log: Log, content: Content, image: Image) -> str:
+    """Return when the image was made, RFC 3339; "" where it does not say, or its config was erased."""
+    if image.seal is not None:
+        return rfc3339(log.time_of(image.seal.position))
+    try:
+        stated = parse_config(original_config(log, content, image.id), "config")
+    except ErasedError:
+        return ""
+    return str(stated.get("created") or "")
+
+
+def original_config(log: Log, content: Content, image: str) -> bytes:
+    """Return the config of an image taken from elsewhere, byte for byte."""
+    return content.read_all(bytes.fromhex(lineage.arrival(log, image).stated["config"]))
+
+
+# -- the OCI form of an image born here
+
+
+def exported_layers(log: Log, image: Image) -> list[Layer]:
+    """Return the layers of the OCI form: those without files left out, above `MAX_LAYERS` the oldest born here merged."""
+    found = [layer for layer in layers_of(log, image) if not isinstance(layer, SealedLayer) or _has_files(log, layer)]
+    over = len(found) - MAX_LAYERS
+    if over <= 0:
+        return found
+    merged: list[Layer] = []
+    for layer in found:
+        last = merged[-1] if merged else None
+        if over > 0 and isinstance(layer, SealedLayer) and isinstance(last, SealedLayer) and last.container == layer.container:
+            merged[-1] = layer._replace(first=last.first)
+            over -= 1
+        else:
+            merged.append(layer)
+    return merged
+
+
+def config(log: Log, content: Content, image: Image, diff_id: Callable[[Layer], bytes]) -> bytes:
+    """Return the image's OCI config: the original's bytes, or, for one born here, its base's and a step for each commit.
+
+    *diff_id* gives the raw digest of each exported layer's tar.
+    """
+    if image.seal is None:
+        return original_config(log, content, image.id)
+    exported = exported_layers(log, image)
+    base = base_image(log, image)
+    return build_config(
+        original_config(log, content, base) if base else None,
+        layers=[diff_id(layer) for layer in exported],
+        added=list(_history(log, image, exported)),
+        changes=config_changes_under(log, containers_under(log, image)[::-1]),
+        platform=platform(log, image),
+    )
+
+
+def _has_files(log: Log, layer: SealedLayer) -> bool:
+    stream = log.stream("container", layer.container)
+    return stream is not None and layers.has_tree_events(log, stream.id, layer.first, layer.last)
+
+
+def base_image(log: Log, image: Image) -> str | None:
+    """Return the image taken from elsewhere that *image* is or stands on, or None where that is scratch or a folder."""
+    if image.seal is None:
+        return image.id
+    found: str | None = _bottom(log, image).get("image")
+    return found
+
+
+def platform(log: Log, image: Image) -> Platform:
+    """Return what an image without a base image runs on: what was recorded, else linux/amd64, on every machine alike."""
+    return parse_platform(_bottom(log, image).get("platform") or "linux/amd64")
+
+
+def _bottom(log: Log, image: Image) -> Mapping[str, Any]:
+    return lineage.base_of(log, containers_under(log, image)[-1][0]) or {}
+
+
+def containers_under(log: Log, image: Image) -> list[tuple[int, int]]:
+    """As `lineage.containers_under`, for an image born here; [] for one taken from elsewhere."""
+    return [] if image.seal is None else lineage.containers_under(log, image.seal.stream, image.seal.version)
+
+
+def config_changes_under(log: Log, chain: Iterable[tuple[int, int]]) -> Iterator[ConfigChange]:
+    """Yield what changed the config of *chain*, (stream, version) of containers lowest first."""
+    for stream, version in chain:
+        yield from config_changes(log, stream, 1, version)
+
+
+def config_changes(log: Log, stream: int, first: int, last: int) -> Iterator[ConfigChange]:
+    """Yield what the events first..last of a container changed of its config."""
+    events = log.of_kind(Kind.CONFIG_CHANGED, stream)
+    return (ConfigChange.of(event) for event in events if first <= event.version <= last)
+
+
+def instructions(log: Log, stream: int, first: int, last: int) -> list[str]:
+    """Return the instructions by which the events first..last of a container changed its config."""
+    return [instruction for change in config_changes(log, stream, first, last) for instruction in change.instructions]
+
+
+class BuildStep(NamedTuple):
+    """What made one layer of an image born here: the events `first`..`event` of a container.
+
+    `event` is the seal, and `commit` its id (hex); "" where a fork took the events along unsealed.
+    """
+
+    commit: str
+    event: Event
+    first: int
+    verb: str
+
+    def history(self, log: Log, *, filled: bool) -> History:
+        """Return how an OCI config tells it; *filled* says whether there is a layer for it."""
+        stated = self.event.stated if self.commit else {}
+        created = rfc3339(log.time_of(self.event.position))
+        author, message = stated.get("author") or "", stated.get("message") or ""
+        return History(created, f"layerlog {self.verb}", author, message, empty_layer=not filled)
+
+
+def build_steps(log: Log, image: Image) -> Iterator[BuildStep]:
+    """Yield what was done since the base image, oldest first; nothing for an image taken from elsewhere."""
+    verb = "import" if image.seal is not None and "layer" in _bottom(log, image) else "commit"
+    for stream, version in reversed(containers_under(log, image)):
+        first = 1
+        for seal in layers.seals(log, stream):
+            if seal.version <= version:
+                yield BuildStep(seal.commit, seal, first, verb)
+                first, verb = seal.version + 1, "commit"
+        if first <= version and layers.has_tree_events(log, stream, first, version):
+            yield BuildStep("", log.event(stream, version), first, "fork")
+
+
+def _history(log: Log, image: Image, exported: Sequence[Layer]) -> Iterator[History]:
+    made = {layer.commit for layer in exported if isinstance(layer, SealedLayer)}
+    for step in build_steps(log, image):
+        yield step.history(log, filled=step.commit in made or step.verb == "import")
+
+
+def born_as(log: Log, config: str) -> str | None:
+    """Return the commit that went out with this config digest (hex) and so is the image that comes back, or None."""
+    for kind in DEPARTURES:
+        for event in log.of_kind(kind):
+            image = log.stream_of(event.stream).name
+            if event.stated.get("config") == config and image != config:
+                return image
+    return None
+
+
+def layer_blobs(log: Log) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (diff_id, the blob's descriptor) of every form in which a layer ever came in: O(images)."""
+    for kind in ARRIVALS:
+        for event in log.of_kind(kind):
+            yield from zip(event.stated["layers"], event.stated["blobs"], strict=False)

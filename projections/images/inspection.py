@@ -1,0 +1,163 @@
+"""What `inspect` tells of an image or a container: Docker's fields, and beside them layerlog's own."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from eventstore.content.reader import Content
+from eventstore.log.log import Log
+from eventstore.model.digests import digest_of, named
+from eventstore.model.events import ARRIVALS, DEPARTURES, Event
+from eventstore.model.paths import shown
+from eventstore.model.times import rfc3339
+from projections.images import erased, image_list, images, run_config
+from projections.images.erased import Erased, unless_erased
+from projections.images.images import Image
+from projections.layers import layers
+from projections.layers.layers import FolderLayer, ImportedLayer, Layer
+from projections.oci.config import history, parse_config
+from projections.oci.documents import Json
+from projections.refs import containers, tags
+from projections.refs.image_names import familiar
+from projections.refs.references import Target
+
+UNKNOWN = bytes(32)
+"""Stands for the diff_id of a layer that can no longer be encoded, in a config of which only the rest is looked at."""
+
+
+def image_document(log: Log, content: Content, image: Image, diff_id: Callable[[Layer], bytes]) -> Json:
+    """Return an image as `docker inspect` shows it; *diff_id* gives the raw digest of a layer's tar.
+
+    What was erased stands under Layerlog.Erased, and what can no longer be known for it is null or empty.
+    """
+    exported = images.exported_layers(log, image)
+    known = {layer: unless_erased(partial(diff_id, layer)) for layer in exported}
+    config = unless_erased(lambda: images.config(log, content, image, lambda layer: known[layer] or UNKNOWN))
+    stated = {} if config is None else parse_config(config, "config")
+    steps = history(stated)
+    names = tags.now(log, image.id)
+    last_moves = [event for name in names if (event := _last_move(log, name))]
+    return {
+        "Id": f"sha256:{image.id}",
+        "RepoTags": tags.shown_names(names),
+        "RepoDigests": _repo_digests(log, image, names),
+        "Parent": _parent(image),
+        "Comment": steps[-1].comment if steps else "",
+        "Created": stated.get("created") or "",
+        "Author": stated.get("author") or "",
+        "Config": unless_erased(lambda: run_config.run_config(log, content, _target(log, image))),
+        **{key.capitalize(): stated[key] for key in ("architecture", "variant", "os") if stated.get(key)},
+        "Size": image_list.sizes(log, [image])[image.id],
+        "RootFS": {"Type": "layers", "Layers": [_named(known[layer]) for layer in exported]},
+        "Metadata": {"LastTagTime": max((_time(log, event.position) for event in last_moves), default=None)},
+        "Layerlog": _own(log, image, None if None in known.values() else config),
+    }
+
+
+def container_document(log: Log, content: Content, target: Target) -> Json:
+    """Return a container, at the version of *target*, in the shape of `docker inspect`."""
+    found = containers.get(log, target.container or "")
+    version = target.version or found.version
+    sealed = layers.first_unsealed(log, found.stream, version) - 1
+    base = _base_image(log, found.base)
+    return {
+        "Id": found.id,
+        "Name": found.name,
+        "Created": _time(log, found.created),
+        "Image": base and f"sha256:{base}",
+        "Config": run_config.run_config(log, content, target),
+        "State": {"Version": version, "Sealed": sealed, "Unsealed": version - max(sealed, 1), "Removed": found.removed},
+        "Base": found.base,
+        "Lineage": [_layer(layer) for layer in layers.of_container(log, found.id, version)],
+    }
+
+
+def manifest_digests(log: Log, image: str) -> list[str]:
+    """Return the digests (hex) of the manifests under which the image came or went, the latest first."""
+    found = [event.content.hex() for event in _travels(log, image) if event.content is not None]
+    return list(dict.fromkeys(found))
+
+
+def _travels(log: Log, image: str) -> list[Event]:
+    stream = log.stream("image", image)
+    events = [event for kind in (*ARRIVALS, *DEPARTURES) for event in log.of_kind(kind, stream.id)] if stream else []
+    return sorted(events, key=lambda event: -event.position)
+
+
+def _repo_digests(log: Log, image: Image, names: list[str]) -> list[str]:
+    repositories = sorted({familiar(name)[0] for name in names})
+    return [f"{name}@sha256:{digest}" for name in repositories for digest in manifest_digests(log, image.id)]
+
+
+def _last_move(log: Log, name: str) -> Event | None:
+    stream = log.stream("tag", name)
+    return next(log.events(stream.id, stream.version), None) if stream else None
+
+
+def _parent(image: Image) -> str:
+    parent = image.seal.stated["parent"] if image.seal else None
+    return f"sha256:{parent}" if parent else ""
+
+
+def _target(log: Log, image: Image) -> Target:
+    if image.seal is None:
+        return Target("", image.id, None, 0)
+    return Target("", image.id, log.stream_of(image.seal.stream).name, image.seal.version)
+
+
+def _own(log: Log, image: Image, config: bytes | None) -> Json:
+    manifests = [f"sha256:{digest}" for digest in manifest_digests(log, image.id)]
+    digest = _config_digest_left(log, image) if config is None else digest_of(config)
+    own: Json = {"ConfigDigest": digest, "Manifests": manifests, "Removed": image.removed}
+    if image.seal is not None:
+        stated = image.seal.stated
+        own |= {"Commit": image.id, "Container": log.stream_of(image.seal.stream).name, "Version": image.seal.version}
+        own |= {"Events": stated["events"], "Message": stated["message"] or ""}
+    return own | {"Layers": list(_sized(log, image)), "Erased": [_erased(log, one) for one in erased.of_image(log, image)]}
+
+
+def _config_digest_left(log: Log, image: Image) -> str | None:
+    """Return the digest under which the config last came or went, None where it never did."""
+    digests = (event.stated.get("config") for event in _travels(log, image.id))
+    return next((f"sha256:{digest}" for digest in digests if digest), None)
+
+
+def _erased(log: Log, one: Erased) -> Json:
+    return {
+        "Path": None if one.path is None else shown(b"/" + one.path),
+        "Content": named(one.digest),
+        "Event": one.position,
+        "Time": _time(log, one.position),
+        "Reason": log.at(one.position).stated.get("reason"),
+    }
+
+
+def _named(digest: bytes | None) -> str | None:
+    return None if digest is None else named(digest)
+
+
+def _sized(log: Log, image: Image) -> Iterator[Json]:
+    for layer in images.exported_layers(log, image):
+        yield _layer(layer) | {"Size": images.layer_size(log, layer)}
+
+
+def _layer(layer: Layer) -> dict[str, Any]:
+    if isinstance(layer, ImportedLayer):
+        return {"Layer": f"sha256:{layer.diff_id}"}
+    if isinstance(layer, FolderLayer):
+        return {"Folder": layer.name}
+    return {"Container": layer.container, "From": layer.first, "To": layer.last, "Commit": layer.commit or None}
+
+
+def _base_image(log: Log, base: Any) -> str | None:
+    """Return the image that a container stands on, None where that is no image: scratch, or an unsealed point."""
+    if base and "container" in base:
+        stream = log.stream("container", base["container"])
+        event = next(log.events(stream.id, base["version"]), None) if stream else None
+        return event.id.hex() if event is not None and event.id is not None else None
+    found: str | None = (base or {}).get("image")
+    return found
+
+
+def _time(log: Log, position: int) -> str:
+    return rfc3339(log.time_of(position))

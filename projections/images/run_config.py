@@ -1,0 +1,45 @@
+"""A container's run config (Env, Cmd, ...): its base image's, and what was set since."""
+
+import shlex
+from collections.abc import Sequence
+from functools import reduce
+
+from eventstore.content.reader import Content
+from eventstore.errors import InvalidError
+from eventstore.log.log import Log
+from eventstore.model.events import ConfigChange
+from eventstore.model.paths import shown
+from projections.images import images
+from projections.oci import documents
+from projections.oci.config import change_of, changed, parse_config
+from projections.oci.documents import Json
+from projections.refs import references
+from projections.refs.references import Target
+
+
+def run_config(log: Log, content: Content, target: Target) -> Json:
+    """Return the run config of an image or a container at a point, with the fields that OCI and Docker know it by."""
+    image = references.base_image(log, target)
+    config: Json = {}
+    if image is not None:
+        found = parse_config(images.original_config(log, content, image), "config")
+        config = documents.field(found, "config", dict, "config", {})
+    return reduce(changed, images.config_changes_under(log, references.containers_under(log, target)[::-1]), config)
+
+
+def change(log: Log, content: Content, target: Target, instructions: Sequence[str]) -> ConfigChange | None:
+    """Return what *instructions* change of a target's run config, None for no instruction; InvalidError for a wrong one."""
+    return change_of(run_config(log, content, target), instructions) if instructions else None
+
+
+def pair(instruction: str, text: str) -> str:
+    """Return ENV or LABEL for NAME=VALUE, the value taken as it stands; raise InvalidError."""
+    name, equals, value = text.partition("=")
+    if not name or not equals or any(c.isspace() for c in name):
+        raise InvalidError(f"{shown(text)!r} is not NAME=VALUE")
+    return f"{instruction} {quoted(name)}={quoted(value)}"
+
+
+def quoted(text: str) -> str:
+    """Return *text* as one word of a Dockerfile: nothing in it is expanded."""
+    return shlex.quote(text).replace("""'"'"'""", r"""'\''""")

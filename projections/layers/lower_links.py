@@ -1,0 +1,29 @@
+"""Hard links whose file lies in a lower layer: only the whole image can tell whether it is there."""
+
+from collections.abc import Sequence
+
+from eventstore.content.reader import Content
+from eventstore.log.log import Log
+from eventstore.model.paths import shown
+from projections.tar.reader import refusal
+from projections.tree import lineage
+from projections.tree.hard_links import to_lower
+from projections.tree.view import View
+
+
+def check(log: Log, content: Content, diff_ids: Sequence[str]) -> None:
+    """Raise InvalidError, naming the link, where one of the layers (lowest first) links to what none below it has as a file.
+
+    Cost: one look-up for each such link.
+    """
+    for index, diff_id in enumerate(diff_ids):
+        links = to_lower(log, log.existing("layer", diff_id).id)
+        if not links:
+            continue
+        lower = View(log, content, lineage.of_layers(log, list(diff_ids[:index])))
+        for path, target in links:
+            found = lower.lookup(target)
+            if found is None:
+                raise refusal(log.path_text(path), f"it is a hard link to '{shown(target)}', which no lower layer has")
+            if found.is_dir:
+                raise refusal(log.path_text(path), f"it is a hard link to the directory '{shown(target)}' of a lower layer")

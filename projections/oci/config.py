@@ -1,0 +1,145 @@
+"""Image configs: what one says, and the one of an image born here (its base's, unknown fields and all, and more)."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+from eventstore.errors import InvalidError
+from eventstore.model.digests import check_digest, named, raw
+from eventstore.model.events import ConfigChange
+from eventstore.model.paths import shown
+from projections.oci import documents
+from projections.oci.documents import MAX_CONFIG, Json
+from projections.oci.instructions import apply_changes
+from projections.oci.platform import Platform
+
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
+UNKNOWN_STEP = "no history was recorded for this layer"
+"""The comment that stands for a base layer whose config says nothing of it."""
+
+
+@dataclass(frozen=True)
+class History:
+    """One step of an image's making; `created` is RFC 3339 text, "" where nothing is said."""
+
+    created: str = ""
+    created_by: str = ""
+    author: str = ""
+    comment: str = ""
+    empty_layer: bool = False
+
+
+def parse_config(data: bytes, what: str, *, layers: int | None = None) -> Json:
+    """Return the config as JSON, with a checked rootfs; InvalidError unless it has *layers* diff_ids."""
+    config = documents.read_object(data, what, limit=MAX_CONFIG, known=_CONFIG)
+    rootfs = documents.field(config, "rootfs", dict, what)
+    documents.check_spelling(rootfs, ("type", "diff_ids"), what)
+    if documents.field(rootfs, "type", str, what, "layers") != "layers":
+        raise InvalidError(f"{what}: rootfs.type is {shown(rootfs['type'])!r}, 'layers' is read")
+    ids = documents.items(rootfs, "diff_ids", str, what)
+    for diff_id in ids:
+        check_digest(diff_id, f"{what}, diff_ids")
+    if layers is not None and len(ids) != layers:
+        raise InvalidError(f"{what}: {len(ids)} diff_ids for {layers} layers")
+    documents.field(config, "config", dict, what, {})
+    _check_history(config, what)
+    return config
+
+
+def platform_of(config: Json) -> Platform:
+    """Return what a parsed config says it runs on; "" stands for what it leaves out."""
+    return Platform(*(documents.field(config, key, str, "config", "") for key in ("os", "architecture", "variant")))
+
+
+def diff_ids(config: Json) -> tuple[bytes, ...]:
+    """Return the raw digests of the plain layer tars of a parsed config, lowest first."""
+    return tuple(raw(text) for text in config["rootfs"].get("diff_ids") or ())
+
+
+def history(config: Json) -> tuple[History, ...]:
+    """Return the steps of a parsed config, oldest first."""
+    return tuple(
+        History(**{key: step[key] for key in _HISTORY if step.get(key) is not None}) for step in config.get("history") or ()
+    )
+
+
+_CONFIG = ("created", "author", "architecture", "os", "variant", "config", "rootfs", "history")
+_HISTORY: dict[str, type] = {"created": str, "created_by": str, "author": str, "comment": str, "empty_layer": bool}
+
+
+def _check_history(config: Json, what: str) -> None:
+    for step in documents.items(config, "history", dict, what):
+        for key, kind in _HISTORY.items():
+            if step.get(key) is not None:
+                documents.field(step, key, kind, f"{what}, history")
+
+
+def build_config(
+    base: bytes | None,
+    *,
+    layers: Sequence[bytes],
+    added: Sequence[History] = (),
+    changes: Iterable[ConfigChange] = (),
+    platform: Platform,
+) -> bytes:
+    """Return the config of an image that has *layers* (all its raw diff_ids, lowest first): equal inputs, equal bytes.
+
+    *base* is the config of the image below it, *added* are the steps since, *changes* those of the run config, in their
+    order; *platform* counts where there is no base.  `created` is the time of the
+    last step, `author` the last one that a new step names.
+    """
+    config = parse_config(base, "base config") if base is not None else _scratch(platform)
+    _check_layers(diff_ids(config), layers, added)
+    steps = [*_padded(config), *map(_step, added)]
+    config["config"] = reduce(changed, changes, config.get("config") or {})
+    config["rootfs"] = config["rootfs"] | {"type": "layers", "diff_ids": [named(diff_id) for diff_id in layers]}
+    config["history"] = steps
+    return documents.encode(_signed(config, added) if added else config)
+
+
+def changed(config: Json, change: ConfigChange) -> Json:
+    """Return the run config (Env, Cmd, ...) as *change* leaves it."""
+    if change.set is None:
+        return apply_changes(config, change.instructions)
+    return {field: value for field, value in (config | change.set).items() if field not in change.unset}
+
+
+def change_of(config: Json, instructions: Sequence[str]) -> ConfigChange:
+    """Return what *instructions* (Docker's `commit --change`) change of a run config; InvalidError where one is none."""
+    found = apply_changes(config, instructions)
+    differs = {field: value for field, value in found.items() if config.get(field) != value}
+    return ConfigChange(tuple(instructions), differs, tuple(sorted(config.keys() - found.keys())))
+
+
+def _signed(config: Json, added: Sequence[History]) -> Json:
+    """The base's author did not make this image, so nobody is named where no new step says who did."""
+    authors = [step.author for step in added if step.author]
+    unsigned = {key: value for key, value in config.items() if key != "author"}
+    return unsigned | {"created": added[-1].created} | ({"author": authors[-1]} if authors else {})
+
+
+def _scratch(platform: Platform) -> Json:
+    config = {"architecture": platform.architecture, "os": platform.os, "rootfs": {"type": "layers", "diff_ids": []}}
+    return config | ({"variant": platform.variant} if platform.variant else {})
+
+
+def _padded(config: Json) -> list[Json]:
+    """The base's history, one step for every layer: tools match layers to steps by counting."""
+    steps = list(config.get("history") or ())
+    missing = len(diff_ids(config)) - sum(not step.get("empty_layer") for step in steps)
+    return [{"comment": UNKNOWN_STEP}] * missing + steps
+
+
+def _step(step: History) -> Json:
+    if not _RFC_3339.fullmatch(step.created):
+        raise InvalidError(f"history: {step.created!r} is not a time by RFC 3339, as 2026-11-24T10:00:00Z")
+    return {key: value for key, value in vars(step).items() if value}
+
+
+def _check_layers(base: Sequence[bytes], layers: Sequence[bytes], added: Sequence[History]) -> None:
+    if tuple(layers[: len(base)]) != tuple(base):
+        raise InvalidError("config: the layers do not begin with those of the base config")
+    filled = sum(not step.empty_layer for step in added)
+    if filled != len(layers) - len(base):
+        raise InvalidError(f"config: {filled} steps with a layer for {len(layers) - len(base)} new layers")

@@ -1,0 +1,114 @@
+"""The OCI image layout (image-spec, image-layout.md): what index.json leads to, and the one that names given images."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from eventstore.errors import InvalidError, NotFoundError
+from eventstore.model.digests import digest_of
+from eventstore.model.paths import shown
+from projections.oci import documents
+from projections.oci.documents import Json
+from projections.oci.oci_image import (
+    CONTAINERD_NAME,
+    OCI_INDEX,
+    REF_NAME,
+    Blobs,
+    Descriptor,
+    OciImage,
+    Reference,
+    assemble,
+    check_name,
+    choose,
+    describe,
+    manifest_of,
+    parse_index,
+)
+from projections.oci.platform import Platform
+
+MARKER = documents.encode({"imageLayoutVersion": "1.0.0"})
+"""The bytes of the file `oci-layout`."""
+
+_Group = list[Reference]
+
+
+def check_marker(data: bytes) -> None:
+    """Refuse an `oci-layout` file of another major version than 1."""
+    version = documents.field(documents.read_object(data, "oci-layout"), "imageLayoutVersion", str, "oci-layout")
+    if version.partition(".")[0] != "1":
+        raise InvalidError(f"oci-layout: version {shown(version)!r}, 1.0.0 is read")
+
+
+def read_images(index: bytes, blobs: Blobs, ref: str | None, wanted: Platform) -> list[OciImage]:
+    """Return the images that index.json leads to, one for each digest: that named *ref*, else all."""
+    references = [r for r in parse_index(index, OCI_INDEX, "index.json") if not r.attestation]
+    if ref is not None:
+        references = _named(references, ref)
+    found: dict[str, OciImage] = {}
+    for group in _groups(references):
+        chosen = _one(group, wanted)
+        key = chosen.descriptor.digest
+        image = found.get(key) or assemble(blobs, chosen.descriptor, wanted)
+        found[key] = replace(image, names=tuple(dict.fromkeys((*image.names, *chosen.names))))
+    if not found:
+        raise InvalidError("index.json: lists no image")
+    return list(found.values())
+
+
+def build_index(images: Sequence[OciImage], old: bytes | None = None) -> bytes:
+    """Return the index.json that names *images*, and what *old* named under other names: equal inputs, equal bytes."""
+    document: Json = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}
+    if old is not None:
+        parse_index(old, OCI_INDEX, "index.json")
+        document = documents.read_object(old, "index.json")
+    added = [entry for image in images for entry in _entries(image)]
+    kept = [entry for entry in documents.items(document, "manifests", dict, "index.json") if not _replaced(entry, added)]
+    return documents.encode({**document, "manifests": [*kept, *added]})
+
+
+def _named(references: Sequence[Reference], ref: str) -> _Group:
+    found = [r for r in references if ref in (r.ref_name, *r.names)]
+    if not found:
+        there = ", ".join(sorted({shown(name) for r in references for name in r.names})) or "none that has a name"
+        raise NotFoundError(f"index.json: no image {shown(ref)!r}; there is {there}")
+    return found
+
+
+def _groups(references: Sequence[Reference]) -> list[_Group]:
+    """The entries that are one image: those of one name, or nameless ones for different platforms."""
+    named: dict[tuple[str, ...], dict[str, Reference]] = {}
+    for reference in references:
+        named.setdefault(reference.names, {}).setdefault(reference.descriptor.digest, reference)
+    groups = [list(group.values()) for names, group in named.items() if names]
+    nameless = list(named.get((), {}).values())
+    return [*groups, nameless] if _by_platform(nameless) else [*groups, *([r] for r in nameless)]
+
+
+def _one(group: _Group, wanted: Platform) -> Reference:
+    if len(group) == 1:
+        return group[0]
+    if not _by_platform(group):
+        raise InvalidError(f"index.json: {shown(group[0].names[0])!r} stands for {len(group)} images; keep one of them")
+    return choose(group, wanted, "index.json")
+
+
+def _by_platform(group: _Group) -> bool:
+    platforms = {reference.platform for reference in group}
+    return len(group) > 1 and None not in platforms and len(platforms) == len(group)
+
+
+def _entries(image: OciImage) -> list[Json]:
+    manifest = manifest_of(image)
+    entry = describe(Descriptor(image.manifest_type, digest_of(manifest), len(manifest)))
+    names = [check_name(name, "image") for name in image.names]
+    return [{**entry, "annotations": {CONTAINERD_NAME: name, REF_NAME: name}} for name in names] or [entry]
+
+
+def _replaced(entry: Json, added: Sequence[Json]) -> bool:
+    """A new entry takes the place of one with its name, or of the same image without one."""
+    name = _ref_name(entry)
+    return any(_ref_name(new) == name and (name or new["digest"] == entry["digest"]) for new in added)
+
+
+def _ref_name(entry: Json) -> str | None:
+    name: str | None = (entry.get("annotations") or {}).get(REF_NAME)
+    return name

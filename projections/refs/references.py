@@ -1,0 +1,377 @@
+"""References: REF[@POINT] and REF:PATH, the same everywhere a view is accepted."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from eventstore.errors import AmbiguousError, ConflictError, InvalidError, NotFoundError
+from eventstore.index.moments import position_at, version_at
+from eventstore.index.names import container_named, tag_target
+from eventstore.log.log import Log
+from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind, lifted
+from eventstore.model.paths import as_bytes, checked, shown
+from projections.refs import containers
+from projections.refs.containers import Container
+from projections.refs.image_names import ImageName, image_name, local, spellings
+from projections.tree import lineage
+
+_POINT = re.compile(r"(?P<ref>.+?)@(?:(?P<version>\d+)|\{(?P<step>\d+)\}|\{(?P<time>[^}]*)\})", re.DOTALL)
+_BACK = re.compile(r"(?P<ref>.+)(?:~(?P<count>\d{0,9})|\^)", re.DOTALL)
+_ID = re.compile(r"(?:sha256:)?([0-9a-f]{2,64})")
+
+Clock = Callable[[str], int]
+"""Reads a user's time: text -> ns since 1970, InvalidError if it is none."""
+
+
+class Target(NamedTuple):
+    """What a reference stands for: a container at `version`, or an image by its id.
+
+    For an image born here `container` and `version` say where its seal lies; for one taken from elsewhere they are None
+    and 0.
+    """
+
+    text: str
+    image: str | None
+    container: str | None
+    version: int
+
+    @property
+    def is_container(self) -> bool:
+        return self.image is None
+
+
+def split_path(text: str) -> tuple[str, bytes | None]:
+    """Return (REF, PATH) of REF:PATH, split at the first ":/"; PATH is None without one, and checked."""
+    ref, mark, path = text.partition(":/")
+    if not mark:
+        return text, None
+    if not ref:
+        raise InvalidError(f"{shown(text)!r}: the container or image before ':/' is missing")
+    parts = [part for part in as_bytes(path).split(b"/") if part not in (b"", b".")]
+    return ref, checked(b"/".join(parts))
+
+
+def resolve(log: Log, text: str, clock: Clock) -> Target:
+    """Return what REF[@POINT][~N] stands for: a container's name or id first, then an image's name, then any id's prefix.
+
+    Raise NotFoundError, AmbiguousError, InvalidError or ConflictError (a point that it does not have).
+    """
+    back = _BACK.fullmatch(text)
+    if back:
+        return _commits_back(log, text, resolve(log, back["ref"], clock), int(back["count"] or 1))
+    match = _POINT.fullmatch(text)
+    if match is None:
+        return _resolve(log, text)
+    if match["version"]:
+        return _at_version(log, _resolve(log, match["ref"]), int(match["version"]))
+    if match["step"]:
+        return _at_step(log, match["ref"], int(match["step"]))
+    return _at_time(log, match["ref"], clock(match["time"]))
+
+
+def resolve_container(log: Log, text: str) -> str:
+    """Return the id of a live container by name, id or prefix: what every command that changes something takes.
+
+    Raise NotFoundError or AmbiguousError; ConflictError for a point of history, an image or a removed container, which
+    all stay as they are.
+    """
+    if _is_point(text):
+        point = shown(text)
+        raise ConflictError(f"{point} is a point of history and stays as it is; `layerlog fork {point}` goes on from it")
+    found = container_named(log, text) or _one(text, _containers(log, text), "containers")
+    if found is None:
+        _refuse_image(log, text)
+        found = containers.removed_named(log, text)
+    if found is None:
+        raise NotFoundError(f"no container {shown(text)}; `layerlog ps` lists those there are")
+    if containers.get(log, found).removed:
+        raise ConflictError(f"container {shown(text)} was removed; `layerlog undelete {found[:12]}` brings it back")
+    return found
+
+
+def _refuse_image(log: Log, text: str) -> None:
+    if tagged(log, text) or _images(log, text):
+        name = shown(text)
+        raise ConflictError(f"{name} is an image and stays as it is; `layerlog create {name}` puts a container on top of it")
+
+
+def resolve_image(log: Log, text: str, clock: Clock) -> str:
+    """As `resolve`, but images alone, by their id: what `tag`, `rmi` and `save` take."""
+    if _is_point(text):
+        found = resolve(log, text, clock).image
+        if found is None:
+            raise ConflictError(f"{shown(text)} is a point of a container, not an image; commit it first")
+        return found
+    image = tagged(log, text) or _one(text, _images(log, text), "images")
+    if image is None:
+        raise NotFoundError(f"no image {shown(text)}; `layerlog images` lists those there are, `layerlog load` brings one in")
+    return image
+
+
+def resolve_base(log: Log, text: str, clock: Clock) -> Target:
+    """Return what a new container can stand on: an image before a container of the same name, else as `resolve`."""
+    image = None if _is_point(text) else tagged(log, text)
+    return resolve(log, text, clock) if image is None else of_image(log, text, image)
+
+
+def as_base(target: Target) -> dict[str, str | int]:
+    """Return *target* as a container's base: its point in the container where it was born here, else the image."""
+    if target.container is not None:
+        return {"container": target.container, "version": target.version}
+    return {"image": target.image or ""}
+
+
+def spans(log: Log, target: Target) -> list[lineage.Span]:
+    """Return what makes the view of *target*."""
+    if target.container is not None:
+        return lineage.of_container(log, target.container, target.version)
+    return lineage.of_layers(log, lineage.layers_of(log, target.image or ""))
+
+
+def of_image(log: Log, text: str, image: str) -> Target:
+    """Return the target of an image by its whole id."""
+    seal = log.seal(image)
+    if seal is None:
+        return Target(text, image, None, 0)
+    return Target(text, image, log.stream_of(seal.stream).name, seal.version)
+
+
+def event_of(log: Log, target: Target) -> Event:
+    """Return the event that *target* is: a container's at its version, a commit, or an image's arrival from elsewhere."""
+    if target.container is None:
+        return lineage.arrival(log, target.image or "")
+    return log.event(log.existing("container", target.container).id, target.version)
+
+
+def tagged(log: Log, text: str) -> str | None:
+    """Return the id of the image that the name *text* has now, or None."""
+    try:
+        name = image_name(text)
+    except InvalidError:
+        return None
+    stream = _tag_stream(log, name)
+    if stream is None:
+        return None
+    image = _tag_value(_last_event(log, stream, 2**62))
+    if image is not None and name.digest is not None and name.digest.removeprefix("sha256:") not in _digests(log, image):
+        raise NotFoundError(f"{shown(text)}: the tag names another image now ({image[:12]}); leave the digest out, or the tag")
+    return image
+
+
+def tag_name(log: Log, text: str) -> str | None:
+    """Return the full name that *text* means where it is that of a tag, None for ids and points."""
+    if _is_point(text) or tagged(log, text) is None:
+        return None
+    return next(full for full in spellings(text) if tag_target(log, full))
+
+
+def _digests(log: Log, image: str) -> set[str]:
+    """Return the ids under which an image is known: its own, and manifest digests that events recorded."""
+    found = {image}
+    stream = log.stream("image", image)
+    for kind in (*ARRIVALS, *DEPARTURES):
+        for event in log.of_kind(kind, stream.id) if stream else ():
+            found |= _digests_in(event)
+    return found
+
+
+def _digests_in(event: Event) -> set[str]:
+    digests = (event.stated.get("manifest"), event.stated.get("config"), event.content and event.content.hex())
+    return {digest for digest in digests if digest}
+
+
+def _resolve(log: Log, text: str) -> Target:
+    container = container_named(log, text)
+    if container is not None:
+        return _container_target(log, text, container)
+    image = tagged(log, text)
+    if image is not None:
+        return of_image(log, text, image)
+    containers, images = _containers(log, text), _images(log, text)
+    _one(text, containers | images, "things")
+    if containers:
+        return _container_target(log, text, containers.pop())
+    if images:
+        return of_image(log, text, images.pop())
+    step = _misplaced(log, text) or "`layerlog ps -a` and `layerlog images` list those there are"
+    raise NotFoundError(f"no container or image {shown(text) or repr(text)}; {step}")
+
+
+def _misplaced(log: Log, text: str) -> str:
+    """Return what is to be said where *text* is a path without its view, a container with a relative path, or was a tag."""
+    ref, mark, path = text.partition(":")
+    if text.startswith("/"):
+        return f"a path stands behind what it is in: REF:{shown(text)}"
+    if mark and container_named(log, ref):
+        return f"a path begins with a slash: {shown(ref)}:/{shown(path)}"
+    return f"that tag was deleted; {shown(text)}@{{1}} is what it named last" if _was_tag(log, text) else ""
+
+
+def _was_tag(log: Log, text: str) -> bool:
+    return any(log.stream("tag", full) for full in spellings(text))
+
+
+def _container_target(log: Log, text: str, container: str) -> Target:
+    return Target(text, None, container, log.existing("container", container).version)
+
+
+def _one(text: str, found: set[str], what: str) -> str | None:
+    if len(found) > 1:
+        some = ", ".join(sorted(found_id[:12] for found_id in found)[:4])
+        raise AmbiguousError(f"{shown(text)} begins the ids of {len(found)} {what} ({some}, ...); give more digits")
+    return next(iter(found), None)
+
+
+def id_prefix(text: str) -> str | None:
+    """Return the hex digits of what can be the beginning of an id, else None."""
+    match = _ID.fullmatch(text)
+    return match[1] if match else None
+
+
+def _containers(log: Log, text: str) -> set[str]:
+    prefix = id_prefix(text)
+    return set() if prefix is None else set(log.beginning("container", prefix))
+
+
+def _images(log: Log, text: str) -> set[str]:
+    """Return the images whose id, or one of whose recorded digests, begins so."""
+    prefix = id_prefix(text.rpartition("@")[2])
+    if prefix is None:
+        return set()
+    low, high = bytes.fromhex(prefix.ljust(64, "0")), bytes.fromhex(prefix.ljust(64, "f"))
+    commits = log.db.execute("SELECT id FROM event WHERE id BETWEEN ? AND ? AND id IS NOT NULL LIMIT 20", (low, high))
+    found = set(log.beginning("image", prefix)) | {row[0].hex() for row in commits}
+    return found or set(_recorded(log, prefix))
+
+
+def _recorded(log: Log, prefix: str) -> Iterator[str]:
+    for kind in (*ARRIVALS, *DEPARTURES):
+        for event in log.of_kind(kind):
+            if any(digest.startswith(prefix) for digest in _digests_in(event)):
+                yield log.stream_of(event.stream).name
+
+
+# -- points
+
+
+def _is_point(text: str) -> bool:
+    return bool(_POINT.fullmatch(text) or _BACK.fullmatch(text))
+
+
+def target_of(container: Container) -> Target:
+    """Return what a container means as it is now."""
+    return Target(container.name, None, container.id, container.version)
+
+
+def last_commit(log: Log, target: Target) -> str | None:
+    """Return the id of the image that *target* is or, of a container, that its next commit is made on: its last commit,
+    else its base's; None where there is none.
+    """
+    if target.container is None:
+        return target.image
+    under = lineage.containers_under(log, log.existing("container", target.container).id, target.version)
+    for stream, version in under:
+        seal = log.latest(Kind.COMMITTED, stream, version)
+        if seal is not None:
+            return seal.commit
+    base: str | None = (lineage.base_of(log, under[-1][0]) or {}).get("image")
+    return base
+
+
+def _commits_back(log: Log, text: str, target: Target, count: int) -> Target:
+    """As git's HEAD~N: of a container, counted from its last commit."""
+    image = last_commit(log, target)
+    for _ in range(count):
+        seal = log.seal(image) if image else None
+        image = seal.stated["parent"] if seal else None
+        if image is None:
+            break
+    if image is None:
+        raise NotFoundError(f"{shown(text)}: not so many commits were made here; see `layerlog log {shown(target.text)}`")
+    return of_image(log, text, image)
+
+
+def _at_version(log: Log, target: Target, version: int) -> Target:
+    if target.container is None:
+        raise ConflictError(
+            f"{shown(target.text)} was made elsewhere, so its writes are not known and it has no versions; "
+            "`layerlog history` shows its layers"
+        )
+    latest = log.existing("container", target.container).version
+    if not 1 <= version <= latest:
+        raise NotFoundError(f"{shown(target.text)} has no version {version}; it has 1 to {latest}")
+    return Target(f"{target.text}@{version}", None, target.container, version)
+
+
+def _at_step(log: Log, ref: str, step: int) -> Target:
+    stream = _require_tag(log, ref)
+    last = log.version(stream)
+    image = _tag_value(_last_event(log, stream, last - step)) if step < last else None
+    if image is None:
+        raise NotFoundError(f"{shown(ref)} names nothing {step} steps ago; it moved {last} times")
+    return of_image(log, f"{ref}@{{{step}}}", image)
+
+
+def _at_time(log: Log, ref: str, when: int) -> Target:
+    position = position_at(log, when)
+    container = container_named(log, ref) or next(iter(_containers(log, ref)), None)
+    if container is not None:
+        version = version_at(log, log.existing("container", container).id, position)
+        if version:
+            return Target(ref, None, container, version)
+    else:
+        image = _tag_value(_last_event(log, stream := _require_tag(log, ref), version_at(log, stream, position)))
+        if image is not None:
+            return of_image(log, ref, image)
+    raise NotFoundError(f"{shown(ref)} was not there at that time; `layerlog log {shown(ref)}` shows its history")
+
+
+def _require_tag(log: Log, ref: str) -> int:
+    if container_named(log, ref) is not None:
+        raise InvalidError(f"{shown(ref)} is a container: its points are versions ({shown(ref)}@42) and times")
+    stream = _tag_stream(log, image_name(ref))
+    if stream is None:
+        raise NotFoundError(f"no tag {shown(ref)}; `layerlog images` lists those there are")
+    return stream
+
+
+def _tag_stream(log: Log, name: ImageName) -> int | None:
+    for full in (name, local(name)):
+        stream = log.stream("tag", str(full))
+        if stream is not None and (full != name or _tag_value(_last_event(log, stream.id, stream.version)) is not None):
+            return stream.id
+    stream = log.stream("tag", str(name))
+    return stream.id if stream else None
+
+
+def _last_event(log: Log, stream: int, version: int) -> Event | None:
+    row = log.db.execute(
+        "SELECT * FROM event WHERE stream = ? AND version <= ? ORDER BY version DESC LIMIT 1", (stream, version)
+    ).fetchone()
+    return lifted(row) if row else None
+
+
+def _tag_value(event: Event | None) -> str | None:
+    if event is None or event.kind != Kind.TAG_MOVED:
+        return None
+    image: str = event.stated["image"]
+    return image
+
+
+# -- what a view stands on
+
+
+def containers_under(log: Log, target: Target) -> list[tuple[int, int]]:
+    """As `lineage.containers_under`; [] for an image taken from elsewhere."""
+    if target.container is None:
+        return []
+    return lineage.containers_under(log, log.existing("container", target.container).id, target.version)
+
+
+def base_image(log: Log, target: Target) -> str | None:
+    """Return the image taken from elsewhere at the bottom of the view, or None where that is scratch or a folder."""
+    if target.container is None:
+        return target.image
+    base = lineage.base_of(log, containers_under(log, target)[-1][0]) or {}
+    found: str | None = base.get("image")
+    return found

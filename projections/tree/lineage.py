@@ -1,0 +1,85 @@
+"""Lineage: which runs of which streams make a view, lowest first."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from eventstore.errors import DamagedError
+from eventstore.log.log import Log
+from eventstore.model.events import ARRIVALS, Event, Kind
+
+LIVE = 2**62
+
+
+class Span(NamedTuple):
+    """The events 1..upto of one stream; a `layer` stream lies in layer order, a container's in the order of time."""
+
+    stream: int
+    upto: int
+    layer: bool
+
+
+def of_container(log: Log, container: str, version: int = LIVE) -> list[Span]:
+    """Return the spans of a container at *version*: its base's, then its own; O(layers) look-ups."""
+    stream = log.existing("container", container)
+    return [*of_base(log, base_of(log, stream.id)), Span(stream.id, version, layer=False)]
+
+
+def base_of(log: Log, stream: int) -> Mapping[str, Any] | None:
+    """Return what a container was made from: {"image": id}, {"container": id, "version": n}, {"layer": name} or None (scratch).
+
+    {"platform": text} alone, or beside a layer, says what an image without a base image runs on.
+    """
+    created = next(log.of_kind(Kind.CONTAINER_CREATED, stream))
+    base: Mapping[str, Any] | None = created.stated.get("base")
+    return base
+
+
+def containers_under(log: Log, stream: int, version: int) -> list[tuple[int, int]]:
+    """Return (stream, version) of each container that makes the view of one at *version*, its own first."""
+    found = [(stream, version)]
+    while "container" in (base := base_of(log, found[-1][0]) or {}):
+        found.append((log.existing("container", base["container"]).id, base["version"]))
+    return found
+
+
+def of_base(log: Log, base: Mapping[str, Any] | None) -> list[Span]:
+    if not base:
+        return []
+    if "container" in base:
+        return of_container(log, base["container"], base["version"])
+    if "layer" in base:
+        return of_layers(log, [base["layer"]])
+    return of_layers(log, layers_of(log, base["image"]) if "image" in base else [])
+
+
+def of_layers(log: Log, names: list[str]) -> list[Span]:
+    """Return the spans of layer streams (named by diff_id); of a layer that stands twice the upper one alone counts."""
+    spans: list[Span] = []
+    for name in reversed(names):
+        stream = log.stream("layer", name)
+        if stream is None:
+            raise DamagedError(f"the log lacks the layer {name[:12]}; load its image again")
+        if all(span.stream != stream.id for span in spans):
+            spans.append(Span(stream.id, stream.version, layer=True))
+    return spans[::-1]
+
+
+def layers_of(log: Log, image: str) -> list[str]:
+    """Return the diff_ids (hex) of an imported image, lowest first."""
+    layers: list[str] = arrival(log, image).stated["layers"]
+    return layers
+
+
+def arrival(log: Log, image: str) -> Event:
+    """Return the event that first brought an imported image in; raise DamagedError where there is none."""
+    found = arrivals(log, image)
+    if not found:
+        raise DamagedError(f"the log lacks the image {image[:12]}; load it again")
+    return found[-1]
+
+
+def arrivals(log: Log, image: str) -> list[Event]:
+    """Return the events that brought an image in, the latest first; [] for one born here."""
+    stream = log.stream("image", image)
+    found = [event for kind in ARRIVALS for event in log.of_kind(kind, stream.id)] if stream else []
+    return sorted(found, key=lambda event: -event.position)

@@ -1,0 +1,354 @@
+"""View: the merged tree of spans of streams, answered path by path through the log's indexes.
+
+The rules (which event decides what a path is) stand here; `walk.py` applies the same ones to a whole tree.
+An event's order in a view is (rank of its span, version); the latest one decides.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+from eventstore.content.reader import Content
+from eventstore.errors import ConflictError
+from eventstore.log.log import ROOT_ID, Log
+from eventstore.model.entries import Entry
+from eventstore.model.events import Event, Kind, lifted
+from eventstore.model.paths import join, shown, split
+from projections.tree.lineage import LIVE, Span
+from projections.tree.symlinks import require
+
+Order = tuple[int, int]
+BOTTOM: Order = (-1, 0)
+FEW_SPANS = 4
+AT_ONCE = 200
+FEW_EVENTS = 50
+REMEMBERED = 10_000
+
+
+class Named(NamedTuple):
+    """An event that says what a path is, and its order."""
+
+    order: Order
+    event: Event
+
+
+class Floor(NamedTuple):
+    """Everything below a directory that is older than `order` is hidden; `moved` is set where it came with a move."""
+
+    order: Order
+    moved: Event | None
+
+
+NO_FLOOR = Floor(BOTTOM, None)
+Above = tuple[list[int], list[bytes], Floor]
+
+
+_LATEST = (
+    "SELECT * FROM (SELECT * FROM event WHERE path = ?1 AND effect = {} AND stream = ?2 AND version <= ?3 "
+    "ORDER BY version DESC LIMIT 1)"
+)
+_LAST_MOVED_AWAY = "SELECT max(version) FROM event WHERE source = ? AND stream = ? AND version <= ?"
+_LATEST_NAMES = f"{_LATEST.format(1)} UNION ALL {_LATEST.format(0)}"
+_LATEST_HIDING = (
+    f"SELECT stream, version, position, kind FROM ({_LATEST.format(1)} UNION ALL {_LATEST.format(3)}) UNION ALL "
+    "SELECT * FROM (SELECT stream, version, 0, 0 FROM event WHERE source = ?1 AND stream = ?2 AND version <= ?3 "
+    "ORDER BY version DESC LIMIT 1)"
+)
+
+
+class View:
+    """An immutable merged tree, unless its top span is live: then every answer is as of now, and nothing is kept.
+
+    Memory is O(layers); a point question costs O(depth + streams that know the path) index look-ups.
+    """
+
+    def __init__(self, log: Log, content: Content, spans: Sequence[Span]) -> None:
+        self.log = log
+        self.content = content
+        self.spans = tuple(spans)
+        self._ranks = {span.stream: rank for rank, span in enumerate(self.spans)}
+        self._has_containers = any(not span.layer for span in self.spans)
+        self._memory: dict[bytes, Entry | None] | None = None if self._is_live() else {}
+        self._directories: dict[bytes, Above] = {}
+
+    def lookup(self, path: bytes) -> Entry | None:
+        """Return what *path* is, or None; symlinks are not followed."""
+        if self._memory is not None and path in self._memory:
+            return self._memory[path]
+        found = self._lookup(path)
+        if self._memory is not None:
+            if len(self._memory) >= REMEMBERED:
+                self._memory.clear()
+            self._memory[path] = found
+        return found
+
+    def get(self, path: bytes) -> Entry:
+        """As `lookup`, but raise NotFoundError where there is nothing."""
+        return require(self, path)
+
+    def children(self, path: bytes) -> Iterator[Entry]:
+        """Yield what a directory holds, by name; raise NotFoundError or ConflictError where it is none."""
+        if not self.get(path).is_dir:
+            raise ConflictError(f"/{shown(path)} is not a directory")
+        ids, rest = self.prefix_ids(path)
+        floor = self.floor_below(ids)
+        names: set[bytes] = set()
+        if not rest:
+            names.update(self._child_names(ids[-1]))
+        if floor.moved is not None:
+            before, source = self.origin(floor, path, ids)
+            if (origin := before.lookup(source)) is not None and origin.is_dir:
+                names.update(split(e.path)[1] for e in before.children(source))
+        for name in sorted(names):
+            found = self.lookup(join(path, name))
+            if found is not None:
+                yield found
+
+    def read(self, entry: Entry, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes of a regular file, verified; raise as `Content.read` does."""
+        return self.content.read(entry.content, start, length) if entry.content else iter(())
+
+    def before(self, order: Order) -> "View":
+        """Return the view as it was just before the event at *order*."""
+        rank, version = order
+        spans = self.spans[:rank]
+        return View(self.log, self.content, [*spans, self.spans[rank]._replace(upto=version - 1)])
+
+    def after(self, order: Order) -> "View":
+        """Return the view as it was just after the event at *order*."""
+        return self.before((order[0], order[1] + 1))
+
+    def through(self, rank: int) -> "View":
+        """Return the view of the spans up to and with *rank*."""
+        return self if rank == len(self.spans) - 1 else View(self.log, self.content, self.spans[: rank + 1])
+
+    # -- the rules
+
+    def settle(self, path: bytes, candidates: Iterable[Named]) -> Entry | None:
+        """Return what *path* is, given the events that name it, latest first, without those that are hidden."""
+        implied: Named | None = None
+        for named in candidates:
+            if named.event.kind == Kind.DIRECTORY_IMPLIED:
+                implied = implied or named
+                continue
+            entry = self._entry(path, named)
+            if implied is not None and (entry is None or not entry.is_dir):
+                break
+            return entry
+        return self._entry(path, implied) if implied else (self._root() if not path else None)
+
+    def order(self, stream: int, version: int) -> Order | None:
+        """Return the order of an event in this view, or None where the view does not hold it."""
+        rank = self._ranks.get(stream)
+        if rank is None or version > self.spans[rank].upto:
+            return None
+        return rank, version
+
+    def _entry(self, path: bytes, named: Named) -> Entry | None:
+        event = named.event
+        if event.kind == Kind.PATH_DELETED:
+            return None
+        if event.kind == Kind.PATH_MOVED:
+            found = self.before(named.order).lookup(event.target or b"")
+            return found and self.attributed(found._replace(path=path, origin=event.position))
+        if event.kind == Kind.LINK_MADE:
+            return self._linked(path, named)
+        return self.attributed(of_event(path, event))
+
+    def _linked(self, path: bytes, named: Named) -> Entry | None:
+        event = named.event
+        if event.node is not None:
+            return self.attributed(of_event(path, self.log.at(event.node))._replace(origin=event.position))
+        if event.target == path:
+            return None
+        found = self.through(named.order[0]).lookup(event.target or b"")
+        return found and self.attributed(found._replace(path=path, origin=event.position))
+
+    def attributed(self, entry: Entry) -> Entry:
+        """Return *entry* with the latest attributes of its node, whichever name they were changed through."""
+        if not self._has_containers:
+            return entry
+        cursor = self.log.db.execute(
+            "SELECT * FROM event WHERE node = ? AND effect = 2 ORDER BY position DESC", (entry.node,)
+        )
+        for event in map(lifted, cursor):
+            if self.order(event.stream, event.version) is not None:
+                return entry._replace(
+                    mode=event.mode, uid=event.uid, gid=event.gid, mtime=event.mtime, origin=max(entry.origin, event.position),
+                    detail=with_device(event.detail, entry.detail),
+                )  # fmt: skip
+        return entry
+
+    def with_attributes(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Yield *entries*, each as `attributed` gives it: whose were ever changed is looked up for many at a time."""
+        arriving = iter(entries)
+        while batch := list(islice(arriving, AT_ONCE)):
+            changed = self._changed([entry.node for entry in batch]) if self._has_containers else ()
+            yield from (self.attributed(e) if e.node in changed else e for e in batch) if changed else batch
+
+    def _changed(self, nodes: list[int]) -> set[int]:
+        marks = ",".join("?" * len(nodes))
+        return {row[0] for row in self.log.db.execute(f"SELECT node FROM event WHERE node IN ({marks}) AND effect = 2", nodes)}
+
+    def _root(self) -> Entry:
+        """The root that no event made; attributes may have been given to it all the same."""
+        return self.attributed(Entry(b"", 0o040755, 0, 0, 0, 0, None, None, None, 0, 0))
+
+    # -- point questions
+
+    def _lookup(self, path: bytes) -> Entry | None:
+        ids, rest, floor = self._above(path)
+        if not rest:
+            gone = self._moved_away(ids[-1])
+            named = [n for n in self._names(ids[-1]) if n.order > floor.order]
+            if gone is not None and gone > floor.order and not (named and named[0].order > gone):
+                return None
+            found = self.settle(path, [n for n in named if gone is None or n.order > gone])
+            if found is not None or named:
+                return found
+        if floor.moved is None:
+            return self._root() if not path else None
+        before, source = self.origin(floor, path, ids)
+        moved = before.lookup(source)
+        return moved and self.attributed(moved._replace(path=path))
+
+    def _above(self, path: bytes) -> Above:
+        """Return the ids of the path's prefixes, the parts without one, and what hides the path from above."""
+        if not path:
+            return [ROOT_ID], [], NO_FLOOR
+        parent, name = split(path)
+        ids, rest, floor = self._directory(parent)
+        if rest:
+            return ids, [*rest, name], floor
+        row = self.log.db.execute("SELECT id FROM path WHERE parent = ? AND name = ?", (ids[-1], name)).fetchone()
+        return ([*ids, row[0]], [], floor) if row else (ids, [name], floor)
+
+    def _directory(self, path: bytes) -> Above:
+        """Return the same for what lies in a directory; asked once for all of it."""
+        found = self._directories.get(path)
+        if found is None:
+            ids, rest = self.prefix_ids(path)
+            found = ids, rest, self.floor_below(ids)
+            if self._memory is not None:
+                if len(self._directories) >= REMEMBERED:
+                    self._directories.clear()
+                self._directories[path] = found
+        return found
+
+    def origin(self, floor: Floor, path: bytes, ids: list[int]) -> tuple["View", bytes]:
+        """Return the view before the move that *floor* stands for, and where *path* lay in it."""
+        assert floor.moved is not None
+        assert floor.moved.path is not None
+        depth = ids.index(floor.moved.path)
+        below = path.split(b"/")[depth:]
+        return self.before(floor.order), b"/".join([floor.moved.target or b"", *below])
+
+    def prefix_ids(self, path: bytes) -> tuple[list[int], list[bytes]]:
+        """Return the ids of the path's prefixes from the root, and the parts after the last one that has an id."""
+        ids, parts = [ROOT_ID], path.split(b"/") if path else []
+        for index, part in enumerate(parts):
+            found = self._child_id(ids[-1], part)
+            if found is None:
+                return ids, parts[index:]
+            ids.append(found)
+        return ids, []
+
+    def _child_id(self, parent: int, name: bytes) -> int | None:
+        known = self.log.path_ids
+        found = known.get((parent, name)) if self._memory is not None else None
+        if found is None:
+            row = self.log.db.execute("SELECT id FROM path WHERE parent = ? AND name = ?", (parent, name)).fetchone()
+            if row is None:
+                return None
+            found = int(row[0])
+            if self._memory is not None and not self.log.db.in_transaction:
+                if len(known) >= REMEMBERED:
+                    known.clear()
+                known[parent, name] = found
+        return found
+
+    def floor_below(self, ids: Sequence[int]) -> Floor:
+        """Return what the latest event hides of all that lies below the directory whose prefixes are *ids*."""
+        floor, position = BOTTOM, 0
+        for stream, version, at, kind in self._hiding(ids):
+            order = self.order(stream, version)
+            if order is not None and order >= floor:
+                floor, position = order, at if kind == Kind.PATH_MOVED else 0
+        return Floor(floor, self.log.at(position) if position else None)
+
+    def _hiding(self, ids: Sequence[int]) -> Iterable[tuple[int, int, int, int]]:
+        """Return what hides something below one of *ids*: all of it where that is little, else the latest in each stream."""
+        marks = ",".join("?" * len(ids))
+        found = self.log.db.execute(
+            f"SELECT stream, version, position, kind FROM event WHERE path IN ({marks}) AND effect IN (1, 3) "
+            f"UNION ALL SELECT stream, version, 0, 0 FROM event WHERE source IN ({marks}) LIMIT {FEW_EVENTS + 1}",
+            (*ids, *ids),
+        ).fetchall()
+        return found if len(found) <= FEW_EVENTS else self._latest_hiding(ids)
+
+    def _latest_hiding(self, ids: Iterable[int]) -> Iterator[tuple[int, int, int, int]]:
+        moving = {span.stream for span in self.spans if not span.layer}
+        for path_id in ids:
+            for stream in moving.union(streams_about(self.log.db, path_id, (1, 3))) & self._ranks.keys():
+                yield from self.log.db.execute(_LATEST_HIDING, (path_id, stream, self.spans[self._ranks[stream]].upto))
+
+    def _moved_away(self, path_id: int) -> Order | None:
+        """Return when the path itself last moved away: one look-up for each container, however often it did."""
+        for rank in reversed(range(len(self.spans))):
+            span = self.spans[rank]
+            if not span.layer:
+                version = self.log.db.execute(_LAST_MOVED_AWAY, (path_id, span.stream, span.upto)).fetchone()[0]
+                if version is not None:
+                    return rank, version
+        return None
+
+    def _names(self, path_id: int) -> list[Named]:
+        """Return, latest first, what each stream last says the path is."""
+        found: list[Named] = []
+        for stream in self._streams_about(path_id):
+            span = self.spans[self._ranks[stream]]
+            rank, rows = self._ranks[stream], self.log.db.execute(_LATEST_NAMES, (path_id, stream, span.upto))
+            found.extend(Named((rank, event.version), event) for event in map(lifted, rows))
+        return sorted(found, reverse=True)
+
+    def _streams_about(self, path_id: int) -> Iterable[int]:
+        """Return this view's streams that may hold an event about the path, without asking each of many."""
+        if len(self.spans) <= FEW_SPANS:
+            return self._ranks
+        return [stream for stream in streams_about(self.log.db, path_id) if stream in self._ranks]
+
+    def _child_names(self, path_id: int) -> Iterator[bytes]:
+        return (row[0] for row in self.log.db.execute("SELECT name FROM path WHERE parent = ?", (path_id,)))
+
+    def _is_live(self) -> bool:
+        return any(span.upto == LIVE for span in self.spans)
+
+
+def streams_about(db: sqlite3.Connection, path_id: int, effects: Iterable[int] = (0, 1)) -> list[int]:
+    """Return the streams that hold a naming event of the path: one index look-up each, whatever their length."""
+    return [
+        row[0]
+        for effect in effects
+        for row in db.execute(
+            "WITH RECURSIVE hop (stream) AS (SELECT min(stream) FROM event WHERE path = ?1 AND effect = ?2 UNION ALL "
+            "SELECT (SELECT min(stream) FROM event WHERE path = ?1 AND effect = ?2 AND stream > hop.stream) "
+            "FROM hop WHERE hop.stream IS NOT NULL) SELECT stream FROM hop WHERE stream IS NOT NULL",
+            (path_id, effect),
+        )
+    ]
+
+
+def of_event(path: bytes, event: Sequence[Any]) -> Entry:
+    """Return the entry that a FileWritten event (or its stored row) makes at *path*."""
+    return Entry._make((path, *event[5:13], event[0], event[0]))
+
+
+def with_device(detail: str | None, original: str | None) -> str | None:
+    """Return an attribute change's *detail* with the device number that only the node's own event states."""
+    if not original or "rdev" not in original:
+        return detail
+    import json  # noqa: PLC0415 - devices are rare
+
+    stated = {**json.loads(detail or "{}"), "rdev": json.loads(original)["rdev"]}
+    return json.dumps(stated, sort_keys=True, separators=(",", ":"))

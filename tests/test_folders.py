@@ -1,0 +1,89 @@
+"""The house: which folders there are, in which order they stand, and why."""
+
+import ast
+import os
+from collections import Counter
+from collections.abc import Iterator
+
+from tests.test_architecture import PACKAGES, held, modules
+
+ORDER: dict[str, dict[str, tuple[int, str]]] = {
+    "eventstore": {
+        "errors": (0, "everybody raises them"),
+        "model": (1, "values: what all others speak in"),
+        "disk": (2, "folders and files, whatever is in them"),
+        "log": (3, "log.db: rows and their chain, and no content"),
+        "content": (3, "segments: bytes and their names, and no events"),
+        "index": (4, "asks the log, and changes nothing"),
+        "store": (5, "brings log and content together, and appends"),
+        "retention": (6, "takes away what an open store no longer needs"),
+        "integrity": (7, "looks at all of it, and mends"),
+    },
+    "projections": {
+        "tar": (0, "bytes alone: no log"),
+        "oci": (0, "documents alone: no log"),
+        "tree": (0, "the merged tree; who asks for it is not known here"),
+        "refs": (1, "names of views, which tree makes"),
+        "diff": (1, "two trees"),
+        "events": (2, "events found by path, through trees and differences"),
+        "layers": (3, "a layer is a difference, written as a tar"),
+        "edits": (3, "a wish becomes Changes of a tree"),
+        "images": (4, "layers and a config"),
+        "history": (5, "commits of images and containers"),
+        "audit": (6, "the whole store, seen from all of the above"),
+    },
+    "cli": {
+        "version": (0, "a number"),
+        "catalog": (0, "names"),
+        "streams": (1, "bytes on their way"),
+        "hostfs": (2, "host files, by streams"),
+        "sandbox": (3, "processes on host files"),
+        "distribution": (3, "archives and registries"),
+        "maintenance": (4, "work on the whole store, through distribution's encoders"),
+        "display": (5, "what others found, as text"),
+        "session": (6, "opens the store, and tells of errors by display"),
+        "options": (7, "what users type, completed from the open store"),
+        "main": (8, "argv; loads commands by their names in the catalog"),
+        "commands": (9, "connect all of it"),
+    },
+}
+"""The folders (and loose modules) of each package, and why each stands where it stands: one may import itself and what has a
+lower number; two of one number do not know each other.
+"""
+MAX_MODULES = 12
+
+
+def folder(name: str) -> str:
+    """The folder, or the loose module, of its package that a module of ours is (in); "" for the package itself."""
+    return [*name.split("."), ""][1]
+
+
+def test_folders_stand_in_one_order():
+    def offences() -> Iterator[str]:
+        for module in modules():
+            places, here = ORDER[module.package], folder(module.name)
+            for line, name in module.imports():
+                there = folder(name) if name.partition(".")[0] == module.package else here
+                if there not in (here, "") and here and places[there][0] >= places[here][0]:
+                    yield f"{module.path}:{line}: {here} imports {name}"
+
+    held("A flow goes down through the folders once and comes up once: what is lower can be read without what is above.", offences())
+
+
+def test_every_folder_has_its_place_and_says_what_lives_there():
+    def offences() -> Iterator[str]:
+        for package in PACKAGES:
+            found = {folder(module.name) for module in modules(package)} - {""}
+            yield from (f"{package}/{name}: no place in the order" for name in found - ORDER[package].keys())
+            yield from (f"{package}/{name}: is not there" for name in ORDER[package].keys() - found)
+        for init in modules():
+            if init.path.endswith("/__init__.py") and not ast.get_docstring(init.tree):
+                yield f"{init.path}: does not say what lives here"
+
+    held("A reader finds the room from its name, and its __init__ says what is in it.", offences())
+
+
+def test_folders_are_small():
+    counts = Counter(os.path.dirname(module.path) for module in modules() if not module.path.endswith("__init__.py"))
+    offences = (f"{folder}: {count} modules" for folder, count in counts.items() if count > MAX_MODULES)
+    held(f"A folder is seen at a glance: at most {MAX_MODULES} modules.", offences)
