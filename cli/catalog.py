@@ -11,6 +11,7 @@ class Entry(NamedTuple):
 
 IMAGES = "cli.commands.images.images"
 CONTAINERS = "cli.commands.containers.containers"
+COMMIT = "cli.commands.containers.commit"
 CONFIG = "cli.commands.containers.config"
 FILES = "cli.commands.files.read"
 CHANGES = "cli.commands.files.change"
@@ -40,7 +41,8 @@ HEADINGS: dict[str, dict[str, Entry]] = {
         "ps": Entry(CONTAINERS, "ps", "List containers"),
         "rename": Entry(CONTAINERS, "rename", "Give a container another name"),
         "rm": Entry(CONTAINERS, "rm", "Remove a container (undelete brings it back)"),
-        "commit": Entry(CONTAINERS, "commit", "Seal a container's changes as a new image"),
+        "commit": Entry(COMMIT, "commit", "Seal a container's changes as a new image"),
+        "sign": Entry(COMMIT, "sign", "Sign a commit, as git does"),
         "config": Entry(CONFIG, "config", "Set a container's command, environment, labels, ..."),
         "status": Entry(CONTAINERS, "status_", "Show what the next commit would seal"),
         "fork": Entry(CONTAINERS, "fork", "Start a container from any point of another's history"),

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from cli.distribution import receive, send
 from cli.streams.reader import reader
@@ -20,10 +20,18 @@ from projections.oci.oci_image import LAYER_TYPES, Descriptor, LayerBlob, OciIma
 from projections.refs import tags
 
 
-def derive(store: Store, writer: Writer, held: Collection[str], gone: Collection[bytes]) -> list[tuple[str, str]]:
+class Derived(NamedTuple):
+    """An image (hex) and what was made of it; `left_out` says of each name why it cannot be the new one's."""
+
+    old: str
+    new: str
+    left_out: tuple[str, ...]
+
+
+def derive(store: Store, writer: Writer, held: Collection[str], gone: Collection[bytes]) -> list[Derived]:
     """Make every image of *held* that has a name anew without the contents *gone*, and give its names to the new one.
 
-    Return (old id, new id) of each, hex.  Layers that hold none of it stay what they are.
+    Layers that hold none of it stay what they are.
     """
     made = []
     for image in sorted(held):
@@ -31,7 +39,7 @@ def derive(store: Store, writer: Writer, held: Collection[str], gone: Collection
         if names:
             found = _without(store, images.get(store.log, image), frozenset(gone), names)
             arrived = receive.receive(writer, [found], Kind.IMAGE_LOADED, f"erase: {image}", lambda _: None)
-            made.append((image, arrived[0].id))
+            made.append(Derived(image, arrived[0].id, arrived[0].left_out))
     return made
 
 

@@ -16,8 +16,6 @@ from eventstore.integrity.findings import Finding, of_event
 from eventstore.log.log import Log
 from eventstore.model.events import Kind
 from eventstore.model.paths import shown
-from eventstore.store import commands
-from eventstore.store.store import Writer
 
 COMMIT, CHECKPOINT = "git", "layerlog"
 BEGIN = b"-----BEGIN SSH SIGNATURE-----"
@@ -75,12 +73,23 @@ def default_key() -> str:
 # -- commits
 
 
-def sign_commit(writer: Writer, commit_id: str, key: str | None = None) -> None:
-    """Sign the commit (64 hex digits) and record the signature; joins a transaction that is open."""
-    with writer.transaction():
-        data = payload(writer.log, commit_id)
-        signature = sign(data, key, COMMIT)
-        commands.sign_commit(writer, commit_id, signature, verify(data, signature, COMMIT, None).key)
+class Signature(NamedTuple):
+    """A signature, armoured, and the fingerprint of the key that made it."""
+
+    text: str
+    key: str
+
+
+def signed(log: Log, commit_id: str, key: str | None = None) -> Signature:
+    """Return a signature over the commit (64 hex digits); may wait for a passphrase, and locks nothing meanwhile."""
+    data = payload(log, commit_id)
+    signature = sign(data, key, COMMIT)
+    return Signature(signature, verify(data, signature, COMMIT, None).key)
+
+
+def try_key(key: str | None) -> None:
+    """Sign something that nobody needs: a key that is not there, or is not opened, shows before anything is done."""
+    sign(b"layerlog tries the key\n", key, COMMIT)
 
 
 def payload(log: Log, commit_id: str) -> bytes:

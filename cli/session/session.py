@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import TypeVar
 
 import click
 
@@ -10,7 +11,7 @@ from cli.display.formats import parse_time
 from cli.session import logs
 from cli.session.actor import claimed_author, observed_actor
 from cli.session.settings import Settings
-from eventstore.errors import ConflictError, ErasedError, InvalidError
+from eventstore.errors import ConcurrencyError, ConflictError, ErasedError, InvalidError
 from eventstore.log.log import Context
 from eventstore.model.changes import Change
 from eventstore.model.paths import shown
@@ -19,6 +20,9 @@ from eventstore.store.store import Store, Writer
 from projections.refs import containers, references
 from projections.refs.references import Target
 from projections.tree.view import View
+
+T = TypeVar("T")
+TRIES = 5
 
 
 class Session:
@@ -120,6 +124,14 @@ class Session:
         """Append, as one changeset, what *make* says of the container as it is while nobody else can write."""
         with writer.transaction():
             commands.record(writer, container, make(self.now(container)), containers.live_view(self.store, container))
+
+
+def repeated(act: Callable[[], T]) -> T:
+    """Return what *act* returns; where another writer was faster, look again and repeat, a few times."""
+    for _ in range(TRIES):
+        with suppress(ConcurrencyError):
+            return act()
+    return act()
 
 
 @contextmanager

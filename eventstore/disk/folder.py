@@ -37,7 +37,7 @@ def check_unused(path: str) -> None:
 
 
 def require(path: str) -> None:
-    """Raise StoreError unless there is a store at *path*: opening it would make an empty one."""
+    """Raise StoreError unless there is a store at *path*."""
     if not os.path.exists(os.path.join(path, "log.db")):
         check_unused(path)
         raise StoreError(f"no store at {shown(path)}; check the spelling (`load`, `import` and `create scratch` make one)")

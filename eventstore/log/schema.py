@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sqlite_utils.migrations import Migrations
 
 SCHEMA = 2
+_KINDS = {1: schema_1.KINDS, 2: schema_2.KINDS}
 
 
 def version(db: sqlite3.Connection) -> int:
@@ -74,7 +75,7 @@ def _settle(database: "Database", number: int, added: list[Kind], views: Mapping
 
 def kinds(number: int) -> list[Kind]:
     """Return the kinds of event that stores of a schema know by name."""
-    return list(schema_1.KINDS if number == 1 else schema_2.KINDS)
+    return list(_KINDS[number])
 
 
 def add_temporary_views(db: sqlite3.Connection) -> None:

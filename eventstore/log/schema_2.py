@@ -7,7 +7,7 @@ from eventstore.log import schema_1
 from eventstore.log.schema_1 import TIME
 from eventstore.model.events import Kind
 
-KINDS = tuple(Kind)
+KINDS = (*schema_1.KINDS, *map(Kind, (28, 29, 50, 51, 52)))
 
 _CHANGESET = """JOIN changeset c ON c.number = (SELECT max(number) FROM changeset WHERE first <= e.position)
             JOIN context x ON x.id = c.context"""

@@ -1,7 +1,7 @@
 """Events: facts in the past tense, and the exact bytes that the hash chain covers (FORMAT.md, "An event's bytes")."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -127,9 +127,21 @@ class ConfigChange(NamedTuple):
         stated = event.stated
         return cls(tuple(stated["instructions"]), stated.get("set"), tuple(stated.get("unset", ())))
 
+    def texts(self) -> Iterator[str]:
+        """Yield every text in what the change sets, names and values alike."""
+        waiting: list[Any] = [self.set]
+        while waiting:
+            match waiting.pop():
+                case str(text):
+                    yield text
+                case dict(fields):
+                    waiting += [*fields.keys(), *fields.values()]
+                case list(items):
+                    waiting += items
+
 
 LIFTS: dict[int, Callable[[Event], Event]] = {}
-"""Kinds of older schemas, by number: each gives its event as the kind and shape of today.  Schema 1 has none older."""
+"""Kinds of older schemas, by number: each gives its event as the kind and shape of today.  There are none so far."""
 
 
 def lifted(row: Iterable[Any]) -> Event:

@@ -118,7 +118,8 @@ def in_documents(log: Log, digests: Iterable[bytes]) -> Iterator[Document]:
 def in_instructions(log: Log, needle: Needle) -> Iterator[Document]:
     """Yield the config instructions of containers that hold the bytes, and the images that say so too."""
     for record in each(log, list(log.of_kind(Kind.CONFIG_CHANGED))):
-        if any(needle.within(as_bytes(text)) for text in ConfigChange.of(record.event).instructions):
+        change = ConfigChange.of(record.event)
+        if any(needle.within(as_bytes(text)) for text in (*change.instructions, *change.texts())):
             event = record.event
             seals = (seal for seal in log.of_kind(Kind.COMMITTED, event.stream) if seal.version > event.version)
             yield Document("container", record.name, record, tuple(seal.commit for seal in seals))

@@ -7,18 +7,19 @@ another name of its node.
 import heapq
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 from eventstore.log.log import ROOT_ID
 from eventstore.model.batches import runs
 from eventstore.model.entries import same
 from eventstore.model.events import ATTRIBUTES, HIDES, NAMES, PUTS_DIRECTORY, Event, Kind, lifted
-from projections.tree.view import FEW_SPANS, Order, View, streams_about
+from projections.tree.view import FEW_SPANS, Order, View, of_event, streams_about
 
 MAKING = (Kind.FILE_WRITTEN, Kind.DIRECTORY_IMPLIED)
 """The kinds of event that make a node."""
-ENTRIES = (*MAKING, Kind.LINK_MADE)
-"""The kinds of event that a layer's entries for nodes became."""
+NAMING = (*MAKING, Kind.LINK_MADE, Kind.PATH_MOVED)
+"""The kinds of event that give a node a name."""
 
 
 Candidate = tuple[Order, Event, bool]
@@ -66,13 +67,16 @@ def _touches(view: View, path: bytes) -> Iterator[Touch]:
     waiting: list[Touch] = []
     newest = (len(view.spans), 0)
     last = None
-    for run in runs(_candidates(view, path)):
-        as_made = _as_made(view, run)
-        for order, event, direct in run:
+    for run in runs(pairwise(chain(_candidates(view, path), [None]))):
+        as_made = _as_made(view, [candidate for candidate, _ in run if candidate])
+        for candidate, older in run:
+            assert candidate is not None
+            order, event, direct = candidate
             if order == last or not _mattered(view, order, event, path, direct=direct):
                 continue
             last = order
-            waiting.append(Touch(order, event, path))
+            if not _restated(view, candidate, older, path):
+                waiting.append(Touch(order, event, path))
             if event.effect != ATTRIBUTES:
                 node = _node_named(view, order, event, path, direct=direct)
                 if node not in as_made:
@@ -82,25 +86,22 @@ def _touches(view: View, path: bytes) -> Iterator[Touch]:
     yield from waiting
 
 
-def _as_made(view: View, run: Iterable[Candidate]) -> set[int]:
-    """Return the nodes that the events of *run* made and whose attributes no event changed."""
-    made = {event.position for _, event, direct in run if direct and event.kind in MAKING}
-    statement = f"SELECT node FROM event WHERE node IN (SELECT value FROM json_each(?)) AND effect = {ATTRIBUTES:d}"
-    return made.difference(row[0] for row in view.log.db.execute(statement, (json.dumps(list(made)),)))
+def restates(view: View, touch: Touch) -> bool:
+    """Whether the imported layer that holds the event leaves the path just what it was below the layer, which is no change.
 
-
-def restates(view: View, order: Order, event: Event, path: bytes) -> bool:
-    """Whether the imported layer that holds the event says of *path* just what lies below it, which is no change.
-
-    Layers name the directories above what they hold, and overlay copies whole files up for a change that is taken back.
+    Layers name the directories above what they hold, and overlay copies whole files up for a change that is taken back.  Of a
+    directory that was deleted or cleared before it is stated again nothing is left out: what was in it is gone.
     """
-    rank, path_id = order[0], event.path or ROOT_ID
-    if not rank or not view.spans[rank].layer or not _is_named_below(view, rank, path_id):
+    (rank, _), event, path = touch
+    if not rank or not view.spans[rank].layer or not _is_named_below(view, rank, event.path or ROOT_ID):
         return False
-    if event.effect in (NAMES, HIDES) and event.kind not in ENTRIES and view.log.path_text(path_id) == path:
-        return False  # what was below it is gone
     below, here = view.through(rank - 1).lookup(path), view.through(rank).lookup(path)
-    return below is not None and here is not None and same(below, here)
+    if below is None or here is None or not same(below, here):
+        return False
+    if not here.is_dir:
+        return True
+    before = view.before(touch.order).lookup(path)
+    return event.kind in MAKING and before is not None and before.node == below.node
 
 
 def _is_named_below(view: View, rank: int, path_id: int) -> bool:
@@ -108,21 +109,25 @@ def _is_named_below(view: View, rank: int, path_id: int) -> bool:
     return not lower.isdisjoint(streams_about(view.log.db, path_id))
 
 
-def first_stated(view: View, node: int) -> int:
-    """Return the node that first was what *node* is: of layers that say the same of its path, that of the lowest one."""
-    event = view.log.at(node)
-    order = view.order(event.stream, event.version)
-    path = view.log.path_text(event.path or ROOT_ID)
-    if order is None or not restates(view, order, event, path):
-        return node
-    below = view.through(order[0] - 1).get(path).node
-    return first_stated(view, below) if below else node
+def _restated(view: View, candidate: Candidate, older: Candidate | None, path: bytes) -> bool:
+    """As `restates`; where the event before was a lower layer's about the path itself, the two events alone say it."""
+    order, event, direct = candidate
+    if older is not None and direct and older[2] and event.kind == older[1].kind == Kind.FILE_WRITTEN:
+        rank, lower = order[0], older[0][0]
+        if lower < rank and view.spans[rank].layer and view.spans[lower].layer:
+            return same(of_event(path, event), of_event(path, older[1]))
+    return restates(view, Touch(order, event, path))
+
+
+def _as_made(view: View, run: Iterable[Candidate]) -> set[int]:
+    """Return the nodes that the events of *run* made and whose attributes no event changed."""
+    made = {event.position for _, event, direct in run if direct and event.kind in MAKING}
+    statement = f"SELECT node FROM event WHERE node IN (SELECT value FROM json_each(?)) AND effect = {ATTRIBUTES:d}"
+    return made.difference(row[0] for row in view.log.db.execute(statement, (json.dumps(list(made)),)))
 
 
 def _mattered(view: View, order: Order, event: Event, path: bytes, *, direct: bool) -> bool:
-    """Whether an event changed what *path* is; one about the path itself counts, unless a layer restates what lies below."""
-    if restates(view, order, event, path):
-        return False
+    """Whether an event changed what *path* is; one about the path itself always counts."""
     if direct and event.kind != Kind.DIRECTORY_IMPLIED:
         return True
     before = view.before(order).lookup(path)

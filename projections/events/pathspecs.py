@@ -73,7 +73,7 @@ def known(log: Log, patterns: Sequence[bytes]) -> Iterator[tuple[int, bytes]]:
 def touched_by_any(view: View, patterns: Sequence[bytes]) -> Iterator[Touch]:
     """Yield the events that touched what *patterns* mean, newest first: O(events about them), look-ups for each yielded."""
     if any(pattern == b"" for pattern in patterns):
-        yield from _everything(view)
+        yield from (touch for touch in _everything(view) if not restates(view, touch))
         return
     selected = _selected(view, patterns)
     if len(patterns) == 1 and not is_glob(patterns[0]) and len(selected.paths) <= 1:
@@ -96,9 +96,7 @@ def _everything(view: View) -> Iterator[Touch]:
             (span.stream, span.upto),
         )
         for event in map(lifted, cursor):
-            order, path = (rank, event.version), view.log.path_text(event.path or ROOT_ID)
-            if not restates(view, order, event, path):
-                yield Touch(order, event, path)
+            yield Touch((rank, event.version), event, view.log.path_text(event.path or ROOT_ID))
 
 
 def _selected(view: View, patterns: Sequence[bytes]) -> Selected:
@@ -176,12 +174,11 @@ def _touch(view: View, order: Order, wanted: list[bytes] | None) -> Touch | None
     ).fetchone()
     event = lifted(row)
     if wanted is None:
-        path = view.log.path_text(event.path or ROOT_ID)
-        return None if event.kind not in TREE_KINDS or restates(view, order, event, path) else Touch(order, event, path)
-    before, now = view.before(order), view.after(order)
-    changed = (path for path in wanted if before.lookup(path) != now.lookup(path) and not restates(view, order, event, path))
-    first = next(changed, None)
-    return None if first is None else Touch(order, event, first)
+        paths = [view.log.path_text(event.path or ROOT_ID)] if event.kind in TREE_KINDS else []
+    else:
+        before, now = view.before(order), view.after(order)
+        paths = [path for path in wanted if before.lookup(path) != now.lookup(path)]
+    return next((touch for path in paths if not restates(view, touch := Touch(order, event, path))), None)
 
 
 def _batches(paths: Iterable[int]) -> Iterator[list[int]]:

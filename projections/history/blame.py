@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 from eventstore.content.reader import Content
 from eventstore.errors import NotFoundError
-from eventstore.log.log import Log
+from eventstore.log.log import ROOT_ID, Log
 from eventstore.model.entries import Entry
-from eventstore.model.events import ATTRIBUTES, HIDES
+from eventstore.model.events import ATTRIBUTES
 from eventstore.model.paths import shown
-from projections.events.path_events import first_stated, touches
+from projections.events.path_events import MAKING, NAMING, touches
 from projections.events.records import Record
 from projections.history.commits import Commit, ImageLayer
 from projections.history.origins import Origins
@@ -71,14 +71,27 @@ def blame(causes: Causes, view: View, path: bytes) -> Blame:
         return _of_absent(causes, view, path)
     if not entry.node:
         return Blame(path, entry, None, None, None, None, None, None)
-    made = first_stated(view, entry.node)
-    named = (touch.event.position for touch in touches(view, path) if touch.event.effect not in (ATTRIBUTES, HIDES))
+    made = _content_made(view, entry)
+    named = (touch.event.position for touch in touches(view, path) if touch.event.kind in NAMING)
     name = next(named, made)
     attributes = _attributes_changed(view, entry)
     return Blame(
         path, entry, causes.of(made), causes.of(name) if name != made else None,
         causes.of(attributes) if attributes else None, None, None, _erased(causes, view, entry),
     )  # fmt: skip
+
+
+def _content_made(view: View, entry: Entry) -> int:
+    """Return the position of the event that brought what *entry* is: of layers that say the same, the lowest one's."""
+    node = view.log.at(entry.node)
+    if not view.is_layer(node.stream):
+        return entry.node
+    brought = (
+        touch.event.position
+        for touch in touches(view, entry.path, follow=True)
+        if touch.event.kind in MAKING and touch.path == view.log.path_text(touch.event.path or ROOT_ID)
+    )
+    return next(brought, entry.node)
 
 
 def _erased(causes: Causes, view: View, entry: Entry | None) -> Cause | None:

@@ -28,7 +28,7 @@ def image_name(text: str) -> ImageName:
     if is_id(text):
         raise InvalidError(f"{text!r} is an id, and no image's name")
     match = _NAME.fullmatch(text)
-    if match is None or len(match["name"]) > MAX_NAME:
+    if match is None:
         hint = "; repository names are lower case" if text != text.lower() else ""
         raise InvalidError(f"{shown(text[:200])!r} is not an image name (name[:tag][@sha256:...]){hint}")
     name = match["name"]
@@ -39,6 +39,8 @@ def image_name(text: str) -> ImageName:
         domain, rest = HUB, rest if "/" in rest else f"library/{rest}"
     if rest != rest.lower():
         raise InvalidError(f"{shown(text[:200])!r}: repository names are lower case")
+    if len(domain) + 1 + len(rest) > MAX_NAME:
+        raise InvalidError(f"{shown(text[:40])!r}... is not an image name: over {MAX_NAME} characters with its registry")
     return ImageName(f"{domain}/{rest}", match["tag"] or "latest", match["digest"])
 
 

@@ -71,6 +71,7 @@ class View:
         self._has_containers = any(not span.layer for span in self.spans)
         self._memory: dict[bytes, Entry | None] | None = None if self._is_live() else {}
         self._directories: dict[bytes, Above] = {}
+        self._lower: dict[int, View] = {}
 
     def lookup(self, path: bytes) -> Entry | None:
         """Return what *path* is, or None; symlinks are not followed."""
@@ -120,8 +121,20 @@ class View:
         return self.before((order[0], order[1] + 1))
 
     def through(self, rank: int) -> "View":
-        """Return the view of the spans up to and with *rank*."""
-        return self if rank == len(self.spans) - 1 else View(self.log, self.content, self.spans[: rank + 1])
+        """Return the view of the spans up to and with *rank*; the latest are at hand, with what they remember."""
+        if rank == len(self.spans) - 1:
+            return self
+        found = self._lower.get(rank)
+        if found is None:
+            if len(self._lower) >= FEW_SPANS:
+                self._lower.clear()
+            found = self._lower[rank] = View(self.log, self.content, self.spans[: rank + 1])
+        return found
+
+    def is_layer(self, stream: int) -> bool:
+        """Whether a stream is one of this view's imported or folder layers."""
+        rank = self._ranks.get(stream)
+        return rank is not None and self.spans[rank].layer
 
     # -- the rules
 

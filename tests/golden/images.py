@@ -1,8 +1,8 @@
 """Makes the golden store of images that left: `unshare --uts sh -c 'hostname golden; exec python -m tests.golden.images'`.
 
 Run it once when a schema is released, never again for that schema: what each image's config, layers and saved bytes were
-then, they are for ever.  That of schema 1 holds two things more, which later versions refuse to make: a tag spelled
-like the digest of links:1, and names that begin with .wh. in wh:1 (there) and wh:2 (deleted again).
+then, they are for ever.  That of schema 1 holds things more, which later versions refuse to make: links:2 and wh:2 have
+tags spelled like the ids of links:1 and links:3, and wh:1 has names that begin with .wh. (in wh:2 some are deleted again).
 """
 
 import hashlib

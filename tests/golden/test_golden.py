@@ -134,6 +134,14 @@ def test_odd_things_that_schema_1_let_in_do_no_harm(tmp_path: Path) -> None:
     brought_up(ll)
     first = next(row["id"] for row in ll.json("images") if row["repository"] == "links" and row["tag"] == "1")
     assert json.loads(ll("inspect", first))[0]["Id"] == first
+    assert first in json.loads(ll("inspect", "links:2"))[0]["RepoTags"]
+    other = json.loads(ll("inspect", "wh:2"))[0]
+    odd = next(name for name in other["RepoTags"] if name.startswith("sha256:"))
+    ll("rmi", "-f", other["Id"])
+    done = ll.run("undelete", other["Id"])
+    assert (done.exit_code, "brought back without a name" in done.stderr) == (0, True)
+    assert json.loads(ll("inspect", "wh:2"))[0]["RepoTags"] == ["wh:2"]
+    assert "would be read as an image's id" in ll.refused("undelete", f"docker.io/library/{odd}")
     assert ll("ls", "wh:1") == "\n".join(sorted([".wh.dir", ".wh.sim", "dev", "etc", "home", "kept", "opt", "srv", "tmp"])) + "\n"
     for name, named, tree in (("wh:1", ".wh.sim", {"kept", "second", "third"}), ("wh:2", "", {"kept", "second", "third", "more"})):
         done = ll.run("save", "-q", "-o", str(tmp_path / "wh.tar"), name)

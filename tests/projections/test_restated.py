@@ -99,3 +99,65 @@ def test_what_comes_back_from_elsewhere_is_told_by_what_changed(tmp_path: Path) 
     assert blamed["content"]["layer"]["number"] == 1
     (blamed,) = there.json("blame", "x:2:/srv/deep/f")
     assert blamed["content"]["layer"]["number"] == 2
+
+
+# -- hard links, deletions and many layers
+
+
+def loaded(ll: Layerlog, name: str, *layers: bytes) -> None:
+    with ll.writer() as writer:
+        receive(writer, [images.image("", names=[name], tars=layers)], Kind.IMAGE_LOADED, "test", lambda _: None)
+
+
+def events_told(ll: Layerlog, ref: str, path: str) -> list[str]:
+    """What `log` lists about a path, newest first: the events with the paths that they are about."""
+    items = map(json.loads, ll.lines("log", "--format", "json", ref, "--", path))
+    return [f"{event['event']} {event['path']}" for item in items for event in item["events"]]
+
+
+LINKED = tar({"a/f": b"one"}, {"a": 0o755}, {"a/g": "a/f"})
+APART = tar({"a/f": b"one", "a/g": b"one"}, {"a": 0o755})
+
+
+@pytest.mark.parametrize(
+    ("layers", "told"),
+    [
+        ([LINKED, LINKED], ["AttributesChanged /a/g", "FileWritten /a/f"]),  # restated, and still one node
+        ([LINKED, tar({"a/f": b"one"}, {"a": 0o755})], ["FileWritten /a/f"]),  # f is a node of its own now
+        ([APART, LINKED], ["AttributesChanged /a/g", "FileWritten /a/f"]),  # they became one
+        ([APART, APART], ["FileWritten /a/f"]),
+    ],
+)
+def test_a_change_by_another_name_is_told_of_the_node_that_the_path_has_now(tmp_path: Path, layers: list[bytes], told: list[str]) -> None:
+    ll = Layerlog(tmp_path / "store")
+    loaded(ll, "x:1", *layers)
+    ll("create", "--name", "web", "x:1")
+    ll("chmod", "600", "web:/a/g")
+    assert events_told(ll, "web", "/a/f") == told
+    (blamed,) = ll.json("blame", "web:/a/f")
+    assert (blamed["attributes"] is not None) is (told[0] != "FileWritten /a/f")
+
+
+def test_what_is_deleted_and_stated_again_is_told_whole_or_not_at_all(tmp_path: Path) -> None:
+    ll = Layerlog(tmp_path / "store")
+    loaded(
+        ll, "wr:1", tar({"d/x": b"x", "d/y": b"y", "s": b"s"}, {"d": 0o755}), tar({".wh.s": b"", "s": b"s"}, {}),
+        tar({"d/.wh..wh..opq": b"", "d/x": b"x"}, {"d": 0o755}), tar({".wh.d": b"", "d/x": b"x"}, {"d": 0o755}),
+    )  # fmt: skip
+    assert events_told(ll, "wr:1", "/s") == ["FileWritten /s"]
+    assert events_told(ll, "wr:1", "/d/x") == ["FileWritten /d/x"]
+    directory = [event for event in events_told(ll, "wr:1", "/d") if event.endswith(" /d")]
+    assert directory == ["FileWritten /d", "PathDeleted /d", "DirectoryCleared /d", "FileWritten /d"]
+    for path in ("/s", "/d", "/d/x"):
+        (blamed,) = ll.json("blame", f"wr:1:{path}")
+        assert {blamed[cause]["event"]["event"] for cause in ("content", "name") if blamed[cause]} == {"FileWritten"}
+
+
+def test_an_image_of_very_many_layers_answers(tmp_path: Path) -> None:
+    """All 300 restate one directory and one file; each brings a file of its own."""
+    ll = Layerlog(tmp_path / "store")
+    loaded(ll, "deep:1", *(tar({"a/f": b"x", f"a/{n}": b"n"}, {"a": 0o755}) for n in range(300)))
+    (blamed,) = ll.json("blame", "deep:1:/a/f")
+    assert blamed["content"]["layer"]["number"] == 1
+    assert events_told(ll, "deep:1", "/a/f") == ["FileWritten /a/f"]
+    assert len(events_told(ll, "deep:1", "/a")) == 302

@@ -7,7 +7,6 @@ import click
 
 from cli.display.output import Shape, json_line, listing, listing_options
 from cli.options import completion
-from cli.options.signing import Signing, signing_options
 from cli.session import logs
 from cli.session.failures import for_each
 from cli.session.session import Session, first_session, session
@@ -15,7 +14,6 @@ from eventstore.index.names import container_named
 from eventstore.log.log import Log
 from eventstore.store import commands
 from projections.refs import containers, references
-from projections.refs.image_names import new_name
 from projections.refs.random_names import nickname
 
 SCRATCH = "scratch"
@@ -112,59 +110,6 @@ def rm(ctx: click.Context, names: tuple[str, ...]) -> None:
 
         code = for_each(names, remove)
     ctx.exit(code)
-
-
-@click.command(cls=Signing)
-@click.argument("container", shell_complete=completion.containers)
-@click.argument("name", metavar="[NAME[:TAG]]", required=False, shell_complete=completion.images)
-@click.option("-m", "--message", multiple=True, help="What was done and why; each one more is a paragraph.")
-@click.option("-a", "--author", help='Who did it: "Ada <ada@example.org>".  [env: LAYERLOG_AUTHOR; default: as git has it]')
-@click.option("-c", "--change", multiple=True, metavar="INSTRUCTION", help="Set config as a Dockerfile does: 'CMD [\"run\"]'.")
-@click.option("--allow-empty", is_flag=True, help="Seal even where nothing changed.")
-@click.option(
-    "--guard", "rules", multiple=True, metavar="RULE", envvar="LAYERLOG_GUARDS",
-    help="Refuse secrets, setuid, size=BYTES, a missing author or message.  [env: LAYERLOG_GUARDS, several by spaces]",
-)
-@click.option("--dry-run", is_flag=True, help="Show what would be sealed, with digests, and seal nothing.")
-@signing_options
-def commit(
-    container: str, name: str | None, message: tuple[str, ...], author: str | None, change: tuple[str, ...],
-    rules: tuple[str, ...], *, allow_empty: bool, dry_run: bool, sign: bool, signing_key: str | None,
-) -> None:  # fmt: skip
-    r"""Seal a container's changes as a new image, and print the image's id.
-
-    The container goes on: its next commit seals only what comes later. However much changed, this takes no time.
-
-    \b
-      layerlog commit -m "default apps" -a "Ada <ada@example.org>" web mytomcat:1.0
-      layerlog commit -c 'ENV PORT=8080' -c 'CMD ["catalina.sh", "run"]' web
-      layerlog commit --guard secrets --guard size=10M --guard author web site:2
-    """
-    with session() as s, s.writer(author) as writer, writer.transaction():
-        found = containers.get(s.log, s.container(container))
-        target = references.target_of(found)
-        if rules or dry_run:
-            from cli.commands.containers import commit_checks
-
-            commit_checks.guard(s.store, found, rules, writer.context.author, "\n\n".join(message))
-            if dry_run:
-                print(*commit_checks.preview(s.store, found), sep="\n")
-                return
-        config = None
-        if change:
-            from projections.images import run_config
-
-            config = run_config.change(s.log, s.store.content, target, change)
-        made = commands.commit(
-            writer, found.id, parent=references.last_commit(s.log, target), message="\n\n".join(message) or None,
-            author=writer.context.author, config=config, tag=new_name(name) if name else None,
-            allow_empty=allow_empty,
-        )  # fmt: skip
-        if sign or signing_key is not None:
-            from cli.maintenance import signing
-
-            signing.sign_commit(writer, made.hex(), signing_key)
-    print(f"sha256:{made.hex()}")
 
 
 @click.command("status")

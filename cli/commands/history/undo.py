@@ -12,6 +12,7 @@ from cli.options import completion
 from cli.session.session import Session, session
 from eventstore.errors import ConflictError, InvalidError
 from eventstore.model.paths import shown
+from eventstore.model.spelling import check_tag
 from eventstore.store import commands
 from eventstore.store.store import Writer
 from projections.diff.between import Around, differences
@@ -184,4 +185,9 @@ def _restore_image(s: Session, writer: Writer, removed: Removed) -> None:
     if images.get(s.log, image).removed:
         commands.restore_image(writer, image)
     for tag in (removed.id,) if removed.kind == "tag" else removed.tags:
-        commands.move_tag(writer, tag, image)
+        try:
+            commands.move_tag(writer, check_tag(tag), image)
+        except InvalidError as error:  # earlier versions let such names in
+            if removed.kind == "tag":
+                raise
+            print(f"layerlog: brought back without a name: {error}", file=sys.stderr)

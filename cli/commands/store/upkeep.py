@@ -1,5 +1,7 @@
 """Upkeep of the store: room, erasure, repair and copies."""
 
+import sys
+
 import click
 
 from cli.display import integrity
@@ -120,7 +122,10 @@ def erase(
         if derive and not dry_run:
             with s.writer() as writer:
                 made = derivation.derive(s.store, writer, planned.held.images, wanted)
-            print(*(f"sha256:{old} -> sha256:{new}" for old, new in made), sep="\n")
+            for one in made:
+                print(f"sha256:{one.old} -> sha256:{one.new}")
+                for why in one.left_out:
+                    print(f"layerlog: made anew without a name: {why}", file=sys.stderr)
 
 
 def _confirm(yes: bool, question: str) -> None:

@@ -1,0 +1,175 @@
+"""`commit` and `sign`: what the guards object to, the seal, and the signature over it."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import click
+
+from cli.display.formats import parse_size
+from cli.options import completion
+from cli.options.signing import Signing, signing_options
+from cli.session.session import Session, repeated, session
+from eventstore.errors import ConflictError, InvalidError, LayerlogError
+from eventstore.model.digests import named
+from eventstore.model.entries import Entry
+from eventstore.model.events import ENCODER
+from eventstore.model.paths import shown
+from eventstore.store import commands
+from eventstore.store.store import Store
+from projections.edits.guards import Guards, objections
+from projections.history import status
+from projections.layers.layers import SealedLayer
+from projections.refs import containers, references
+from projections.refs.containers import Container
+from projections.refs.image_names import new_name
+from projections.tree.view import View
+
+SHOWN = 5
+NAMES = ("secrets", "setuid", "author", "message")
+
+
+class Wanted(NamedTuple):
+    """What the commit is to say of itself: `tag` a full name, `rules` the guards, `changes` those of the config."""
+
+    author: str | None
+    message: str | None
+    tag: str | None
+    rules: tuple[str, ...]
+    changes: tuple[str, ...]
+    allow_empty: bool
+
+
+@click.command(cls=Signing)
+@click.argument("container", shell_complete=completion.containers)
+@click.argument("name", metavar="[NAME[:TAG]]", required=False, shell_complete=completion.images)
+@click.option("-m", "--message", multiple=True, help="What was done and why; each one more is a paragraph.")
+@click.option("-a", "--author", help='Who did it: "Ada <ada@example.org>".  [env: LAYERLOG_AUTHOR; default: as git has it]')
+@click.option("-c", "--change", multiple=True, metavar="INSTRUCTION", help="Set config as a Dockerfile does: 'CMD [\"run\"]'.")
+@click.option("--allow-empty", is_flag=True, help="Seal even where nothing changed.")
+@click.option(
+    "--guard", "rules", multiple=True, metavar="RULE", envvar="LAYERLOG_GUARDS",
+    help="Refuse secrets, setuid, size=BYTES, a missing author or message.  [env: LAYERLOG_GUARDS, several by spaces]",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be sealed, with digests, and seal nothing.")
+@signing_options
+def commit(
+    container: str, name: str | None, message: tuple[str, ...], author: str | None, change: tuple[str, ...],
+    rules: tuple[str, ...], *, allow_empty: bool, dry_run: bool, sign: bool, signing_key: str | None,
+) -> None:  # fmt: skip
+    r"""Seal a container's changes as a new image, and print the image's id.
+
+    The container goes on: its next commit seals only what comes later. However much changed, this takes no time.
+
+    \b
+      layerlog commit -m "default apps" -a "Ada <ada@example.org>" web mytomcat:1.0
+      layerlog commit -c 'ENV PORT=8080' -c 'CMD ["catalina.sh", "run"]' web
+      layerlog commit --guard secrets --guard size=10M --guard author web site:2
+    """
+    wanted = Wanted(author, "\n\n".join(message) or None, new_name(name) if name else None, rules, change, allow_empty)
+    with session() as s:
+        if dry_run:
+            print(*_preview(s.store, _guarded(s, container, wanted)), sep="\n")
+            return
+        if sign or signing_key is not None:
+            from cli.maintenance import signing
+
+            signing.try_key(signing_key)
+        made = repeated(lambda: _seal(s, container, wanted)).hex()
+        print(f"sha256:{made}")
+        if sign or signing_key is not None:
+            _sign_made(s, made, signing_key)
+
+
+def _seal(s: Session, container: str, wanted: Wanted) -> bytes:
+    """Look and guard without a lock, then seal what was looked at, in one short transaction; return the commit's id."""
+    found = _guarded(s, container, wanted)
+    target, config = references.target_of(found), None
+    if wanted.changes:
+        from projections.images import run_config
+
+        config = run_config.change(s.log, s.store.content, target, wanted.changes)
+    with s.writer(wanted.author) as writer:
+        return commands.commit(
+            writer, found.id, parent=references.last_commit(s.log, target), message=wanted.message,
+            author=writer.context.author, config=config, tag=wanted.tag, allow_empty=wanted.allow_empty, expected=found.version,
+        )  # fmt: skip
+
+
+def _guarded(s: Session, container: str, wanted: Wanted) -> Container:
+    found = containers.get(s.log, s.container(container))
+    if wanted.rules:
+        _guard(s.store, found, wanted.rules, s.context(wanted.author).author, wanted.message)
+    return found
+
+
+def _sign_made(s: Session, made: str, key: str | None) -> None:
+    try:
+        _sign(s, made, key)
+    except LayerlogError as error:
+        raise ConflictError(f"the commit stands, and is not signed: {error}; `layerlog sign {made[:12]}` goes on") from None
+
+
+def _sign(s: Session, commit_id: str, key: str | None) -> None:
+    """Sign first, since that may wait for a passphrase, and then record it."""
+    from cli.maintenance import signing
+
+    signature = signing.signed(s.log, commit_id, key)
+    with s.writer() as writer:
+        commands.sign_commit(writer, commit_id, signature.text, signature.key)
+
+
+@click.command()
+@click.argument("image", metavar="COMMIT", shell_complete=completion.images)
+@click.option("--key", metavar="KEY", help="The key's file.  [default: git's signing key, or your own]")
+def sign(image: str, key: str | None) -> None:
+    r"""Sign a commit that was made here with SSH, as git does. `verify --allowed-signers` checks it.
+
+    \b
+      layerlog sign mytomcat:1.0
+    """
+    with session() as s:
+        _sign(s, s.image(image), key)
+
+
+def guards(rules: Iterable[str]) -> Guards:
+    """Return what *rules* (secrets, setuid, author, message, size=10M) ask for; raise InvalidError for any other."""
+    found = Guards()
+    for rule in rules:
+        name, _, value = rule.partition("=")
+        if name == "size" and value:
+            found = found._replace(size=parse_size(value))
+        elif rule in NAMES:
+            found = found._replace(**{rule: True})
+        else:
+            raise InvalidError(f"no guard {shown(rule)!r}; there are {', '.join(NAMES)} and size=BYTES (as in size=10M)")
+    return found
+
+
+def _guard(store: Store, container: Container, rules: Iterable[str], author: str | None, message: str | None) -> None:
+    """Raise ConflictError naming what *rules* object to; costs reading what would be sealed only where contents count."""
+    asked = guards(rules)
+    if not asked.any:
+        return
+    found = status.unsealed(store, container.id, container.version)
+    flaws = list(objections(asked, author, message, _entries(found), View(store.log, store.content, ()).read))
+    if flaws:
+        more = f" and {len(flaws) - SHOWN} more" if len(flaws) > SHOWN else ""
+        raise ConflictError(f"a guard refuses this commit: {'; '.join(flaws[:SHOWN])}{more}; mend that, or drop the guard")
+
+
+def _preview(store: Store, container: Container) -> Iterator[str]:
+    """Yield the lines that --dry-run prints: every path with its content's digest, config changes, and the layer's digest."""
+    from cli.display.diff_lines import coloured
+    from cli.distribution.send import encoded
+
+    found = status.unsealed(store, container.id, container.version)
+    for difference in status.topmost(status.differences(found)):
+        content = difference.after.content if difference.after else None
+        yield coloured(difference) + (f"  {named(content)}" if content else "")
+    yield from (f"config  {text}" for text in status.unsealed_instructions(store.log, container))
+    layer = encoded(store, SealedLayer(container.id, found.first, found.last, "", ENCODER))
+    yield f"layer  {named(layer.diff_id)}  {layer.size} bytes"
+
+
+def _entries(found: status.Unsealed) -> Iterator[Entry]:
+    return (difference.after for difference in status.differences(found) if difference.after is not None)
