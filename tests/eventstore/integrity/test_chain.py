@@ -1,4 +1,4 @@
-"""The chain and the tree, checked as they are written, for logs of many shapes; what single edits do is in tests/cli/test_verify.py."""
+"""The chain and the tree, checked as they are written, for logs of many shapes; single edits: cli/commands/store/test_verify.py."""
 
 import random
 import stat

@@ -17,8 +17,8 @@ from eventstore.model.events import Kind
 from eventstore.model.paths import ancestors, join, order
 from projections.layers.tar import decode, encode, reassemble
 from tests.peers import peer
+from tests.projections.tar.test_peers import GNU_OPTIONS, make_tree
 from tests.projections.tar_blocks import END, block, decoded
-from tests.projections.test_tar_peers import GNU_OPTIONS, make_tree
 
 names = st.one_of(
     st.sampled_from([b"a", b"b", b".c", b"\xff\xfe", b"n" * 255, b"x" * 99]),

@@ -15,7 +15,7 @@ from eventstore.store import commands
 from eventstore.store.store import Store
 from tests.cli.running import ROOT, clean
 from tests.conftest import ADA, findings
-from tests.eventstore.test_concurrency import started
+from tests.eventstore.store.test_concurrency import started
 from tests.eventstore.writers import TAG
 
 

@@ -15,7 +15,7 @@ from projections.tree.touched_paths import touched
 from projections.tree.walk import walk
 from projections.tree.walk_cache import FOLDER, KEPT, UNKNOWN, remembered
 from tests.conftest import ADA
-from tests.projections.test_view_model import walked
+from tests.projections.tree.test_view import walked
 from tests.stories import tell
 
 FILE = stat.S_IFREG | 0o644

@@ -19,7 +19,7 @@ from projections.tree.view import View
 from projections.tree.walk import walk
 from tests.conftest import ADA
 from tests.model import Model
-from tests.projections.test_view_model import any_change, fill, looked_up, walked
+from tests.projections.tree.test_view import any_change, fill, looked_up, walked
 
 if TYPE_CHECKING:
     from pathlib import Path

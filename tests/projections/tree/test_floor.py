@@ -12,7 +12,7 @@ from projections.refs.containers import live_view, view_at
 from projections.tree import view as views
 from projections.tree.view import View
 from tests.conftest import ADA
-from tests.projections.test_history import every_path, orders, told_views
+from tests.projections.events.test_path_events import every_path, orders, told_views
 
 
 @pytest.mark.parametrize("seed", range(220, 228))

@@ -11,8 +11,8 @@ from projections.refs.containers import view_at
 from projections.tree.hard_links import linked_among, names_of
 from projections.tree.view import View
 from projections.tree.walk import walk
-from tests.projections.test_layers_model import laid_over, names_by_node
-from tests.projections.test_view_model import listed, looked_up, walked
+from tests.projections.layers.test_layers import laid_over, names_by_node
+from tests.projections.tree.test_view import listed, looked_up, walked
 from tests.stories import tell
 
 SEEDS = range(20)

@@ -15,7 +15,7 @@ from projections.events.records import Records
 from projections.layers import layers
 from projections.tree.view import View
 from projections.tree.walk import walk
-from tests.projections.test_layers_model import laid_over
+from tests.projections.layers.test_layers import laid_over
 from tests.stories import tell
 
 SEEDS = range(200, 215)

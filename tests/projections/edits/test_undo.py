@@ -7,8 +7,8 @@ import pytest
 from eventstore.store.store import Store
 from projections.edits import undo
 from projections.tree.view import View
-from tests.projections.test_layers_model import names_by_node
-from tests.projections.test_view_model import walked
+from tests.projections.layers.test_layers import names_by_node
+from tests.projections.tree.test_view import walked
 from tests.stories import tell
 
 SEEDS = range(100, 120)
