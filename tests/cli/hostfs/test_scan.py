@@ -5,7 +5,6 @@ import resource
 import socket
 import stat
 import subprocess
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -66,22 +65,6 @@ class Meddling(Memory):
 class Full(Memory):
     def put(self, data: bytes) -> bytes:
         raise OSError(28, "No space left on device", data)
-
-
-@pytest.fixture
-def public() -> Iterator[Path]:
-    """A folder that everybody may reach; removed by a tool that takes any depth."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o777)
-        yield Path(folder)
-        subprocess.run(f"chmod -R u+rwx {folder}/*; rm -rf {folder}/*", shell=True, check=True)
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_open() -> Iterator[None]:
-    before = os.listdir("/proc/self/fd")
-    yield
-    assert os.listdir("/proc/self/fd") == before
 
 
 def test_a_file_comes_with_content_mode_owner_and_mtime(tmp_path: Path) -> None:

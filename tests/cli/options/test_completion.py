@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.invoking import Layerlog, with_base, with_loaded
+from tests.cli.invoking import Layerlog, with_loaded
 from tests.cli.running import ROOT, clean, layerlog, on_terminal
 from tests.peers import peer
 
@@ -30,8 +30,7 @@ zle -N zle-line-init
 
 
 @pytest.fixture
-def ll(tmp_path: Path) -> Layerlog:
-    ll = with_base(tmp_path / "store")
+def ll(ll: Layerlog) -> Layerlog:
     with_loaded(ll, "app:2", "localhost/site")
     return ll
 

@@ -1,17 +1,11 @@
 import json
 import re
-from pathlib import Path
 
 import pytest
 
-from tests.cli.invoking import Layerlog, with_base, with_loaded
+from tests.cli.invoking import Layerlog, with_loaded
 
 HEX = re.compile(r"[0-9a-f]{64}")
-
-
-@pytest.fixture
-def ll(tmp_path: Path) -> Layerlog:
-    return with_base(tmp_path / "store")
 
 
 # -- create and fork

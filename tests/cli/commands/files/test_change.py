@@ -4,7 +4,6 @@ import stat
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
@@ -12,14 +11,9 @@ from hypothesis import strategies as st
 
 from eventstore.errors import InvalidError
 from projections.edits.modes import parse_mode
-from tests.cli.invoking import Layerlog, with_base
+from tests.cli.invoking import Layerlog
 from tests.cli.running import ROOT, clean, layerlog
 from tests.peers import peer
-
-
-@pytest.fixture
-def ll(tmp_path: Path) -> Layerlog:
-    return with_base(tmp_path / "store")
 
 
 def attributes(ll: Layerlog, place: str) -> tuple[str, int, int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.hosttrees import Link, Node, Special, Symlink, as_root, build, scanned
-from tests.cli.invoking import Layerlog, with_base
+from tests.cli.invoking import Layerlog
 
 TREE = {b"f": b"file", b"d": {b"x": b"inner", b"sub": {}}, b"l": Symlink(b"f"), b"ld": Symlink(b"d")}
 PLACES = {b"old": b"old", b"dir": {b"kept": b"kept"}, b"to": Symlink(b"dir"), b"to_old": Symlink(b"old")}
@@ -43,8 +43,7 @@ TABLE = [
 
 
 @pytest.fixture
-def ll(tmp_path: Path) -> Layerlog:
-    ll = with_base(tmp_path / "store")
+def ll(ll: Layerlog, tmp_path: Path) -> Layerlog:
     ll("create", "--name", "c", "scratch")
     build(tmp_path / "from", TREE)
     build(tmp_path / "into", PLACES)

@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import tarfile
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -17,11 +16,6 @@ from tests.cli.hosttrees import Link, Node, Symlink, as_root, build, scanned
 from tests.cli.invoking import Layerlog, with_base, with_loaded
 from tests.cli.running import ROOT, clean, on_terminal
 from tests.peers import peer
-
-
-@pytest.fixture
-def ll(tmp_path: Path) -> Layerlog:
-    return with_base(tmp_path / "store")
 
 
 @pytest.fixture

@@ -1,17 +1,10 @@
 import base64
 import json
-from pathlib import Path
 
 import pytest
 
-from tests.cli.invoking import PASSWD, Layerlog, with_base, with_loaded
+from tests.cli.invoking import PASSWD, with_loaded
 from tests.cli.running import layerlog
-
-
-@pytest.fixture
-def ll(tmp_path: Path) -> Layerlog:
-    return with_base(tmp_path / "store")
-
 
 # -- ls
 

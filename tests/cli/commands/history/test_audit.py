@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 
@@ -17,16 +16,10 @@ from eventstore.model.events import Kind
 from eventstore.store import commands
 from eventstore.store.store import Store
 from projections.refs.containers import live_view
-from tests.cli.invoking import Layerlog, with_base, with_loaded, write_and_commit
+from tests.cli.invoking import Layerlog, with_loaded, write_and_commit
 from tests.cli.running import ROOT, clean
 
 EVIL = "<script>alert(1)</script>\x1b[2J\u202e\n=cmd()"
-
-
-@pytest.fixture
-def ll(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layerlog:
-    monkeypatch.setenv("LAYERLOG_AUTHOR", "Ada <ada@x>")
-    return with_base(tmp_path / "store")
 
 
 # -- audit

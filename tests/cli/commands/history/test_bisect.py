@@ -11,14 +11,13 @@ import pytest
 from eventstore.model.changes import put
 from eventstore.store import commands
 from projections.refs.containers import live_view
-from tests.cli.invoking import Layerlog, with_base, with_loaded
+from tests.cli.invoking import Layerlog, with_loaded
 
 
 @pytest.fixture
-def ll(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layerlog:
+def ll(ll: Layerlog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layerlog:
     """Container web has ten commits of five events each; from the third event of the seventh commit on, conf is bad."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    ll = with_base(tmp_path / "store")
     with ll.writer() as writer:
         container = ll.json("ps")[0]["id"]
         view, parent = live_view(writer.store, container), None

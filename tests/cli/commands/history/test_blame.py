@@ -1,20 +1,11 @@
 """Who wrote a path, when, by what command and in which commit; and each line of a text."""
 
 import re
-from pathlib import Path
-
-import pytest
 
 from eventstore.model.changes import put
 from eventstore.store import commands
 from projections.refs.containers import live_view
-from tests.cli.invoking import Layerlog, with_base, with_loaded
-
-
-@pytest.fixture
-def ll(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layerlog:
-    monkeypatch.setenv("LAYERLOG_AUTHOR", "Ada <ada@example.org>")
-    return with_base(tmp_path / "store")
+from tests.cli.invoking import Layerlog, with_loaded
 
 
 def web_of(ll: Layerlog) -> str:

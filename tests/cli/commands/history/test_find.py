@@ -1,17 +1,10 @@
 """find: every place that holds or held a path or a content, since when, until when, and where it went."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-from tests.cli.invoking import Layerlog, with_base, with_loaded, write_and_commit
-
-
-@pytest.fixture
-def ll(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layerlog:
-    monkeypatch.setenv("LAYERLOG_AUTHOR", "Ada <ada@x>")
-    return with_base(tmp_path / "store")
+from tests.cli.invoking import Layerlog, with_loaded, write_and_commit
 
 
 def test_find_says_since_when_until_when_and_which_images(ll):

@@ -4,24 +4,15 @@ import json
 import os
 import re
 import time
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from eventstore.model.changes import attributes, delete, link, move, put
 from eventstore.store import commands
 from eventstore.store.store import Store
 from projections.refs.containers import live_view
-from tests.cli.invoking import Layerlog, with_base, with_loaded
+from tests.cli.invoking import Layerlog, with_loaded
 
 NASTY = "first\nsecond \x1b[31mred\n\ncommit 00 forged \u202eright to left"
-
-
-@pytest.fixture
-def ll(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layerlog:
-    monkeypatch.setenv("LAYERLOG_AUTHOR", "Ada <ada@example.org>")
-    return with_base(tmp_path / "store")
 
 
 def web_of(ll: Layerlog) -> str:

@@ -1,15 +1,8 @@
 """undo, revert, restore and undelete: all as new events, nothing rewritten, nothing done on a conflict."""
 
-from pathlib import Path
-
-import pytest
-
-from tests.cli.invoking import BASE, Layerlog, with_base, with_loaded
 
 
-@pytest.fixture
-def ll(tmp_path: Path) -> Layerlog:
-    return with_base(tmp_path / "store")
+from tests.cli.invoking import BASE, Layerlog, with_loaded
 
 
 def tree_of(ll: Layerlog) -> object:

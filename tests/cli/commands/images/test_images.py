@@ -1,21 +1,14 @@
 """images, inspect, history, tag and rmi: what they print, record and refuse."""
 
 import json
-from pathlib import Path
 
 import pytest
 
 from eventstore.model.digests import digest_of
 from projections.oci.oci_image import config_digest, manifest_of
 from tests.cli.archived import ONE, archived, committed, complete, id_of, inspected
-from tests.cli.invoking import Layerlog, with_base, with_loaded
+from tests.cli.invoking import with_loaded
 from tests.images import TARS, image
-
-
-@pytest.fixture
-def ll(tmp_path: Path) -> Layerlog:
-    return with_base(tmp_path / "store")
-
 
 # -- images
 

@@ -14,15 +14,9 @@ from eventstore.model.digests import digest_of
 from projections.oci.oci_image import config_digest
 from tests.cli.archived import ONE, OTHER, SHARING, archived, complete, docker_archived, id_of, inspected
 from tests.cli.hosttrees import Link, Symlink, build
-from tests.cli.invoking import Layerlog, with_base, with_loaded
+from tests.cli.invoking import with_loaded
 from tests.cli.running import on_terminal
 from tests.images import TARS, image
-
-
-@pytest.fixture
-def ll(tmp_path: Path) -> Layerlog:
-    return with_base(tmp_path / "store")
-
 
 # -- load
 

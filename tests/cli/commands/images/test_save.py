@@ -16,12 +16,6 @@ from tests.cli.archived import ONE, OTHER, SHARING, archived, committed, complet
 from tests.cli.invoking import Layerlog, with_base
 from tests.cli.running import ROOT, clean, on_terminal
 
-
-@pytest.fixture
-def ll(tmp_path: Path) -> Layerlog:
-    return with_base(tmp_path / "store")
-
-
 # -- save
 
 

@@ -1,7 +1,6 @@
 """Erasing: the bytes are gone from the disk, the log says so and verifies, and everything else stays readable."""
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -12,18 +11,8 @@ from eventstore.store.store import Store
 from tests.cli.archived import inspected
 from tests.cli.invoking import Layerlog
 from tests.conftest import ADA
-from tests.mangling import copied, large, story
+from tests.mangling import large
 from tests.upkeep import SECRET, bytes_on_disk, die_writing, sizes
-
-
-@pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Layerlog:
-    return story(tmp_path_factory.mktemp("told") / "store")
-
-
-@pytest.fixture
-def ll(told: Layerlog, tmp_path: Path) -> Layerlog:
-    return copied(told, tmp_path / "store")
 
 
 def test_erase_removes_the_bytes(ll, tmp_path):

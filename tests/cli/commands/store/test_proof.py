@@ -15,18 +15,8 @@ from eventstore.store.store import Store
 from projections.audit import proofs
 from tests.cli.invoking import Layerlog
 from tests.conftest import ADA
-from tests.mangling import Damage, copied, story
+from tests.mangling import Damage, copied
 from tests.peers import peer
-
-
-@pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Layerlog:
-    return story(tmp_path_factory.mktemp("told") / "store")
-
-
-@pytest.fixture
-def ll(told: Layerlog, tmp_path: Path) -> Layerlog:
-    return copied(told, tmp_path / "store")
 
 
 @pytest.fixture

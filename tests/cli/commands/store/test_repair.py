@@ -2,29 +2,11 @@
 
 import os
 import re
-from pathlib import Path
-
-import pytest
 
 from tests.cli.archived import ONE, archived
 from tests.cli.invoking import Layerlog, with_base
-from tests.mangling import Damage, copied, story
+from tests.mangling import Damage
 from tests.upkeep import SECRET, answers, bytes_on_disk, leave_garbage
-
-
-@pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Layerlog:
-    return story(tmp_path_factory.mktemp("told") / "store")
-
-
-@pytest.fixture
-def ll(told: Layerlog, tmp_path: Path) -> Layerlog:
-    return copied(told, tmp_path / "store")
-
-
-@pytest.fixture
-def damage(told: Layerlog, tmp_path: Path) -> Damage:
-    return Damage(copied(told, tmp_path / "copy"))
 
 
 def break_everything(damage: Damage) -> None:

@@ -4,27 +4,16 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from eventstore.store import commands
 from eventstore.store.store import Store
 from tests import images
-from tests.cli.invoking import Layerlog, with_base, with_loaded
+from tests.cli.invoking import with_base, with_loaded
 from tests.cli.running import ROOT
-from tests.mangling import copied, large, story
+from tests.mangling import large
 from tests.upkeep import SECRET, answers, bytes_on_disk, leave_garbage, sizes
-
-
-@pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Layerlog:
-    return story(tmp_path_factory.mktemp("told") / "store")
-
-
-@pytest.fixture
-def ll(told: Layerlog, tmp_path: Path) -> Layerlog:
-    return copied(told, tmp_path / "store")
 
 
 def test_df(ll):

@@ -11,17 +11,7 @@ import pytest
 from eventstore.integrity import scrub
 from eventstore.store.store import Store
 from tests.cli.invoking import Layerlog
-from tests.mangling import Damage, copied, story
-
-
-@pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Layerlog:
-    return story(tmp_path_factory.mktemp("told") / "store")
-
-
-@pytest.fixture
-def damage(told: Layerlog, tmp_path: Path) -> Damage:
-    return Damage(copied(told, tmp_path / "copy"))
+from tests.mangling import copied
 
 
 def named(rows: list[dict[str, Any]], check: str) -> list[tuple[str, str]]:
