@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from eventstore.integrity.findings import Advance, Finding, of_event
 from eventstore.log import merkle
-from eventstore.log.log import Changeset, header
+from eventstore.log.log import Changeset, Log, header
 from eventstore.log.path_table import PathTable
 from eventstore.model.events import EVENT_BYTES, Kind
 from eventstore.model.paths import shown
@@ -156,7 +156,7 @@ class _Events:
         self._names = {row[0]: bytes(row[1]) for row in db.execute("SELECT id, CAST(name AS BLOB) FROM stream")}
         self._versions: dict[int, int] = dict.fromkeys(self._names, 0)
         self._shifts: dict[int, int] = {}
-        self._paths = PathTable(db)
+        self._paths = PathTable(Log(db))
         self._next = 1
         self._rows: list[tuple[Any, ...]] = []
         self._at = 0

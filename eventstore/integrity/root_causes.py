@@ -38,7 +38,7 @@ def _paths(log: Log, findings: list[Finding]) -> Iterator[Finding]:
     spans = [span for finding in findings for span in finding.events]
     if len(spans) < 2:
         return
-    paths = PathTable(log.db)
+    paths = PathTable(log)
     common = set.intersection(*(_ids(log, span) for span in spans))
     for path in sorted(common)[:MOST]:
         uses = list(_uses(log, path))

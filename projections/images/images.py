@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from eventstore.content.reader import Content
 from eventstore.errors import ConflictError, ErasedError
+from eventstore.index.stream_paths import has_tree_events
 from eventstore.log.log import Log
 from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind
 from eventstore.model.facts import Arrival, Base, ConfigChange, Departure, FolderBase, Framing, Seal, image_of, platform_of
@@ -180,7 +181,7 @@ def config(log: Log, content: Content, image: Image, diff_id: Callable[[Layer], 
 
 def _has_files(log: Log, layer: SealedLayer) -> bool:
     stream = log.stream("container", layer.container)
-    return stream is not None and layers.has_tree_events(log, stream.id, layer.first, layer.last)
+    return stream is not None and has_tree_events(log, stream.id, layer.first, layer.last)
 
 
 def base_image(log: Log, image: Image) -> str | None:
@@ -250,7 +251,7 @@ def build_steps(log: Log, image: Image) -> Iterator[BuildStep]:
             if seal.version <= version:
                 yield BuildStep(seal.commit, seal, first, verb)
                 first, verb = seal.version + 1, "commit"
-        if first <= version and layers.has_tree_events(log, stream, first, version):
+        if first <= version and has_tree_events(log, stream, first, version):
             yield BuildStep("", log.event(stream, version), first, "fork")
 
 
