@@ -133,7 +133,7 @@ class Rows:
     def __init__(self, log: Log) -> None:
         self._name = cache(partial(_name, log))
         self._images = cache(partial(_images, cache(partial(_image_row, log))))
-        self._erased = erased(log.db)
+        self._erased = erased(log)
 
     def of_holding(self, holding: Holding) -> dict[str, Any]:
         ended, gone = holding.ended, self._erased.get(holding.content or b"")

@@ -37,7 +37,7 @@ def plan(store: Store, digests: Collection[bytes]) -> Plan:
 
     Raise ConflictError where a content that would stay is made of one of them.
     """
-    found = list(reachability.occurrences(store.db, reachability.Needs(store.db, digests).all()))
+    found = list(reachability.occurrences(store.log, reachability.Needs(store.log, digests).all()))
     held = Holders(store.log).of_occurrences(found)
     streams = (store.log.stream_of(stream) for stream in sorted({occurrence.stream for occurrence in found}))
     layers = {stream.name for stream in streams if stream.kind == "layer"}

@@ -1,21 +1,19 @@
 """Interned paths, back as text and as the keys that sort them in tree order."""
 
-import sqlite3
-
-from eventstore.log.log import ROOT_ID
+from eventstore.log.log import ROOT_ID, Log
 from eventstore.model.paths import path_of
 
 REMEMBERED = 5_000
 
 
 class PathTable:
-    """Answers for one connection; directories are looked up once while they are near, and memory is bounded.
+    """Answers for one log; directories are looked up once while they are near, and memory is bounded.
 
     What a transaction may yet take back must not be asked for: its ids can come to mean other paths.
     """
 
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
+    def __init__(self, log: Log) -> None:
+        self._log = log
         self._prefixes = {0: b"", ROOT_ID: b""}
         self._latest = (ROOT_ID, b"")
 
@@ -48,7 +46,7 @@ class PathTable:
         return found
 
     def _row(self, path_id: int) -> tuple[int, bytes]:
-        row = self._db.execute("SELECT parent, name FROM path WHERE id = ? AND parent < id", (path_id,)).fetchone()
+        row = self._log.db.execute("SELECT parent, name FROM path WHERE id = ? AND parent < id", (path_id,)).fetchone()
         return row or (0, b"?")
 
 

@@ -62,7 +62,7 @@ def of_paths(log: Log, content: Content, patterns: Sequence[bytes]) -> Sought:
 def of_contents(log: Log, content: Content, digests: Iterable[bytes]) -> Sought:
     """Return the paths that ever had one of the contents: one pass over the log."""
     wanted = frozenset(digests)
-    found = {one.path for one in occurrences(log.db, wanted) if one.path is not None}
+    found = {one.path for one in occurrences(log, wanted) if one.path is not None}
     return _everywhere(log, content, Sought(wanted, {log.path_text(path_id): path_id for path_id in found}))
 
 
@@ -109,7 +109,7 @@ class Document(NamedTuple):
 def in_documents(log: Log, digests: Iterable[bytes]) -> Iterator[Document]:
     """Yield the images whose config, manifest or index is one of the contents."""
     records = Records(log)
-    for position in sorted({one.position for one in occurrences(log.db, digests) if one.path is None}):
+    for position in sorted({one.position for one in occurrences(log, digests) if one.path is None}):
         record = records.at(position)
         if record.kind == "image":
             yield Document("image", record.name, record, (record.name,))

@@ -173,7 +173,7 @@ def touched_in(log: Log, stream: int, first: int, last: int) -> list[tuple[bytes
         f"UNION ALL SELECT source, 1 {events} AND source IS NOT NULL) GROUP BY id) t JOIN path p ON p.id = t.id",
         (stream, first, last),
     )
-    paths = PathTable(log.db)
+    paths = PathTable(log)
     return sorted((paths.key(parent, name), bool(hides)) for parent, name, hides in rows)
 
 

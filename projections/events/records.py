@@ -71,7 +71,7 @@ class Records:
         self._changeset: Changeset | None = None
         self._contexts: dict[int, Mapping[str, Any]] = {}
         self._streams: dict[int, tuple[str, str]] = {}
-        self._paths = PathTable(log.db)
+        self._paths = PathTable(log)
 
     def of(self, event: Event) -> Record:
         return self._record(event, self.changeset(event.position))

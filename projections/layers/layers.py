@@ -213,7 +213,7 @@ class Contents:
         return self._passed.pop(key, None) or self._looked_up(path)
 
     def _in_order(self) -> Iterator[tuple[bytes, bytes]]:
-        paths = PathTable(self._log.db)
+        paths = PathTable(self._log)
         rows = self._log.db.execute(
             "SELECT p.parent, p.name, e.content FROM event e JOIN path p ON p.id = e.path "
             "WHERE e.stream = ? AND e.kind = 1 AND e.effect = 1 AND e.size > 0 AND e.content IS NOT NULL ORDER BY e.version",

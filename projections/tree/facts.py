@@ -58,7 +58,7 @@ def _sorted_run(log: Log, rank: int, span: Span, first: int, end: int, top: byte
     within = tree_order(top)
     if top:
         first = _first(first, end, lambda version: _key_at(log, span, version) >= within)
-    key_of = PathTable(log.db).key
+    key_of = PathTable(log).key
     cursor = log.db.execute(
         "SELECT e.*, p.parent, p.name FROM event e JOIN path p ON p.id = e.path "
         "WHERE e.stream = ? AND e.version BETWEEN ? AND ? ORDER BY e.version",

@@ -167,7 +167,7 @@ def tree_events(log: Log, span: Span) -> Iterator[tuple[Event, bytes]]:
 
     A layer's hard links apply last: their targets may stand behind them in layer order.
     """
-    paths = PathTable(log.db)
+    paths = PathTable(log)
     links: list[tuple[Event, bytes]] = []
     for event in log.events(span.stream, last=span.upto):
         if event.path is None:

@@ -36,7 +36,7 @@ def _is_near(log: Log, span: Span, version: int) -> bool:
 
 
 def _with_keys(log: Log, ids: Sequence[int]) -> Iterator[Asked]:
-    key_of = PathTable(log.db).key
+    key_of = PathTable(log).key
     for start in range(0, len(ids), PATHS_AT_ONCE):
         batch = ids[start : start + PATHS_AT_ONCE]
         marks = ",".join("?" * len(batch))
@@ -64,7 +64,7 @@ def _rows_since(log: Log, span: Span, version: int) -> Iterator[tuple[int, bytes
 
 def _sorted(log: Log, rows: Iterable[tuple[int, bytes, int]], top: bytes) -> Iterator[Asked]:
     """Yield (key, id) of the paths (parent, name, id) at or below *top*, each once, in tree order."""
-    within, key_of, packed = tree_order(top), PathTable(log.db).key, []
+    within, key_of, packed = tree_order(top), PathTable(log).key, []
     for parent, name, path_id in rows:
         key = key_of(parent, name)
         if not top or lies_within(key, within):
