@@ -68,6 +68,8 @@ order of those, the bytes of the tar, the JSON of the config.  An older encoder 
 PUTS_DIRECTORY, NAMES, ATTRIBUTES, HIDES = range(4)
 """What an event does to names (its column `effect`): it puts a directory; puts or removes a name, and hides what was below
 that; changes attributes alone; hides what is below alone."""
+NAMING, HIDING = (PUTS_DIRECTORY, NAMES), (NAMES, HIDES)
+"""The effects of events that say what a path is, and of those that hide what was below it."""
 
 
 class Event(NamedTuple):

@@ -15,6 +15,9 @@ NOT_KEPT = (*DEPARTURES, Kind.CONTENT_ERASED, Kind.CONTENT_READMITTED)
 """Kinds whose digest says what left the store, or what is gone: nothing needs to be here for it."""
 
 
+_NAMED = "digest IN (SELECT content FROM event WHERE content IS NOT NULL)"
+
+
 class Occurrence(NamedTuple):
     """An event that names a content; `path` is interned, None where the event is about none."""
 
@@ -37,6 +40,17 @@ def kept_by(arrival: Event) -> set[bytes]:
     """Return the digests of the config, manifest and index that an image's arrival keeps."""
     stated = arrival.stated
     return set(map(bytes.fromhex, {stated.get("config"), stated.get("index"), *stated.get("documents", ())} - {None}))
+
+
+def stored_contents(log: Log) -> Iterator[tuple[bytes, int]]:
+    """Yield (digest, size) of every content here that an event names, in the order in which they are stored, streaming."""
+    rows = log.db.execute(f"SELECT digest, size FROM content WHERE {_NAMED} ORDER BY segment, offset, start")
+    return ((digest, size) for digest, size in rows)
+
+
+def total_stored(log: Log) -> int:
+    """Return the sizes of all that `stored_contents` yields, together: O(events)."""
+    return int(log.db.execute(f"SELECT total(size) FROM content WHERE {_NAMED}").fetchone()[0])
 
 
 def originals(log: Log) -> set[bytes]:

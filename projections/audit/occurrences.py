@@ -1,13 +1,14 @@
 """Holdings: where a path or a content ever was - containers, images, what they were sent to - and where it still is."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 from eventstore.content.reader import Content
+from eventstore.index import by_path
 from eventstore.log.log import ROOT_ID, Log
 from eventstore.model.entries import Entry
-from eventstore.model.events import ConfigChange, Event, Kind, lifted
+from eventstore.model.events import ConfigChange, Event, Kind
 from eventstore.model.paths import ancestors, as_bytes
 from eventstore.retention.reachability import occurrences
 from projections.audit.plain_paths import PlainPath, PlainPaths
@@ -84,9 +85,8 @@ def _everywhere(log: Log, content: Content, sought: Sought) -> Sought:
 def _renames(log: Log) -> dict[bytes, list[tuple[Event, bytes]]]:
     """Return, for each path that was moved or linked, the events that did so and the new names."""
     found: dict[bytes, list[tuple[Event, bytes]]] = {}
-    for where in ("source IS NOT NULL", f"kind = {Kind.LINK_MADE:d}"):
-        for event in map(lifted, log.db.execute(f"SELECT * FROM event WHERE {where}").fetchall()):
-            found.setdefault(event.target or b"", []).append((event, log.path_text(event.path or ROOT_ID)))
+    for event in chain(by_path.moves(log), by_path.links(log)):
+        found.setdefault(event.target or b"", []).append((event, log.path_text(event.path or ROOT_ID)))
     return found
 
 
@@ -184,7 +184,7 @@ class _Everywhere:
 
     def __init__(self, log: Log, content: Content) -> None:
         self.records = Records(log)
-        self.moving = {row[0] for row in log.db.execute("SELECT stream FROM event WHERE source IS NOT NULL")}
+        self.moving = {stream for _, stream in by_path.moved(log)}
         """The streams that move something: what is below that has a new path that no event is about."""
         self._places: list[_Image | _Container] = [*self._images(log, content), *self._containers(log, content)]
         self._by_stream: dict[int, list[int]] = {}
