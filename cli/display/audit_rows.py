@@ -7,6 +7,7 @@ from typing import Any, TextIO
 from cli.display.formats import human_size, listed, short_id, whole_seconds
 from cli.display.history_text import subject
 from cli.display.output import Column
+from eventstore.index import names
 from eventstore.log.log import Log
 from eventstore.model.digests import named
 from eventstore.model.paths import shown
@@ -133,7 +134,7 @@ class Rows:
     def __init__(self, log: Log) -> None:
         self._name = cache(partial(_name, log))
         self._images = cache(partial(_images, cache(partial(_image_row, log))))
-        self._erased = erased(log.db)
+        self._erased = erased(log)
 
     def of_holding(self, holding: Holding) -> dict[str, Any]:
         ended, gone = holding.ended, self._erased.get(holding.content or b"")
@@ -181,7 +182,7 @@ def _images(row: Callable[[str], dict[str, Any]], images: tuple[str, ...]) -> di
 
 def _image_row(log: Log, image: str) -> dict[str, Any]:
     sent = [sent_row(one) for one in commits.sent(log, image)]
-    ever, now = tags.ever(log, image), tags.now(log, image)
+    ever, now = names.tags_ever(log, image), tags.now(log, image)
     return {"id": image, "tags": shown_names(now), "tags_ever": shown_names(ever), "sent": sent}
 
 

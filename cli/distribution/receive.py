@@ -129,7 +129,7 @@ def stage(writer: Writer, tar: Readable, max_size: int = MAX_SIZE) -> StagedLaye
         size += len(piece)
 
     counted = reader(telling(passed(tar), count))
-    changes = Staged(writer.store.db, decode(counted, writer.content, framing.write, limit=max_size))
+    changes = Staged(writer.store, decode(counted, writer.content, framing.write, limit=max_size))
     return StagedLayer(changes, framing.close(), size)
 
 

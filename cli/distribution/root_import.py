@@ -44,7 +44,7 @@ def folder(writer: Writer, path: str, making: Making, skipped: Counter[str], adv
     *skipped* counts what was left out (`hostfs.scan`); *advance* is told of each entry.  Memory is flat.
     """
     scanned = telling(scan(path, writer.content, skipped=skipped), lambda _: advance(1))
-    with closing(Staged(writer.store.db, scanned)) as changes:
+    with closing(Staged(writer.store, scanned)) as changes:
         return commands.import_folder(
             writer, changes, platform=str(making.platform), author=making.author, message=making.message,
             config=making.change, tag=making.tag,

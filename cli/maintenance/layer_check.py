@@ -44,7 +44,7 @@ def differences(store: Store, diff_id: str) -> Iterator[Finding]:
     """
     staged = None
     try:
-        staged = Staged(store.db, _changes(store, diff_id))
+        staged = Staged(store, _changes(store, diff_id))
         yield from islice(_compared(store.log, diff_id, staged.in_layer_order()), MOST)
     except LayerlogError:
         return

@@ -52,7 +52,7 @@ def mend(store: Store, writer: Writer, findings: list[Finding], source: str | No
 
 def _own_blobs(store: Store, aside: Aside) -> Iterator[LayerBlob]:
     """Yield the kept blobs of layers that miss something."""
-    streams = {occurrence.stream for occurrence in occurrences(store.db, _missing(store, aside))}
+    streams = {occurrence.stream for occurrence in occurrences(store.log, _missing(store, aside))}
     for stream in map(store.log.stream_of, sorted(streams)):
         if stream.kind == "layer":
             yield from kept_blobs(store, stream.name)

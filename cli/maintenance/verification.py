@@ -59,10 +59,8 @@ def stages(store: Store, *, quick: bool = False, share: float = 1.0) -> Iterator
     if quick:
         return
     yield _stage(
-        "contents", "bytes", lambda: scrub.total(store.db), int,
-        lambda _, advance: noting(
-            scrub.check(store.db, store.content, advance, wanted=_drawn(share), lost=frozenset(damaged))
-        ),
+        "contents", "bytes", lambda: scrub.total(store), int,
+        lambda _, advance: noting(scrub.check(store, advance, wanted=_drawn(share), lost=frozenset(damaged))),
     )  # fmt: skip
     yield _stage(
         "layers", "bytes", lambda: _imported_layers(store), lambda layers: sum(size for _, size in layers),
@@ -112,9 +110,9 @@ def _unfinished(what: str, error: Exception) -> Finding:
 def touched(store: Store, findings: Sequence[Finding]) -> list[Report]:
     """Return each finding with the images, containers and paths that it touches: one pass over the log for all."""
     try:
-        needs = Needs(store.db, {digest for finding in findings for digest in finding.digests})
+        needs = Needs(store.log, {digest for finding in findings for digest in finding.digests})
         named = defaultdict(list)
-        for occurrence in occurrences(store.db, needs.all()):
+        for occurrence in occurrences(store.log, needs.all()):
             named[occurrence.digest].append(occurrence)
         holders = Holders(store.log)
     except UNREADABLE:  # the very rows that would tell are damaged
@@ -123,7 +121,7 @@ def touched(store: Store, findings: Sequence[Finding]) -> list[Report]:
     for finding in findings:
         needing = {digest for stated in finding.digests for digest in needs.of(stated)}
         found = [occurrence for digest in needing for occurrence in named[digest]]
-        found += (occurrence for span in finding.events for occurrence in in_range(store.db, *span))
+        found += (occurrence for span in finding.events for occurrence in in_range(store.log, *span))
         reports.append(Report(finding, _held(holders, found)))
     return reports
 
@@ -142,8 +140,8 @@ def _held(holders: Holders, found: list[Occurrence]) -> Held:
 def _log(store: Store, advance: Advance, *, quick: bool) -> Iterator[Finding]:
     with ThreadPoolExecutor(1) as pool:
         beside = pool.submit(_beside, store.path, quick=quick)
-        broken = list(chain.check(store.db, advance))
-        yield from root_causes.named(store.db, broken)
+        broken = list(chain.check(store.log, advance))
+        yield from root_causes.named(store.log, broken)
         yield from beside.result()
     if not quick:
         yield from _diagnosed(store, broken)
@@ -154,9 +152,9 @@ def _beside(path: str, *, quick: bool) -> list[Finding]:
     with Store.open(path) as store:
         found: list[Finding] = []
         checks: list[Callable[[], Iterator[Finding]]]
-        checks = [lambda: derived_columns.schema(store.db), lambda: presence.check(store)]
+        checks = [lambda: derived_columns.schema(store.log), lambda: presence.check(store)]
         if not quick:
-            checks += [lambda: derived_columns.check(store.db), lambda: derived_columns.pages(store.db)]
+            checks += [lambda: derived_columns.check(store.log), lambda: derived_columns.pages(store.log)]
         for check in checks:
             found.extend(to_the_end(check, "log.db"))
         return found

@@ -30,7 +30,7 @@ def find(store: Store, advance: Advance) -> list[Finding]:
     """Return what is wrong with contents: O(all of them), as `verify` does."""
     found = [finding for finding in presence.check(store) if not finding.note]
     lost = {digest for finding in found for digest in finding.digests}
-    return found + list(scrub.check(store.db, store.content, advance, lost=frozenset(lost)))
+    return found + list(scrub.check(store, advance, lost=frozenset(lost)))
 
 
 def mend_schema(store: Store) -> list[str]:
@@ -68,7 +68,7 @@ def replacing(store: Store, writer: Writer, findings: Iterable[Finding]) -> Iter
 def _set_aside(store: Store, findings: Iterable[Finding]) -> Aside:
     """A large content keeps its row unless its list of chunks is what is wrong; what lacks only its dictionary, too."""
     damaged = {digest for finding in findings for digest in finding.digests}
-    wanted = Needs(store.db, damaged).all()
+    wanted = Needs(store.log, damaged).all()
     rows = []
     for digest in damaged:
         row = store.db.execute(_ROW, (digest,)).fetchone()

@@ -16,6 +16,8 @@ from eventstore.log import merkle
 from eventstore.model.events import Event, Kind, lifted
 
 ROOT_ID = 1
+DatabaseError = sqlite3.DatabaseError
+"""What reading raises where log.db is damaged, busy or cannot be read: for whoever goes on without the answer."""
 
 
 @dataclass(frozen=True)
@@ -186,10 +188,11 @@ class Log:
 
     def written(self, stream: int, first: int = 1, last: int = 2**62) -> Iterator[tuple[int | None, bytes]]:
         """Yield (interned path, content) of the stream's events first..last that name a content."""
-        return self.db.execute(
+        rows = self.db.execute(
             "SELECT path, content FROM event WHERE stream = ? AND version BETWEEN ? AND ? AND content IS NOT NULL",
             (stream, first, last),
         )
+        return ((path, content) for path, content in rows)
 
     def latest(self, kind: Kind, stream: int, upto: int = 2**62) -> Event | None:
         """Return the stream's last event of a kind that is about no path, not after version *upto*: one index look-up."""

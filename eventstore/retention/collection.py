@@ -31,10 +31,9 @@ class Garbage(NamedTuple):
 
 def survey(store: Store, *, originals: bool = False) -> Garbage:
     """Return what `collect` would free: O(events + contents).  Nothing is changed."""
-    db = store.db
-    reachability.mark_live(db, originals=not originals)
-    dead = db.execute(_DEAD).fetchone()[0]
-    content_bytes, original_bytes = db.execute(_BLOCKS_FREED).fetchone()
+    reachability.mark_live(store.log, originals=not originals)
+    dead = store.db.execute(_DEAD).fetchone()[0]
+    content_bytes, original_bytes = store.db.execute(_BLOCKS_FREED).fetchone()
     unnamed = sum(usage.size - usage.live for usage in compaction.usages(store))
     cached = compaction.folder_size(store.cache.path())
     return Garbage(dead, content_bytes, unnamed, len(dropped(store)), original_bytes, cached)
@@ -59,7 +58,7 @@ def collect(store: Store, writer: Writer, *, originals: bool = False) -> tuple[G
 
 
 def dropped(store: Store) -> list[bytes]:
-    """Return the kept blobs that temp.live, as `needed.mark_live` left it, does not hold."""
+    """Return the kept blobs that temp.live, as `reachability.mark_live` left it, does not hold."""
     alive = "SELECT EXISTS (SELECT 1 FROM live WHERE digest = ?)"
     kept = (blob for blob in reachability.originals(store.log) if store.content.has(blob))
     return [blob for blob in kept if not store.db.execute(alive, (blob,)).fetchone()[0]]

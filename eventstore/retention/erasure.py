@@ -33,7 +33,8 @@ def extent(store: Store, digests: Iterable[bytes], blobs: Iterable[bytes] = ()) 
     there = {digest: store.content.size(digest) for digest in {*digests, *blobs} if store.content.has(digest)}
     parts, users = _large(store)
     chunks = {chunk for digest in there for chunk in parts.get(digest, ())}
-    files = {found.digest for found in reachability.occurrences(store.db, chunks)}  # a small file can equal a large one's chunk
+    # a small file can equal a large one's chunk
+    files = {found.digest for found in reachability.occurrences(store.log, chunks)}
     kept = {chunk for chunk in chunks - there.keys() if chunk in files or users[chunk] - there.keys()}
     for digest in there:
         whole = next(iter(users.get(digest, set()) - there.keys()), None)

@@ -1,7 +1,6 @@
 """Changes on their way in, kept in a temporary file: whatever their number, memory stays flat and no lock is held."""
 
 import marshal
-import sqlite3
 import struct
 import weakref
 from collections.abc import Iterable, Iterator
@@ -11,6 +10,7 @@ from typing import IO
 from eventstore.model.changes import Change
 from eventstore.model.events import Kind
 from eventstore.model.paths import order
+from eventstore.store.store import Store
 
 BATCH = 512
 FEW = 20_000  # are sorted in memory, 12 MB of them
@@ -22,10 +22,10 @@ _HIDES = (Kind.PATH_DELETED, Kind.DIRECTORY_CLEARED)
 class Staged:
     """A run of Changes, read once from their source and then as often as wanted.  Close it to free its room."""
 
-    def __init__(self, db: sqlite3.Connection, changes: Iterable[Change]) -> None:
+    def __init__(self, store: Store, changes: Iterable[Change]) -> None:
         import tempfile  # noqa: PLC0415 - 5 ms, for what comes in alone
 
-        self._db = db
+        self._store = store
         self._table = ""
         self._file: IO[bytes] = tempfile.TemporaryFile(buffering=1 << 20)  # noqa: SIM115 - closed by _free
         self._free = weakref.finalize(self, self._file.close)
@@ -70,7 +70,7 @@ class Staged:
     def close(self) -> None:
         self._free()
         if self._table:
-            self._db.execute(f"DROP TABLE IF EXISTS {self._table}")  # a rollback takes it away too
+            self._store.db.execute(f"DROP TABLE IF EXISTS {self._table}")  # a rollback takes it away too
 
     def _batches(self) -> Iterator[list[tuple[object, ...]]]:
         self._file.seek(0)
@@ -80,13 +80,13 @@ class Staged:
     def _sorted(self) -> Iterator[Change]:
         if not self._table:
             self._table = f"temp.staged_{next(_NUMBERS)}"
-            self._db.execute(
+            self._store.db.execute(
                 f"CREATE TABLE {self._table} (seq INTEGER PRIMARY KEY, phase INTEGER, key BLOB, "
                 "kind, path, mode, uid, gid, mtime, size, content, target, detail)"
             )
             rows = ((None, *_place(change), *change) for change in self)
-            self._db.executemany(f"INSERT INTO {self._table} VALUES ({', '.join('?' * 13)})", rows)
-        cursor = self._db.execute(
+            self._store.db.executemany(f"INSERT INTO {self._table} VALUES ({', '.join('?' * 13)})", rows)
+        cursor = self._store.db.execute(
             f"SELECT kind, path, mode, uid, gid, mtime, size, content, target, detail FROM {self._table} ORDER BY phase, key"
         )
         return map(Change._make, cursor)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from eventstore.index import changesets, names, streams
 from eventstore.log.log import Log
 from eventstore.model.digests import named
 from eventstore.model.events import Event, Kind
@@ -12,7 +13,7 @@ from eventstore.model.paths import order
 from eventstore.model.times import rfc3339
 from projections.events.records import Record, Records
 from projections.history import commits
-from projections.refs import containers, tags
+from projections.refs import containers
 
 REMEMBERED = 50_000
 OTHERS = {
@@ -57,22 +58,17 @@ def deeds(log: Log, since: int = 1, until: int = 2**62, *, only_commits: bool = 
     """Yield the deeds at the positions since..until, oldest first: O(the events that their commits sealed)."""
     records = Records(log)
     kinds = [Kind.COMMITTED] if only_commits else [Kind.COMMITTED, *OTHERS]
-    positions = log.db.execute(
-        f"SELECT position FROM event INDEXED BY event_kind WHERE path IS NULL AND kind IN ({','.join('?' * len(kinds))}) "
-        "AND position BETWEEN ? AND ? ORDER BY position",
-        (*kinds, since, until),
-    ).fetchall()
-    for (position,) in positions:
+    for position in changesets.positions_of(log, kinds, since, until):
         event = log.at(position)
         yield _of_commit(log, records, event) if event.kind == Kind.COMMITTED else _other(log, records.of(event))
 
 
 def _of_commit(log: Log, records: Records, seal: Event) -> Deed:
     commit = commits.of_seal(records, seal)
-    held = sealed(log, seal.stream, commit.first, commit.last)
+    held = Sealed(*streams.sums(log, seal.stream, commit.first, commit.last))
     return Deed(
         "commit", commit.id, commit.record, commit.author, commit.message, commit.container, held,
-        signer=signer(log, commit.id), tags=tuple(tags.ever(log, commit.id)), sent=tuple(commits.sent(log, commit.id)),
+        signer=signer(log, commit.id), tags=tuple(names.tags_ever(log, commit.id)), sent=tuple(commits.sent(log, commit.id)),
     )  # fmt: skip
 
 
@@ -95,16 +91,6 @@ def _of_tag(record: Record, what: str, move: TagMove) -> Deed:
 
 def _container_name(log: Log, record: Record) -> str:
     return containers.get(log, record.name).name if record.kind == "container" else ""
-
-
-def sealed(log: Log, stream: int, first: int, last: int) -> Sealed:
-    """Return what the events first..last of a container are: how many, about how many paths, and the bytes they wrote."""
-    row = log.db.execute(
-        f"SELECT count(*), count(DISTINCT path), total(CASE kind WHEN {Kind.FILE_WRITTEN:d} THEN size END) FROM event "
-        "WHERE stream = ? AND version BETWEEN ? AND ? AND path IS NOT NULL",
-        (stream, first, last),
-    ).fetchone()
-    return Sealed(row[0], row[1], int(row[2]))
 
 
 def signer(log: Log, commit: str) -> str | None:
@@ -161,17 +147,13 @@ def by_prefix(log: Log, found: Iterable[Deed], depth: int) -> list[Group]:
 
 
 def _sealed_below(log: Log, prefix_of: Callable[[int], bytes], deed: Deed) -> dict[bytes, Sealed]:
-    rows = log.db.execute(
-        f"SELECT path, count(*), total(CASE kind WHEN {Kind.FILE_WRITTEN:d} THEN size END) FROM event "
-        "WHERE stream = ? AND version BETWEEN ? AND ? AND path IS NOT NULL GROUP BY path",
-        (deed.record.event.stream, Seal.of(deed.record.event).first, deed.record.event.version),
-    )
+    event = deed.record.event
     sums: dict[bytes, list[int]] = {}
-    for path_id, events, size in rows:
+    for path_id, events, size in streams.sums_by_path(log, event.stream, Seal.of(event).first, event.version):
         held = sums.setdefault(prefix_of(path_id), [0, 0, 0])
         held[0] += events
         held[1] += 1
-        held[2] += int(size)
+        held[2] += size
     return {prefix: Sealed(*held) for prefix, held in sums.items()}
 
 

@@ -1,20 +1,19 @@
 """Holders: the images, containers and paths that an event or a content is part of, whether they still show it or not."""
 
-import sqlite3
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from eventstore.errors import LayerlogError
-from eventstore.log.log import Log
+from eventstore.log.log import DatabaseError, Log
 from eventstore.model.events import ARRIVALS, Kind
 from eventstore.model.facts import Arrival, ContainerBase, Creation, FolderBase, ImageBase
 from eventstore.retention.reachability import Occurrence
 from projections.events.records import Records
 from projections.refs import containers, tags
 
-UNREADABLE = (LayerlogError, sqlite3.DatabaseError, ValueError, KeyError, TypeError)
+UNREADABLE = (LayerlogError, DatabaseError, ValueError, KeyError, TypeError)
 """What reading rows that are damaged raises."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
+from eventstore.index import changesets, streams
 from eventstore.log.log import Changeset, Log
 from eventstore.log.path_table import PathTable
 from eventstore.model.batches import runs
@@ -97,12 +98,7 @@ class Records:
         lowest = self.changeset(min(positions))
         if max(positions) < lowest.first + lowest.events:
             return [lowest] * len(positions)
-        rows = self.log.db.execute(
-            "SELECT * FROM changeset WHERE number IN (SELECT (SELECT number FROM changeset WHERE first <= t.value "
-            "ORDER BY first DESC LIMIT 1) FROM json_each(?) t) ORDER BY number",
-            (json.dumps(positions),),
-        )
-        found = [lowest, *map(Changeset._make, rows)]
+        found = [lowest, *changesets.holding(self.log, positions)]
         firsts = [changeset.first for changeset in found]
         return [found[bisect_right(firsts, position) - 1] for position in positions]
 
@@ -113,9 +109,8 @@ class Records:
     def context(self, number: int) -> Mapping[str, Any]:
         found = self._contexts.get(number)
         if found is None:
-            row = self.log.db.execute("SELECT body FROM context WHERE id = ?", (number,)).fetchone()
             _make_room(self._contexts)
-            found = self._contexts[number] = json.loads(row[0])
+            found = self._contexts[number] = json.loads(changesets.context(self.log, number))
         return found
 
     def path(self, path_id: int) -> bytes:
@@ -124,9 +119,8 @@ class Records:
     def _stream(self, stream: int) -> tuple[str, str]:
         found = self._streams.get(stream)
         if found is None:
-            row = self.log.db.execute("SELECT kind, name FROM stream WHERE id = ?", (stream,)).fetchone()
             _make_room(self._streams)
-            found = self._streams[stream] = (row[0], row[1])
+            found = self._streams[stream] = streams.kind_and_name(self.log, stream)
         return found
 
 

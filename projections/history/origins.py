@@ -3,6 +3,7 @@
 from functools import cached_property
 
 from eventstore.content.reader import Content
+from eventstore.index import seals
 from eventstore.log.log import Log
 from eventstore.model.facts import FolderBase
 from projections.events.records import Record, Records
@@ -25,9 +26,9 @@ class Origins:
     def commit(self, record: Record) -> Commit | None:
         """Return the commit over a container's event, or over the folder that an import made a layer of; else None."""
         if record.kind == "container":
-            seal = commits.sealing(self.log, record.event.stream, record.event.version)
+            seal = seals.over(self.log, record.event.stream, record.event.version)
         elif self._folder is not None and self._folder[0] == record.name:
-            seal = commits.sealing(self.log, self._folder[1], 1)
+            seal = seals.over(self.log, self._folder[1], 1)
         else:
             return None
         return None if seal is None else commits.of_seal(self.records, seal)

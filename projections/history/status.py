@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from eventstore.index.streams import count_changes
 from eventstore.log.log import Log
 from eventstore.model.events import Event, Kind
 from eventstore.model.facts import ContainerBase, ImageBase
@@ -58,11 +59,7 @@ def topmost(found: Iterable[Difference]) -> Iterator[Difference]:
 
 def count_unsealed(log: Log, container: Container) -> int:
     """Return how many events since the last seal change files or the config."""
-    row = log.db.execute(
-        f"SELECT count(*) FROM event WHERE stream = ? AND version > ? AND (path IS NOT NULL OR kind = {Kind.CONFIG_CHANGED:d})",
-        (container.stream, container.sealed),
-    ).fetchone()
-    return int(row[0])
+    return count_changes(log, container.stream, container.sealed)
 
 
 def unsealed_instructions(log: Log, container: Container) -> list[str]:

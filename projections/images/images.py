@@ -5,7 +5,9 @@ from typing import Any, NamedTuple
 
 from eventstore.content.reader import Content
 from eventstore.errors import ConflictError, ErasedError
+from eventstore.index import provenance
 from eventstore.index.stream_paths import has_tree_events
+from eventstore.index.streams import bytes_written
 from eventstore.log.log import Log
 from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind
 from eventstore.model.facts import Arrival, Base, ConfigChange, Departure, FolderBase, Framing, Seal, image_of, platform_of
@@ -57,21 +59,12 @@ def newest_first(log: Log, images: Iterable[Image]) -> Iterator[Image]:
 
 def arrived(log: Log) -> Iterator[Image]:
     """Yield the images taken from elsewhere, removed ones too."""
-    rows = log.db.execute(
-        "SELECT s.name, min(e.position) FROM event e JOIN stream s ON s.id = e.stream "
-        "WHERE e.path IS NULL AND e.kind IN (?, ?) GROUP BY e.stream",
-        ARRIVALS,
-    )
-    return (Image(name, None, position, removed=False) for name, position in rows)
+    return (Image(name, None, position, removed=False) for name, position in provenance.arrived(log))
 
 
 def removed(log: Log) -> set[str]:
     """Return the images that are removed now: O(removals)."""
-    rows = log.db.execute(
-        "SELECT DISTINCT s.name FROM event e JOIN stream s ON s.id = e.stream "
-        f"WHERE e.path IS NULL AND e.kind = {Kind.IMAGE_REMOVED:d}"
-    ).fetchall()
-    return {name for (name,) in rows if _removed(log, name)}
+    return {name for name in provenance.ever_removed(log) if _removed(log, name)}
 
 
 def _removed(log: Log, image: str) -> bool:
@@ -109,15 +102,6 @@ def events_of(log: Log, layer: Layer) -> tuple[int, int, int]:
     if isinstance(layer, SealedLayer):
         return log.existing("container", layer.container).id, layer.first, layer.last
     return log.existing("layer", layer[0]).id, 1, lineage.LIVE
-
-
-def bytes_written(log: Log, stream: int, first: int, last: int) -> int:
-    """Return the sizes of the files that a stream's events first..last wrote, together: O(events)."""
-    row = log.db.execute(
-        f"SELECT sum(size) FROM event WHERE stream = ? AND version BETWEEN ? AND ? AND kind = {Kind.FILE_WRITTEN:d}",
-        (stream, first, last),
-    ).fetchone()
-    return row[0] or 0
 
 
 def imported_layer(log: Log, diff_id: str) -> Framing:

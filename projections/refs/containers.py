@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from eventstore.errors import NotFoundError
-from eventstore.index import names
+from eventstore.index import names, streams
 from eventstore.log.log import Log
 from eventstore.model.events import Kind
 from eventstore.model.facts import Base, Creation
@@ -36,8 +36,7 @@ def get(log: Log, container: str) -> Container:
 
 def all_containers(log: Log) -> Iterator[Container]:
     """Yield every container there ever was, newest first."""
-    rows = log.db.execute("SELECT id, name FROM stream WHERE kind = 'container' ORDER BY id DESC").fetchall()
-    for stream, name in rows:
+    for stream, name in streams.newest(log, "container"):
         yield _container(log, stream, name, log.version(stream))
 
 

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from eventstore.errors import AmbiguousError, ConflictError, InvalidError, NotFoundError
+from eventstore.index import seals
 from eventstore.index.moments import position_at, version_at
 from eventstore.index.names import container_named, tag_target
+from eventstore.index.streams import last_event
 from eventstore.log.log import Log
-from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind, lifted
+from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind
 from eventstore.model.facts import Arrival, Base, ContainerBase, ImageBase, Seal, TagMove, image_of
 from eventstore.model.paths import as_bytes, checked, shown
 from projections.refs import containers
@@ -153,7 +155,7 @@ def tagged(log: Log, text: str) -> str | None:
     stream = _tag_stream(log, name)
     if stream is None:
         return None
-    image = _tag_value(_last_event(log, stream, 2**62))
+    image = _tag_value(last_event(log, stream, 2**62))
     if image is not None and name.digest is not None and name.digest.removeprefix("sha256:") not in _digests(log, image):
         raise NotFoundError(f"{shown(text)}: the tag names another image now ({image[:12]}); leave the digest out, or the tag")
     return image
@@ -239,10 +241,7 @@ def _images(log: Log, text: str) -> set[str]:
     prefix = id_prefix(text.rpartition("@")[2])
     if prefix is None:
         return set()
-    low, high = bytes.fromhex(prefix.ljust(64, "0")), bytes.fromhex(prefix.ljust(64, "f"))
-    commits = log.db.execute("SELECT id FROM event WHERE id BETWEEN ? AND ? AND id IS NOT NULL LIMIT 20", (low, high))
-    found = set(log.beginning("image", prefix)) | {row[0].hex() for row in commits}
-    return found or set(_recorded(log, prefix))
+    return {*log.beginning("image", prefix), *seals.beginning(log, prefix)} or set(_recorded(log, prefix))
 
 
 def _recorded(log: Log, prefix: str) -> Iterator[str]:
@@ -306,7 +305,7 @@ def _at_version(log: Log, target: Target, version: int) -> Target:
 def _at_step(log: Log, ref: str, step: int) -> Target:
     stream = _require_tag(log, ref)
     last = log.version(stream)
-    image = _tag_value(_last_event(log, stream, last - step)) if step < last else None
+    image = _tag_value(last_event(log, stream, last - step)) if step < last else None
     if image is None:
         raise NotFoundError(f"{shown(ref)} names nothing {step} steps ago; it moved {last} times")
     return of_image(log, f"{ref}@{{{step}}}", image)
@@ -320,7 +319,7 @@ def _at_time(log: Log, ref: str, when: int) -> Target:
         if version:
             return Target(ref, None, container, version)
     else:
-        image = _tag_value(_last_event(log, stream := _require_tag(log, ref), version_at(log, stream, position)))
+        image = _tag_value(last_event(log, stream := _require_tag(log, ref), version_at(log, stream, position)))
         if image is not None:
             return of_image(log, ref, image)
     raise NotFoundError(f"{shown(ref)} was not there at that time; `layerlog log {shown(ref)}` shows its history")
@@ -338,17 +337,10 @@ def _require_tag(log: Log, ref: str) -> int:
 def _tag_stream(log: Log, name: ImageName) -> int | None:
     for full in (name, local(name)):
         stream = log.stream("tag", str(full))
-        if stream is not None and (full != name or _tag_value(_last_event(log, stream.id, stream.version)) is not None):
+        if stream is not None and (full != name or _tag_value(last_event(log, stream.id, stream.version)) is not None):
             return stream.id
     stream = log.stream("tag", str(name))
     return stream.id if stream else None
-
-
-def _last_event(log: Log, stream: int, version: int) -> Event | None:
-    row = log.db.execute(
-        "SELECT * FROM event WHERE stream = ? AND version <= ? ORDER BY version DESC LIMIT 1", (stream, version)
-    ).fetchone()
-    return lifted(row) if row else None
 
 
 def _tag_value(event: Event | None) -> str | None:

@@ -29,7 +29,7 @@ def history(store: str, folder: str) -> Answer:
         commands.create_store(writer)
         made = commands.create_container(writer, "c3", None)
         view = live_view(opened, made)
-        base = Staged(opened.db, scan(os.path.join(folder, "base"), writer.content))
+        base = Staged(opened, scan(os.path.join(folder, "base"), writer.content))
         commands.record(writer, made, base, view)
         base.close()
         parent = commands.commit(writer, made, parent=None, message="v0", tag=tag(0)).hex()
@@ -152,7 +152,7 @@ def layered(store: str, counts: list[int], files: int) -> Answer:
         for count in counts:
             with writer.transaction():
                 for number, diff_id in enumerate(layer_ids(count)):
-                    staged = Staged(opened.db, _layer(writer, count, number, files // count))
+                    staged = Staged(opened, _layer(writer, count, number, files // count))
                     commands.import_layer(writer, bytes.fromhex(diff_id), staged, writer.content.put(b""), 0)
                     staged.close()
     return {}

@@ -72,7 +72,7 @@ def test_the_appender_itself_refuses(ll: Layerlog) -> None:
         for change in (put(b"srv/.wh.x", 0o100644), link(b".wh.l", b"etc/motd"), move(b"etc/motd", b"srv/.wh.m"), put(b".wh.d", 0o40755)):
             with pytest.raises(InvalidError, match="means a deletion"):
                 commands.record(writer, web, [change], live_view(writer.store, web))
-        staged = Staged(writer.store.db, [put(b"", 0o40755), put(b".wh.f", 0o100644)])
+        staged = Staged(writer.store, [put(b"", 0o40755), put(b".wh.f", 0o100644)])
         with pytest.raises(InvalidError, match="means a deletion"):
             commands.import_folder(writer, staged, platform="linux/amd64", author=None, message=None, config=None, tag=None)
         staged.close()

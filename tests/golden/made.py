@@ -34,7 +34,7 @@ def fill(store: Store) -> None:
         keep = writer.content.put
         big = writer.content.put_stream(bytes([n]) * 70_000 for n in range(20))
         folder = Staged(
-            store.db,
+            store,
             [
                 put(b"", DIRECTORY | 0o755),
                 put(b"etc", DIRECTORY | 0o755, mtime=1_700_000_000_123_456_789),

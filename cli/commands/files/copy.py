@@ -71,7 +71,7 @@ def _into_container(s: Session, source: str, target: str, how: How) -> None:
     incoming = _incoming(s, source, there, path, how)
     top = destination(incoming.source, path, there, slash=target.endswith("/"))
     with s.writer() as writer, progress(None, "Copying", quiet=how.quiet) as advance:
-        staged = Staged(s.store.db, telling(incoming.changes(writer, _like(now, top)), lambda _: advance(1)))
+        staged = Staged(s.store, telling(incoming.changes(writer, _like(now, top)), lambda _: advance(1)))
         s.record(writer, container, lambda view: placed(staged, view, top, contents=incoming.source.contents))
         staged.close()
 

@@ -171,7 +171,7 @@ def repair(ctx: click.Context, source: str | None) -> None:
     with session() as s, s.alone() as writer:
         for name in repairs.mend_schema(s.store):
             print(f"made anew: {escape(name)}")
-        with progress(scrub.total(s.store.db), "Reading", "bytes") as advance:
+        with progress(scrub.total(s.store), "Reading", "bytes") as advance:
             findings = repairs.find(s.store, advance)
         done = repairs.mend(s.store, writer, findings, source, lambda _: None)
         print(f"{len(done.restored)} contents brought back, {len(done.left)} findings left")

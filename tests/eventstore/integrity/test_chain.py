@@ -28,16 +28,16 @@ def filled(store: Store, *sizes: int) -> None:
 
 
 def checked(store: Store) -> list[Finding]:
-    return list(chain.check(store.db, lambda _: None))
+    return list(chain.check(store.log, lambda _: None))
 
 
 @pytest.mark.parametrize("sizes", [(), (1,), (1, 2, 3, 4, 5, 6, 7, 8, 9), (5000,), (4095, 4096, 4097, 1), (9000, 3)])
 def test_a_log_of_any_shape_holds(store, sizes):
     filled(store, *sizes)
     passed: list[int] = []
-    assert list(chain.check(store.db, passed.append)) == []
+    assert list(chain.check(store.log, passed.append)) == []
     assert sum(passed) == store.log.head().position
-    assert list(derived_columns.check(store.db)) == []
+    assert list(derived_columns.check(store.log)) == []
 
 
 def test_every_hash_is_what_the_specification_says(store):

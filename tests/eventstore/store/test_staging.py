@@ -17,7 +17,7 @@ def backwards(count: int) -> list[Change]:
 def test_layer_order_is_what_hides_then_the_rest_as_the_tree_lies(store: Store, count: int) -> None:
     """The order is the same whether the changes are sorted in memory or in a table."""
     changes = backwards(count)
-    staged = Staged(store.db, iter(changes))
+    staged = Staged(store, iter(changes))
     assert list(staged) == changes
     assert len(staged) == len(changes)
     found = list(staged.in_layer_order())

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def laid_over(store: Store, before: View, changes: list[Change]) -> View:
     """Import *changes* as a layer and return it on top of *before*."""
-    staged = Staged(store.db, changes)
+    staged = Staged(store, changes)
     diff_id = sha256(repr(changes).encode()).digest()
     with store.writer(ADA) as writer:
         commands.import_layer(writer, diff_id, staged, writer.content.put(b""), 0)

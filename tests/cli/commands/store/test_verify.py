@@ -225,7 +225,7 @@ def test_every_flipped_bit_in_live_data_is_found(damage):
         for segment, place in flips:
             damage.flip(segment, place)
             store.content.forget()
-            assert list(scrub.check(store.db, store.content, lambda _: None)), (segment, place)
+            assert list(scrub.check(store, lambda _: None)), (segment, place)
             damage.flip(segment, place)
 
 
