@@ -223,7 +223,7 @@ def test_a_pattern_that_would_take_for_ever_is_stopped(ll):
     ll("write", "--text", "1", "web:/f")
     ll("commit", "-m", "a" * 60 + "!", "web")
     begun = time.monotonic()
-    assert "takes over 2 s" in ll.refused("log", "--grep", "(a+)+$", "web")
+    assert "takes over 2 s" in ll.refused("log", "--grep", "(a|aa)+$", "web")
     assert time.monotonic() - begun < 20
 
 
