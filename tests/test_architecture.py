@@ -164,6 +164,19 @@ def test_starting_imports_nothing_heavy():
     held("Every command pays for what cli.main imports; import it where it is used.", offences)
 
 
+def test_importing_changes_nothing_in_the_process():
+    watch = (
+        "import atexit, gc, importlib, logging, signal, sys\n"  # logging registers a way out of its own
+        "state = lambda: (gc.get_threshold(), atexit._ncallbacks(), [*map(signal.getsignal, signal.valid_signals())])\n"
+        "before = state()\n"
+        "for name in sys.argv[1:]:\n"
+        "    importlib.import_module(name)\n"
+        "assert state() == before, (before, state())"
+    )
+    done = python(watch, *sorted(names()))
+    held("A program that imports us as a library keeps its own garbage collector, signals and way out.", done.stderr.splitlines()[-1:])
+
+
 def test_dependencies_are_those_that_are_imported():
     """What pyproject.toml asks for is what the code uses, and the reverse."""
     import tomllib
