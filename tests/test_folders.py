@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 
+from tests.cli.running import ROOT
 from tests.test_architecture import PACKAGES, held, modules
 
 ORDER: dict[str, dict[str, tuple[int, str]]] = {
@@ -82,6 +83,16 @@ def test_every_folder_has_its_place_and_says_what_lives_there():
                 yield f"{init.path}: does not say what lives here"
 
     held("A reader finds the room from its name, and its __init__ says what is in it.", offences())
+
+
+def test_tests_mirror_the_folders():
+    def offences() -> Iterator[str]:
+        for module in modules(*(f"tests/{package}" for package in PACKAGES)):
+            tested = os.path.dirname(module.path).removeprefix("tests/")
+            if not (ROOT / tested).is_dir():
+                yield f"{module.path}: there is no {tested}"
+
+    held("The tests of a folder are found where the folder itself is, below tests.", offences())
 
 
 def test_folders_are_small():
