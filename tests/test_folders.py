@@ -14,6 +14,7 @@ from tests.test_architecture import PACKAGES, Module, held, modules
 ORDER: dict[str, dict[str, tuple[int, str]]] = {
     "eventstore": {
         "errors": (0, "everybody raises them"),
+        "offers": (0, "how a package is a library"),
         "model": (1, "values: what all others speak in"),
         "disk": (2, "folders and files, whatever is in them"),
         "log": (3, "log.db: rows and their chain, and no content"),

@@ -11,7 +11,10 @@ from typing import NamedTuple
 import pytest
 
 from cli.catalog import COMMANDS
+from tests.cli.archived import archived
 from tests.cli.running import ROOT, clean
+from tests.conftest import findings
+from tests.images import image
 
 README = (ROOT / "README.md").read_text()
 INSTALL = "python3 -m pip install . && "
@@ -103,6 +106,14 @@ def untrue(step: Step, code: int, output: str) -> bool:
 def difference(step: Step, code: int, output: str) -> str:
     lines = difflib.unified_diff(masked(step.shown).splitlines(), masked(output).splitlines(), "README.md", "real", lineterm="")
     return "\n".join([f"$ {step.command}   (exit code {code})", *lines, ""])
+
+
+def test_the_library_example_is_true(tmp_path):
+    archived(tmp_path, image("gzip", names=("localhost/tomcat:1",)), name="tomcat.tar")
+    (program,), (shown,) = blocks("python"), blocks("text")
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=clean({}), capture_output=True, text=True, check=False)
+    assert (masked(done.stdout), done.stderr) == (masked(shown), "")
+    assert findings(str(tmp_path / "library")) == []
 
 
 def test_the_first_screen_is_a_result():

@@ -1,4 +1,4 @@
-"""Promises: digests that left the store, which its events must make again for ever."""
+"""Departures: digests that left the store, which its events must make again for ever."""
 
 from collections.abc import Iterator
 from hashlib import sha256

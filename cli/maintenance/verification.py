@@ -114,7 +114,7 @@ def touched(store: Store, findings: Sequence[Finding]) -> list[Report]:
         named = defaultdict(list)
         for occurrence in occurrences(store.log, needs.all()):
             named[occurrence.digest].append(occurrence)
-        holders = Holders(store.log)
+        impact = Holders(store.log)
     except UNREADABLE:  # the very rows that would tell are damaged
         return [Report(finding, _NOTHING) for finding in findings]
     reports = []
@@ -122,7 +122,7 @@ def touched(store: Store, findings: Sequence[Finding]) -> list[Report]:
         needing = {digest for stated in finding.digests for digest in needs.of(stated)}
         found = [occurrence for digest in needing for occurrence in named[digest]]
         found += (occurrence for span in finding.events for occurrence in in_range(store.log, *span))
-        reports.append(Report(finding, _held(holders, found)))
+        reports.append(Report(finding, _held(impact, found)))
     return reports
 
 
@@ -130,24 +130,24 @@ def _drawn(share: float) -> Callable[[object], bool] | None:
     return None if share == 1 else lambda _: random.random() < share  # noqa: S311 - a sample, no secret
 
 
-def _held(holders: Holders, found: list[Occurrence]) -> Held:
+def _held(impact: Holders, found: list[Occurrence]) -> Held:
     try:
-        return holders.of_occurrences(found)
+        return impact.of_occurrences(found)
     except UNREADABLE:
         return _NOTHING
 
 
 def _log(store: Store, advance: Advance, *, quick: bool) -> Iterator[Finding]:
     with ThreadPoolExecutor(1) as pool:
-        beside = pool.submit(_beside, store.path, quick=quick)
+        meanwhile = pool.submit(_without_hashing, store.path, quick=quick)
         broken = list(chain.check(store.log, advance))
         yield from root_causes.named(store.log, broken)
-        yield from beside.result()
+        yield from meanwhile.result()
     if not quick:
         yield from _diagnosed(store, broken)
 
 
-def _beside(path: str, *, quick: bool) -> list[Finding]:
+def _without_hashing(path: str, *, quick: bool) -> list[Finding]:
     """Return what is found without hashing: SQLite does the work, so that it runs beside the thread that hashes."""
     with Store.open(path) as store:
         found: list[Finding] = []

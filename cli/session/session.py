@@ -86,7 +86,7 @@ class Session:
         return references.resolve_container(self.log, ref)
 
     def view(self, target: Target) -> View:
-        return View(self.log, self.store.content, references.spans(self.log, target))
+        return references.view(self.store, target)
 
     def view_of(self, text: str) -> tuple[View, bytes]:
         """Return the view and the path of REF[@POINT]:PATH; without a path, the root."""

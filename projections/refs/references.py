@@ -13,10 +13,12 @@ from eventstore.log.log import Log
 from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind
 from eventstore.model.facts import Arrival, Base, ContainerBase, ImageBase, Seal, TagMove, image_of
 from eventstore.model.paths import as_bytes, checked, shown
+from eventstore.store.store import Store
 from projections.refs import containers
 from projections.refs.containers import Container
 from projections.refs.image_names import ImageName, image_name, local, spellings
 from projections.tree import lineage
+from projections.tree.view import View
 
 _POINT = re.compile(r"(?P<ref>.+?)@(?:(?P<version>\d+)|\{(?P<step>\d+)\}|\{(?P<time>[^}]*)\})", re.DOTALL)
 _BACK = re.compile(r"(?P<ref>.+)(?:~(?P<count>\d{0,9})|\^)", re.DOTALL)
@@ -129,6 +131,11 @@ def spans(log: Log, target: Target) -> list[lineage.Span]:
     if target.container is not None:
         return lineage.of_container(log, target.container, target.version)
     return lineage.of_layers(log, lineage.layers_of(log, target.image or ""))
+
+
+def view(store: Store, target: Target) -> View:
+    """Return what *target* holds; nothing is read yet."""
+    return View(store.log, store.content, spans(store.log, target))
 
 
 def of_image(log: Log, text: str, image: str) -> Target:

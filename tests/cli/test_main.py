@@ -45,7 +45,7 @@ def test_start_imports_nothing_heavy(args):
     """The start of every command is paid for by every command."""
     watch = (
         "import atexit, sys; from cli.main import main\n"
-        "heavy = ('structlog', 'sqlite_utils', 'sqlite3', 'tabulate', 'isal', 'zstandard', 'lz4', 'fastcdc',\n"
+        "heavy = ('structlog', 'sqlite_utils', 'sqlite3', 'tabulate', 'isal', 'zstandard', 'lz4', 'fastcdc', 'regex',\n"
         "         'importlib.metadata', 'subprocess', 'email')\n"
         "found = lambda: [m for m in sys.modules if m in heavy or m.startswith('cli.commands.') and m.count('.') > 2]\n"
         "atexit.register(lambda: print(found(), file=sys.stderr)); main()"

@@ -46,7 +46,7 @@ def _no_time(text: str) -> int:
 
 def view(store: Store, ref: str) -> View:
     target = references.resolve(store.log, ref, _no_time)
-    return View(store.log, store.content, references.spans(store.log, target))
+    return references.view(store, target)
 
 
 def text(store: Store, ref: str, path: bytes) -> bytes | None:

@@ -159,13 +159,13 @@ def _guard(store: Store, container: Container, rules: Iterable[str], author: str
 
 def _preview(store: Store, container: Container) -> Iterator[str]:
     """Yield the lines that --dry-run prints: every path with its content's digest, config changes, and the layer's digest."""
-    from cli.display.diff_lines import coloured
+    from cli.display.diff_lines import letter_line
     from cli.distribution.send import encoded
 
     found = status.unsealed(store, container.id, container.version)
     for difference in status.topmost(status.differences(found)):
         content = difference.after.content if difference.after else None
-        yield coloured(difference) + (f"  {named(content)}" if content else "")
+        yield letter_line(difference) + (f"  {named(content)}" if content else "")
     yield from (f"config  {text}" for text in status.unsealed_instructions(store.log, container))
     layer = encoded(store, SealedLayer(container.id, found.first, found.last, "", ENCODER))
     yield f"layer  {named(layer.diff_id)}  {layer.size} bytes"

@@ -6,7 +6,7 @@ from itertools import islice
 import click
 
 from cli.display import history_text
-from cli.display.diff_lines import change_lines
+from cli.display.diff_lines import Compared, print_changes
 from cli.display.formats import listed
 from cli.options import completion
 from cli.session.session import Session, session
@@ -117,8 +117,7 @@ def _print_changes(s: Session, container: str, before: View, version: int) -> No
     after = containers.view_at(s.store, container, version)
     span = before.spans[-1]
     made = Around(before, after, (span.stream, span.upto + 1, version))
-    for line in change_lines(made, differences(made)):
-        print(line)
+    print_changes(["topmost"], lambda: Compared(before, after, differences(made)))
 
 
 def _commit(s: Session, text: str) -> Commit:

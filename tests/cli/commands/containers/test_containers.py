@@ -316,7 +316,7 @@ def test_status_is_what_the_next_commit_would_seal(ll):
     assert "  USER web\n" in text
     assert text.endswith("\n1 added, 1 changed, 1 deleted; 1 config change\n")
     row = json.loads(ll("status", "web", "--format", "json"))
-    assert row["changes"] == [{"change": letter, "path": path} for letter, path in (("C", "/etc/motd"), ("A", "/f"), ("D", "/usr"))]
+    assert row["changes"] == ll.json("diff", "web")
     assert row["config"] == ["USER web"]
 
 

@@ -116,13 +116,13 @@ def test_diff_names_and_json_say_every_path(changed):
 
 def test_diff_stat(changed):
     assert changed.lines("diff", "--stat", "web") == [
-        " /etc/group | attributes",
-        " /etc/motd | 1 +",
-        " /srv/new | 1 +",
-        " /usr/bin/sh | attributes",
-        " /usr/lib | attributes",
+        " /etc/group          | attributes",
+        " /etc/motd           | 1 +",
+        " /srv/new            | 1 +",
+        " /usr/bin/sh         | attributes",
+        " /usr/lib            | deleted",
         " /usr/lib/os-release | 1 -",
-        " 6 paths changed, 2 insertions(+), 1 deletions(-)",
+        " 6 paths changed, 2 insertions(+), 1 deletion(-)",
     ]
 
 
@@ -340,4 +340,23 @@ def test_output_that_nobody_reads_is_no_failure(ll):
 
 
 def test_json_of_status_is_one_object(changed):
-    assert [change["change"] for change in json.loads(changed("status", "web", "--format", "json"))["changes"]] == list("CCACD")
+    assert [change["change"] for change in json.loads(changed("status", "web", "--format", "json"))["changes"]] == list("CCACDD")
+
+
+def test_a_difference_reads_the_same_wherever_it_is_said(changed):
+    """Not sealed and sealed, by whatever command: the same letters, amounts, patch and JSON."""
+    changed("write", "--text", "\0", "web:/usr/bin/su")
+    rows, letters = changed.json("diff", "web"), changed.lines("diff", "web")
+    told = {how: changed.raw("diff", how, "web") for how in ("--name-status", "--name-only", "--stat", "-p")}
+    assert json.loads(changed("status", "web", "--format", "json"))["changes"] == rows
+    assert [line[2:] for line in changed.lines("status", "web") if line[:4] in ("  A ", "  C ", "  D ")] == letters
+    assert [line.partition("  ")[0] for line in changed.lines("commit", "--dry-run", "web")[:-1]] == letters
+    changed("commit", "web", "app:1")
+    assert changed.json("show", "app:1")[0]["changes"] == changed.json("log", "--stat", "-1", "web")[0]["changes"] == rows
+    assert changed.lines("show", "app:1")[-len(letters) :] == letters
+    for how, text in told.items():
+        assert changed.raw("show", how, "app:1").endswith(b"\n\n" + text)
+        assert changed.raw("log", how, "-1", "web").endswith(b"\n\n" + text + b"\n")
+    assert changed.raw("show", "-p", "--stat", "app:1").endswith(told["--stat"] + told["-p"])
+    changed("undo", "web", "6")
+    assert changed.lines("restore", "app:1:/", "web:/") == letters

@@ -167,10 +167,7 @@ def test_log_stat_and_patch(ll):
     ll("write", "--text", "new\n", "web:/new")
     ll("commit", "-m", "x", "web")
     stat = ll.lines("log", "--stat", "-n", "1", "web")
-    assert " C /etc/motd | 1+ 0-" in stat
-    assert " C /etc/passwd | attributes" in stat
-    assert " A /new | 1+ 0-" in stat
-    assert " 3 paths: 1 added, 2 changed" in stat
+    assert stat[-5:] == [" /etc/motd   | 1 +", " /etc/passwd | attributes", " /new        | 1 +", " 3 paths changed, 2 insertions(+)", ""]
     patch = ll.lines("log", "-p", "-n", "1", "web")
     assert "+world" in patch
     assert "old mode 100644" in patch
@@ -182,7 +179,8 @@ def test_log_stat_and_patch(ll):
     assert ll.lines("log", "--oneline", "--name-only", "-1", "web", "--", "new")[-1] == "/new"
     changes = ll.json("log", "--stat", "-n", "1", "web")[0]["changes"]
     assert ll.json("log", "--name-only", "-n", "1", "web")[0]["changes"] == changes
-    assert changes[0] == {"change": "C", "path": "/etc/motd", "size_before": 6, "size_after": 12}
+    assert [(row["change"], row["path"]) for row in changes] == [("C", "/etc/motd"), ("C", "/etc/passwd"), ("A", "/new")]
+    assert (changes[0]["before"]["size"], changes[0]["after"]["size"]) == (6, 12)
 
 
 def test_log_graph_shows_what_came_from_which(ll):
@@ -216,7 +214,7 @@ def test_a_pattern_that_would_take_for_ever_is_stopped(ll):
     ll("write", "--text", "1", "web:/f")
     ll("commit", "-m", "a" * 60 + "!", "web")
     begun = time.monotonic()
-    assert "takes over 2 s" in ll.refused("log", "--grep", "(a+)+$", "web")
+    assert "takes over 2 s" in ll.refused("log", "--grep", "(a|aa)+$", "web")
     assert time.monotonic() - begun < 20
 
 
@@ -269,7 +267,7 @@ def test_show_of_a_commit_lists_what_it_changed(ll):
     assert "+one" in ll("show", "-p", "app:1")
     assert ll.lines("show", "--name-status", "app:1") == ll.lines("show", "app:1")
     assert ll.lines("show", "--name-only", "app:1")[-2:] == ["/etc/motd", "/f"]
-    assert ll.lines("show", "--stat", "app:1")[-1] == " 2 paths: 1 added, 1 deleted"
+    assert ll.lines("show", "--stat", "app:1")[-1] == " 2 paths changed, 1 insertion(+), 1 deletion(-)"
     row = ll.json("show", "app:1")[0]
     assert [(c["change"], c["path"]) for c in row["changes"]] == [("D", "/etc/motd"), ("A", "/f")]
 
