@@ -6,7 +6,6 @@ Nothing is extracted: members are read where they lie in the tar.
 import hashlib
 import os
 import stat
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import BinaryIO, NamedTuple
@@ -24,6 +23,7 @@ from cli.streams.reader import (
     pieces,
     reader,
     stored_as,
+    unnamed_file,
     verified,
 )
 from eventstore.errors import InvalidError, MismatchError, NotFoundError, StoreError
@@ -135,10 +135,10 @@ def _open_path(path: str) -> OpenFile:
 def _spooled(stream: Readable, spool_dir: str, max_size: int) -> OpenFile:
     with decompressed(stream, max_size=max_size, what="archive") as plain:
         try:
-            with tempfile.TemporaryFile(dir=spool_dir, prefix="load-") as spool:
-                spool.writelines(pieces(plain))
-                spool.flush()
-                return OpenFile(os.dup(spool.fileno()))
+            spool = unnamed_file(spool_dir)
+            with open(spool.descriptor, "wb", closefd=False) as file:
+                file.writelines(pieces(plain))
+            return spool
         except OSError as error:
             raise StoreError(f"cannot be copied to {spool_dir}: {error.strerror}; make room there") from error
 

@@ -6,9 +6,9 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
-from uuid import uuid4
 
 from cli.streams.reader import Extent, OpenFile, pieces, verified
+from eventstore.disk.atomic import replacing
 from eventstore.errors import InvalidError, LayerlogError, MismatchError, NotFoundError
 from eventstore.model.paths import shown
 from projections.oci import oci_layout
@@ -108,19 +108,9 @@ class _Folder:
 
     def replace(self, name: str, chunks: Iterator[bytes], folder: OpenFile | None = None) -> None:
         """Write *chunks* to *name* in *folder* (else the root) in one step, durably; nothing is left if they fail."""
-        temporary, root = f".layerlog-{uuid4().hex}", self.root.descriptor
         into = (folder or self.root).descriptor
-        try:
-            with open(temporary, "xb", opener=lambda path, flags: os.open(path, flags, 0o644, dir_fd=root)) as file:
-                file.writelines(chunks)
-                file.flush()
-                os.fsync(file.fileno())
-            os.rename(temporary, name, src_dir_fd=root, dst_dir_fd=into)
-            os.fsync(into)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary, dir_fd=root)
-            raise
+        with replacing(name, 0o644, durable=True, folder=into) as fd, open(fd, "wb", closefd=False) as file:
+            file.writelines(chunks)
 
 
 def _prepare(folder: _Folder) -> bytes | None:

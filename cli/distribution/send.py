@@ -2,14 +2,13 @@
 
 import json
 import os
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from types import MappingProxyType
 from typing import NamedTuple
 
-from cli.streams.reader import PIECE, Extent, OpenFile, Reader, gzip_blocks, pieces, reader
+from cli.streams.reader import PIECE, Extent, OpenFile, Reader, gzip_blocks, pieces, reader, unnamed_file
 from cli.streams.threads import Seen, hashed
 from eventstore.model.changes import Change
 from eventstore.model.digests import named, raw
@@ -187,8 +186,7 @@ class Spool:
     def put(self, chunks: Iterable[bytes]) -> Callable[[], Reader]:
         """Write *chunks*; return what opens them."""
         if self._file is None:
-            with tempfile.TemporaryFile(dir=spool_folder(self._store)) as made:
-                self._file = OpenFile(os.dup(made.fileno()))
+            self._file = unnamed_file(spool_folder(self._store))
         file, start = self._file, self._end
         with open(file.descriptor, "wb", buffering=PIECE, closefd=False) as out:
             out.writelines(chunks)

@@ -111,8 +111,19 @@ class OpenFile:
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
-        self.size = os.fstat(descriptor).st_size
         weakref.finalize(self, os.close, descriptor)
+
+    @property
+    def size(self) -> int:
+        return os.fstat(self.descriptor).st_size
+
+
+def unnamed_file(folder: str) -> OpenFile:
+    """Return a new file in *folder* that has no name there, and so is gone with its last user."""
+    import tempfile
+
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return OpenFile(os.dup(file.fileno()))
 
 
 class Extent:
