@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from cli.streams.compression import MAX_SIZE, limit, unpack
-from cli.streams.reader import Reader, chunks_of, verified, verify
+from cli.streams.reader import ChunkSource, Reader, chunks_of, verified, verify
 from cli.streams.tee import tee
 from cli.streams.threads import in_background
 from eventstore.errors import InvalidError
@@ -135,14 +135,9 @@ def stage(writer: Writer, tar: Iterable[bytes], max_size: int = MAX_SIZE) -> Sta
 
     *max_size* is how many bytes its files may have together, holes included.
     """
-    framing, size = writer.content.stream(), 0
-
-    def count(piece: bytes) -> None:
-        nonlocal size
-        size += len(piece)
-
-    changes = Staged(writer.store.db, decode(Reader(tee(tar, count)), writer.content, framing.write, limit=max_size))
-    return StagedLayer(changes, framing.close(), size)
+    framing, source = writer.content.stream(), ChunkSource(tar)
+    changes = Staged(writer.store.db, decode(source, writer.content, framing.write, limit=max_size))
+    return StagedLayer(changes, framing.close(), source.count)
 
 
 def _is_plain(layer: LayerBlob) -> bool:
