@@ -3,6 +3,7 @@
 import sqlite3
 
 from eventstore.log.log import ROOT_ID
+from eventstore.model.memory import Memory
 from eventstore.model.paths import path_of
 
 REMEMBERED = 5_000
@@ -16,7 +17,7 @@ class PathTable:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._prefixes = {0: b"", ROOT_ID: b""}
+        self._prefixes = Memory(REMEMBERED, {0: b"", ROOT_ID: b""})
         self._latest = (ROOT_ID, b"")
 
     def text(self, path_id: int) -> bytes:
@@ -40,8 +41,6 @@ class PathTable:
             parent, name = self._row(directory)
             missing.append((directory, name))
             directory = parent
-        if len(self._prefixes) > REMEMBERED:
-            self._prefixes = {0: b"", ROOT_ID: b""}
         for directory, name in reversed(missing):
             found += name + b"\0"
             self._prefixes[directory] = found

@@ -11,7 +11,7 @@ from itertools import chain, pairwise
 from typing import NamedTuple
 
 from eventstore.log.log import ROOT_ID
-from eventstore.model.batches import runs
+from eventstore.model.batches import growing_batches
 from eventstore.model.entries import same
 from eventstore.model.events import ATTRIBUTES, HIDES, NAMES, PUTS_DIRECTORY, Event, Kind, lifted
 from projections.tree.view import FEW_SPANS, Order, View, of_event, streams_about
@@ -67,7 +67,7 @@ def _touches(view: View, path: bytes) -> Iterator[Touch]:
     waiting: list[Touch] = []
     newest = (len(view.spans), 0)
     last = None
-    for run in runs(pairwise(chain(_candidates(view, path), [None]))):
+    for run in growing_batches(pairwise(chain(_candidates(view, path), [None]))):
         as_made = _as_made(view, [candidate for candidate, _ in run if candidate])
         for candidate, older in run:
             assert candidate is not None

@@ -5,11 +5,11 @@ In a glob `*` and `?` match any bytes, `/` too, and `[...]` one of a set, as in 
 
 import fnmatch
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from eventstore.log.log import ROOT_ID, Log
+from eventstore.model.batches import batches
 from eventstore.model.events import ATTRIBUTES, TREE_KINDS, Kind, lifted
 from eventstore.model.paths import ancestors
 from projections.events.path_events import Touch, restates, touches
@@ -128,7 +128,7 @@ def _moved_in(view: View, patterns: Sequence[bytes]) -> Iterator[bytes]:
 
 def _direct(view: View, selected: Selected) -> Iterator[Order]:
     for column in ("path", "source"):
-        for batch in _batches(selected.paths):
+        for batch in batches(selected.paths, AT_ONCE):
             statement = f"SELECT stream, version FROM event WHERE {column} IN ({','.join('?' * len(batch))})"
             yield from filter(None, (view.order(*row) for row in view.log.db.execute(statement, batch)))
 
@@ -149,7 +149,7 @@ def _through_other_names(view: View, selected: Selected) -> Iterator[tuple[Order
     """Yield the attribute changes of selected files by names that are not, and the names that are."""
     if not _has_links(view):
         return
-    for batch in _batches(selected.paths):
+    for batch in batches(selected.paths, AT_ONCE):
         rows = view.log.db.execute(
             "SELECT a.stream, a.version, a.path, w.path FROM event w JOIN event a "
             f"ON a.node = coalesce(w.node, w.position) AND a.effect = {ATTRIBUTES} "
@@ -179,9 +179,3 @@ def _touch(view: View, order: Order, wanted: list[bytes] | None) -> Touch | None
         before, now = view.before(order), view.after(order)
         paths = [path for path in wanted if before.lookup(path) != now.lookup(path)]
     return next((touch for path in paths if not restates(view, touch := Touch(order, event, path))), None)
-
-
-def _batches(paths: Iterable[int]) -> Iterator[list[int]]:
-    ids = iter(paths)
-    while batch := list(islice(ids, AT_ONCE)):
-        yield batch

@@ -13,7 +13,10 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.streams import reader
+from cli.distribution.receive import open_layer
+from cli.streams.compression import decompressed, gzip_blocks
+from cli.streams.files import Extent, OpenFile
+from cli.streams.reader import verified
 from eventstore.errors import InvalidError, LayerlogError, MismatchError
 from eventstore.model.digests import digest_of
 from tests import images
@@ -30,7 +33,7 @@ def block(kind: int, size: int, body: bytes, *, last: bool = False) -> bytes:
 
 
 def unpacked(data: bytes, **limits: int) -> bytes:
-    with reader.decompressed(io.BytesIO(data), **limits) as stream:
+    with decompressed(io.BytesIO(data), **limits) as stream:
         return stream.read()
 
 
@@ -43,9 +46,9 @@ class Trickle(io.BytesIO):
 
 class TestVerified:
     def test_the_right_bytes_pass(self) -> None:
-        with reader.verified(io.BytesIO(DATA), digest_of(DATA), len(DATA)) as stream:
+        with verified(io.BytesIO(DATA), digest_of(DATA), len(DATA)) as stream:
             assert stream.read() == DATA
-        with reader.verified(io.BytesIO(b""), digest_of(b""), 0) as stream:
+        with verified(io.BytesIO(b""), digest_of(b""), 0) as stream:
             assert stream.read() == b""
 
     @pytest.mark.parametrize(
@@ -58,23 +61,23 @@ class TestVerified:
         ],
     )
     def test_others_never_end_silently(self, data: bytes, reason: str) -> None:
-        with reader.verified(io.BytesIO(data), digest_of(DATA), len(DATA), "layer 7") as stream:
+        with verified(io.BytesIO(data), digest_of(DATA), len(DATA), "layer 7") as stream:
             for _ in range(2):
                 with pytest.raises(MismatchError, match=f"^layer 7: {reason}"):
                     stream.read()
 
     def test_a_reader_of_exactly_the_size_sees_the_mismatch_too(self) -> None:
-        with reader.verified(io.BytesIO(b"x" * 9), digest_of(b"y" * 9), 9) as stream, pytest.raises(MismatchError):
+        with verified(io.BytesIO(b"x" * 9), digest_of(b"y" * 9), 9) as stream, pytest.raises(MismatchError):
             stream.read(9)
 
     def test_what_is_verified_is_not_hashed_twice(self) -> None:
-        with reader.verified(io.BytesIO(DATA), digest_of(DATA), len(DATA)) as stream:
-            assert reader.verified(stream, digest_of(DATA), len(DATA)) is stream
-            assert reader.verified(stream, digest_of(DATA), None) is not stream
+        with verified(io.BytesIO(DATA), digest_of(DATA), len(DATA)) as stream:
+            assert verified(stream, digest_of(DATA), len(DATA)) is stream
+            assert verified(stream, digest_of(DATA), None) is not stream
 
     def test_closing_closes_the_source(self) -> None:
         source = io.BytesIO(DATA)
-        reader.verified(source, digest_of(DATA), len(DATA)).close()
+        verified(source, digest_of(DATA), len(DATA)).close()
         assert source.closed
 
 
@@ -102,7 +105,7 @@ class TestDecompressed:
     )
     def test_legal(self, data: bytes, meant: bytes) -> None:
         assert unpacked(data) == meant
-        with reader.decompressed(Trickle(data)) as stream:
+        with decompressed(Trickle(data)) as stream:
             assert stream.read() == meant
 
     @pytest.mark.parametrize(
@@ -152,7 +155,7 @@ class TestDecompressed:
         bomb = ZSTD_START + block(1, 1 << 17, b"\0") * 20_000
         tracemalloc.start()
         try:
-            with reader.decompressed(io.BytesIO(bomb)) as stream, pytest.raises(InvalidError, match="a zstd bomb"):
+            with decompressed(io.BytesIO(bomb)) as stream, pytest.raises(InvalidError, match="a zstd bomb"):
                 while stream.read(1 << 20):
                     pass
             assert tracemalloc.get_traced_memory()[1] < 8 << 20
@@ -170,37 +173,44 @@ class TestDecompressed:
 class TestLayerTar:
     @pytest.mark.parametrize("how", PACK)
     def test_round_trip(self, how: str) -> None:
-        with reader.layer_tar(images.layer(TARS[0], how)) as stream:
+        with open_layer(images.layer(TARS[0], how)) as stream:
             assert stream.read() == TARS[0]
 
     @pytest.mark.parametrize("how", PACK)
     def test_another_diff_id_is_refused(self, how: str) -> None:
         layer = replace(images.layer(TARS[0], how), diff_id=hashlib.sha256(b"other").digest())
-        with reader.layer_tar(layer) as stream, pytest.raises(MismatchError, match="unpacked: the bytes are"):
+        with open_layer(layer) as stream, pytest.raises(MismatchError, match="unpacked: the bytes are"):
             stream.read()
 
     @pytest.mark.parametrize("how", PACK)
     def test_another_blob_is_refused(self, how: str) -> None:
         layer = replace(images.layer(TARS[0], how), open=lambda: io.BytesIO(PACK[how](TARS[1])))
-        with reader.layer_tar(layer) as stream, pytest.raises(MismatchError):
+        with open_layer(layer) as stream, pytest.raises(MismatchError):
             stream.read()
 
     def test_a_plain_tar_is_never_taken_for_a_compressed_one(self) -> None:
         odd = GZ
         layer = replace(images.layer(odd, ""))
-        with reader.layer_tar(layer) as stream:
+        with open_layer(layer) as stream:
             assert stream.read() == odd
 
+    @pytest.mark.parametrize("how", PACK)
+    def test_closing_closes_the_blob(self, how: str) -> None:
+        blob = io.BytesIO(PACK[how](TARS[0]))
+        with open_layer(replace(images.layer(TARS[0], how), open=lambda: blob)) as stream:
+            assert stream.read(1) == TARS[0][:1]
+        assert blob.closed
+
     def test_the_limit_counts_for_plain_layers_too(self) -> None:
-        with reader.layer_tar(images.layer(TARS[0], ""), max_size=100) as stream, pytest.raises(InvalidError):
+        with open_layer(images.layer(TARS[0], ""), max_size=100) as stream, pytest.raises(InvalidError):
             stream.read()
 
 
 class TestGzip:
     def test_equal_bytes_however_it_is_cut(self) -> None:
-        whole = b"".join(reader.gzip_blocks([DATA], 2))
+        whole = b"".join(gzip_blocks([DATA], 2))
         assert gzip.decompress(whole) == DATA
-        assert whole == b"".join(reader.gzip_blocks((DATA[at : at + 777] for at in range(0, len(DATA), 777)), 2))
+        assert whole == b"".join(gzip_blocks((DATA[at : at + 777] for at in range(0, len(DATA), 777)), 2))
         assert whole[:10] == b"\x1f\x8b\x08" + bytes(6) + b"\xff"
 
     def test_it_streams(self) -> None:
@@ -208,15 +218,15 @@ class TestGzip:
             while True:
                 yield os.urandom(1 << 16)
 
-        assert len(next(reader.gzip_blocks(endless()))) < 1 << 20
+        assert len(next(gzip_blocks(endless()))) < 1 << 20
 
 
 def test_extents_of_one_file_do_not_disturb_each_other(tmp_path: object) -> None:
     path = f"{tmp_path}/file"
     with open(path, "wb") as file:
         file.write(b"abcdefghij")
-    opened = reader.OpenFile(os.open(path, os.O_RDONLY))
-    one, two = reader.Extent(opened, 0, 5), reader.Extent(opened, 5, 5)
+    opened = OpenFile(os.open(path, os.O_RDONLY))
+    one, two = Extent(opened, 0, 5), Extent(opened, 5, 5)
     assert [one.read(2), two.read(2), one.read(9), two.read(9), one.read(1)] == [b"ab", b"fg", b"cde", b"hij", b""]
     descriptor = opened.descriptor
     del opened
