@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from cli.streams.reader import Reader, chunks_of
 from cli.streams.threads import Lane, hashed, in_background, writing_behind
 from eventstore.errors import InvalidError, MismatchError
 from eventstore.model.digests import digest_of
@@ -87,17 +86,3 @@ def test_after_a_failure_a_lane_works_no_more() -> None:
     with pytest.raises(ValueError, match="1"):
         lane.close()
     assert seen == [b"1"]
-
-
-def test_chunks_of_a_stream_that_nobody_read_are_not_copied() -> None:
-    one = b"x" * 10
-    assert [chunk is one for chunk in chunks_of(Reader([one, one]))] == [True, True]
-    begun = Reader([b"abc", b"def"])
-    assert begun.read(1) + b"".join(chunks_of(begun)) == b"abcdef"
-
-
-def test_what_chunks_raised_is_raised_again() -> None:
-    stream = Reader(chunks(fail_at=0))
-    for _ in range(2):
-        with pytest.raises(InvalidError, match="broken here"):
-            list(chunks_of(stream))
