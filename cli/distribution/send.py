@@ -2,15 +2,16 @@
 
 import json
 import os
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from types import MappingProxyType
 from typing import NamedTuple
 
-from cli.streams.reader import PIECE, Extent, OpenFile, Reader, gzip_blocks, pieces, reader
-from cli.streams.threads import Seen, hashed
+from cli.streams.compression import gzip_blocks
+from cli.streams.files import Extent, OpenFile, unnamed_file
+from cli.streams.reader import PIECE, Reader, pieces_of
+from cli.streams.threads import Measured, hashed
 from eventstore.model.changes import Change
 from eventstore.model.digests import named, raw
 from eventstore.model.events import ENCODER, Event, Kind
@@ -112,7 +113,7 @@ def encoded(store: Store, layer: FolderLayer | SealedLayer) -> Encoded:
 
 def encoded_anew(store: Store, layer: FolderLayer | SealedLayer) -> Encoded:
     """Return what a layer encodes to, whatever cache/ says."""
-    seen = Seen(layer_tar(store, layer))
+    seen = Measured(layer_tar(store, layer))
     deque(seen, 0)
     return Encoded(seen.digest.digest(), seen.size)
 
@@ -143,7 +144,7 @@ def _original_tar(store: Store, layer: ImportedLayer) -> Iterator[bytes]:
         content = contents.of(path)
         return iter(()) if content is None else store.content.read(content)
 
-    return reassemble(reader(store.content.read(framing)), read)
+    return reassemble(Reader(store.content.read(framing)), read)
 
 
 def layer_view(store: Store, name: str) -> View:
@@ -188,14 +189,13 @@ class Spool:
     def put(self, chunks: Iterable[bytes]) -> Callable[[], Reader]:
         """Write *chunks*; return what opens them."""
         if self._file is None:
-            with tempfile.TemporaryFile(dir=spool_folder(self._store)) as made:
-                self._file = OpenFile(os.dup(made.fileno()))
+            self._file = unnamed_file(spool_folder(self._store))
         file, start = self._file, self._end
         with open(file.descriptor, "wb", buffering=PIECE, closefd=False) as out:
             out.writelines(chunks)
             size = out.tell() - start
         self._end += size
-        return lambda: reader(pieces(Extent(file, start, size)))
+        return lambda: Reader(pieces_of(Extent(file, start, size)))
 
 
 def layer_blob(
@@ -206,7 +206,7 @@ def layer_blob(
     if isinstance(layer, ImportedLayer) and (original := came.get(layer.diff_id)) and original.hex != layer.diff_id:
         digest = raw(original.digest)
         if store.content.has(digest):
-            return LayerBlob(raw(layer.diff_id), original, lambda: reader(store.content.read(digest)))
+            return LayerBlob(raw(layer.diff_id), original, lambda: Reader(store.content.read(digest)))
     tar = plain_form(store, layer) if isinstance(layer, ImportedLayer) else _remembered(store, layer)
     if compress or tar is None:
         return _spooled(store, layer, spool, left_out, compress=compress)
@@ -215,8 +215,8 @@ def layer_blob(
 
 
 def _spooled(store: Store, layer: Layer, spool: Spool, left_out: LeftOut, *, compress: bool) -> LayerBlob:
-    plain = Seen(layer_tar(store, layer, left_out))
-    stored = Seen(gzip_blocks(plain)) if compress else plain
+    plain = Measured(layer_tar(store, layer, left_out))
+    stored = Measured(gzip_blocks(plain)) if compress else plain
     opener = spool.put(stored)
     tar = Encoded(plain.digest.digest(), plain.size)
     if not isinstance(layer, ImportedLayer):

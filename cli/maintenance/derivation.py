@@ -5,8 +5,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from cli.distribution import receive, send
-from cli.streams.reader import reader
-from cli.streams.threads import Seen
+from cli.streams.reader import Reader
+from cli.streams.threads import Measured
 from eventstore.log.log import Log
 from eventstore.model.changes import Change
 from eventstore.model.digests import named
@@ -73,7 +73,7 @@ def _layer(store: Store, layer: Layer, gone: frozenset[bytes], dropped: set[byte
     dropped |= links
     if isinstance(layer, ImportedLayer) and not going | links:
         size = images.imported_layer(store.log, layer.diff_id).size
-        return _plain(bytes.fromhex(layer.diff_id), size, lambda: reader(send.layer_tar(store, layer)))
+        return _plain(bytes.fromhex(layer.diff_id), size, lambda: Reader(send.layer_tar(store, layer)))
     kept = (change for change in _changes(store, layer) if change.path not in going | links)
     return _encoded(store, kept, spool)
 
@@ -90,7 +90,7 @@ def _imported(log: Log, diff_id: str) -> Iterator[Change]:
 
 
 def _encoded(store: Store, changes: Iterable[Change], spool: send.Spool) -> LayerBlob:
-    tar = Seen(send.tar_of(store, changes))
+    tar = Measured(send.tar_of(store, changes))
     opener = spool.put(tar)
     return _plain(tar.digest.digest(), tar.size, opener)
 

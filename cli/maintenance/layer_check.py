@@ -5,8 +5,8 @@ from hashlib import sha256
 from itertools import islice
 from typing import BinaryIO
 
-from cli.distribution import send
-from cli.streams import reader
+from cli.distribution import receive, send
+from cli.streams.reader import Reader
 from eventstore.errors import LayerlogError
 from eventstore.integrity.findings import Finding, of_event
 from eventstore.log.log import Log
@@ -55,7 +55,7 @@ def differences(store: Store, diff_id: str) -> Iterator[Finding]:
 
 def _changes(store: Store, diff_id: str) -> Iterator[Change]:
     kept = next(kept_blobs(store, diff_id), None)
-    tar = reader.reader(send.layer_tar(store, ImportedLayer(diff_id))) if kept is None else reader.layer_tar(kept)
+    tar = Reader(send.layer_tar(store, ImportedLayer(diff_id))) if kept is None else receive.open_layer(kept)
     with tar:
         yield from decode(tar, Hasher())
 
@@ -70,7 +70,7 @@ def kept_blobs(store: Store, diff_id: str) -> Iterator[LayerBlob]:
 
 
 def _opener(store: Store, digest: bytes) -> Callable[[], BinaryIO]:
-    return lambda: reader.reader(store.content.read(digest))
+    return lambda: Reader(store.content.read(digest))
 
 
 def _compared(log: Log, diff_id: str, changes: Iterator[Change]) -> Iterator[Finding]:

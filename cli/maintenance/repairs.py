@@ -7,10 +7,10 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from cli.distribution import archive
-from cli.distribution.receive import stage
+from cli.distribution.receive import open_layer, stage
 from cli.distribution.send import spool_folder
 from cli.maintenance.layer_check import kept_blobs
-from cli.streams import reader
+from cli.streams.reader import chunks_of
 from eventstore.errors import LayerlogError, NotFoundError
 from eventstore.integrity import repair
 from eventstore.integrity.findings import Advance, Finding
@@ -76,8 +76,8 @@ def _from_layers(store: Store, writer: Writer, aside: Aside, layers: Iterable[La
         if not aside.wanted or store.log.stream("layer", layer.diff_id.hex()) is None:
             continue
         try:
-            with reader.layer_tar(layer) as tar:
-                stage(writer, tar).changes.close()
+            with open_layer(layer) as tar:
+                stage(writer, chunks_of(tar)).changes.close()
         except LayerlogError:
             continue  # this copy is damaged too; another may be whole
 
@@ -103,7 +103,7 @@ def _from_images(store: Store, writer: Writer, aside: Aside, images: Iterable[Oc
         for layer in image.layers:
             if bytes.fromhex(layer.descriptor.hex) in wanted:
                 with closing(layer.open()) as stream:
-                    writer.originals.put_stream(reader.pieces(stream))
+                    writer.originals.put_stream(chunks_of(stream))
 
 
 def require_source(source: str | None) -> None:

@@ -12,7 +12,7 @@ PIECE = 1 << 20
 IN_MEMORY = 8 << 20
 
 
-def pieces(text: str | None) -> Iterator[bytes]:
+def given(text: str | None) -> Iterator[bytes]:
     """Return *text*, or standard input to its end."""
     if text is not None:
         return iter([as_bytes(text)])

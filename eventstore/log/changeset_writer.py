@@ -186,7 +186,7 @@ class _Paths:
         if self._rows:
             self._db.executemany("INSERT INTO path VALUES (?, ?, ?, ?)", self._rows)
             self._rows.clear()
-        if len(self._ids) > 20_000:
+        if len(self._ids) > 20_000:  # no Memory: only here, where nothing waits, may both forget, and both at once
             self._ids = {b"": ROOT_ID}
             self._new.clear()
 

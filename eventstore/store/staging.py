@@ -4,9 +4,10 @@ import marshal
 import struct
 import weakref
 from collections.abc import Iterable, Iterator
-from itertools import chain, count, islice
+from itertools import chain, count
 from typing import IO
 
+from eventstore.model.batches import batches
 from eventstore.model.changes import Change
 from eventstore.model.events import Kind
 from eventstore.model.paths import order
@@ -31,9 +32,8 @@ class Staged:
         self._free = weakref.finalize(self, self._file.close)
         self._count = 0
         self._in_order, self._links = True, False
-        rows = self._watched(changes)
-        while batch := [(int(kind), *rest) for kind, *rest in islice(rows, BATCH)]:
-            data = marshal.dumps(batch)
+        for batch in batches(self._watched(changes), BATCH):
+            data = marshal.dumps([(int(kind), *rest) for kind, *rest in batch])
             self._file.write(_LENGTH.pack(len(data)) + data)
             self._count += len(batch)
 

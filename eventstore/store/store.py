@@ -197,7 +197,7 @@ def _create(path: str) -> None:
         if os.path.exists(file):
             return
         folder.fill(path)
-        fresh = os.path.join(path, "log.db.new")
+        fresh = os.path.join(path, "log.db.new")  # by hand: SQLite opens files by name, and has three beside it
         for leftover in (fresh, fresh + "-journal", fresh + "-wal", fresh + "-shm"):
             if os.path.lexists(leftover):
                 os.unlink(leftover)

@@ -4,11 +4,12 @@ Such a path was only ever written and deleted itself; nothing above it was hidde
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby, islice
+from itertools import groupby
 from typing import NamedTuple
 
 from eventstore.index import by_path
 from eventstore.log.log import ROOT_ID, Log
+from eventstore.model.batches import batches
 from eventstore.model.entries import Entry
 from eventstore.model.events import Event, Kind
 from projections.tree.view import Order, View, of_event
@@ -49,8 +50,7 @@ class PlainPaths:
 
     def among(self, paths: Iterable[tuple[bytes, int | None]]) -> Iterator[tuple[bytes, PlainPath | None]]:
         """Yield each path, in the order given, and what is known of it if it is plain; with each its id, where it has one."""
-        waiting = iter(paths)
-        while batch := list(islice(waiting, AT_ONCE)):
+        for batch in batches(paths, AT_ONCE):
             events = self._events([path_id for _, path_id in batch if path_id is not None])
             for path, path_id in batch:
                 found = None if path_id is None else events.get(path_id)

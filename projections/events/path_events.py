@@ -12,7 +12,7 @@ from typing import NamedTuple
 from eventstore.index.by_path import about, attribute_changes, changed_among, moves_from
 from eventstore.index.tree_events import streams_about
 from eventstore.log.log import ROOT_ID
-from eventstore.model.batches import runs
+from eventstore.model.batches import growing_batches
 from eventstore.model.entries import same
 from eventstore.model.events import ATTRIBUTES, HIDES, NAMES, PUTS_DIRECTORY, Event, Kind
 from projections.tree.view import FEW_SPANS, Order, View, of_event
@@ -68,7 +68,7 @@ def _touches(view: View, path: bytes) -> Iterator[Touch]:
     waiting: list[Touch] = []
     newest = (len(view.spans), 0)
     last = None
-    for run in runs(pairwise(chain(_candidates(view, path), [None]))):
+    for run in growing_batches(pairwise(chain(_candidates(view, path), [None]))):
         as_made = _as_made(view, [candidate for candidate, _ in run if candidate])
         for candidate, older in run:
             assert candidate is not None

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from eventstore.content.reader import Content
 from eventstore.index import seals
 from eventstore.log.log import Log
-from eventstore.model.batches import runs
+from eventstore.model.batches import growing_batches
 from projections.events.actors import Matches, Who
 from projections.events.path_events import Touch, touches
 from projections.events.pathspecs import is_glob, touched_by_any
@@ -103,9 +103,9 @@ def of_paths(view: View, target: Target, patterns: Sequence[bytes], *, follow: b
         found = touched_by_any(view, patterns)
     origins = Origins(view.log, view.content, target)
     item: Item | None = None
-    for run in runs(origins.records.each(touch.event for touch in found)):
-        sealed = commits.over(origins.records, [record.event.position for record in run if record.kind == "container"])
-        for record in run:
+    for batch in growing_batches(origins.records.each(touch.event for touch in found)):
+        sealed = commits.over(origins.records, [record.event.position for record in batch if record.kind == "container"])
+        for record in batch:
             if item is not None and _holds(item, record):
                 item.touched.append(record)
                 continue

@@ -14,7 +14,8 @@ from hashlib import sha256
 
 from cli.display.formats import parse_size, parse_time
 from cli.distribution import archive
-from cli.streams.reader import decompressed, pieces
+from cli.streams.compression import decompressed
+from cli.streams.reader import chunks_of
 from eventstore.content.segments import MAGIC, Place, Segments
 from eventstore.errors import LayerlogError
 from eventstore.log.log import Context
@@ -182,7 +183,7 @@ def packed(data: bytes) -> None:
     """What unpacks stays within its limit."""
     total = 0
     with suppress(LayerlogError), decompressed(io.BytesIO(data), max_size=LIMIT) as plain:
-        for piece in pieces(plain):
+        for piece in chunks_of(plain):
             total += len(piece)
             assert total <= LIMIT
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cli.distribution import archive, layout
-from cli.streams.reader import layer_tar
+from cli.distribution.receive import open_layer
 from eventstore.model.digests import digest_of, named
 from projections.oci import oci_image
 from projections.oci.oci_image import OciImage
@@ -40,7 +40,7 @@ def diff_ids(image: OciImage) -> list[str]:
 
 
 def unpacked(image: OciImage) -> list[bytes]:
-    return [layer_tar(layer).read() for layer in image.layers]
+    return [open_layer(layer).read() for layer in image.layers]
 
 
 @pytest.mark.parametrize("how", [*WAYS, ("zstd",)])

@@ -12,7 +12,7 @@ from cli.commands.files import copy
 from cli.display.output import note
 from cli.options import completion
 from cli.session.session import session
-from cli.streams.spool import pieces, put, spooled
+from cli.streams.spool import given, put, spooled
 from eventstore.errors import InvalidError
 from eventstore.model.changes import Change
 from eventstore.model.paths import as_bytes
@@ -92,9 +92,9 @@ def write(place: str, text: str | None, mode: str | None, *, append: bool, paren
 def _source(text: str | None, writer: Writer, *, append: bool) -> Iterator[Iterator[bytes]]:
     """Give the new bytes; to *append* them the old ones must be read while nobody else can write."""
     if not append:
-        yield pieces(text)
+        yield given(text)
         return
-    with spooled(pieces(text)) as data, writer.transaction():
+    with spooled(given(text)) as data, writer.transaction():
         yield data
 
 

@@ -17,7 +17,7 @@ from cli.options.changes import changes_options
 from cli.options.regexes import optional_matcher
 from cli.session.session import Session, session
 from eventstore.errors import InvalidError, NotFoundError
-from eventstore.model.batches import runs
+from eventstore.model.batches import growing_batches
 from eventstore.model.events import Kind
 from eventstore.model.paths import as_bytes, shown
 from projections.diff.between import differences
@@ -88,9 +88,9 @@ def log(ref: str | None, paths: tuple[str, ...], *, everything: bool, graph: boo
         if asked.patterns:
             sought = f"{listed(paths, 3)} in {ref}" if paths else ref
             items = or_say_nothing_found(items, f"no event that was asked for is about {sought}")
-        for run in runs(_limited(items, options)):
-            names = tags.of(s.log, filter(None, map(_image, run)))
-            for item in run:
+        for batch in growing_batches(_limited(items, options)):
+            names = tags.of(s.log, filter(None, map(_image, batch)))
+            for item in batch:
                 _show_item(s, asked.view, item, names.get(_image(item), []), options, touched=bool(asked.patterns))
 
 

@@ -15,7 +15,7 @@ import pytest
 import zstandard
 
 from cli.distribution import archive, layout
-from cli.streams.reader import layer_tar
+from cli.distribution.receive import open_layer
 from eventstore.errors import InvalidError, LayerlogError, MismatchError, NotFoundError
 from eventstore.model.digests import digest_of
 from projections.oci import config, oci_image, oci_layout
@@ -93,7 +93,7 @@ def load(tmp_path: Path) -> Any:
 def contents(image: OciImage) -> list[bytes]:
     found = []
     for layer in image.layers:
-        with layer_tar(layer) as stream:
+        with open_layer(layer) as stream:
             found.append(stream.read())
     return found
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cli.distribution import layout
-from cli.streams.reader import layer_tar
+from cli.distribution.receive import open_layer
 from eventstore.errors import ErasedError, InvalidError, LayerlogError, MismatchError, NotFoundError
 from projections.oci import oci_image
 from projections.oci.oci_image import OciImage
@@ -36,7 +36,7 @@ def complete(image: OciImage) -> OciImage:
 
 
 def contents(path: str) -> list[list[bytes]]:
-    return [[layer_tar(layer).read() for layer in image.layers] for image in layout.read(path)]
+    return [[open_layer(layer).read() for layer in image.layers] for image in layout.read(path)]
 
 
 def files(path: str) -> set[str]:

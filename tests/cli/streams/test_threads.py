@@ -1,4 +1,4 @@
-"""Work in threads beside: the same bytes, every error told where it matters, no thread left."""
+"""Work in threads: the same bytes, every error told where it matters, no thread left."""
 
 import io
 import threading
@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cli.streams.reader import passed, reader
-from cli.streams.threads import Lane, hashed, reading_beside, writing_behind
+from cli.streams.threads import Lane, hashed, in_background, writing_behind
 from eventstore.errors import InvalidError, MismatchError
 from eventstore.model.digests import digest_of
 
@@ -29,20 +28,20 @@ def no_thread_is_left() -> Iterator[None]:
 
 
 def test_what_is_read_beside_is_the_same() -> None:
-    with reading_beside(reader(chunks())) as found:
-        assert found.read() == DATA
+    with in_background(chunks()) as found:
+        assert b"".join(found) == DATA
 
 
 def test_an_error_beside_comes_out_of_reading() -> None:
-    with reading_beside(reader(chunks(fail_at=5_000_000))) as found, pytest.raises(InvalidError, match="broken here"):
-        found.read()
+    with in_background(chunks(fail_at=5_000_000)) as found, pytest.raises(InvalidError, match="broken here"):
+        list(found)
 
 
-def test_closing_early_stops_the_thread_and_closes_what_it_reads() -> None:
-    source = reader(chunks())
-    with reading_beside(source) as found:
-        assert found.read(10) == DATA[:10]
-    assert source.closed
+def test_leaving_early_stops_the_thread() -> None:
+    made = chunks()
+    with in_background(made) as found:
+        assert next(found) == DATA[:100_000]
+    assert list(made)
 
 
 @pytest.mark.parametrize(("data", "size"), [(DATA[1:], len(DATA)), (DATA, len(DATA) + 1)])
@@ -53,7 +52,7 @@ def test_what_is_hashed_beside_must_be_what_was_promised(data: bytes, size: int)
 
 
 def test_what_is_hashed_needs_no_second_look() -> None:
-    assert hashed(iter([b""]), digest_of(b""), 0).claim == (digest_of(b""), 0)
+    assert hashed(iter([b""]), digest_of(b""), 0).proves == (digest_of(b""), 0)
 
 
 def test_what_is_written_behind_is_there_in_the_end() -> None:
@@ -87,10 +86,3 @@ def test_after_a_failure_a_lane_works_no_more() -> None:
     with pytest.raises(ValueError, match="1"):
         lane.close()
     assert seen == [b"1"]
-
-
-def test_passed_copies_nothing_of_a_stream_that_nobody_read() -> None:
-    one = b"x" * 10
-    assert [piece is one for piece in passed(reader(iter([one, one])))] == [True, True]
-    begun = reader(iter([b"abc", b"def"]))
-    assert begun.read(1) + b"".join(passed(begun)) == b"abcdef"

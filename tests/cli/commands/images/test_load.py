@@ -9,7 +9,7 @@ import pytest
 import zstandard
 
 from cli.distribution import archive, layout
-from cli.streams.reader import layer_tar
+from cli.distribution.receive import open_layer
 from eventstore.model.digests import digest_of
 from projections.oci.oci_image import config_digest
 from tests.cli.archived import ONE, OTHER, SHARING, archived, complete, docker_archived, id_of, inspected
@@ -168,7 +168,7 @@ def test_import_of_a_tar_is_lossless(ll, tmp_path, pack):
     assert found["Comment"] == f"Imported from {tmp_path}/root.tar"
     ll("save", "-o", str(tmp_path / "out.tar"), "rootfs:1")
     (saved,) = archive.read(str(tmp_path / "out.tar"), str(tmp_path))
-    assert layer_tar(saved.layers[0]).read() == TARS[0]
+    assert open_layer(saved.layers[0]).read() == TARS[0]
 
 
 def test_import_of_standard_input_needs_no_name(ll):

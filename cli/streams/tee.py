@@ -6,7 +6,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def telling(items: Iterable[T], tell: Callable[[T], object]) -> Iterator[T]:
+def tee(items: Iterable[T], tell: Callable[[T], object]) -> Iterator[T]:
     """Yield *items*, after *tell* was told of each."""
     for item in items:
         tell(item)
