@@ -10,6 +10,7 @@ from eventstore.integrity.findings import Finding
 from eventstore.log.log import Context
 from eventstore.store import commands
 from eventstore.store.store import Store
+from eventstore.store.writer import writing
 
 
 def findings(path: str) -> list[Finding]:
@@ -37,7 +38,7 @@ def open_store(tmp_path: Path) -> Iterator[Callable[[], Store]]:
 
     def open_one() -> Store:
         opened.append(Store.open_or_create(str(tmp_path / "store")))
-        with opened[-1].writer(ADA) as writer:
+        with writing(opened[-1], ADA) as writer:
             commands.create_store(writer)
         return opened[-1]
 

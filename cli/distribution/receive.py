@@ -15,7 +15,7 @@ from eventstore.model.digests import named
 from eventstore.model.events import Kind
 from eventstore.store import commands
 from eventstore.store.staging import Staged
-from eventstore.store.store import Writer
+from eventstore.store.writer import Writer
 from projections.images import images
 from projections.layers import lower_links
 from projections.layers.tar import decode

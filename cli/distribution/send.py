@@ -15,7 +15,8 @@ from eventstore.model.changes import Change
 from eventstore.model.digests import named, raw
 from eventstore.model.events import ENCODER, Event, Kind
 from eventstore.store import commands
-from eventstore.store.store import Store, Writer
+from eventstore.store.store import Store
+from eventstore.store.writer import Writer
 from projections.images import images
 from projections.images.images import Image
 from projections.layers import layers

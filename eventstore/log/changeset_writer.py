@@ -191,6 +191,8 @@ class _Paths:
             self._new.clear()
 
     def _known_child(self, parent: int, name: bytes) -> int | None:
+        if (remembered := self._log.path_ids.get((parent, name))) is not None:
+            return remembered
         row = self._db.execute("SELECT id FROM path WHERE parent = ? AND name = ?", (parent, name)).fetchone()
         return row[0] if row else None
 

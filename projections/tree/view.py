@@ -73,6 +73,11 @@ class View:
         self._directories: dict[bytes, Above] = {}
         self._lower: dict[int, View] = {}
 
+    @property
+    def version(self) -> int:
+        """The last event of the top stream that shows."""
+        return self.spans[-1].upto
+
     def lookup(self, path: bytes) -> Entry | None:
         """Return what *path* is, or None; symlinks are not followed."""
         if self._memory is not None and path in self._memory:
@@ -119,6 +124,10 @@ class View:
     def after(self, order: Order) -> "View":
         """Return the view as it was just after the event at *order*."""
         return self.before((order[0], order[1] + 1))
+
+    def live(self) -> "View":
+        """Return the view in which every later event of the top stream shows, at each moment of asking."""
+        return self if self._is_live() else View(self.log, self.content, [*self.spans[:-1], self.spans[-1]._replace(upto=LIVE)])
 
     def through(self, rank: int) -> "View":
         """Return the view of the spans up to and with *rank*; the latest are at hand, with what they remember."""
@@ -234,8 +243,8 @@ class View:
         ids, rest, floor = self._directory(parent)
         if rest:
             return ids, [*rest, name], floor
-        row = self.log.db.execute("SELECT id FROM path WHERE parent = ? AND name = ?", (ids[-1], name)).fetchone()
-        return ([*ids, row[0]], [], floor) if row else (ids, [name], floor)
+        found = self._child_id(ids[-1], name)
+        return (ids, [name], floor) if found is None else ([*ids, found], [], floor)
 
     def _directory(self, path: bytes) -> Above:
         """Return the same for what lies in a directory; asked once for all of it."""

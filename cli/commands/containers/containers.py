@@ -10,6 +10,7 @@ from cli.options import completion
 from cli.session import logs
 from cli.session.failures import for_each
 from cli.session.session import Session, first_session, session
+from cli.session.writing import repeated, writing
 from eventstore.index.names import container_named
 from eventstore.log.log import Log
 from eventstore.store import commands
@@ -50,8 +51,10 @@ def fork(point: str, name: str | None) -> None:
 
 
 def _create(s: Session, name: str | None, base: dict[str, str | int] | None) -> None:
-    with s.writer() as writer:
-        print(commands.create_container(writer, name or _free_name(s.log), base))
+    chosen = name or _free_name(s.log)
+    commands.require_free_name(s.log, chosen)
+    with writing(s) as writer:
+        print(commands.create_container(writer, chosen, base))
 
 
 def _free_name(log: Log) -> str:
@@ -87,8 +90,15 @@ def ps(shape: Shape, *, all_: bool, filters: tuple[str, ...], last: int | None) 
 @click.argument("name")
 def rename(container: str, name: str) -> None:
     """Give a container another name. Its id, and every point of its history, stay."""
-    with session() as s, s.writer() as writer:
-        commands.rename_container(writer, s.container(container), name)
+    with session() as s:
+
+        def act() -> None:
+            found = containers.get(s.log, s.container(container))
+            commands.require_free_name(s.log, name)
+            with writing(s) as writer:
+                commands.rename_container(writer, found.id, name, expected=found.version)
+
+        repeated(act)
 
 
 @click.command()
@@ -99,16 +109,16 @@ def rm(ctx: click.Context, names: tuple[str, ...]) -> None:
 
     Nothing is lost: their events stay, sealed or not, and `layerlog undelete` brings them back.
     """
-    with session() as s, s.writer() as writer:
+    with session() as s:
 
         def remove(name: str) -> None:
-            with writer.transaction():
-                container = s.container(name)
-                commands.remove_container(writer, container)
-            logs.event("removed", container=container, undo=f"layerlog undelete {container[:12]}")
+            found = containers.get(s.log, s.container(name))
+            with writing(s) as writer:
+                commands.remove_container(writer, found.id, expected=found.version)
+            logs.event("removed", container=found.id, undo=f"layerlog undelete {found.id[:12]}")
             print(name)
 
-        code = for_each(names, remove)
+        code = for_each(names, lambda name: repeated(lambda: remove(name)))
     ctx.exit(code)
 
 

@@ -16,10 +16,12 @@ from cli.options import completion
 from cli.options.image_filters import named, wanted
 from cli.session.failures import for_each
 from cli.session.session import Session, first_session, session
+from cli.session.writing import writing
+from eventstore.disk.lock import shared
 from eventstore.model.events import Kind
 from eventstore.model.paths import shown
 from eventstore.store import commands
-from eventstore.store.store import Writer
+from eventstore.store.writer import Writer
 from projections.images import build_history, image_list, inspection, removal
 from projections.images import images as all_of
 from projections.images.images import Image
@@ -117,9 +119,10 @@ def tag(source: str, name: str) -> None:
       layerlog tag mytomcat:1.0 registry.example.org/mytomcat:1.0
       layerlog tag app:1.0@{1} app:1.0        back to the image before
     """
-    with session() as s, s.writer() as writer:
-        image = all_of.require_there(s.log, s.image(source))
-        commands.move_tag(writer, new_name(name), image.id)
+    with session() as s:
+        image, full_name = all_of.require_there(s.log, s.image(source)), new_name(name)
+        with writing(s) as writer:
+            commands.move_tag(writer, full_name, image.id)
 
 
 @click.command()
@@ -131,12 +134,15 @@ def rmi(ctx: click.Context, refs: tuple[str, ...], *, force: bool) -> None:
 
     One that is refused does not keep the others. Nothing is lost: `layerlog undelete` brings them back.
     """
-    with session() as s, s.writer() as writer:
+    with session() as s:
+
+        def planned(ref: str) -> removal.Removal:
+            return removal.plan(s.log, s.image(ref), references.tag_name(s.log, ref), force=force)
 
         def remove(ref: str) -> None:
-            with writer.transaction():
-                image, name = s.image(ref), references.tag_name(s.log, ref)
-                lines = _remove(writer, removal.plan(s.log, image, name, force=force))
+            planned(ref)
+            with writing(s) as writer, writer.transaction():
+                lines = _remove(writer, planned(ref))  # as it is now that nobody else can change it
             print(*lines, sep="\n")
 
         code = for_each(refs, remove)
@@ -177,7 +183,7 @@ def load(source: str, platform: str | None, ref: str | None, *, quiet: bool, max
     with first_session() as s:
         found = archive.read(_input(source), send.spool_folder(s.store), platform, ref=ref)
         total = sum(layer.descriptor.size for layer in receive.unread(s.log, found))
-        with progress(total, "Loading", "bytes", quiet=quiet) as advance, s.writer(known="imported") as writer:
+        with progress(total, "Loading", "bytes", quiet=quiet) as advance, writing(s, known="imported") as writer:
             received = receive.receive(writer, found, Kind.IMAGE_LOADED, _where(source), advance, max_layer=max_layer_size)
     for image in received:
         for why in image.left_out:
@@ -227,11 +233,12 @@ def import_(
     with first_session() as s, progress(None, "Importing", "items" if folder else "bytes") as advance:
         author, runs_on = s.context().author, wanted_platform(platform, os.uname().machine)
         making = root_import.Making(where, full_name, message or f"Imported from {where}", author, config, runs_on)
-        with s.writer(known="recorded" if folder else "imported") as writer:
-            if folder:
+        stream = None if folder else _stream(source)
+        with writing(s, known="recorded" if folder else "imported") as writer:
+            if stream is None:
                 image = root_import.folder(writer, source, making, skipped, advance)
             else:
-                image = root_import.tar(writer, _stream(source), making, advance, max_size=max_layer_size)
+                image = root_import.tar(writer, stream, making, advance, max_size=max_layer_size)
     for what, count in skipped.items():
         print(f"layerlog: left out: {count} {what}", file=sys.stderr)
     print(f"sha256:{image}")
@@ -266,16 +273,19 @@ def save(refs: tuple[str, ...], output: str, form: str, *, compress: bool, quiet
     if form == "oci-dir" and output == STREAM:
         raise click.UsageError("An OCI layout is a folder; name it with -o.")
     left_out: list[bytes] = []
-    with session() as s, s.writer() as writer:
-        found = {
-            image: send.oci_image(s.store, image, names, compress=compress, left_out=left_out.append)
-            for image, names in _chosen(s, refs).items()
-        }
-        if form == "oci-dir":
-            layout.write(output, [as_oci_image(image) for image in found.values()])
-        else:
-            _write_archive(output, list(found.values()), quiet=quiet)
-        send.record_saved(writer, found, _where(output))
+    with session() as s:
+        chosen = _chosen(s, refs)
+        with shared(s.store.path):  # no collection takes originals away meanwhile; others write and read as they like
+            found = {
+                image: send.oci_image(s.store, image, names, compress=compress, left_out=left_out.append)
+                for image, names in chosen.items()
+            }
+            if form == "oci-dir":
+                layout.write(output, [as_oci_image(image) for image in found.values()])
+            else:
+                _write_archive(output, list(found.values()), quiet=quiet)
+        with writing(s) as writer:
+            send.record_saved(writer, found, _where(output))
     if left_out:
         paths = listed([b"/" + path for path in dict.fromkeys(left_out)])
         print(f"layerlog: left out, as a layer cannot hold names that begin with '.wh.': {paths}", file=sys.stderr)
