@@ -5,7 +5,6 @@ import os
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from hashlib import sha256
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -13,10 +12,8 @@ from cli.streams.reader import PIECE, Extent, OpenFile, Reader, gzip_blocks, pie
 from cli.streams.threads import Seen, hashed
 from eventstore.model.changes import Change
 from eventstore.model.digests import named, raw
-from eventstore.model.events import ENCODER, Event, Kind
-from eventstore.store import commands
+from eventstore.model.events import Event
 from eventstore.store.store import Store
-from eventstore.store.writer import Writer
 from projections.images import images
 from projections.images.images import Image
 from projections.layers import layers
@@ -223,20 +220,6 @@ def _spooled(store: Store, layer: Layer, spool: Spool, left_out: LeftOut, *, com
         _remember(store, layer, tar)
     descriptor = Descriptor(oci.LAYER_TYPES["gzip" if compress else ""], named(stored.digest.digest()), stored.size)
     return LayerBlob(tar.diff_id, descriptor, opener)
-
-
-def record_saved(writer: Writer, saved: Mapping[Image, OciImage], destination: str) -> None:
-    """Record where the images went, under which names and digests, and how they are encoded (for an image taken from
-    elsewhere that is today's way); call it when what was written is durable.
-    """
-    with writer.transaction():
-        for image, sent in saved.items():
-            manifest = writer.content.put(oci.manifest_of(sent))
-            commands.record_image(
-                writer, Kind.IMAGE_SAVED, image.id, manifest, destination=destination, names=list(sent.names),
-                config=sha256(sent.config).hexdigest(),
-                encoder=image.seal.encoder if image.seal else ENCODER,
-            )  # fmt: skip
 
 
 def spool_folder(store: Store) -> str:
