@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from eventstore.model.changes import Change
     from eventstore.model.events import Event, Kind
     from eventstore.store import commands
-    from eventstore.store.store import Store, Writer
+    from eventstore.store.store import Store
+    from eventstore.store.writer import Writer, alone, writing
 
-__all__ = ["Change", "Context", "Event", "Kind", "LayerlogError", "Log", "Store", "Writer", "commands"]
+__all__ = ["Change", "Context", "Event", "Kind", "LayerlogError", "Log", "Store", "Writer", "alone", "commands", "writing"]
 
 __getattr__ = offers(__name__, {
     "errors": ["LayerlogError"],
@@ -20,5 +21,6 @@ __getattr__ = offers(__name__, {
     "model.changes": ["Change"],
     "model.events": ["Event", "Kind"],
     "store": ["commands"],
-    "store.store": ["Store", "Writer"],
+    "store.store": ["Store"],
+    "store.writer": ["Writer", "alone", "writing"],
 })  # fmt: skip

@@ -10,6 +10,7 @@ from eventstore.integrity.findings import Finding
 from eventstore.log.log import Context
 from eventstore.store.commands import create_store
 from eventstore.store.store import Store
+from eventstore.store.writer import writing
 from tests.faults import totals
 from tests.faults.commands import Commands
 
@@ -51,7 +52,7 @@ def open_store(tmp_path: Path) -> Iterator[Callable[[], Store]]:
 
     def open_one() -> Store:
         opened.append(Store.open_or_create(str(tmp_path / "store")))
-        with opened[-1].writer(ADA) as writer:
+        with writing(opened[-1], ADA) as writer:
             create_store(writer)
         return opened[-1]
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from eventstore.model.changes import Change, attributes, clear, delete, link, move, put
 from eventstore.model.facts import ContainerBase
 from eventstore.store import commands
-from eventstore.store.store import Store, Writer
+from eventstore.store.store import Store
+from eventstore.store.writer import Writer, writing
 from projections.refs.containers import live_view, view_at
 from projections.tree.view import View
 from tests.conftest import ADA
@@ -42,7 +43,7 @@ class Told(NamedTuple):
 
     def record(self, container: str, changes: list[Change]) -> View:
         """Append *changes* and return what the container is then."""
-        with self.store.writer(ADA) as writer:
+        with writing(self.store, ADA) as writer:
             version = commands.record(writer, container, changes, live_view(self.store, container))
         return view_at(self.store, container, version)
 
@@ -50,7 +51,7 @@ class Told(NamedTuple):
 def tell(store: Store, seed: int) -> Told:
     """Record the story of *seed*."""
     drawn, model = random.Random(seed), Model()
-    with store.writer(ADA) as writer:
+    with writing(store, ADA) as writer:
         commands.create_store(writer)
         lower = commands.create_container(writer, "lower", None)
         below = _fill(writer, lower, model, drawn)

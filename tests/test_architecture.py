@@ -19,7 +19,7 @@ PACKAGES = ("cli", "projections", "eventstore")
 ADAPTERS = ("streams", "hostfs", "sandbox", "distribution", "maintenance")
 
 TOP_LEVEL = {"pyproject.toml", "eventstore", "projections", "cli", "tests", "README.md", "CHANGELOG.md", "LICENSE"}
-APPENDERS = {"eventstore.store.commands", "eventstore.store.store"}
+APPENDERS = {"eventstore.store.commands", "eventstore.store.writer"}
 IMPURE = {
     "asyncio", "click", "fcntl", "fileinput", "glob", "http", "mmap", "multiprocessing", "pathlib", "pty", "shelve", "shutil",
     "socket", "socketserver", "ssl", "subprocess", "tempfile", "threading", "urllib",

@@ -6,7 +6,7 @@ from importlib import import_module
 import pytest
 
 from cli.distribution import load, save
-from eventstore import Context, LayerlogError, Store
+from eventstore import Context, LayerlogError, Store, writing
 from projections import resolve_image
 from tests.cli.archived import archived
 from tests.cli.running import ROOT, python
@@ -42,7 +42,7 @@ def test_loading_and_saving_know_no_command_line():
 
 def test_an_archive_comes_in_and_goes_out(store: Store, tmp_path):
     source = archived(tmp_path, image("gzip", names=("localhost/far:1",)))
-    with store.writer(Context(ADA.actor, ("test",), known="imported")) as writer:
+    with writing(store, Context(ADA.actor, ("test",), known="imported")) as writer:
         found = load(writer, source)
         assert [resolve_image(store.log, "far:1", int)] == [one.id for one in found]
         save(writer, [one.id for one in found], str(tmp_path / "again.tar"))

@@ -3,12 +3,12 @@
 import os
 from collections.abc import Iterable
 
-from cli.distribution import archive, send
+from cli.distribution import archive, departures, send
 from cli.distribution.receive import Advance, Received, receive
 from cli.hostfs.whole_file import whole_file
 from cli.streams.reader import Readable
 from eventstore.model.events import Kind
-from eventstore.store.store import Writer
+from eventstore.store.writer import Writer
 from projections.images import images
 from projections.layers.layers import LeftOut, ignored
 from projections.refs import tags
@@ -41,4 +41,4 @@ def save(writer: Writer, ids: Iterable[str], path: str, *, compress: bool = Fals
         found[image] = send.oci_image(writer.store, image, tags.now(log, identity), compress=compress, left_out=left_out)
     with whole_file(path, durable=True) as file:
         archive.write(file, list(found.values()))
-    send.record_saved(writer, found, os.path.abspath(path))
+    departures.record_saved(writer, found, os.path.abspath(path))

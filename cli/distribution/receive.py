@@ -16,7 +16,7 @@ from eventstore.model.events import Kind
 from eventstore.model.facts import Arrival
 from eventstore.store import commands
 from eventstore.store.staging import Staged
-from eventstore.store.store import Writer
+from eventstore.store.writer import Writer
 from projections.images import images
 from projections.layers import lower_links
 from projections.layers.tar import decode

@@ -19,7 +19,8 @@ from eventstore.model.facts import ConfigChange
 from eventstore.model.times import rfc3339
 from eventstore.store import commands
 from eventstore.store.staging import Staged
-from eventstore.store.store import Store, Writer
+from eventstore.store.store import Store
+from eventstore.store.writer import Writer
 from projections.layers.layers import ImportedLayer
 from projections.oci.config import History, build_config
 from projections.oci.oci_image import OciImage

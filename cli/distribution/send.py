@@ -4,7 +4,6 @@ import json
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from hashlib import sha256
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -14,10 +13,9 @@ from cli.streams.reader import PIECE, Reader, pieces_of
 from cli.streams.threads import Measured, hashed
 from eventstore.model.changes import Change
 from eventstore.model.digests import named, raw
-from eventstore.model.events import ENCODER, Event, Kind
-from eventstore.model.facts import Arrival, Departure, Seal
-from eventstore.store import commands
-from eventstore.store.store import Store, Writer
+from eventstore.model.events import Event
+from eventstore.model.facts import Arrival
+from eventstore.store.store import Store
 from projections.images import images
 from projections.images.images import Image
 from projections.layers import layers
@@ -223,18 +221,6 @@ def _spooled(store: Store, layer: Layer, spool: Spool, left_out: LeftOut, *, com
         _remember(store, layer, tar)
     descriptor = Descriptor(oci.LAYER_TYPES["gzip" if compress else ""], named(stored.digest.digest()), stored.size)
     return LayerBlob(tar.diff_id, descriptor, opener)
-
-
-def record_saved(writer: Writer, saved: Mapping[Image, OciImage], destination: str) -> None:
-    """Record where the images went, under which names and digests, and how they are encoded (for an image taken from
-    elsewhere that is today's way); call it when what was written is durable.
-    """
-    with writer.transaction():
-        for image, sent in saved.items():
-            manifest = writer.content.put(oci.manifest_of(sent))
-            encoder = Seal.of(image.seal).encoder if image.seal else ENCODER
-            departure = Departure(sha256(sent.config).hexdigest(), encoder, list(sent.names), destination)
-            commands.record_image(writer, Kind.IMAGE_SAVED, image.id, manifest, departure)
 
 
 def spool_folder(store: Store) -> str:

@@ -11,7 +11,8 @@ from eventstore.log.log import Log
 from eventstore.model.changes import Change
 from eventstore.model.digests import named
 from eventstore.model.events import Kind
-from eventstore.store.store import Store, Writer
+from eventstore.store.store import Store
+from eventstore.store.writer import Writer
 from projections.events.records import Records
 from projections.images import images
 from projections.images.images import Image

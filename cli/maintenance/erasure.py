@@ -10,7 +10,8 @@ from eventstore.model.digests import raw
 from eventstore.model.events import Kind
 from eventstore.retention import erasure, reachability
 from eventstore.retention.erasure import Extent
-from eventstore.store.store import Store, Writer
+from eventstore.store.store import Store
+from eventstore.store.writer import Writer
 from projections.audit.impact import Held, Holders
 from projections.history import commits
 from projections.history.commits import Sent

@@ -17,7 +17,8 @@ from eventstore.integrity.findings import Advance, Finding
 from eventstore.integrity.repair import Aside
 from eventstore.model.paths import shown
 from eventstore.retention.reachability import documents, occurrences, originals
-from eventstore.store.store import Store, Writer
+from eventstore.store.store import Store
+from eventstore.store.writer import Writer
 from projections.oci.oci_image import LayerBlob, OciImage
 
 

@@ -34,8 +34,11 @@ def name_of(log: Log, stream: int) -> str:
 
 def is_removed(log: Log, stream: int) -> bool:
     """Whether a container was removed and not brought back."""
-    removed, restored = log.latest(Kind.CONTAINER_REMOVED, stream), log.latest(Kind.CONTAINER_RESTORED, stream)
-    return removed is not None and (restored is None or restored.version < removed.version)
+    removed = log.latest(Kind.CONTAINER_REMOVED, stream)
+    if removed is None:
+        return False
+    restored = log.latest(Kind.CONTAINER_RESTORED, stream)
+    return restored is None or restored.version < removed.version
 
 
 def tag_target(log: Log, tag: str) -> str | None:

@@ -6,10 +6,10 @@ from contextlib import closing
 from typing import NamedTuple
 
 from eventstore.integrity.findings import Finding, of_event
-from eventstore.log.changeset_writer import shown_name
 from eventstore.log.log import Log
 from eventstore.log.schema import kinds, migrate, version
 from eventstore.model.events import Kind
+from eventstore.model.paths import shown_name
 
 MOST = 1000
 _CONTAINERS = "(SELECT id FROM stream WHERE kind = 'container')"

@@ -14,7 +14,8 @@ from eventstore.integrity import derived_columns, presence, scrub
 from eventstore.integrity.findings import Advance, Finding
 from eventstore.retention import compaction
 from eventstore.retention.reachability import Needs
-from eventstore.store.store import Store, Writer
+from eventstore.store.store import Store
+from eventstore.store.writer import Writer
 
 _ROW = "SELECT * FROM content WHERE digest = ?"
 

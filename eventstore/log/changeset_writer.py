@@ -13,7 +13,7 @@ from eventstore.log import merkle
 from eventstore.log.log import ROOT_ID, Changeset, Context, Log, Stream, header
 from eventstore.model.changes import Change
 from eventstore.model.events import ATTRIBUTES, HIDES, NAMES, PUTS_DIRECTORY, Event, Kind, event_bytes
-from eventstore.model.paths import shown, split
+from eventstore.model.paths import shown_name, split
 
 BATCH = 512
 _EFFECTS: dict[int, int] = {
@@ -191,6 +191,8 @@ class _Paths:
             self._new.clear()
 
     def _known_child(self, parent: int, name: bytes) -> int | None:
+        if (remembered := self._log.path_ids.get((parent, name))) is not None:
+            return remembered
         row = self._db.execute("SELECT id FROM path WHERE parent = ? AND name = ?", (parent, name)).fetchone()
         return row[0] if row else None
 
@@ -201,9 +203,3 @@ class _Paths:
         self._new.add(self._next)
         self._rows.append((self._next, parent, name, shown_name(name)))
         return self._next
-
-
-def shown_name(name: bytes) -> str | None:
-    """Return how *name* is shown where its bytes are not plain printable text, else None."""
-    text = shown(name)
-    return None if text.encode() == name else text

@@ -124,8 +124,12 @@ class Log:
 
     def stream(self, kind: str, name: str) -> Stream | None:
         """Return the stream with its latest version, or None."""
-        row = self.db.execute("SELECT id FROM stream WHERE kind = ? AND name = ?", (kind, name)).fetchone()
-        return Stream(row[0], kind, name, self.version(row[0])) if row else None
+        row = self.db.execute(
+            "SELECT s.id, (SELECT max(e.version) FROM event e WHERE e.stream = s.id) FROM stream s "
+            "WHERE s.kind = ? AND s.name = ?",
+            (kind, name),
+        ).fetchone()
+        return Stream(row[0], kind, name, row[1] or 0) if row else None
 
     def existing(self, kind: str, name: str) -> Stream:
         """As `stream`, for one that other events name; raise DamagedError where the log lacks it."""

@@ -59,7 +59,10 @@ def same(one: Entry, other: Entry) -> bool:
 
 
 class Tree(Protocol):
-    """The point questions that `rules` asks."""
+    """The point questions that `rules` asks of a container as it is before anything is appended."""
 
     def lookup(self, path: bytes) -> Entry | None:
         """Return what *path* is, or None; symlinks are not followed."""
+
+    def live(self) -> "Tree":
+        """Return the container as it is at each moment of asking."""

@@ -5,7 +5,8 @@ from typing import NamedTuple
 from eventstore.retention import compaction, reachability
 from eventstore.retention.compaction import Freed
 from eventstore.store import commands
-from eventstore.store.store import Store, Writer
+from eventstore.store.store import Store
+from eventstore.store.writer import Writer
 
 _BLOCKS_FREED = """
     SELECT coalesce(sum(stored) FILTER (WHERE segment > 0), 0), coalesce(sum(stored) FILTER (WHERE segment < 0), 0) FROM (
@@ -40,7 +41,7 @@ def survey(store: Store, *, originals: bool = False) -> Garbage:
 
 
 def collect(store: Store, writer: Writer, *, originals: bool = False) -> tuple[Garbage, Freed]:
-    """Free what `survey` says, in the exclusive lock that *writer* holds (`Store.alone`); return that and what went.
+    """Free what `survey` says, in the exclusive lock that *writer* holds (`writer.alone`); return that and what went.
 
     With *originals*, the compressed blobs that images came in go too, and an event says so.
     """

@@ -8,7 +8,8 @@ from eventstore.errors import ConflictError, DamagedError
 from eventstore.model.digests import named
 from eventstore.retention import compaction, reachability
 from eventstore.store import commands
-from eventstore.store.store import Store, Writer
+from eventstore.store.store import Store
+from eventstore.store.writer import Writer
 
 
 class Extent(NamedTuple):
@@ -70,7 +71,7 @@ def _neighbours(store: Store, rows: frozenset[bytes]) -> frozenset[bytes]:
 def erase(store: Store, writer: Writer, found: Extent, reason: str, blobs: Iterable[bytes] = ()) -> None:
     """Erase what *found* says, with an event for each content that was asked for; *blobs* that are kept are dropped.
 
-    Needs the exclusive lock (`Store.alone`).  The log says so before a byte goes: interrupted, the next `gc` or the same
+    Needs the exclusive lock (`writer.alone`).  The log says so before a byte goes: interrupted, the next `gc` or the same
     command again removes what is left.  Raise DamagedError, with nothing done, where a neighbour cannot be read.
     """
     compaction.will_wipe(store)

@@ -11,16 +11,16 @@ from typing import Any
 from eventstore.errors import ConflictError, NotFoundError
 from eventstore.index.names import container_named, tag_target
 from eventstore.log.changeset_writer import Appending
-from eventstore.log.log import Stream
+from eventstore.log.log import Log, Stream
 from eventstore.model.changes import Change
 from eventstore.model.entries import Tree
 from eventstore.model.events import ENCODER, Kind
 from eventstore.model.facts import Arrival, Base, ConfigChange, Creation, Departure, FolderBase, Seal, Signature, TagMove
 from eventstore.model.paths import shown
 from eventstore.model.spelling import check_container_name, check_tag
-from eventstore.store.rules import Rules, check_name
+from eventstore.store.rules import Recording, check_name
 from eventstore.store.staging import Staged
-from eventstore.store.store import Writer
+from eventstore.store.writer import Writer
 
 CONTAINER, LAYER, IMAGE, TAG, STORE = "container", "layer", "image", "tag", "store"
 
@@ -36,9 +36,11 @@ def _add_fact(
 
 
 def create_store(writer: Writer) -> None:
-    """Record the store's birth and random id as the first event; does nothing in a store that has events."""
+    """Record the store's birth and random id as the first event; in a store that has events nothing is locked or done."""
+    if writer.log.head().position:
+        return
     with writer.transaction():
-        if writer.log.head().position == 0:
+        if not writer.log.head().position:
             with writer.changeset() as appending:
                 _add_fact(appending, appending.open(STORE, "store"), Kind.STORE_CREATED, {"id": os.urandom(16).hex()})
 
@@ -56,30 +58,30 @@ def create_container(writer: Writer, name: str, base: Base) -> str:
     return container
 
 
-def rename_container(writer: Writer, container: str, name: str) -> None:
+def rename_container(writer: Writer, container: str, name: str, *, expected: int | None = None) -> None:
     with writer.changeset() as appending:
         _require_free_name(appending, writer, name)
-        _add_fact(appending, appending.open(CONTAINER, container), Kind.CONTAINER_RENAMED, {"name": name})
+        _add_fact(appending, appending.open(CONTAINER, container, expected), Kind.CONTAINER_RENAMED, {"name": name})
 
 
-def remove_container(writer: Writer, container: str) -> None:
+def remove_container(writer: Writer, container: str, *, expected: int | None = None) -> None:
     """Take the container out of listings; its events stay, and `restore_container` brings it back."""
     with writer.changeset() as appending:
-        _add_fact(appending, appending.open(CONTAINER, container), Kind.CONTAINER_REMOVED)
+        _add_fact(appending, appending.open(CONTAINER, container, expected), Kind.CONTAINER_REMOVED)
 
 
-def restore_container(writer: Writer, container: str, name: str) -> None:
+def restore_container(writer: Writer, container: str, name: str, *, expected: int | None = None) -> None:
     with writer.changeset() as appending:
         _require_free_name(appending, writer, name)
-        stream = appending.open(CONTAINER, container)
+        stream = appending.open(CONTAINER, container, expected)
         _add_fact(appending, stream, Kind.CONTAINER_RENAMED, {"name": name})
         _add_fact(appending, stream, Kind.CONTAINER_RESTORED)
 
 
-def configure(writer: Writer, container: str, change: ConfigChange) -> None:
+def configure(writer: Writer, container: str, change: ConfigChange, *, expected: int | None = None) -> None:
     """Record a change of what the container's images say about running them (`run_config.change` makes one of it)."""
     with writer.changeset() as appending:
-        _add_fact(appending, appending.open(CONTAINER, container), Kind.CONFIG_CHANGED, change.stated)
+        _add_fact(appending, appending.open(CONTAINER, container, expected), Kind.CONFIG_CHANGED, change.stated)
 
 
 def record(
@@ -88,15 +90,15 @@ def record(
 ) -> int:  # fmt: skip
     """Append *changes* to the container under the tree rules, as one changeset; return its new version.
 
-    *tree* is the container as it is now and must see what this transaction appends.  Raise ConflictError or
-    NotFoundError naming the path that breaks a rule, ConcurrencyError where the container is not at *expected*.
+    *tree* is the container as it is now, at *expected* where that is given.  Raise ConflictError or NotFoundError naming
+    the path that breaks a rule, ConcurrencyError where the container is not at *expected*.
     Cost: O(changes x log events).
     """
     with writer.changeset(key) as appending:
         stream = appending.open(CONTAINER, container, expected)
-        rules = Rules(appending, writer, stream, tree)
+        recording = Recording(appending, writer, stream, tree)
         for change in changes:
-            rules.apply(change)
+            recording.add(change)
     return stream.version
 
 
@@ -110,14 +112,11 @@ def commit(
     """
     with writer.changeset() as appending:
         stream = appending.open(CONTAINER, container, expected)
-        sealed = _last_seal(writer, stream)
+        sealed = _last_seal(writer.log, stream)
         if config is not None:
             _add_fact(appending, stream, Kind.CONFIG_CHANGED, config.stated)
-        elif not allow_empty and not _has_unsealed(writer, stream, sealed):
-            raise ConflictError(
-                f"container {container[:12]} has nothing to seal since its last commit; "
-                "to give the image one more name use `layerlog tag`, to commit all the same use --allow-empty"
-            )
+        elif not allow_empty:
+            require_unsealed(writer.log, container)
         seal = Seal(sealed + 1, stream.version - sealed, parent, author, message, ENCODER)
         found = _add_fact(appending, stream, Kind.COMMITTED, seal.stated)
         if tag is not None:
@@ -125,24 +124,35 @@ def commit(
     return found
 
 
-def _last_seal(writer: Writer, stream: Stream) -> int:
-    seal = writer.log.latest(Kind.COMMITTED, stream.id)
+def _last_seal(log: Log, stream: Stream) -> int:
+    seal = log.latest(Kind.COMMITTED, stream.id)
     return seal.version if seal else 0
 
 
-def _has_unsealed(writer: Writer, stream: Stream, sealed: int) -> bool:
-    row = writer.store.db.execute(
+def require_unsealed(log: Log, container: str) -> None:
+    """Raise ConflictError where the container has nothing that a commit could seal; `commit` asks it too."""
+    stream = log.existing(CONTAINER, container)
+    row = log.db.execute(
         "SELECT 1 FROM event WHERE stream = ? AND version > ? "
         f"AND (path IS NOT NULL OR kind = {Kind.CONFIG_CHANGED:d}) LIMIT 1",
-        (stream.id, sealed),
+        (stream.id, _last_seal(log, stream)),
     ).fetchone()
-    return row is not None
+    if row is None:
+        raise ConflictError(
+            f"container {container[:12]} has nothing to seal since its last commit; "
+            "to give the image one more name use `layerlog tag`, to commit all the same use --allow-empty"
+        )
 
 
 def _require_free_name(appending: Appending, writer: Writer, name: str) -> None:
-    check_container_name(name)
     appending.flush()
-    holder = container_named(writer.log, name)
+    require_free_name(writer.log, name)
+
+
+def require_free_name(log: Log, name: str) -> None:
+    """Raise ConflictError where a live container bears *name*, InvalidError where none can; what gives one asks it too."""
+    check_container_name(name)
+    holder = container_named(log, name)
     if holder is not None:
         raise ConflictError(
             f"the name {shown(name)!r} is in use by container {holder[:12]}; "
@@ -252,7 +262,7 @@ def sign_commit(writer: Writer, commit_id: str, signature: str, signer: str) -> 
 
 
 def erase_contents(writer: Writer, sizes: Mapping[bytes, int], reason: str) -> None:
-    """Record that the contents (digest -> bytes) are erased and may not come back; `eventstore.erase` removes the bytes."""
+    """Record that the contents (digest -> bytes) are erased and may not come back; `retention.erasure` removes the bytes."""
     with writer.changeset() as appending:
         stream = appending.open(STORE, "store")
         for digest, size in sizes.items():

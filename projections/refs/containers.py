@@ -60,6 +60,13 @@ def live_view(store: Store, container: str) -> View:
     return View(store.log, store.content, lineage.of_container(store.log, container))
 
 
+def view_now(store: Store, container: str) -> View:
+    """Return the container as it is now; what is appended later does not show."""
+    stream = store.log.existing("container", container)
+    own = lineage.Span(stream.id, stream.version, layer=False)
+    return View(store.log, store.content, [*lineage.of_base(store.log, lineage.base_of(store.log, stream.id)), own])
+
+
 def view_at(store: Store, container: str, version: int) -> View:
     """Return the container after its event *version*: its base plus events 1..version, across its own commits."""
     return View(store.log, store.content, lineage.of_container(store.log, container, version))

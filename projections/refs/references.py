@@ -83,7 +83,10 @@ def resolve_container(log: Log, text: str) -> str:
     if _is_point(text):
         point = shown(text)
         raise ConflictError(f"{point} is a point of history and stays as it is; `layerlog fork {point}` goes on from it")
-    found = container_named(log, text) or _one(text, _containers(log, text), "containers")
+    named = container_named(log, text)
+    if named is not None:
+        return named
+    found = _one(text, _containers(log, text), "containers")
     if found is None:
         _refuse_image(log, text)
         found = containers.removed_named(log, text)

@@ -60,6 +60,11 @@ class View:
         self._directories: dict[bytes, Above] = {}
         self._lower: dict[int, View] = {}
 
+    @property
+    def version(self) -> int:
+        """The last event of the top stream that shows."""
+        return self.spans[-1].upto
+
     def lookup(self, path: bytes) -> Entry | None:
         """Return what *path* is, or None; symlinks are not followed."""
         if self._memory is not None and path in self._memory:
@@ -106,6 +111,10 @@ class View:
     def after(self, order: Order) -> "View":
         """Return the view as it was just after the event at *order*."""
         return self.before((order[0], order[1] + 1))
+
+    def live(self) -> "View":
+        """Return the view in which every later event of the top stream shows, at each moment of asking."""
+        return self if self._is_live() else View(self.log, self.content, [*self.spans[:-1], self.spans[-1]._replace(upto=LIVE)])
 
     def through(self, rank: int) -> "View":
         """Return the view of the spans up to and with *rank*; the latest are at hand, with what they remember."""

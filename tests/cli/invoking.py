@@ -13,7 +13,8 @@ from cli.main import cli
 from eventstore.model.changes import put
 from eventstore.model.events import Kind
 from eventstore.store import commands
-from eventstore.store.store import Store, Writer
+from eventstore.store.store import Store
+from eventstore.store.writer import Writer, writing
 from projections.refs.containers import live_view
 from tests import images
 from tests.conftest import ADA
@@ -85,7 +86,7 @@ class Layerlog:
 
     @contextmanager
     def writer(self) -> Iterator[Writer]:
-        with Store.open_or_create(self.store) as store, store.writer(ADA) as writer:
+        with Store.open_or_create(self.store) as store, writing(store, ADA) as writer:
             commands.create_store(writer)
             yield writer
 

@@ -9,6 +9,7 @@ from eventstore.model.changes import put
 from eventstore.model.events import Kind
 from eventstore.store import commands
 from eventstore.store.store import Store
+from eventstore.store.writer import writing
 from projections.refs.containers import live_view
 from tests import images
 from tests.conftest import ADA
@@ -19,7 +20,7 @@ TAG = "docker.io/library/raced:1"
 
 def main(path: str, number: int, rounds: int) -> None:
     """Append to one container of its own and to one of all, load images, commit, and move one tag; print what was done."""
-    with Store.open_or_create(path) as store, store.writer(ADA) as writer:
+    with Store.open_or_create(path) as store, writing(store, ADA) as writer:
         own = commands.create_container(writer, f"own{number}", None)
         shared = commands.container_named(store.log, "shared") or ""
         for turn in range(rounds):

@@ -14,6 +14,7 @@ from eventstore.log.log import Context
 from eventstore.model.changes import put
 from eventstore.store import commands
 from eventstore.store.store import Store
+from eventstore.store.writer import writing
 from projections.refs.containers import live_view
 from tests.hostile.making import docker_archive
 from tests.projections.tar_blocks import END, entry
@@ -94,7 +95,7 @@ class Worker:
     @contextlib.contextmanager
     def _library(self) -> Any:
         actor = Context({"login": "w", "uid": 0, "login_uid": None, "host": "h"}, ("work", str(self.seed)))
-        with Store.open_or_create(self.store) as store, store.writer(actor) as writer:
+        with Store.open_or_create(self.store) as store, writing(store, actor) as writer:
             yield store, writer
 
     def _run(self, command: str, *places: str, argv: list[str] | None = None, **noted: Any) -> None:
@@ -156,7 +157,7 @@ def read_on(store: str, seconds: float) -> None:
 def write_on(store: str, seconds: float) -> None:
     """Hold a segment, the shared lock and the one write transaction for a while."""
     opened = Store.open_or_create(store)
-    with opened.writer(Context({"login": "w"}, ("work",))) as writer:
+    with writing(opened, Context({"login": "w"}, ("work",))) as writer:
         writer.content.put(b"never named")
         with writer.transaction():
             Path(store).parent.joinpath("writing").touch()

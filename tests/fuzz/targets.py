@@ -23,6 +23,7 @@ from eventstore.model import spelling
 from eventstore.model.paths import checked, shown
 from eventstore.store import commands
 from eventstore.store.store import Store
+from eventstore.store.writer import writing
 from projections.edits import modes
 from projections.layers.tar import decode, reassemble
 from projections.oci import docker_archive, documents, oci_image, oci_layout
@@ -172,7 +173,7 @@ _READERS: tuple[Callable[[str], object], ...] = (
 def _store() -> Store:
     folder = tempfile.mkdtemp(prefix="layerlog-fuzz-")
     store = Store.open_or_create(folder)
-    with store.writer(Context({"login": "ada"}, ("fuzz",))) as writer:
+    with writing(store, Context({"login": "ada"}, ("fuzz",))) as writer:
         commands.create_store(writer)
         container = commands.create_container(writer, "web", None)
         commands.commit(writer, container, parent=None, tag="docker.io/library/a:latest", allow_empty=True)

@@ -17,6 +17,7 @@ from eventstore.model.facts import ContainerBase
 from eventstore.store import commands
 from eventstore.store.staging import Staged
 from eventstore.store.store import Store
+from eventstore.store.writer import writing
 from projections.oci.config import change_of
 from projections.refs import tags
 from projections.refs.containers import all_containers, live_view, view_at
@@ -29,7 +30,7 @@ WHO = Context(actor={"login": "ada", "uid": 1000, "login_uid": None, "host": "go
 
 def fill(store: Store) -> None:
     """Write at least one event of every kind that a tree knows, and a commit, tags, an image and its removal."""
-    with store.writer(WHO) as writer:
+    with writing(store, WHO) as writer:
         commands.create_store(writer)
         keep = writer.content.put
         big = writer.content.put_stream(bytes([n]) * 70_000 for n in range(20))

@@ -14,6 +14,7 @@ import pytest
 from eventstore.log.schema import SCHEMA
 from eventstore.store import commands
 from eventstore.store.store import Store
+from eventstore.store.writer import writing
 from projections.refs import references
 from projections.tree.walk import walk
 from tests.cli.invoking import Layerlog
@@ -196,7 +197,7 @@ def test_a_commit_of_a_newer_encoder_is_refused_by_name(tmp_path: Path) -> None:
     brought_up(ll)
     ll("create", "--name", "new", "base:1")
     ll("write", "--text", "x", "new:/x")
-    with Store.open(ll.store) as store, patched_encoder(), store.writer(ADA) as writer:
+    with Store.open(ll.store) as store, patched_encoder(), writing(store, ADA) as writer:
         made = commands.commit(writer, commands.container_named(store.log, "new") or "", parent=None)
     assert "encoded by a newer layerlog (encoder 99); update layerlog" in ll.run("save", "-o", str(tmp_path / "x"), made.hex()).stderr
 

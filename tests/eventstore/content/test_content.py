@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from eventstore.content.reader import CHUNK_MAX
 from eventstore.errors import DamagedError
 from eventstore.store.store import Store
+from eventstore.store.writer import writing
 from tests.cli.running import ROOT, clean
 from tests.conftest import ADA
 
@@ -21,12 +22,12 @@ MIB = 1 << 20
 
 
 def kept(store: Store, *contents: bytes, like: bytes | None = None) -> list[bytes]:
-    with store.writer(ADA) as writer, writer.transaction():
+    with writing(store, ADA) as writer, writer.transaction():
         return [writer.content.put(data, like) for data in contents]
 
 
 def streamed(store: Store, data: bytes, piece: int = 100_000) -> bytes:
-    with store.writer(ADA) as writer, writer.transaction():
+    with writing(store, ADA) as writer, writer.transaction():
         return writer.content.put_stream(data[at : at + piece] for at in range(0, len(data), piece))
 
 
@@ -73,7 +74,7 @@ def test_where_it_is_cut_does_not_depend_on_how_it_came(store, piece):
     data = random.Random(2).randbytes(5 * MIB)
     streamed(store, data)
     size = on_disk(store)
-    with store.writer(ADA) as writer, writer.transaction():
+    with writing(store, ADA) as writer, writer.transaction():
         writer.content.put_stream(data[at : at + piece] for at in range(0, len(data) - 1, piece))
     assert on_disk(store) - size <= CHUNK_MAX + 100
 
@@ -117,11 +118,11 @@ def test_what_does_not_resemble_is_stored_by_itself(store):
 def test_what_was_not_named_is_not_there(store, open_store):
     """Put and synced, but in no transaction; and in one that failed."""
     data, other = b"nobody names this", b"nor this"
-    with store.writer(ADA) as writer:
+    with writing(store, ADA) as writer:
         writer.content.put(data)
         writer.content.sync()
         assert not open_store().content.has(sha256(data).digest())
-    with store.writer(ADA) as writer, pytest.raises(RuntimeError), writer.transaction():
+    with writing(store, ADA) as writer, pytest.raises(RuntimeError), writer.transaction():
         writer.content.put(other)
         raise RuntimeError
     assert not store.content.has(sha256(other).digest())
@@ -158,11 +159,12 @@ STREAM = """
 import sys
 from pathlib import Path
 from eventstore.store.store import Store
+from eventstore.store.writer import writing
 from tests.conftest import ADA
 size = int(sys.argv[2]) << 20
 piece = bytes(range(256)) * 4096
 with Store.open_or_create(sys.argv[1]) as store:
-    with store.writer(ADA) as writer, writer.transaction():
+    with writing(store, ADA) as writer, writer.transaction():
         digest = writer.content.put_stream(b"%08d" % number + piece[8:] for number in range(size >> 20))
     assert sum(map(len, store.content.read(digest))) == size
 status = Path('/proc/self/status').read_text()  # ru_maxrss would begin with what the parent process had
@@ -185,7 +187,7 @@ def test_memory_is_flat_whatever_the_size(tmp_path):
 def test_a_writer_has_a_block_of_each_kind(store):
     """Originals are cut at fixed places and never compressed: they are dropped apart from all else."""
     data = bytes(3 * MIB)
-    with store.writer(ADA) as writer, writer.transaction():
+    with writing(store, ADA) as writer, writer.transaction():
         digest = writer.originals.put_stream([data])
     assert store.content.read_all(digest) == data
     assert store.db.execute("SELECT DISTINCT segment, size FROM content WHERE parts IS NULL").fetchall() == [(-1, MIB)]

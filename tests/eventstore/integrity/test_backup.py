@@ -13,6 +13,7 @@ from eventstore.errors import ConflictError, StoreError
 from eventstore.integrity import backup
 from eventstore.store import commands
 from eventstore.store.store import Store
+from eventstore.store.writer import writing
 from tests.cli.running import ROOT, clean
 from tests.conftest import ADA, findings
 from tests.eventstore.store.test_concurrency import started
@@ -33,7 +34,7 @@ def started_backup(store: Store, target: Path) -> subprocess.Popen[bytes]:
 
 @pytest.fixture
 def busy(store: Store) -> Store:
-    with store.writer(ADA) as writer:
+    with writing(store, ADA) as writer:
         commands.create_container(writer, "shared", None)
         commands.move_tag(writer, TAG, "0" * 64)
     return store
@@ -57,7 +58,7 @@ def test_killed_at_any_moment(busy, tmp_path):
     """The target is the backup that it was before, or the new one; the next run needs no repair."""
     target, draw = tmp_path / "copy", random.Random(1)
     for turn in range(12):
-        with busy.writer(ADA) as writer, writer.transaction():
+        with writing(busy, ADA) as writer, writer.transaction():
             writer.content.put(draw.randbytes(300_000))
             commands.create_container(writer, f"turn{turn}", None)
         process = started_backup(busy, target)
@@ -72,7 +73,7 @@ def test_killed_at_any_moment(busy, tmp_path):
 
 def test_a_backup_is_written_to_as_any_store_is(busy, tmp_path):
     backed_up(busy, tmp_path / "copy")
-    with Store.open_or_create(str(tmp_path / "copy")) as copy, copy.writer(ADA) as writer:
+    with Store.open_or_create(str(tmp_path / "copy")) as copy, writing(copy, ADA) as writer:
         commands.create_container(writer, "mine", None)
     with pytest.raises(ConflictError, match="holds another store, or changesets that this one has not"):
         backed_up(busy, tmp_path / "copy")
@@ -81,7 +82,7 @@ def test_a_backup_is_written_to_as_any_store_is(busy, tmp_path):
 
 def test_it_copies_only_what_is_named(busy, tmp_path):
     """A torn tail, and what somebody has put and not yet named, are no part of a backup."""
-    with busy.writer(ADA) as writer:
+    with writing(busy, ADA) as writer:
         writer.content.put(b"x" * 1000)
         writer.content.sync()
         backed_up(busy, tmp_path / "copy")

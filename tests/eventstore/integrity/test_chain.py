@@ -12,6 +12,7 @@ from eventstore.log.log import header
 from eventstore.model.changes import put
 from eventstore.store import commands
 from eventstore.store.store import Store
+from eventstore.store.writer import writing
 from projections.audit.proofs import stored_bytes
 from projections.refs.containers import live_view
 from tests.conftest import ADA
@@ -21,7 +22,7 @@ FILE = stat.S_IFREG | 0o644
 
 def filled(store: Store, *sizes: int) -> None:
     """Append one changeset of each of these numbers of events."""
-    with store.writer(ADA) as writer:
+    with writing(store, ADA) as writer:
         web = commands.create_container(writer, "web", None)
         for size in sizes:
             commands.record(writer, web, [put(b"f%d" % number, FILE, mtime=number) for number in range(size)], live_view(store, web))

@@ -13,6 +13,7 @@ from eventstore.model.changes import attributes, delete, link, move, put
 from eventstore.model.events import Kind, event_bytes
 from eventstore.store import commands
 from eventstore.store.store import Store
+from eventstore.store.writer import writing
 from projections.refs.containers import live_view
 from tests.conftest import ADA
 
@@ -20,12 +21,12 @@ FILE, DIRECTORY = stat.S_IFREG | 0o644, stat.S_IFDIR | 0o755
 
 
 def container(store: Store, name: str = "web") -> str:
-    with store.writer(ADA) as writer:
+    with writing(store, ADA) as writer:
         return commands.create_container(writer, name, None)
 
 
 def record(store: Store, web: str, *changes: object, **how: object) -> int:
-    with store.writer(ADA) as writer:
+    with writing(store, ADA) as writer:
         return commands.record(writer, web, changes, live_view(store, web), **how)  # type: ignore[arg-type]
 
 
@@ -33,7 +34,7 @@ def record(store: Store, web: str, *changes: object, **how: object) -> int:
 @pytest.mark.parametrize("statement", ["DELETE FROM {}", "UPDATE {} SET rowid = rowid", "UPDATE {} SET {} = {}"])
 def test_no_row_is_ever_changed_or_removed(store, table, statement):
     record(store, container(store), put(b"a", FILE), key="once")
-    with store.writer(ADA) as writer:
+    with writing(store, ADA) as writer:
         commands.create_container(writer, "second", None)
     column = store.db.execute(f"SELECT name FROM pragma_table_info('{table}') LIMIT 1").fetchone()[0]
     before = store.db.execute(f"SELECT * FROM {table}").fetchall()
@@ -53,7 +54,7 @@ def test_an_expected_version(store):
 
 
 def test_a_tag_that_moved(store):
-    with store.writer(ADA) as writer:
+    with writing(store, ADA) as writer:
         commands.move_tag(writer, "docker.io/library/app:1", "1" * 64)
         with pytest.raises(ConflictError, match="names 111111111111 and not 222222222222"):
             commands.move_tag(writer, "docker.io/library/app:1", "3" * 64, expected="2" * 64)
@@ -69,7 +70,7 @@ def test_an_idempotency_key_counts_once_for_ever(store, open_store):
 
 def test_a_name_is_free_or_it_is_not(store):
     container(store)
-    with store.writer(ADA) as writer, pytest.raises(ConflictError, match="the name 'web' is in use by container"):
+    with writing(store, ADA) as writer, pytest.raises(ConflictError, match="the name 'web' is in use by container"):
         commands.create_container(writer, "web", None)
 
 
@@ -79,7 +80,7 @@ def test_all_or_nothing(store):
     with pytest.raises(NotFoundError, match="no such path: /none"):
         record(store, web, put(b"a", FILE), delete(b"none"))
     assert store.log.head() == head
-    with store.writer(ADA) as writer, pytest.raises(ConflictError), writer.transaction():
+    with writing(store, ADA) as writer, pytest.raises(ConflictError), writer.transaction():
         commands.record(writer, web, [put(b"a", FILE)], live_view(store, web))
         commands.create_container(writer, "web", None)
     assert store.log.head() == head
@@ -88,7 +89,7 @@ def test_all_or_nothing(store):
 
 def test_an_empty_changeset_leaves_no_trace(store):
     web, before = container(store), store.log.head()._replace(changesets=2, position=2)
-    with store.writer(ADA) as writer:
+    with writing(store, ADA) as writer:
         commands.record(writer, web, [], live_view(store, web))
         with writer.transaction():
             pass
@@ -113,7 +114,7 @@ def test_a_context_is_stored_once(store):
     for number in range(5):
         record(store, web, put(b"%d" % number, FILE))
     assert store.db.execute("SELECT count(*) FROM context").fetchone()[0] == 1
-    with store.writer(Context(ADA.actor, ADA.command, author="Eve")) as writer:
+    with writing(store, Context(ADA.actor, ADA.command, author="Eve")) as writer:
         commands.rename_container(writer, web, "other")
     assert store.db.execute("SELECT count(*) FROM context").fetchone()[0] == 2
 
@@ -121,7 +122,7 @@ def test_a_context_is_stored_once(store):
 def test_derived_columns(store):
     """What the appender derives beside the stored bytes; FORMAT.md, "Derived columns"."""
     web = container(store)
-    with store.writer(ADA) as writer:
+    with writing(store, ADA) as writer:
         content = writer.content.put(b"x")
         commands.record(
             writer, web,

@@ -11,6 +11,7 @@ from eventstore.model.facts import Departure
 from eventstore.retention import collection, compaction
 from eventstore.store import commands
 from eventstore.store.store import Store
+from eventstore.store.writer import alone, writing
 from tests.conftest import ADA
 
 IMAGE = "1" * 64
@@ -18,7 +19,7 @@ IMAGE = "1" * 64
 
 def named(store: Store, *contents: bytes) -> list[bytes]:
     """Put contents that an event names."""
-    with store.writer(ADA) as writer, writer.transaction():
+    with writing(store, ADA) as writer, writer.transaction():
         digests = [writer.content.put(data) for data in contents]
         for digest in digests:
             commands.record_image(writer, Kind.IMAGE_SAVED, IMAGE, digest, Departure("", 1, [], ""))
@@ -26,7 +27,7 @@ def named(store: Store, *contents: bytes) -> list[bytes]:
 
 
 def garbage(store: Store, *contents: bytes) -> None:
-    with store.writer(ADA) as writer, writer.transaction():
+    with writing(store, ADA) as writer, writer.transaction():
         for data in contents:
             writer.content.put(data)
 
@@ -36,7 +37,7 @@ def noise(seed: int, size: int = 80_000) -> bytes:
 
 
 def collected(store: Store) -> compaction.Freed:
-    with store.alone(ADA) as writer:
+    with alone(store, ADA) as writer:
         return collection.collect(store, writer)[1]
 
 
@@ -90,9 +91,9 @@ def test_a_collection_that_was_killed_is_taken_up(store):
 
 def test_dictionaries_live_as_long_as_what_hangs_on_them(store):
     lines = [b"%d: %d" % (number, number**5) for number in range(2000)]
-    with store.writer(ADA) as writer, writer.transaction():
+    with writing(store, ADA) as writer, writer.transaction():
         first = writer.content.put(b"\n".join(lines))
-    with store.writer(ADA) as writer, writer.transaction():
+    with writing(store, ADA) as writer, writer.transaction():
         lines[7] = b"changed"
         second = writer.content.put(b"\n".join(lines), first)
         commands.record_image(writer, Kind.IMAGE_SAVED, IMAGE, second, Departure("", 1, [], ""))
@@ -103,7 +104,7 @@ def test_dictionaries_live_as_long_as_what_hangs_on_them(store):
 
 def test_a_digest_in_the_detail_of_a_kind_that_is_not_known_counts(store):
     """A later version may name contents where this one does not look: it loses nothing to this one's gc."""
-    with store.writer(ADA) as writer, writer.transaction():
+    with writing(store, ADA) as writer, writer.transaction():
         digest = writer.content.put(b"named by a kind of the future")
         stated = Departure("", 1, [f"deep: sha256:{digest.hex()}"], "")
         commands.record_image(writer, Kind.HISTORY_RECEIVED, IMAGE, None, stated)

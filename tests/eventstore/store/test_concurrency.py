@@ -10,6 +10,7 @@ import pytest
 from eventstore.model.events import Kind
 from eventstore.store import commands
 from eventstore.store.store import Store
+from eventstore.store.writer import writing
 from projections.refs.containers import live_view
 from tests.cli.running import ROOT, clean
 from tests.conftest import ADA
@@ -27,7 +28,7 @@ def started(path: str, number: int, rounds: int) -> subprocess.Popen[str]:
 @pytest.fixture
 def said(store: Store) -> list[list[str]]:
     """What every writer said that it did, word by word."""
-    with store.writer(ADA) as writer:
+    with writing(store, ADA) as writer:
         commands.create_container(writer, "shared", None)
         commands.move_tag(writer, TAG, "0" * 64)
     running = [started(store.path, number, ROUNDS) for number in range(WRITERS)]
@@ -80,7 +81,7 @@ def test_positions_and_versions_have_no_gaps(store, said):
 
 
 def test_a_writer_that_is_killed_blocks_nobody(store):
-    with store.writer(ADA) as writer:
+    with writing(store, ADA) as writer:
         commands.create_container(writer, "shared", None)
         commands.move_tag(writer, TAG, "0" * 64)
     for number in range(5):
@@ -91,15 +92,15 @@ def test_a_writer_that_is_killed_blocks_nobody(store):
         seen += process.communicate()[0].splitlines()
         commits = {line.split()[1] for line in seen if line.startswith("committed") and len(line.split()[1]) == 64}
         assert commits <= {(event.id or b"").hex() for event in store.log.of_kind(Kind.COMMITTED)}, "what was told is there"
-    with store.writer(ADA) as writer:
+    with writing(store, ADA) as writer:
         commands.create_container(writer, "afterwards", None)
 
 
 def test_readers_never_wait(store, tmp_path: Path):
     """A writer in the middle of its transaction: a reader sees the state before it, at once."""
-    with store.writer(ADA) as writer:
+    with writing(store, ADA) as writer:
         web = commands.create_container(writer, "web", None)
-    with store.writer(ADA) as writer, writer.transaction(), Store.open_or_create(store.path) as reader:
+    with writing(store, ADA) as writer, writer.transaction(), Store.open_or_create(store.path) as reader:
         commands.rename_container(writer, web, "other")
         assert commands.container_named(reader.log, "web") == web
         assert commands.container_named(reader.log, "other") is None

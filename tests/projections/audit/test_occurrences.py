@@ -8,6 +8,7 @@ import pytest
 from eventstore.model.changes import put
 from eventstore.store import commands
 from eventstore.store.store import Store
+from eventstore.store.writer import writing
 from projections.audit import occurrences
 from projections.audit.occurrences import Sought
 from projections.audit.plain_paths import PlainPaths
@@ -23,7 +24,7 @@ Shown = set[tuple[str, bytes, int]]
 
 def told_and_sealed(store: Store, seed: int) -> Told:
     told = tell(store, seed)
-    with store.writer(ADA) as writer:
+    with writing(store, ADA) as writer:
         for container in (told.lower, told.upper):
             commands.commit(writer, container, parent=None, allow_empty=True)
     return told
@@ -84,7 +85,7 @@ def statements(store: Store, sought: Sought) -> int:
 def test_many_paths_are_looked_up_many_at_a_time(store: Store) -> None:
     costs = []
     for number in (1000, 2000):
-        with store.writer(ADA) as writer:
+        with writing(store, ADA) as writer:
             container = commands.create_container(writer, f"c{number}", None)
             made = [put(b"d%d" % number, 0o40755), *(put(b"d%d/f%d" % (number, n), 0o100644) for n in range(number - 1))]
             commands.record(writer, container, made, live_view(store, container))

@@ -11,6 +11,7 @@ from eventstore.model.paths import ancestors
 from eventstore.store import commands
 from eventstore.store.staging import Staged
 from eventstore.store.store import Store
+from eventstore.store.writer import writing
 from projections.diff import tree_diff
 from projections.layers import layers
 from projections.refs.containers import view_at
@@ -29,7 +30,7 @@ def laid_over(store: Store, before: View, changes: list[Change]) -> View:
     """Import *changes* as a layer and return it on top of *before*."""
     staged = Staged(store, changes)
     diff_id = sha256(repr(changes).encode()).digest()
-    with store.writer(ADA) as writer:
+    with writing(store, ADA) as writer:
         commands.import_layer(writer, diff_id, staged, writer.content.put(b""), 0)
     staged.close()
     stream = store.log.stream("layer", diff_id.hex())
@@ -54,7 +55,7 @@ def test_a_layer_over_what_was_before_gives_what_was_after(
     """For any two points of a container: before + layer(between) = after, hard links included, by walk and look-up."""
     folder: Path = tmp_path_factory.mktemp("layers")  # type: ignore[attr-defined]
     with Store.open_or_create(str(folder / "store")) as store:
-        with store.writer(ADA) as writer:
+        with writing(store, ADA) as writer:
             container = commands.create_container(writer, "one", None)
         fill(store, container, changes, Model())
         stream = store.log.stream("container", container)

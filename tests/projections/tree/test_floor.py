@@ -8,6 +8,7 @@ import pytest
 from eventstore.model.changes import Change, delete, move, put
 from eventstore.store import commands
 from eventstore.store.store import Store
+from eventstore.store.writer import writing
 from projections.refs.containers import live_view, view_at
 from projections.tree import view as views
 from projections.tree.view import View
@@ -50,7 +51,7 @@ def steps(store: Store, view: View, path: bytes) -> int:
 def test_a_look_up_below_what_came_and_went_costs_the_same(store: Store, moved: bool) -> None:
     costs = []
     for times in (100, 1000):
-        with store.writer(ADA) as writer:
+        with writing(store, ADA) as writer:
             container = commands.create_container(writer, f"c{times}", None)
             version = commands.record(writer, container, churned(times, moved=moved), live_view(store, container))
         costs.append(steps(store, view_at(store, container, version), b"a/d/f"))

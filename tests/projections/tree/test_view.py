@@ -10,8 +10,9 @@ from eventstore.content.writer import ContentWriter
 from eventstore.model.changes import Change, attributes, clear, delete, link, move, put
 from eventstore.model.facts import ContainerBase
 from eventstore.store import commands
-from eventstore.store.rules import Rules
+from eventstore.store.rules import Recording
 from eventstore.store.store import Store
+from eventstore.store.writer import writing
 from projections.refs.containers import live_view, view_at
 from projections.tree.view import View
 from projections.tree.walk import walk
@@ -63,7 +64,7 @@ def fill(store: Store, container: str, changes: list[Change], model: Model) -> d
     """Apply the changes that the rules allow; return the model's tree at every version of the container."""
     states = {}
     view = live_view(store, container)
-    with store.writer(ADA) as writer, writer.transaction():
+    with writing(store, ADA) as writer, writer.transaction():
         for change in changes:
             if model.allows(change):
                 version = commands.record(writer, container, [change], view)
@@ -72,7 +73,7 @@ def fill(store: Store, container: str, changes: list[Change], model: Model) -> d
             else:
                 try:
                     with writer.changeset() as appending:
-                        Rules(appending, writer, appending.open("container", container), view).apply(change)
+                        Recording(appending, writer, appending.open("container", container), view).add(change)
                     raise AssertionError(f"{change} was allowed")
                 except (commands.ConflictError, commands.NotFoundError):
                     pass
@@ -86,10 +87,10 @@ def test_views_agree_with_the_model(tmp_path_factory: object, first: list[Change
     folder: Path = tmp_path_factory.mktemp("model")  # type: ignore[attr-defined]
     with Store.open_or_create(str(folder / "store")) as store:
         model = Model()
-        with store.writer(ADA) as writer:
+        with writing(store, ADA) as writer:
             one = commands.create_container(writer, "one", None)
         states = fill(store, one, first, model)
-        with store.writer(ADA) as writer:
+        with writing(store, ADA) as writer:
             base = ContainerBase(one, store.log.stream("container", one).version)  # type: ignore[union-attr]
             two = commands.create_container(writer, "two", base)
         upper = fill(store, two, second, model)
@@ -105,7 +106,7 @@ def test_views_agree_with_the_model(tmp_path_factory: object, first: list[Change
 
 def test_content_writer_is_a_keeper(store: Store) -> None:
     """A content put is found by its digest once its transaction has committed."""
-    with store.writer(ADA) as writer:
+    with writing(store, ADA) as writer:
         digest = writer.content.put(b"hello")
         with writer.transaction():
             pass

@@ -9,6 +9,7 @@ import pytest
 from eventstore.model.changes import delete, put
 from eventstore.store import commands
 from eventstore.store.store import Store
+from eventstore.store.writer import writing
 from projections.refs.containers import live_view, view_at
 from projections.tree import lineage, walk_cache
 from projections.tree.touched_paths import touched
@@ -43,7 +44,7 @@ def test_walks_after_walks_agree_with_the_model(tmp_path: Path, seed: int) -> No
 
 def churned(store: Store, rounds: int = 30) -> str:
     """Return a container in which *rounds* files came and went, each in a commit's worth of events, and three stayed."""
-    with store.writer(ADA) as writer:
+    with writing(store, ADA) as writer:
         made = commands.create_container(writer, "churned", None)
         view = live_view(store, made)
         commands.record(writer, made, [put(b"kept-%d" % number, FILE) for number in range(3)], view)
@@ -81,7 +82,7 @@ def test_paths_long_gone_are_asked_for_once(store: Store) -> None:
 def test_what_came_since_is_asked_for_too(store: Store) -> None:
     made = churned(store)
     paths(store, made)
-    with store.writer(ADA) as writer:
+    with writing(store, ADA) as writer:
         commands.record(writer, made, [put(b"gone-7", FILE), delete(b"kept-1")], live_view(store, made))
     assert paths(store, made) == [b"", b"gone-7", b"kept-0", b"kept-2"]
     assert paths(store, made, version=5) == [b"", b"gone-0", b"kept-0", b"kept-1", b"kept-2"]
@@ -104,7 +105,7 @@ def test_a_file_that_is_not_what_was_written_is_not_believed(store: Store, harm:
 @pytest.mark.usefixtures("thirty")
 def test_nothing_is_remembered_of_a_transaction_that_may_fail(store: Store) -> None:
     made = churned(store)
-    with store.writer(ADA) as writer, writer.transaction():
+    with writing(store, ADA) as writer, writer.transaction():
         assert len(paths(store, made)) == 4
     assert store.cache.names(FOLDER, made) == []
 

@@ -8,6 +8,7 @@ from cli.session.actor import observed_actor
 from eventstore.retention import compaction
 from eventstore.store import commands
 from eventstore.store.store import Store
+from eventstore.store.writer import alone
 from tests.cli.archived import inspected
 from tests.cli.invoking import Layerlog
 from tests.conftest import ADA
@@ -186,7 +187,7 @@ def test_an_interrupted_erasure_is_finished(ll, how):
     """Killed between the event and the wiping, the store says so, and the next gc or erase does the rest."""
     ll("write", "web:/secret", "--text", SECRET)
     digest = ll.entry("web:/secret")["digest"]
-    with Store.open_or_create(ll.store) as store, store.alone(ADA) as writer:
+    with Store.open_or_create(ll.store) as store, alone(store, ADA) as writer:
         compaction.will_wipe(store)
         with writer.transaction():
             commands.erase_contents(writer, {bytes.fromhex(digest[7:]): len(SECRET)}, "x")

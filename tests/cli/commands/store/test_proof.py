@@ -12,6 +12,7 @@ import pytest
 from cli.maintenance import signing
 from eventstore.store import commands
 from eventstore.store.store import Store
+from eventstore.store.writer import writing
 from projections.audit import proofs
 from tests.cli.invoking import Layerlog
 from tests.conftest import ADA
@@ -260,7 +261,7 @@ def test_a_signed_commit(ll, key, tmp_path):
 
 def test_a_signature_of_something_else(ll, key, tmp_path):
     commit = sealed(ll, key)
-    with Store.open_or_create(ll.store) as store, store.writer(ADA) as writer:
+    with Store.open_or_create(ll.store) as store, writing(store, ADA) as writer:
         commands.sign_commit(writer, commit, signing.sign(b"something else", key, signing.COMMIT), "SHA256:?")
         bad = store.log.head().position
     done = ll.run("verify")
