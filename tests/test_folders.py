@@ -59,7 +59,7 @@ def folder(name: str) -> str:
     return [*name.split("."), ""][1]
 
 
-def test_folders_stand_in_one_order():
+def test_folders_stand_in_one_order() -> None:
     def offences() -> Iterator[str]:
         for module in modules():
             places, here = ORDER[module.package], folder(module.name)
@@ -71,7 +71,7 @@ def test_folders_stand_in_one_order():
     held("A flow goes down through the folders once and comes up once: what is lower can be read without what is above.", offences())
 
 
-def test_every_folder_has_its_place_and_says_what_lives_there():
+def test_every_folder_has_its_place_and_says_what_lives_there() -> None:
     def offences() -> Iterator[str]:
         for package in PACKAGES:
             found = {folder(module.name) for module in modules(package)} - {""}
@@ -84,7 +84,7 @@ def test_every_folder_has_its_place_and_says_what_lives_there():
     held("A reader finds the room from its name, and its __init__ says what is in it.", offences())
 
 
-def test_tests_mirror_the_folders():
+def test_tests_mirror_the_folders() -> None:
     def offences() -> Iterator[str]:
         for module in modules(*(f"tests/{package}" for package in PACKAGES)):
             tested = os.path.dirname(module.path).removeprefix("tests/")
@@ -94,7 +94,7 @@ def test_tests_mirror_the_folders():
     held("The tests of a folder are found where the folder itself is, below tests.", offences())
 
 
-def test_folders_are_small():
+def test_folders_are_small() -> None:
     counts = Counter(os.path.dirname(module.path) for module in modules() if not module.path.endswith("__init__.py"))
     offences = (f"{folder}: {count} modules" for folder, count in counts.items() if count > MAX_MODULES)
     held(f"A folder is seen at a glance: at most {MAX_MODULES} modules.", offences)

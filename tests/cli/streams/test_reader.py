@@ -29,8 +29,8 @@ def block(kind: int, size: int, body: bytes, *, last: bool = False) -> bytes:
     return (size << 3 | kind << 1 | last).to_bytes(3, "little") + body
 
 
-def unpacked(data: bytes, **limits: int) -> bytes:
-    with reader.decompressed(io.BytesIO(data), **limits) as stream:
+def unpacked(data: bytes, max_size: int = reader.MAX_SIZE) -> bytes:
+    with reader.decompressed(io.BytesIO(data), max_size=max_size) as stream:
         return stream.read()
 
 
