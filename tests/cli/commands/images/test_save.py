@@ -12,7 +12,7 @@ import pytest
 from cli.distribution import archive, layout
 from eventstore.model.digests import digest_of
 from projections.oci.oci_image import OciImage, build_manifest, config_digest
-from tests.cli.archived import ONE, OTHER, SHARING, archived, committed, complete, id_of, inspected
+from tests.cli.archived import ONE, OTHER, SHARING, archived, committed, id_of, inspected
 from tests.cli.invoking import Layerlog, with_base
 from tests.cli.running import ROOT, clean, on_terminal
 
@@ -22,19 +22,6 @@ from tests.cli.running import ROOT, clean, on_terminal
 def saved(ll: Layerlog, folder: Path, *args: str) -> list[OciImage]:
     ll("save", "-o", str(folder / "saved.tar"), *args)
     return archive.read(str(folder / "saved.tar"), str(folder))
-
-
-def test_what_came_goes_out_as_it_came(ll: Layerlog, tmp_path: Path) -> None:
-    """Pull -> save -> load -> save: config, manifest and blobs keep their digests."""
-    packed = complete(ONE)
-    ll("load", "-i", archived(tmp_path, packed))
-    (found,) = saved(ll, tmp_path, "one:1")
-    assert (found.config, found.manifest, found.names) == (packed.config, packed.manifest, ("localhost/one:1",))
-    first = (tmp_path / "saved.tar").read_bytes()
-    other = with_base(tmp_path / "other")
-    other("load", "-i", str(tmp_path / "saved.tar"))
-    saved(other, tmp_path, "one:1")
-    assert (tmp_path / "saved.tar").read_bytes() == first
 
 
 @pytest.mark.parametrize("options", [[], ["--compress"]])
