@@ -7,7 +7,8 @@ from typing import NamedTuple
 from eventstore.content.reader import Content
 from eventstore.log.log import ROOT_ID, Log
 from eventstore.model.entries import Entry
-from eventstore.model.events import ConfigChange, Event, Kind, lifted
+from eventstore.model.events import Event, Kind, lifted
+from eventstore.model.facts import ConfigChange
 from eventstore.model.paths import ancestors, as_bytes
 from eventstore.retention.reachability import occurrences
 from projections.audit.plain_paths import PlainPath, PlainPaths

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from eventstore.log.log import Log
 from eventstore.model.events import Kind
+from eventstore.model.facts import ContainerBase, ImageBase
 from projections.images import images
 from projections.refs import containers, tags
 from projections.refs.containers import Container
@@ -78,16 +79,16 @@ class Family:
         count = self._log.db.execute(
             f"SELECT count(*) FROM event WHERE path IS NULL AND kind = {Kind.COMMITTED:d} AND stream = ?", (container.stream,)
         ).fetchone()[0]
-        version = int((container.base or {}).get("version", 0))
+        version = container.base.version if isinstance(container.base, ContainerBase) else 0
         return Member("container", container.id, [container.name], version, count, container.removed)
 
     def _parent(self, container: Container) -> Key:
-        base = container.base or {}
-        if "image" in base:
-            return ("image", str(base["image"]))
-        if "container" in base:
-            made = self._seal_at(base["container"], base["version"])
-            return ("commit", made) if made is not None else ("container", str(base["container"]))
+        match container.base:
+            case ImageBase(image):
+                return ("image", image)
+            case ContainerBase(below, version):
+                made = self._seal_at(below, version)
+                return ("commit", made) if made is not None else ("container", below)
         return ROOT
 
     def _add_commits(self, everyone: list[Container]) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from eventstore.errors import DamagedError
 from eventstore.model.events import Kind
+from eventstore.model.facts import Departure
 from eventstore.retention import collection, compaction
 from eventstore.store import commands
 from eventstore.store.store import Store
@@ -20,7 +21,7 @@ def named(store: Store, *contents: bytes) -> list[bytes]:
     with store.writer(ADA) as writer, writer.transaction():
         digests = [writer.content.put(data) for data in contents]
         for digest in digests:
-            commands.record_image(writer, Kind.IMAGE_SAVED, IMAGE, digest)
+            commands.record_image(writer, Kind.IMAGE_SAVED, IMAGE, digest, Departure("", 1, [], ""))
     return digests
 
 
@@ -94,7 +95,7 @@ def test_dictionaries_live_as_long_as_what_hangs_on_them(store: Store) -> None:
     with store.writer(ADA) as writer, writer.transaction():
         lines[7] = b"changed"
         second = writer.content.put(b"\n".join(lines), first)
-        commands.record_image(writer, Kind.IMAGE_SAVED, IMAGE, second)
+        commands.record_image(writer, Kind.IMAGE_SAVED, IMAGE, second, Departure("", 1, [], ""))
     collected(store)
     assert store.content.read_all(second) == b"\n".join(lines)
     assert store.content.has(first)
@@ -104,7 +105,8 @@ def test_a_digest_in_the_detail_of_a_kind_that_is_not_known_counts(store: Store)
     """A later version may name contents where this one does not look: it loses nothing to this one's gc."""
     with store.writer(ADA) as writer, writer.transaction():
         digest = writer.content.put(b"named by a kind of the future")
-        commands.record_image(writer, Kind.HISTORY_RECEIVED, IMAGE, None, anything={"deep": [f"sha256:{digest.hex()}"]})
+        stated = Departure("", 1, [f"deep: sha256:{digest.hex()}"], "")
+        commands.record_image(writer, Kind.HISTORY_RECEIVED, IMAGE, None, stated)
     collected(store)
     assert store.content.read_all(digest) == b"named by a kind of the future"
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventstore.errors import InvalidError
-from eventstore.model.events import ConfigChange
+from eventstore.model.facts import ConfigChange
 from projections.oci import config as oci_config
 from projections.oci.config import History, build_config, change_of, changed, parse_config
 from projections.oci.instructions import apply_change, apply_changes

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from eventstore.content.writer import ContentWriter
 from eventstore.errors import ConflictError, NotFoundError
 from eventstore.model.changes import Change, attributes, clear, delete, link, move, put
+from eventstore.model.facts import ContainerBase
 from eventstore.store import commands
 from eventstore.store.rules import Rules
 from eventstore.store.store import Store
@@ -89,7 +90,7 @@ def test_views_agree_with_the_model(
             one = commands.create_container(writer, "one", None)
         states = fill(store, one, first, model)
         with store.writer(ADA) as writer:
-            base = {"container": one, "version": store.log.existing("container", one).version}
+            base = ContainerBase(one, store.log.existing("container", one).version)
             two = commands.create_container(writer, "two", base)
         upper = fill(store, two, second, model)
         for container, points in ((one, states), (two, upper)):

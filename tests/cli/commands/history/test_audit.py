@@ -14,6 +14,7 @@ import pytest
 
 from eventstore.model.changes import put
 from eventstore.model.events import Kind
+from eventstore.model.facts import Departure
 from eventstore.store import commands
 from eventstore.store.store import Store
 from projections.refs.containers import live_view
@@ -194,7 +195,7 @@ def page_of(ll: Layerlog) -> Page:
 def test_the_page_stands_alone_and_escapes_everything(ll: Layerlog) -> None:
     image = write_and_commit(ll, "1", "-m", EVIL + "\nsecond", "-a", EVIL, "web", "app:1")
     with ll.writer() as writer:
-        commands.record_image(writer, Kind.IMAGE_SAVED, image, None, destination=EVIL, names=[])
+        commands.record_image(writer, Kind.IMAGE_SAVED, image, None, Departure("", 1, [], EVIL))
     page = page_of(ll)
     assert "script" not in page.tags
     assert page.urls == []

@@ -248,7 +248,8 @@ def test_a_signed_commit(ll: Layerlog, key: str, tmp_path: Path) -> None:
     assert ll.json("images", "signed")[0]["id"].endswith(commit)
     with Store.open_or_create(ll.store) as store:
         payload = signing.payload(store.log, commit)
-        [(position, _, signature)] = signing.signatures(store.log)
+        [(position, stated)] = signing.signatures(store.log)
+        signature = stated.signature
     assert signing.verify(payload, signature, signing.COMMIT, signers).signer == "ada@example.org"
     (tmp_path / "signature").write_text(signature)
     command = ["ssh-keygen", "-Y", "verify", "-n", "git", "-f", signers, "-I", "ada@example.org", "-s", str(tmp_path / "signature")]

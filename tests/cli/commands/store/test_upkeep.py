@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from eventstore.model.events import Kind
+from eventstore.model.facts import Departure
 from eventstore.store import commands
 from eventstore.store.store import Store
 from tests import images
@@ -107,7 +108,7 @@ def test_gc_waits_for_a_writer(ll: Layerlog) -> None:
             running.wait(1.0)
         digest = writer.content.put(b"kept because it is named in time")
         with writer.transaction():
-            commands.record_image(writer, Kind.IMAGE_SAVED, "00" * 32, digest)
+            commands.record_image(writer, Kind.IMAGE_SAVED, "00" * 32, digest, Departure("", 1, [], ""))
     assert running.communicate()[0].startswith(b"removed 0 contents")
     with Store.open_or_create(ll.store) as store:
         assert store.content.read_all(digest) == b"kept because it is named in time"
