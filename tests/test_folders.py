@@ -78,7 +78,7 @@ def folder(name: str) -> str:
     return [*name.split("."), ""][1]
 
 
-def test_folders_stand_in_one_order():
+def test_folders_stand_in_one_order() -> None:
     def offences() -> Iterator[str]:
         for module in modules():
             places, here = ORDER[module.package], folder(module.name)
@@ -90,7 +90,7 @@ def test_folders_stand_in_one_order():
     held("A flow goes down through the folders once and comes up once: what is lower can be read without what is above.", offences())
 
 
-def test_every_folder_has_its_place_and_says_what_lives_there():
+def test_every_folder_has_its_place_and_says_what_lives_there() -> None:
     def offences() -> Iterator[str]:
         for package in PACKAGES:
             found = {folder(module.name) for module in modules(package)} - {""}
@@ -103,7 +103,7 @@ def test_every_folder_has_its_place_and_says_what_lives_there():
     held("A reader finds the room from its name, and its __init__ says what is in it.", offences())
 
 
-def test_tests_mirror_the_folders():
+def test_tests_mirror_the_folders() -> None:
     def offences() -> Iterator[str]:
         for module in modules(*(f"tests/{package}" for package in PACKAGES)):
             tested = os.path.dirname(module.path).removeprefix("tests/")
@@ -113,7 +113,7 @@ def test_tests_mirror_the_folders():
     held("The tests of a folder are found where the folder itself is, below tests.", offences())
 
 
-def test_folders_are_small():
+def test_folders_are_small() -> None:
     counts = Counter(os.path.dirname(module.path) for module in modules() if not module.path.endswith("__init__.py"))
     offences = (f"{folder}: {count} modules" for folder, count in counts.items() if count > MAX_MODULES)
     held(f"A folder is seen at a glance: at most {MAX_MODULES} modules.", offences)
@@ -122,7 +122,7 @@ def test_folders_are_small():
 # -- who knows SQL
 
 
-def test_projections_know_no_sql():
+def test_projections_know_no_sql() -> None:
     folders = [f"projections/{name}" for name in PROJECTIONS_WITHOUT_SQL]
     held(
         "Only eventstore knows its tables: a projection asks a named question of eventstore/index/, which says its order and cost.",
@@ -130,7 +130,7 @@ def test_projections_know_no_sql():
     )
 
 
-def test_kinds_and_effects_are_named_in_sql():
+def test_kinds_and_effects_are_named_in_sql() -> None:
     offences = (
         f"{module.path}:{number}: {line.strip()}"
         for module in modules("eventstore/index")
@@ -167,10 +167,10 @@ def sql_in(module: Module) -> Iterator[tuple[int, str]]:
         "table = 'event INDEXED BY event_path'",
     ],
 )
-def test_sql_would_be_found(line):
+def test_sql_would_be_found(line: str) -> None:
     assert list(sql_in(Module("some", "some.py", line, ast.parse(line))))
 
 
 @pytest.mark.parametrize("line", ["def f():\n    'Select one.'", "what = 'with one'", "kind = 'commit'", "path = b'SELECT 1'", "deleted = 'deleted from'"])
-def test_words_are_no_sql(line):
+def test_words_are_no_sql(line: str) -> None:
     assert not list(sql_in(Module("some", "some.py", line, ast.parse(line))))

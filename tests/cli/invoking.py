@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from cli.distribution.receive import receive
 from cli.main import cli
+from eventstore.index.names import container_named
 from eventstore.model.changes import put
 from eventstore.model.events import Kind
 from eventstore.store import commands
@@ -79,7 +80,7 @@ class Layerlog:
 
     def tree(self, name: str = "web") -> Literal:
         with Store.open_or_create(self.store) as store:
-            return tree(live_view(store, commands.container_named(store.log, name) or ""))
+            return tree(live_view(store, container_named(store.log, name) or ""))
 
     def entry(self, place: str) -> dict[str, Any]:
         return self.json("stat", place)[0]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from eventstore.errors import InvalidError
+from eventstore.index.names import container_named
 from eventstore.model.changes import link, move, put
 from eventstore.model.events import Kind
 from eventstore.model.spelling import check_container_name, check_tag
@@ -68,7 +69,7 @@ def test_a_tar_from_standard_input_brings_no_such_name_in(ll: Layerlog) -> None:
 def test_the_appender_itself_refuses(ll: Layerlog) -> None:
     """So that no library, nor a door to come, can bring one in."""
     with ll.writer() as writer:
-        web = commands.container_named(writer.log, "web") or ""
+        web = container_named(writer.log, "web") or ""
         for change in (put(b"srv/.wh.x", 0o100644), link(b".wh.l", b"etc/motd"), move(b"etc/motd", b"srv/.wh.m"), put(b".wh.d", 0o40755)):
             with pytest.raises(InvalidError, match="means a deletion"):
                 commands.record(writer, web, [change], live_view(writer.store, web))

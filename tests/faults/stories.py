@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from eventstore.errors import ErasedError
-from eventstore.store.commands import container_named
+from eventstore.index.names import container_named
 from eventstore.store.store import Store
 from projections.refs import references
 from projections.tree.view import View

@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 from cli import main
 from eventstore.errors import ConcurrencyError
+from eventstore.index.names import container_named
 from eventstore.log.log import Context
 from eventstore.model.changes import put
 from eventstore.store import commands
@@ -66,7 +67,7 @@ class Worker:
     def expect(self) -> None:
         """Append only if nobody else did meanwhile."""
         with self._library() as (store, writer):
-            container = commands.container_named(store.log, SHARED)
+            container = container_named(store.log, SHARED)
             assert container
             stream = store.log.stream("container", container)
             assert stream
@@ -81,7 +82,7 @@ class Worker:
     def once(self) -> None:
         """Append what only one process may ever append."""
         with self._library() as (store, writer):
-            container = commands.container_named(store.log, SHARED)
+            container = container_named(store.log, SHARED)
             assert container
             key = f"key {self._chance.randrange(40)}"
             data = f"{self.seed} once {key}".encode()

@@ -7,7 +7,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
@@ -27,7 +27,7 @@ from eventstore.store.writer import writing
 from projections.edits import modes
 from projections.layers.tar import decode, reassemble
 from projections.oci import docker_archive, documents, oci_image, oci_layout
-from projections.oci.config import build_config, diff_ids, history, parse_config
+from projections.oci.config import build_config, diff_ids, history, parse_config, platform_of
 from projections.oci.instructions import apply_changes
 from projections.oci.platform import Platform
 from projections.refs import image_names, references
@@ -45,8 +45,8 @@ class _Contents:
         self.held[digest] = data
         return digest
 
-    def put_stream(self, chunks: object, /) -> bytes:
-        return self.put(b"".join(chunks))  # type: ignore[arg-type]
+    def put_stream(self, chunks: Iterable[bytes], /) -> bytes:
+        return self.put(b"".join(chunks))
 
 
 class _Dribble:
@@ -127,7 +127,7 @@ def _index(data: bytes) -> None:
 def _config(data: bytes) -> None:
     config = parse_config(data, "fuzz")
     history(config)
-    oci_image.platform_of(config)
+    platform_of(config)
     build_config(data, layers=diff_ids(config), platform=Platform("linux", "amd64", ""))
 
 

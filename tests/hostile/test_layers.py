@@ -57,7 +57,9 @@ def test_a_hostile_layer_is_refused_whole(name: str, shop: Path, commands: Comma
 
 
 @pytest.mark.parametrize("name", LEGAL)
-def test_an_odd_layer_becomes_its_tree_and_comes_back_byte_for_byte(name: str, empty: Path, commands: Commands, tmp_path: Path) -> None:
+def test_an_odd_layer_becomes_its_tree_and_comes_back_byte_for_byte(
+    name: str, empty: Path, commands: Commands, tmp_path: Path
+) -> None:
     case, store = LEGAL[name], tmp_path / "store"
     shutil.copytree(empty, store)
     load = ["load", "-i", str(written(case, tmp_path))]

@@ -20,7 +20,7 @@ NOON = 1_795_521_600 * 10**9  # 2026-11-24T12:00:00Z
         (116_234_567, "116MB"), (1_050_000_000, "1.05GB"), (10**12, "1TB"), (999_900, "1e+03kB"),
     ],
 )  # fmt: skip
-def test_sizes_are_dockers(size, shown):
+def test_sizes_are_dockers(size: int, shown: str) -> None:
     """Three digits, even where Go's %.3g rounds 999.9 up and turns to an exponent, as `docker images` does."""
     assert formats.human_size(size) == shown
 
@@ -37,17 +37,17 @@ def test_sizes_are_dockers(size, shown):
         (4 * MONTH, "4 months"), (23 * MONTH, "23 months"), (2 * YEAR - HOUR, "24 months"), (2 * YEAR, "2 years"), (3 * YEAR + 2 * MONTH, "3 years"),
     ],
 )  # fmt: skip
-def test_durations_are_dockers(seconds, shown):
+def test_durations_are_dockers(seconds: float, shown: str) -> None:
     assert formats.human_duration(seconds) == shown
 
 
-def test_ago():
+def test_ago() -> None:
     assert formats.ago(NOON - 2 * DAY * 10**9, NOON) == "2 days ago"
     assert formats.ago(time.time_ns()) == "Less than a second ago"
 
 
 @pytest.mark.parametrize("identity", ["ab" * 32, "sha256:" + "ab" * 32, b"\xab" * 32])
-def test_short_id(identity):
+def test_short_id(identity: bytes | str) -> None:
     assert formats.short_id(identity) == "abababababab"
 
 
@@ -58,12 +58,12 @@ def test_short_id(identity):
         (2**63 - 1, "2262-04-11T23:47:16.854775807Z"), (-(2**63), "1677-09-21T00:12:43.145224192Z"),
     ],
 )  # fmt: skip
-def test_rfc3339(when, text):
+def test_rfc3339(when: int, text: str) -> None:
     assert rfc3339(when) == text
 
 
 @given(st.integers(-(2**63), 2**63 - 1))
-def test_times_come_back_exactly(when):
+def test_times_come_back_exactly(when: int) -> None:
     assert formats.from_rfc3339(rfc3339(when)) == when
     assert formats.parse_time(rfc3339(when)) == when
 
@@ -82,7 +82,7 @@ def test_times_come_back_exactly(when):
         ("2d", NOON - 2 * DAY * 10**9),
     ],
 )  # fmt: skip
-def test_times_of_users(text, when):
+def test_times_of_users(text: str, when: int) -> None:
     assert formats.parse_time(text, NOON) == when
 
 
@@ -107,7 +107,7 @@ def test_times_of_users(text, when):
         "٢026-11-24",
     ],
 )
-def test_what_is_no_time_is_refused_with_the_accepted_forms(text):
+def test_what_is_no_time_is_refused_with_the_accepted_forms(text: str) -> None:
     with pytest.raises(InvalidError, match=r"write 2026-11-24, 2026-11-24T10:00, .* '2 days ago', yesterday, 10m or @"):
         formats.parse_time(text)
 
@@ -115,18 +115,18 @@ def test_what_is_no_time_is_refused_with_the_accepted_forms(text):
 @pytest.mark.parametrize(
     "text", ["2026-02-30", "2026-13-01", "2026-11-24T25:00", "2026-11-24T10:00:00+25:00", "0000-01-01"]
 )
-def test_a_time_that_no_calendar_has_is_refused_with_the_reason(text):
+def test_a_time_that_no_calendar_has_is_refused_with_the_reason(text: str) -> None:
     with pytest.raises(InvalidError, match=r"must be in|out of range"):
         formats.parse_time(text)
 
 
-def test_a_bad_time_is_not_sent_raw_to_the_terminal():
+def test_a_bad_time_is_not_sent_raw_to_the_terminal() -> None:
     with pytest.raises(InvalidError) as caught:
         formats.parse_time("\x1b[2J")
     assert "\x1b" not in str(caught.value)
 
 
-def test_modes_and_devices():
+def test_modes_and_devices() -> None:
     assert formats.mode_string(stat.S_IFDIR | 0o1777) == "drwxrwxrwt"
     assert formats.mode_string(stat.S_IFREG | 0o4755) == "-rwsr-xr-x"
     assert formats.mode_string(stat.S_IFLNK | 0o777) == "lrwxrwxrwx"

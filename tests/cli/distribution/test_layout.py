@@ -44,11 +44,6 @@ def files(path: str) -> set[str]:
 
 
 class TestWrite:
-    def test_written_is_read(self, path: str) -> None:
-        assert layout.read(path) == [complete(IMAGE)]
-        assert contents(path) == [list(TARS)]
-        assert len(files(path)) == 2 + 4
-
     def test_images_are_added_and_names_are_moved(self, path: str) -> None:
         layout.write(path, [OTHER])
         assert [image.names for image in layout.read(path)] == [("one:1", "two:2"), ("other:1",)]

@@ -43,9 +43,9 @@ class Meddling(Memory):
         super().__init__()
         self.meddle: Callable[[], object] | None = meddle
 
-    def put(self, data: bytes) -> bytes:
+    def put(self, data: bytes, /, like: bytes | None = None) -> bytes:
         self._meddle()
-        return super().put(data)
+        return super().put(data, like)
 
     def put_stream(self, chunks: Iterable[bytes]) -> bytes:
         first, *rest = self._meddled(chunks)
@@ -63,7 +63,7 @@ class Meddling(Memory):
 
 
 class Full(Memory):
-    def put(self, data: bytes) -> bytes:
+    def put(self, data: bytes, /, like: bytes | None = None) -> bytes:
         raise OSError(28, "No space left on device", data)
 
 

@@ -1,5 +1,6 @@
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,11 +65,11 @@ def completed(store: str, line: str, breaks: str = "") -> list[str]:
         ("diff web b", ["base:1:/"]),
     ],
 )
-def test_what_completes(ll, line, expected):
+def test_what_completes(ll: Layerlog, line: str, expected: list[str]) -> None:
     assert completed(ll.store, f"layerlog {line}") == expected
 
 
-def test_cp_completes_this_machines_paths_too(ll, tmp_path):
+def test_cp_completes_this_machines_paths_too(ll: Layerlog, tmp_path: Path) -> None:
     (tmp_path / "a folder").mkdir()
     (tmp_path / "a file").touch()
     assert completed(ll.store, f"layerlog cp {tmp_path}/a") == [f"{tmp_path}/a\\ file", f"{tmp_path}/a\\ folder/"]
@@ -77,11 +78,11 @@ def test_cp_completes_this_machines_paths_too(ll, tmp_path):
         assert completed(ll.store, f"layerlog {line} {tmp_path}/a\\ fi") == [f"{tmp_path}/a\\ file"], line
 
 
-def test_the_store_of_the_line_counts(ll, tmp_path):
+def test_the_store_of_the_line_counts(ll: Layerlog, tmp_path: Path) -> None:
     assert completed("/nope", f"layerlog --store {ll.store} rm ") == ["web"]
 
 
-def test_completing_makes_no_store_and_never_fails(tmp_path):
+def test_completing_makes_no_store_and_never_fails(tmp_path: Path) -> None:
     assert completed(str(tmp_path / "none"), "layerlog rm ") == []
     assert not (tmp_path / "none").exists()
     (tmp_path / "broken").mkdir()
@@ -89,7 +90,7 @@ def test_completing_makes_no_store_and_never_fails(tmp_path):
     assert completed(str(tmp_path / "broken"), "layerlog rm ") == []
 
 
-def test_only_what_bash_takes_for_the_last_word_is_answered(ll):
+def test_only_what_bash_takes_for_the_last_word_is_answered(ll: Layerlog) -> None:
     breaks = " \t\n\"'@><=;|&(:"
     assert completed(ll.store, "layerlog cat web:/etc/m", breaks) == ["/etc/motd"]
     assert completed(ll.store, "layerlog cat web@1:/etc/m", breaks) == ["/etc/motd"]
@@ -107,7 +108,7 @@ def env(ll: Layerlog, tmp_path: Path) -> dict[str, str]:
     home.mkdir()
     (home / "a file").touch()
     (home / "folder").mkdir()
-    (home / "layerlog").write_text(f'#!/bin/sh\nexec {os.sys.executable} -c "from cli.main import main; main()" "$@"\n')
+    (home / "layerlog").write_text(f'#!/bin/sh\nexec {sys.executable} -c "from cli.main import main; main()" "$@"\n')
     (home / "layerlog").chmod(0o755)
     ll("write", "--text", "x", "web:/etc/m n")
     ll("write", "--text", "x", "web:/etc/x:y,z")
@@ -116,7 +117,7 @@ def env(ll: Layerlog, tmp_path: Path) -> dict[str, str]:
     return {"PATH": path, "LAYERLOG_STORE": ll.store, "HOME": str(home), "ZDOTDIR": str(home), "PYTHONPATH": str(ROOT), "TERM": "xterm"}
 
 
-def test_bash_itself(env):
+def test_bash_itself(env: dict[str, str]) -> None:
     bash = peer("bash")
 
     def ask(line: str) -> list[str]:
@@ -129,7 +130,7 @@ def test_bash_itself(env):
     assert ask("layerlog load -i ~/a") == ["~/a\\ file"]
 
 
-def test_zsh_itself(env, tmp_path):
+def test_zsh_itself(env: dict[str, str], tmp_path: Path) -> None:
     """The line that stands there after a press of the tabulator."""
     zsh = peer("zsh")
     (tmp_path / "home/.zshrc").write_text(ZSHRC)
@@ -150,7 +151,7 @@ def test_zsh_itself(env, tmp_path):
     assert ask("layerlog rm nope") == "layerlog rm nope"
 
 
-def test_fish_itself(env):
+def test_fish_itself(env: dict[str, str]) -> None:
     fish = peer("fish")
     script = "layerlog completion fish | source; complete -C $LINE"
 

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterator
 
 import pytest
 
@@ -8,12 +9,12 @@ from tests.cli.running import layerlog
 
 
 @pytest.fixture(autouse=True)
-def _quiet_again():
+def _quiet_again() -> Iterator[None]:
     yield
     logs.configure(0)
 
 
-def test_silent_until_asked(capsys):
+def test_silent_until_asked(capsys: pytest.CaptureFixture[str]) -> None:
     logs.bind(command="ls")
     logs.event("opened", store="/s")
     logs.configure(0, "json")
@@ -21,7 +22,7 @@ def test_silent_until_asked(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_json_is_one_object_a_line_on_stderr(capsys):
+def test_json_is_one_object_a_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(1, "json")
     logs.bind(command="ls")
     logs.event("opened", path=b"a\xff", count=2)
@@ -35,7 +36,7 @@ def test_json_is_one_object_a_line_on_stderr(capsys):
     }  # fmt: skip
 
 
-def test_text_is_escaped(capsys):
+def test_text_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(2, "text")
     logs.detail("read", path=b"a\x1b[31m", message="b\nc")
     err = capsys.readouterr().err
@@ -45,7 +46,7 @@ def test_text_is_escaped(capsys):
     assert r"b\nc" in err
 
 
-def test_the_command_line_logs_what_it_was_asked_without_secrets():
+def test_the_command_line_logs_what_it_was_asked_without_secrets() -> None:
     err = layerlog("-v", "--log-format", "json", "completion", "zsh").stderr
     line = json.loads(err)
     assert (line["event"], line["command"]) == ("started", "completion")

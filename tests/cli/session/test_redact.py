@@ -28,7 +28,7 @@ from cli.session.redact import redacted
         ("", ""),
     ],
 )
-def test_what_is_hidden(argv, recorded):
+def test_what_is_hidden(argv: str, recorded: str) -> None:
     assert redacted(argv.split()) == recorded.split()
 
 
@@ -47,20 +47,20 @@ def test_what_is_hidden(argv, recorded):
         ("", ""),
     ],
 )
-def test_what_a_change_hides(change, recorded):
+def test_what_a_change_hides(change: str, recorded: str) -> None:
     assert redacted(["commit", "--change", change, "web"]) == ["commit", "--change", recorded, "web"]
     assert redacted([f"--change={change}"]) == [f"--change={recorded}"]
     assert redacted(["-c", change]) == ["-c", recorded]
 
 
 @pytest.mark.parametrize("option", ["-m", "--message", "-a", "--author"])
-def test_messages_and_authors_stay(option):
+def test_messages_and_authors_stay(option: str) -> None:
     message = "set A=b, see https://me:x@host\n\x1b[31m"
     assert redacted(["commit", option, message, "web"]) == ["commit", option, message, "web"]
 
 
 @given(st.lists(st.text()))
-def test_every_item_stays_in_its_place(argv):
+def test_every_item_stays_in_its_place(argv: list[str]) -> None:
     assert len(redacted(argv)) == len(argv)
 
 
@@ -68,5 +68,5 @@ def test_every_item_stays_in_its_place(argv):
     st.lists(st.sampled_from(["-a", "-m", "-u", "-c", "-q", "--all", "x", "--", "create"])),
     st.sampled_from(["-e", "--env", "--build-arg"]),
 )
-def test_a_pair_is_hidden_whatever_stands_before_it(before, option):
+def test_a_pair_is_hidden_whatever_stands_before_it(before: list[str], option: str) -> None:
     assert not any("hunter2" in item for item in redacted([*before, option, "PW=hunter2"]))

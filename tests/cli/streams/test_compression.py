@@ -12,7 +12,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.streams.compression import decompressed, gzip_blocks
+from cli.streams.compression import MAX_SIZE, decompressed, gzip_blocks
 from eventstore.errors import InvalidError, LayerlogError
 from tests.images import PACK
 
@@ -26,8 +26,8 @@ def block(kind: int, size: int, body: bytes, *, last: bool = False) -> bytes:
     return (size << 3 | kind << 1 | last).to_bytes(3, "little") + body
 
 
-def unpacked(data: bytes, **limits: int) -> bytes:
-    with decompressed(io.BytesIO(data), **limits) as stream:
+def unpacked(data: bytes, max_size: int = MAX_SIZE) -> bytes:
+    with decompressed(io.BytesIO(data), max_size=max_size) as stream:
         return stream.read()
 
 

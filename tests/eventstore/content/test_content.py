@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -37,26 +38,26 @@ def on_disk(store: Store) -> int:
 
 
 @pytest.mark.parametrize("size", [0, 1, 100, 65_535, 65_536, 65_537, 131_073, 3 * MIB])
-def test_every_size(store, size):
+def test_every_size(store: Store, size: int) -> None:
     data = random.Random(size).randbytes(size)
     assert kept(store, data) == [sha256(data).digest()] == [streamed(store, data)]
     assert store.content.read_all(sha256(data).digest()) == data
     assert store.content.size(sha256(data).digest()) == size
 
 
-def test_stored_once(store):
+def test_stored_once(store: Store) -> None:
     kept(store, b"same" * 5000)
     size = on_disk(store)
     kept(store, b"same" * 5000, b"same" * 5000)
     assert on_disk(store) == size
 
 
-def test_small_contents_share_blocks(store):
+def test_small_contents_share_blocks(store: Store) -> None:
     kept(store, *(b"file number %d" % number for number in range(1000)))
     assert store.db.execute("SELECT count(DISTINCT offset), count(*) FROM content").fetchone() == (2, 1000)
 
 
-def test_an_edit_of_a_large_file_stores_what_changed(store):
+def test_an_edit_of_a_large_file_stores_what_changed(store: Store) -> None:
     """4 MiB, and again with a few bytes more in the middle: one or two chunks are new."""
     data = random.Random(1).randbytes(4 * MIB)
     streamed(store, data)
@@ -69,7 +70,7 @@ def test_an_edit_of_a_large_file_stores_what_changed(store):
 
 
 @pytest.mark.parametrize("piece", [1000, 65_536, MIB, 5 * MIB])
-def test_where_it_is_cut_does_not_depend_on_how_it_came(store, piece):
+def test_where_it_is_cut_does_not_depend_on_how_it_came(store: Store, piece: int) -> None:
     """The same bytes in other pieces are the same chunks."""
     data = random.Random(2).randbytes(5 * MIB)
     streamed(store, data)
@@ -81,7 +82,7 @@ def test_where_it_is_cut_does_not_depend_on_how_it_came(store, piece):
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, 3 * MIB + 100), st.integers(0, 3 * MIB + 100))
-def test_any_range_is_read_without_the_rest(ranged, start, length):
+def test_any_range_is_read_without_the_rest(ranged: tuple[Store, bytes, bytes], start: int, length: int) -> None:
     store, digest, data = ranged
     assert b"".join(store.content.read(digest, start, length)) == data[start : start + length]
 
@@ -93,7 +94,7 @@ def ranged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, bytes, byte
     return store, streamed(store, data), data
 
 
-def test_a_successor_is_stored_as_a_difference(store):
+def test_a_successor_is_stored_as_a_difference(store: Store) -> None:
     """Versions of a file hang on the first one, not on each other."""
     lines = [b"%d: %d" % (number, number**5) for number in range(2000)]
     versions = []
@@ -109,13 +110,13 @@ def test_a_successor_is_stored_as_a_difference(store):
     assert {row[0] for row in store.db.execute("SELECT base FROM content WHERE base IS NOT NULL")} == {digests[0]}
 
 
-def test_what_does_not_resemble_is_stored_by_itself(store):
+def test_what_does_not_resemble_is_stored_by_itself(store: Store) -> None:
     one = kept(store, os.urandom(20_000))[0]
     kept(store, os.urandom(20_000), like=one)
     assert store.db.execute("SELECT count(*) FROM content WHERE base IS NOT NULL").fetchone()[0] == 0
 
 
-def test_what_was_not_named_is_not_there(store, open_store):
+def test_what_was_not_named_is_not_there(store: Store, open_store: Callable[[], Store]) -> None:
     """Put and synced, but in no transaction; and in one that failed."""
     data, other = b"nobody names this", b"nor this"
     with writing(store, ADA) as writer:
@@ -130,7 +131,7 @@ def test_what_was_not_named_is_not_there(store, open_store):
         store.content.read_all(sha256(other).digest())
 
 
-def test_a_torn_tail_is_invisible(store, open_store):
+def test_a_torn_tail_is_invisible(store: Store, open_store: Callable[[], Store]) -> None:
     """What a killed writer left behind is behind the end for everybody, and what comes next is written after it."""
     first = kept(store, b"first")[0]
     with open(store.content.segments.path(1), "ab") as file:
@@ -140,7 +141,7 @@ def test_a_torn_tail_is_invisible(store, open_store):
 
 
 @pytest.mark.damages
-def test_a_damaged_block_is_named_and_the_rest_is_read(store):
+def test_a_damaged_block_is_named_and_the_rest_is_read(store: Store) -> None:
     large = random.Random(4).randbytes(2 * MIB)
     digest = streamed(store, large)
     sound = kept(store, b"sound")[0]
@@ -178,13 +179,13 @@ def memory(path: Path, mebibytes: int) -> int:
     return int(subprocess.run(command, cwd=ROOT, env=clean({}), capture_output=True, text=True, check=True).stdout)
 
 
-def test_memory_is_flat_whatever_the_size(tmp_path):
+def test_memory_is_flat_whatever_the_size(tmp_path: Path) -> None:
     small, large = memory(tmp_path / "small", 16), memory(tmp_path / "large", 256)
     assert large < small + 40
     assert large < 150
 
 
-def test_a_writer_has_a_block_of_each_kind(store):
+def test_a_writer_has_a_block_of_each_kind(store: Store) -> None:
     """Originals are cut at fixed places and never compressed: they are dropped apart from all else."""
     data = bytes(3 * MIB)
     with writing(store, ADA) as writer, writer.transaction():

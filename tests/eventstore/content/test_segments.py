@@ -20,7 +20,7 @@ def segments(tmp_path: Path) -> Segments:
     return Segments(str(tmp_path))
 
 
-def test_a_block_is_specified():
+def test_a_block_is_specified() -> None:
     """FORMAT.md, "Segments": magic, codec, three zero bytes, size, length of what follows, both little-endian."""
     assert encoded(b"abc") == b"LLB1\0\0\0\0\3\0\0\0\3\0\0\0abc"
     block = encoded(b"a" * 1000)
@@ -32,7 +32,7 @@ def test_a_block_is_specified():
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"a" * 100_000, os.urandom(70_000)])
-def test_what_is_written_is_read(segments, data):
+def test_what_is_written_is_read(segments: Segments, data: bytes) -> None:
     writer = SegmentWriter(segments)
     places = [writer.append(encoded(data, compress=compress)) for compress in (True, False)]
     assert places[0].segment == 1
@@ -40,14 +40,14 @@ def test_what_is_written_is_read(segments, data):
     writer.close()
 
 
-def test_originals_lie_apart(segments, tmp_path):
+def test_originals_lie_apart(segments: Segments, tmp_path: Path) -> None:
     writer = SegmentWriter(segments, originals=True)
     assert writer.append(encoded(b"blob")).segment == -1
     assert os.listdir(tmp_path / "originals") == ["000001"]
     writer.close()
 
 
-def test_two_writers_never_share_a_file(segments):
+def test_two_writers_never_share_a_file(segments: Segments) -> None:
     one, other = SegmentWriter(segments), SegmentWriter(segments)
     assert {one.append(encoded(b"1")).segment, other.append(encoded(b"2")).segment} == {1, 2}
     one.close()
@@ -58,14 +58,14 @@ def test_two_writers_never_share_a_file(segments):
         writer.close()
 
 
-def test_a_fresh_writer_takes_up_nothing(segments):
+def test_a_fresh_writer_takes_up_nothing(segments: Segments) -> None:
     SegmentWriter(segments).append(encoded(b"1"))
     fresh = SegmentWriter(segments, fresh=True)
     assert fresh.append(encoded(b"2")) == Place(2, 0, 17)
     fresh.close()
 
 
-def test_a_writer_that_dies_blocks_nobody(segments, tmp_path):
+def test_a_writer_that_dies_blocks_nobody(segments: Segments, tmp_path: Path) -> None:
     """Its lock goes with it; its torn tail is skipped by whoever appends next, and seen by no reader."""
     program = (
         "import os, sys; from eventstore.content.segments import *; writer = SegmentWriter(Segments(sys.argv[1])); "
@@ -80,7 +80,7 @@ def test_a_writer_that_dies_blocks_nobody(segments, tmp_path):
 
 
 @pytest.mark.parametrize("at", range(HEADER.size))
-def test_a_damaged_header_is_no_block(segments, at):
+def test_a_damaged_header_is_no_block(segments: Segments, at: int) -> None:
     writer = SegmentWriter(segments)
     place = writer.append(encoded(b"data " * 100))
     writer.close()
@@ -92,7 +92,7 @@ def test_a_damaged_header_is_no_block(segments, at):
                 assert segments.read(place).decode(None) != b"data " * 100
 
 
-def test_a_header_that_lies_costs_no_memory(segments):
+def test_a_header_that_lies_costs_no_memory(segments: Segments) -> None:
     writer = SegmentWriter(segments)
     place = writer.append(HEADER.pack(b"LLB1", 1, bytes(3), 2**32 - 1, 4) + b"abcd")
     writer.close()
@@ -100,7 +100,7 @@ def test_a_header_that_lies_costs_no_memory(segments):
         segments.read(place)
 
 
-def test_a_cut_and_a_missing_segment(segments):
+def test_a_cut_and_a_missing_segment(segments: Segments) -> None:
     writer = SegmentWriter(segments)
     place = writer.append(encoded(b"x" * 100))
     writer.close()

@@ -40,7 +40,7 @@ def busy(store: Store) -> Store:
     return store
 
 
-def test_beside_writers(busy, tmp_path):
+def test_beside_writers(busy: Store, tmp_path: Path) -> None:
     """Taken again and again while two processes write: each one verifies, and none is older than the one before."""
     writers = [started(busy.path, number, 25) for number in range(2)]
     position = 0
@@ -54,7 +54,7 @@ def test_beside_writers(busy, tmp_path):
     assert backed_up(busy, tmp_path / "copy").head == busy.log.head()
 
 
-def test_killed_at_any_moment(busy, tmp_path):
+def test_killed_at_any_moment(busy: Store, tmp_path: Path) -> None:
     """The target is the backup that it was before, or the new one; the next run needs no repair."""
     target, draw = tmp_path / "copy", random.Random(1)
     for turn in range(12):
@@ -71,7 +71,7 @@ def test_killed_at_any_moment(busy, tmp_path):
     assert backed_up(busy, target).head == busy.log.head()
 
 
-def test_a_backup_is_written_to_as_any_store_is(busy, tmp_path):
+def test_a_backup_is_written_to_as_any_store_is(busy: Store, tmp_path: Path) -> None:
     backed_up(busy, tmp_path / "copy")
     with Store.open_or_create(str(tmp_path / "copy")) as copy, writing(copy, ADA) as writer:
         commands.create_container(writer, "mine", None)
@@ -80,7 +80,7 @@ def test_a_backup_is_written_to_as_any_store_is(busy, tmp_path):
     assert findings(str(tmp_path / "copy")) == []
 
 
-def test_it_copies_only_what_is_named(busy, tmp_path):
+def test_it_copies_only_what_is_named(busy: Store, tmp_path: Path) -> None:
     """A torn tail, and what somebody has put and not yet named, are no part of a backup."""
     with writing(busy, ADA) as writer:
         writer.content.put(b"x" * 1000)
@@ -89,7 +89,7 @@ def test_it_copies_only_what_is_named(busy, tmp_path):
     assert not os.path.exists(tmp_path / "copy/content/segments/000001")
 
 
-def test_a_target_that_cannot_be(busy, tmp_path):
+def test_a_target_that_cannot_be(busy: Store, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="is a file, and a backup is a folder"):
         backed_up(busy, tmp_path / "file")

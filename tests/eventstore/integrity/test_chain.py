@@ -33,7 +33,7 @@ def checked(store: Store) -> list[Finding]:
 
 
 @pytest.mark.parametrize("sizes", [(), (1,), (1, 2, 3, 4, 5, 6, 7, 8, 9), (5000,), (4095, 4096, 4097, 1), (9000, 3)])
-def test_a_log_of_any_shape_holds(store, sizes):
+def test_a_log_of_any_shape_holds(store: Store, sizes: tuple[int, ...]) -> None:
     filled(store, *sizes)
     passed: list[int] = []
     assert list(chain.check(store.log, passed.append)) == []
@@ -41,7 +41,7 @@ def test_a_log_of_any_shape_holds(store, sizes):
     assert list(derived_columns.check(store.log)) == []
 
 
-def test_every_hash_is_what_the_specification_says(store):
+def test_every_hash_is_what_the_specification_says(store: Store) -> None:
     """Computed here from FORMAT.md's sentences, one event at a time."""
     filled(store, 3, 1, 10)
     previous, leaves = b"", []
@@ -57,7 +57,7 @@ def test_every_hash_is_what_the_specification_says(store):
 
 @pytest.mark.damages
 @pytest.mark.parametrize("seed", range(25))
-def test_any_change_of_any_stored_field_is_found(store, seed):
+def test_any_change_of_any_stored_field_is_found(store: Store, seed: int) -> None:
     """A field of a row that the chain covers, drawn by chance, set to another value."""
     draw = random.Random(seed)
     filled(store, 3, 1, 10, 4)

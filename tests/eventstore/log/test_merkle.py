@@ -55,7 +55,7 @@ def numbers(size: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize("size", range(9))
-def test_published_roots(size):
+def test_published_roots(size: int) -> None:
     leaves = LEAVES[:size]
     assert mth(leaves).hex() == ROOTS[size]
     assert merkle.root(nodes(leaves), size).hex() == ROOTS[size]
@@ -63,12 +63,12 @@ def test_published_roots(size):
 
 
 @pytest.mark.parametrize(("index", "size"), PATHS)
-def test_published_paths(index, size):
+def test_published_paths(index: int, size: int) -> None:
     assert [node.hex() for node in merkle.inclusion_proof(nodes(LEAVES), index, size)] == list(PATHS[index, size])
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_every_way_to_a_root_is_the_naive_one(size):
+def test_every_way_to_a_root_is_the_naive_one(size: int) -> None:
     leaves = numbers(size)
     frontier, stored = merkle.Frontier(), {}
     for number, leaf in enumerate(map(merkle.leaf_hash, leaves)):
@@ -83,7 +83,7 @@ def test_every_way_to_a_root_is_the_naive_one(size):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_every_inclusion_proof(size):
+def test_every_inclusion_proof(size: int) -> None:
     leaves, root = numbers(size), mth(numbers(size))
     for index in range(size):
         leaf, proof = merkle.leaf_hash(leaves[index]), merkle.inclusion_proof(nodes(leaves), index, size)
@@ -98,7 +98,7 @@ def test_every_inclusion_proof(size):
 
 
 @pytest.mark.parametrize("new", SIZES)
-def test_every_consistency_proof(new):
+def test_every_consistency_proof(new: int) -> None:
     leaves, root = numbers(new), mth(numbers(new))
     for old in range(1, new + 1):
         before, proof = mth(leaves[:old]), merkle.consistency_proof(nodes(leaves), old, new)
@@ -112,7 +112,7 @@ def test_every_consistency_proof(new):
     assert not merkle.is_consistent(new + 1, root, new, root, [])
 
 
-def test_proofs_of_what_is_not_there():
+def test_proofs_of_what_is_not_there() -> None:
     with pytest.raises(ValueError, match="leaf 3 is not in a tree of 3"):
         merkle.inclusion_proof(nodes(LEAVES), 3, 3)
     with pytest.raises(ValueError, match="no consistency proof from 4 to 3 leaves"):

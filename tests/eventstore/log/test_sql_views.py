@@ -40,7 +40,7 @@ def asked(ll: Layerlog, sql: str, *options: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_every_view_answers_and_is_documented(told, view):
+def test_every_view_answers_and_is_documented(told: Layerlog, view: str) -> None:
     rows = asked(told, f"select * from {view}")
     assert rows
     documented = Path(ROOT, "eventstore/FORMAT.md").read_text()
@@ -50,7 +50,7 @@ def test_every_view_answers_and_is_documented(told, view):
     assert re.findall(r"`(\w+)`", columns[1]) == list(rows[0])
 
 
-def test_events(told):
+def test_events(told: Layerlog) -> None:
     rows = asked(told, "select * from event_log where event = 'PathMoved'")
     assert [(row["path"], row["target"], row["stream_kind"], row["known"]) for row in rows] == [("/srv/index", "srv/page", "container", "recorded")]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", rows[0]["time"])
@@ -58,19 +58,19 @@ def test_events(told):
     assert asked(told, "select count(*) n from event_log")[0]["n"] == told.head()[1]
 
 
-def test_odd_paths_are_shown_in_one_harmless_way(told):
+def test_odd_paths_are_shown_in_one_harmless_way(told: Layerlog) -> None:
     """Bytes that are no text, newlines and escapes are shown escaped; other letters as they are."""
     rows = asked(told, "select distinct path from event_log where path like '/srv/sub/%' or path = '/é'")
     assert sorted(row["path"] for row in rows) == ["/srv/sub/od\\xff d\\nname\\x1b", "/é"]
 
 
-def test_the_root_is_a_path_and_no_path_is_null(told):
+def test_the_root_is_a_path_and_no_path_is_null(told: Layerlog) -> None:
     told("chmod", "711", "web:/")
     assert asked(told, "select path from event_log where event = 'AttributesChanged' order by position desc limit 1") == [{"path": "/"}]
     assert asked(told, "select path from event_log where event = 'Committed' limit 1") == [{"path": None}]
 
 
-def test_commits_and_tags(told):
+def test_commits_and_tags(told: Layerlog) -> None:
     rows = asked(told, "select author, message, events from commits where message in ('first', 'second') order by position")
     assert [(row["author"], row["message"]) for row in rows] == [("Ada", "first"), ("Bob", "second")]
     tags = asked(told, "select tag, c.message from tags t join commits c on c.id = t.image order by tag")
@@ -79,7 +79,7 @@ def test_commits_and_tags(told):
     ]  # fmt: skip
 
 
-def test_containers_images_moves_and_signatures(told):
+def test_containers_images_moves_and_signatures(told: Layerlog) -> None:
     told("tag", "site:1", "moved:1")
     told("tag", "site:2", "moved:1")
     told("rm", "app")
@@ -96,7 +96,7 @@ def test_containers_images_moves_and_signatures(told):
     assert asked(told, "select removed from containers where name = 'app'") == [{"removed": 0}]
 
 
-def test_an_event_of_a_kind_without_a_name_is_shown_too(told, tmp_path):
+def test_an_event_of_a_kind_without_a_name_is_shown_too(told: Layerlog, tmp_path: Path) -> None:
     """A store that a layerlog to come has written in leaves nothing out of its log."""
     copy = mangled(told, tmp_path / "copy", "INSERT INTO event VALUES ((SELECT max(position) + 1 FROM event), 1, 99, 77, NULL, 0, 0, 0, 0, 0, NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL)")
     assert asked(copy, "select event from event_log order by position desc limit 1") == [{"event": "kind 77"}]
@@ -110,25 +110,25 @@ def mangled(ll: Layerlog, path: Path, statement: str) -> Layerlog:
     return copy
 
 
-def test_a_question_that_an_auditor_has(told):
+def test_a_question_that_an_auditor_has(told: Layerlog) -> None:
     """Who changed what below /etc, by what command?"""
     rows = asked(told, "select time, author, actor, json_extract(command, '$[3]') verb, path from event_log where path glob '/etc/*' and known = 'recorded' and stream_kind = 'container' and command like '%web%'")
     assert [(row["verb"], row["path"]) for row in rows] == [("write", "/etc/motd")]
 
 
-def test_contents(told):
+def test_contents(told: Layerlog) -> None:
     row = asked(told, "select sum(size) s, max(chunks) c from contents where chunks > 1")[0]
     assert row["s"] == 190_000 * 8
     assert row["c"] > 3
     assert asked(told, "select count(*) n from event_log e join contents c on c.digest = e.content where e.path = '/srv/large'")[0]["n"] == 1
 
 
-def test_what_is_not_there_is_null(told):
+def test_what_is_not_there_is_null(told: Layerlog) -> None:
     assert asked(told, "select content, target from event_log where event = 'StoreCreated'") == [{"content": None, "target": None}]
     assert asked(told, "select distinct base from contents") == [{"base": None}]
 
 
-def test_views_change_nothing(told):
+def test_views_change_nothing(told: Layerlog) -> None:
     command = [sys.executable, "-m", "sqlite_utils", "query", os.path.join(told.store, "log.db"), "update tags set tag = 'x'"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1

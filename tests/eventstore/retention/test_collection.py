@@ -45,7 +45,7 @@ def files(store: Store) -> list[int]:
     return list(compaction.segments(store))
 
 
-def test_a_segment_that_is_mostly_garbage_is_rewritten(store):
+def test_a_segment_that_is_mostly_garbage_is_rewritten(store: Store) -> None:
     digests = named(store, noise(1), b"small")
     garbage(store, *map(noise, range(10, 20)))
     freed = collected(store)
@@ -56,14 +56,14 @@ def test_a_segment_that_is_mostly_garbage_is_rewritten(store):
     assert compaction.usages(store)[0].size == compaction.usages(store)[0].live
 
 
-def test_a_segment_that_is_mostly_alive_stays(store):
+def test_a_segment_that_is_mostly_alive_stays(store: Store) -> None:
     named(store, *map(noise, range(10)))
     garbage(store, noise(11))
     assert collected(store) == (0, 0, 0)
     assert files(store) == [1]
 
 
-def test_a_number_is_never_used_twice(store):
+def test_a_number_is_never_used_twice(store: Store) -> None:
     """Segments are known by their numbers: to readers' caches, and to backups."""
     garbage(store, noise(1))
     collected(store)
@@ -73,7 +73,7 @@ def test_a_number_is_never_used_twice(store):
     assert store.db.execute("SELECT DISTINCT segment FROM content").fetchall() == [(2,)]
 
 
-def test_a_collection_that_was_killed_is_taken_up(store):
+def test_a_collection_that_was_killed_is_taken_up(store: Store) -> None:
     """Killed after copying: the copy is garbage.  Killed before unlinking: the old file is."""
     digests = named(store, noise(1))
     garbage(store, *map(noise, range(10, 14)))
@@ -89,7 +89,7 @@ def test_a_collection_that_was_killed_is_taken_up(store):
     assert files(store)[-1] == 8, "the highest number stays taken"
 
 
-def test_dictionaries_live_as_long_as_what_hangs_on_them(store):
+def test_dictionaries_live_as_long_as_what_hangs_on_them(store: Store) -> None:
     lines = [b"%d: %d" % (number, number**5) for number in range(2000)]
     with writing(store, ADA) as writer, writer.transaction():
         first = writer.content.put(b"\n".join(lines))
@@ -102,7 +102,7 @@ def test_dictionaries_live_as_long_as_what_hangs_on_them(store):
     assert store.content.has(first)
 
 
-def test_a_digest_in_the_detail_of_a_kind_that_is_not_known_counts(store):
+def test_a_digest_in_the_detail_of_a_kind_that_is_not_known_counts(store: Store) -> None:
     """A later version may name contents where this one does not look: it loses nothing to this one's gc."""
     with writing(store, ADA) as writer, writer.transaction():
         digest = writer.content.put(b"named by a kind of the future")
@@ -112,7 +112,7 @@ def test_a_digest_in_the_detail_of_a_kind_that_is_not_known_counts(store):
     assert store.content.read_all(digest) == b"named by a kind of the future"
 
 
-def test_the_cache_is_emptied(store):
+def test_the_cache_is_emptied(store: Store) -> None:
     os.makedirs(store.cache.path("encoded"))
     with open(store.cache.path("encoded", "x"), "w") as file:
         file.write("x" * 1000)
@@ -122,7 +122,7 @@ def test_the_cache_is_emptied(store):
 
 
 @pytest.mark.damages
-def test_a_damaged_block_is_moved_as_it_is(store):
+def test_a_damaged_block_is_moved_as_it_is(store: Store) -> None:
     """Collecting neither mends nor hides damage."""
     digests = named(store, noise(1), noise(2))
     garbage(store, *map(noise, range(10, 16)))

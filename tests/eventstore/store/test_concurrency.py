@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from eventstore.index.names import container_named, tag_target
 from eventstore.model.events import Kind
 from eventstore.store import commands
 from eventstore.store.store import Store
@@ -40,15 +41,15 @@ def said(store: Store) -> list[list[str]]:
     return lines
 
 
-def test_nothing_is_lost_and_nothing_mixed(store, said):
+def test_nothing_is_lost_and_nothing_mixed(store: Store, said: list[list[str]]) -> None:
     log = store.log
-    shared = commands.container_named(log, "shared") or ""
+    shared = container_named(log, "shared") or ""
     assert len(tree(live_view(store, shared))) == WRITERS * ROUNDS
     assert {name: data.decode() for name, data in tree(live_view(store, shared)).items()} == {
         f"f{number}-{turn}": f"writer {number}, turn {turn}" for number in range(WRITERS) for turn in range(ROUNDS)
     }
     for number in range(WRITERS):
-        own = commands.container_named(log, f"own{number}") or ""
+        own = container_named(log, f"own{number}") or ""
         assert set(tree(live_view(store, own))) == {f"f{number}-{turn}" for turn in range(ROUNDS)}
     versions = sorted(int(words[2]) for words in said if words[0] == "wrote" and words[1] == shared)
     assert versions == list(range(2, WRITERS * ROUNDS + 2)), "each write was told the version that it alone made"
@@ -58,9 +59,9 @@ def test_nothing_is_lost_and_nothing_mixed(store, said):
         assert words[0] != "loaded" or log.stream("image", words[1]) is not None
 
 
-def test_the_tag_moved_along_one_line(store, said):
+def test_the_tag_moved_along_one_line(store: Store, said: list[list[str]]) -> None:
     """Each move started from where the one before had ended: as if the writers had taken turns."""
-    stream = store.log.stream("tag", TAG)
+    stream = store.log.existing("tag", TAG)
     moves = [(event.version, event.detail) for event in store.log.events(stream.id)]
     assert len(moves) == WRITERS * ROUNDS + 1
     told = {words[2]: words[1] for words in said if words[0] == "moved"}
@@ -69,10 +70,10 @@ def test_the_tag_moved_along_one_line(store, said):
     while line[-1] in following:
         line.append(following[line[-1]])
     assert len(line) == WRITERS * ROUNDS + 1
-    assert commands.tag_target(store.log, TAG) == line[-1]
+    assert tag_target(store.log, TAG) == line[-1]
 
 
-def test_positions_and_versions_have_no_gaps(store, said):
+def test_positions_and_versions_have_no_gaps(store: Store, said: list[list[str]]) -> None:
     head = store.log.head()
     positions = [row[0] for row in store.db.execute("SELECT position FROM event ORDER BY position")]
     assert positions == list(range(1, head.position + 1))
@@ -80,7 +81,7 @@ def test_positions_and_versions_have_no_gaps(store, said):
     assert counted == {row[0]: row[1] for row in store.db.execute("SELECT stream, max(version) FROM event GROUP BY stream")}
 
 
-def test_a_writer_that_is_killed_blocks_nobody(store):
+def test_a_writer_that_is_killed_blocks_nobody(store: Store) -> None:
     with writing(store, ADA) as writer:
         commands.create_container(writer, "shared", None)
         commands.move_tag(writer, TAG, "0" * 64)
@@ -96,11 +97,11 @@ def test_a_writer_that_is_killed_blocks_nobody(store):
         commands.create_container(writer, "afterwards", None)
 
 
-def test_readers_never_wait(store, tmp_path: Path):
+def test_readers_never_wait(store: Store, tmp_path: Path) -> None:
     """A writer in the middle of its transaction: a reader sees the state before it, at once."""
     with writing(store, ADA) as writer:
         web = commands.create_container(writer, "web", None)
     with writing(store, ADA) as writer, writer.transaction(), Store.open_or_create(store.path) as reader:
         commands.rename_container(writer, web, "other")
-        assert commands.container_named(reader.log, "web") == web
-        assert commands.container_named(reader.log, "other") is None
+        assert container_named(reader.log, "web") == web
+        assert container_named(reader.log, "other") is None

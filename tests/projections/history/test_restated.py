@@ -128,7 +128,9 @@ APART = tar({"a/f": b"one", "a/g": b"one"}, {"a": 0o755})
         ([APART, APART], ["FileWritten /a/f"]),
     ],
 )
-def test_a_change_by_another_name_is_told_of_the_node_that_the_path_has_now(tmp_path: Path, layers: list[bytes], told: list[str]) -> None:
+def test_a_change_by_another_name_is_told_of_the_node_that_the_path_has_now(
+    tmp_path: Path, layers: list[bytes], told: list[str]
+) -> None:
     ll = Layerlog(tmp_path / "store")
     loaded(ll, "x:1", *layers)
     ll("create", "--name", "web", "x:1")

@@ -1,8 +1,8 @@
 """A run of a container's events, sealed as a layer and laid over what was before, gives what was after."""
 
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,9 +21,6 @@ from projections.tree.walk import walk
 from tests.conftest import ADA
 from tests.model import Model
 from tests.projections.tree.test_view import any_change, fill, looked_up, walked
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def laid_over(store: Store, before: View, changes: list[Change]) -> View:
@@ -50,10 +47,10 @@ def names_by_node(view: View) -> set[frozenset[bytes]]:
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(st.lists(any_change(), max_size=25), st.integers(0, 40), st.integers(0, 40))
 def test_a_layer_over_what_was_before_gives_what_was_after(
-    tmp_path_factory: object, changes: list[Change], one: int, other: int
+    tmp_path_factory: pytest.TempPathFactory, changes: list[Change], one: int, other: int
 ) -> None:
     """For any two points of a container: before + layer(between) = after, hard links included, by walk and look-up."""
-    folder: Path = tmp_path_factory.mktemp("layers")  # type: ignore[attr-defined]
+    folder = tmp_path_factory.mktemp("layers")
     with Store.open_or_create(str(folder / "store")) as store:
         with writing(store, ADA) as writer:
             container = commands.create_container(writer, "one", None)

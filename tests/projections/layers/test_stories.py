@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from eventstore.model.entries import same
 from eventstore.store.store import Store
-from projections.diff.tree_diff import paired, same, touched_by
+from projections.diff.tree_diff import paired, touched_by
 from projections.layers import layers
 from projections.refs.containers import view_at
 from projections.tree.hard_links import linked_among, names_of

@@ -193,7 +193,7 @@ def test_reassembling_needs_the_right_content() -> None:
     _, framing, _ = decoded(entry(b"f", b"data"))
     for wrong in (b"dat", b"datas"):
         with pytest.raises(DamagedError, match="'f': its content is not of the 4 bytes"):
-            list(reassemble(io.BytesIO(framing), lambda _, wrong=wrong: [wrong]))
+            list(reassemble(io.BytesIO(framing), {b"f": [wrong]}.__getitem__))
 
 
 FIXED = [
@@ -222,7 +222,7 @@ GOLDEN = "da087287865839bbce2620852a187a263d1f839124c7fce8915c9df47342c32c"
 def test_tarfile_reads_what_is_encoded() -> None:
     with tarfile.open(fileobj=io.BytesIO(b"".join(encode(FIXED, lambda _: [b"hello"])))) as archive:
         found = {info.name: info for info in archive}
-        assert archive.extractfile(found["d/f"]).read() == b"hello"
+        assert (archive.extractfile("d/f") or io.BytesIO()).read() == b"hello"
     assert [info.name for info in found.values()][:6] == [".", "d", "d/.wh.f", "d/opaque/.wh..wh..opq", "d/f", "d/g"]
     assert (found["d"].gid, found["d"].mtime, found["d/g"].linkname, found["d/g"].mode) == (2**32 - 1, 1.7e9, "d/f", 0o6755)
     assert found["d"].pax_headers["SCHILY.xattr.user.a"] == ""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from eventstore.errors import InvalidError
-from projections.tar.reader import TarReader, members
+from projections.tar.reader import TarEntry, TarReader, members
 from tests.projections.tar_blocks import (
     END,
     GNU,
@@ -26,7 +26,7 @@ from tests.projections.tar_blocks import (
 )
 
 
-def one(archive: bytes) -> tuple[object, bytes]:
+def one(archive: bytes) -> tuple[TarEntry, bytes]:
     [(found, data)] = entries(archive + END)
     return found, data
 

@@ -1,12 +1,13 @@
 """Point answers = walk answers = the dict model, for any sequence of changes, at every point of history."""
 
 import stat
-from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eventstore.content.writer import ContentWriter
+from eventstore.errors import ConflictError, NotFoundError
 from eventstore.model.changes import Change, attributes, clear, delete, link, move, put
 from eventstore.model.facts import ContainerBase
 from eventstore.store import commands
@@ -18,9 +19,6 @@ from projections.tree.view import View
 from projections.tree.walk import walk
 from tests.conftest import ADA
 from tests.model import Model
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NAMES = st.sampled_from([b"a", b"b", b"a-b", b"\xff"])
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map(b"/".join)
@@ -75,23 +73,25 @@ def fill(store: Store, container: str, changes: list[Change], model: Model) -> d
                     with writer.changeset() as appending:
                         Recording(appending, writer, appending.open("container", container), view).add(change)
                     raise AssertionError(f"{change} was allowed")
-                except (commands.ConflictError, commands.NotFoundError):
+                except (ConflictError, NotFoundError):
                     pass
     return states
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(any_change(), max_size=30), st.lists(any_change(), max_size=12))
-def test_views_agree_with_the_model(tmp_path_factory: object, first: list[Change], second: list[Change]) -> None:
+def test_views_agree_with_the_model(
+    tmp_path_factory: pytest.TempPathFactory, first: list[Change], second: list[Change]
+) -> None:
     """A container, and one on top of a point of it, answer as the model does, by look-up, listing and walk."""
-    folder: Path = tmp_path_factory.mktemp("model")  # type: ignore[attr-defined]
+    folder = tmp_path_factory.mktemp("model")
     with Store.open_or_create(str(folder / "store")) as store:
         model = Model()
         with writing(store, ADA) as writer:
             one = commands.create_container(writer, "one", None)
         states = fill(store, one, first, model)
         with writing(store, ADA) as writer:
-            base = ContainerBase(one, store.log.stream("container", one).version)  # type: ignore[union-attr]
+            base = ContainerBase(one, store.log.existing("container", one).version)
             two = commands.create_container(writer, "two", base)
         upper = fill(store, two, second, model)
         for container, points in ((one, states), (two, upper)):

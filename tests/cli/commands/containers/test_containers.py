@@ -11,20 +11,20 @@ HEX = re.compile(r"[0-9a-f]{64}")
 # -- create and fork
 
 
-def test_create_prints_the_id_and_makes_up_a_name(ll):
+def test_create_prints_the_id_and_makes_up_a_name(ll: Layerlog) -> None:
     made = ll("create", "base:1").strip()
     assert HEX.fullmatch(made)
     row = next(row for row in ll.json("ps") if row["id"] == made)
     assert re.fullmatch(r"[a-z]+_[a-z]+", row["name"])
 
 
-def test_create_over_an_image_born_here_stands_on_its_seal(ll):
+def test_create_over_an_image_born_here_stands_on_its_seal(ll: Layerlog) -> None:
     seal = ll.json("ps")[0]["base"]
     assert seal.keys() == {"container", "version"}
     assert ll.lines("ls", "web:/etc") == ["group", "motd", "os-release", "passwd"]
 
 
-def test_create_over_an_image_from_elsewhere(ll):
+def test_create_over_an_image_from_elsewhere(ll: Layerlog) -> None:
     image = with_loaded(ll, "app:2")
     for name, ref in {"one": "app:2", "two": image[:12], "three": f"sha256:{image}"}.items():
         ll("create", "--name", name, ref)
@@ -32,13 +32,13 @@ def test_create_over_an_image_from_elsewhere(ll):
     assert ll("cat", "one:/etc/motd") == "bye\n"
 
 
-def test_create_from_scratch_is_empty(ll):
+def test_create_from_scratch_is_empty(ll: Layerlog) -> None:
     ll("create", "--name", "empty", "scratch")
     assert ll.tree("empty") == {}
     assert ll("ls", "empty") == ""
 
 
-def test_create_prefers_an_image_to_a_container_of_that_name(ll):
+def test_create_prefers_an_image_to_a_container_of_that_name(ll: Layerlog) -> None:
     ll("create", "--name", "app", "base:1")
     ll("write", "--text", "x", "app:/new")
     with_loaded(ll, "app")
@@ -46,7 +46,7 @@ def test_create_prefers_an_image_to_a_container_of_that_name(ll):
     assert "new" not in ll.tree("over")
 
 
-def test_create_and_fork_from_any_point(ll):
+def test_create_and_fork_from_any_point(ll: Layerlog) -> None:
     for text in ("one", "two", "three"):
         ll("write", "--text", text, "web:/f")
     ll("fork", "web@3", "--name", "then")
@@ -57,7 +57,7 @@ def test_create_and_fork_from_any_point(ll):
     assert ll("cat", "web:/f") == "three"
 
 
-def test_fork_of_a_tag_step(ll):
+def test_fork_of_a_tag_step(ll: Layerlog) -> None:
     for text in ("one", "two"):
         ll("write", "--text", text, "web:/f")
         ll("commit", "web", "app:1")
@@ -65,7 +65,7 @@ def test_fork_of_a_tag_step(ll):
     assert ll("cat", "old:/f") == "one"
 
 
-def test_create_says_what_is_wrong(ll):
+def test_create_says_what_is_wrong(ll: Layerlog) -> None:
     assert "no container or image nope" in ll.refused("create", "nope")
     assert ll.refused("create", "--name", "web", "base:1").startswith("the name 'web' is in use by container ")
     assert "is not a container name" in ll.refused("create", "--name", "a b", "base:1")
@@ -76,9 +76,9 @@ def test_create_says_what_is_wrong(ll):
 # -- ps, rename, rm
 
 
-def test_ps_says_what_is_not_sealed(ll):
+def test_ps_says_what_is_not_sealed(ll: Layerlog) -> None:
     def status() -> str:
-        return ll.json("ps")[0]["status"]
+        return str(ll.json("ps")[0]["status"])
 
     assert status() == "no changes"
     ll("write", "--text", "x", "web:/a")
@@ -89,7 +89,7 @@ def test_ps_says_what_is_not_sealed(ll):
     assert status() == "sealed"
 
 
-def test_ps_is_dockers_table(ll):
+def test_ps_is_dockers_table(ll: Layerlog) -> None:
     header, row = ll.lines("ps")
     assert header.split("  ")[0] == "CONTAINER ID"
     assert re.split(r"\s{2,}", header) == ["CONTAINER ID", "IMAGE", "CREATED", "STATUS", "NAMES"]
@@ -98,7 +98,7 @@ def test_ps_is_dockers_table(ll):
     assert HEX.fullmatch(ll.lines("ps", "--no-trunc")[1].split()[0])
 
 
-def test_ps_names_every_kind_of_base(ll):
+def test_ps_names_every_kind_of_base(ll: Layerlog) -> None:
     image = with_loaded(ll)
     for name, ref in {"b": image, "c": "scratch", "d": "web@1"}.items():
         ll("create", "--name", name, ref)
@@ -106,7 +106,7 @@ def test_ps_names_every_kind_of_base(ll):
     assert bases == {"web": "base:1", "b": image[:12], "c": "scratch", "d": f"{web_id(ll)[:12]}@1"}
 
 
-def test_ps_filters(ll):
+def test_ps_filters(ll: Layerlog) -> None:
     """As docker ps: an image's descendants have it as an ancestor, and what a container committed is none of its own."""
     image = with_loaded(ll, "far:1")
     ll("create", "--name", "far", "far:1")
@@ -139,10 +139,10 @@ def test_ps_filters(ll):
 
 
 def web_id(ll: Layerlog) -> str:
-    return next(row["id"] for row in ll.json("ps", "-a") if row["name"] == "web")
+    return str(next(row["id"] for row in ll.json("ps", "-a") if row["name"] == "web"))
 
 
-def test_rename_frees_the_old_name(ll):
+def test_rename_frees_the_old_name(ll: Layerlog) -> None:
     ll("rename", "web", "site")
     assert [row["name"] for row in ll.json("ps")] == ["site"]
     assert "no container or image web" in ll.refused("ls", "web")
@@ -152,7 +152,7 @@ def test_rename_frees_the_old_name(ll):
     assert "is in use" in ll.refused("rename", "web", "site")
 
 
-def test_rm_takes_several_and_loses_nothing(ll):
+def test_rm_takes_several_and_loses_nothing(ll: Layerlog) -> None:
     ll("create", "--name", "b", "base:1")
     container = web_id(ll)
     ll("write", "--text", "x", "web:/a")
@@ -162,7 +162,7 @@ def test_rm_takes_several_and_loses_nothing(ll):
     assert ll("cat", f"{container}:/a") == "x"
 
 
-def test_rm_goes_on_after_a_refusal(ll):
+def test_rm_goes_on_after_a_refusal(ll: Layerlog) -> None:
     ll("create", "--name", "b", "base:1")
     before = ll.head()
     done = ll.run("rm", "web", "nope", "web", "b")
@@ -174,7 +174,7 @@ def test_rm_goes_on_after_a_refusal(ll):
     assert ll.head() == (before[0] + 2, before[1] + 2)
 
 
-def test_rm_says_how_to_come_back_where_it_is_asked_to_talk(ll):
+def test_rm_says_how_to_come_back_where_it_is_asked_to_talk(ll: Layerlog) -> None:
     container = web_id(ll)
     done = ll.run("-v", "rm", "web")
     assert f"layerlog undelete {container[:12]}" in done.stderr
@@ -188,7 +188,7 @@ def test_rm_says_how_to_come_back_where_it_is_asked_to_talk(ll):
     [("write", "--text", "x", "{}:/f"), ("commit", "{}"), ("rename", "{}", "x"), ("rm", "{}"), ("config", "{}", "--user", "x"),
      ("cp", "base:1:/etc/motd", "{}:/f"), ("delete", "{}:/etc/motd"), ("status", "{}")],
 )  # fmt: skip
-def test_images_points_and_removed_containers_stay_as_they_are(ll, command):
+def test_images_points_and_removed_containers_stay_as_they_are(ll: Layerlog, command: tuple[str, ...]) -> None:
     def refused(ref: str) -> str:
         return ll.refused(*(word.format(ref) for word in command))
 
@@ -204,7 +204,7 @@ def test_images_points_and_removed_containers_stay_as_they_are(ll, command):
 # -- commit
 
 
-def test_commit_prints_dockers_id_and_moves_the_tag(ll):
+def test_commit_prints_dockers_id_and_moves_the_tag(ll: Layerlog) -> None:
     ll("write", "--text", "x", "web:/f")
     made = ll("commit", "-m", "add f", "-a", "Eve <eve@x>", "web", "app:1").strip()
     assert re.fullmatch(r"sha256:[0-9a-f]{64}", made)
@@ -213,7 +213,7 @@ def test_commit_prints_dockers_id_and_moves_the_tag(ll):
     assert (sealed["id"], sealed["author"], sealed["message"]) == (made[7:], "Eve <eve@x>", "add f")
 
 
-def test_commits_follow_one_another(ll):
+def test_commits_follow_one_another(ll: Layerlog) -> None:
     with ll.writer() as writer:
         base = writer.log.db.execute("SELECT id FROM commits").fetchone()[0]
     made = []
@@ -227,7 +227,7 @@ def test_commits_follow_one_another(ll):
     assert [parents[commit] for commit in made] == [base, made[0], made[0]]
 
 
-def test_commit_on_an_image_from_elsewhere_has_that_as_its_parent(ll):
+def test_commit_on_an_image_from_elsewhere_has_that_as_its_parent(ll: Layerlog) -> None:
     image = with_loaded(ll, "app:2")
     ll("create", "--name", "a", "app:2")
     made = ll("commit", "--allow-empty", "a").strip()[7:]
@@ -235,25 +235,25 @@ def test_commit_on_an_image_from_elsewhere_has_that_as_its_parent(ll):
         assert dict(writer.log.db.execute("SELECT id, parent FROM commits"))[made] == image
 
 
-def test_commit_with_nothing_to_seal_suggests_tag(ll):
+def test_commit_with_nothing_to_seal_suggests_tag(ll: Layerlog) -> None:
     assert "`layerlog tag`" in ll.refused("commit", "web")
     assert ll("commit", "-c", "ENV A=b", "web").startswith("sha256:")
     assert ll("commit", "--allow-empty", "web").startswith("sha256:")
 
 
-def test_commit_messages_are_paragraphs(ll):
+def test_commit_messages_are_paragraphs(ll: Layerlog) -> None:
     ll("commit", "--allow-empty", "-m", "title", "-m", "body", "web")
     assert json.loads(ll("status", "web", "--format", "json"))["commit"]["message"] == "title\n\nbody"
 
 
-def test_commit_checks_all_before_it_records_any(ll):
+def test_commit_checks_all_before_it_records_any(ll: Layerlog) -> None:
     ll("write", "--text", "x", "web:/f")
     assert "allowed are" in ll.refused("commit", "-c", "RUN x", "web")
     assert "is not an image name" in ll.refused("commit", "web", "App:1")
     assert ll.json("ps")[0]["unsealed"] == 1
 
 
-def test_commit_keeps_secrets_out_of_the_command_line_and_in_the_config(ll):
+def test_commit_keeps_secrets_out_of_the_command_line_and_in_the_config(ll: Layerlog) -> None:
     ll("commit", "-c", "ENV TOKEN=s3cret", "web", "app:1")
     ll("config", "web", "-e", "OTHER=s3cret")
     with ll.writer() as writer:
@@ -265,7 +265,7 @@ def test_commit_keeps_secrets_out_of_the_command_line_and_in_the_config(ll):
 # -- config
 
 
-def test_config_over_a_loaded_image(ll):
+def test_config_over_a_loaded_image(ll: Layerlog) -> None:
     with_loaded(ll, "app:2")
     ll("create", "--name", "a", "app:2")
     ll("config", "a", "--env", "A=it's \"$HOME\"", "-e", "B=", "--label", "com.x/y=a b", "--user", "web:staff", "--workdir", "/a b")
@@ -282,7 +282,7 @@ def test_config_over_a_loaded_image(ll):
     }
 
 
-def test_config_entrypoint_drops_what_stood_in_an_earlier_cmd(ll):
+def test_config_entrypoint_drops_what_stood_in_an_earlier_cmd(ll: Layerlog) -> None:
     ll("config", "web", "--cmd", "old")
     ll("config", "web", "--entrypoint", '["/bin/sh"]')
     assert json.loads(ll("config", "web")) == {"Entrypoint": ["/bin/sh"]}
@@ -290,7 +290,7 @@ def test_config_entrypoint_drops_what_stood_in_an_earlier_cmd(ll):
     assert json.loads(ll("config", "web")) == {"Entrypoint": [], "Cmd": ["/bin/sh", "-c", "line for the shell"]}
 
 
-def test_config_of_an_image_is_shown(ll):
+def test_config_of_an_image_is_shown(ll: Layerlog) -> None:
     with_loaded(ll, "app:2")
     before = ll.head()
     assert json.loads(ll("config", "app:2")) == {"Env": ["PATH=/bin"]}
@@ -298,14 +298,14 @@ def test_config_of_an_image_is_shown(ll):
 
 
 @pytest.mark.parametrize("wrong", [("--env", "NOVALUE"), ("-e", "=x"), ("--expose", "99999"), ("--stop-signal", "SIGNOPE")])
-def test_config_refuses_what_is_none(ll, wrong):
+def test_config_refuses_what_is_none(ll: Layerlog, wrong: tuple[str, str]) -> None:
     ll.refused("config", "web", *wrong)
 
 
 # -- status
 
 
-def test_status_is_what_the_next_commit_would_seal(ll):
+def test_status_is_what_the_next_commit_would_seal(ll: Layerlog) -> None:
     ll("write", "--text", "x", "web:/f")
     ll("write", "--text", "bye\n", "web:/etc/motd")
     ll("delete", "-r", "web:/usr")
@@ -320,7 +320,7 @@ def test_status_is_what_the_next_commit_would_seal(ll):
     assert row["config"] == ["USER web"]
 
 
-def test_status_of_what_is_sealed(ll):
+def test_status_of_what_is_sealed(ll: Layerlog) -> None:
     assert ll("status", "web").endswith("No commit yet\n\nNothing to commit\n")
     ll("config", "web", "--user", "web")
     ll("commit", "-m", "as web", "-a", "Eve", "web")
@@ -328,18 +328,18 @@ def test_status_of_what_is_sealed(ll):
     assert ll("status", "web").endswith("\nNothing to commit\n")
 
 
-def test_a_change_and_its_undoing_leave_nothing_in_status(ll):
+def test_a_change_and_its_undoing_leave_nothing_in_status(ll: Layerlog) -> None:
     ll("write", "--text", "x", "web:/f")
     ll("delete", "web:/f")
     assert ll("status", "web").endswith("Nothing to commit\n")
 
 
-def test_names_are_shown_escaped(ll):
+def test_names_are_shown_escaped(ll: Layerlog) -> None:
     ll("write", "--text", "x", "web:/a\x1b[31mb")
     assert "A /a\\x1b[31mb" in ll("status", "web")
 
 
-def test_commit_guards_refuse_and_a_dry_run_seals_nothing(ll):
+def test_commit_guards_refuse_and_a_dry_run_seals_nothing(ll: Layerlog) -> None:
     """Guards are off by default, come from options or the environment, and leave no trace when they refuse."""
     ll("write", "--text", "-----BEGIN PRIVATE KEY-----", "web:/key")
     before = ll.json("ps")

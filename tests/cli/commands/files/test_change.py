@@ -24,7 +24,7 @@ def attributes(ll: Layerlog, place: str) -> tuple[str, int, int]:
 # -- write
 
 
-def test_write_makes_a_file_of_root(ll):
+def test_write_makes_a_file_of_root(ll: Layerlog) -> None:
     before = time.time_ns()
     ll("write", "web:/srv/f", stdin=b"\0data\n")
     assert ll.raw("cat", "web:/srv/f") == b"\0data\n"
@@ -33,7 +33,7 @@ def test_write_makes_a_file_of_root(ll):
         assert before <= next(writer.log.db.execute("SELECT max(mtime) FROM event"))[0] <= time.time_ns()
 
 
-def test_write_keeps_what_the_old_file_was(ll):
+def test_write_keeps_what_the_old_file_was(ll: Layerlog) -> None:
     ll("chown", "7:8", "web:/usr/bin/su")
     ll("chmod", "4711", "web:/usr/bin/su")
     ll("write", "--text", "new", "web:/usr/bin/su")
@@ -43,18 +43,18 @@ def test_write_keeps_what_the_old_file_was(ll):
     assert attributes(ll, "web:/usr/bin/su") == ("0600", 7, 8)
 
 
-def test_write_follows_a_link_as_a_shell_does(ll):
+def test_write_follows_a_link_as_a_shell_does(ll: Layerlog) -> None:
     ll("write", "--text", "ID=new\n", "web:/etc/os-release")
     assert (ll("cat", "web:/usr/lib/os-release"), ll.entry("web:/etc/os-release")["type"]) == ("ID=new\n", "symlink")
 
 
-def test_write_through_one_name_leaves_the_other(ll):
+def test_write_through_one_name_leaves_the_other(ll: Layerlog) -> None:
     ll("link", "web:/etc/motd", "web:/srv/motd")
     ll("write", "--text", "new", "web:/srv/motd")
     assert ll("cat", "web:/etc/motd") == "hello\n"
 
 
-def test_write_appends(ll):
+def test_write_appends(ll: Layerlog) -> None:
     ll("write", "--append", "web:/etc/motd", stdin="more\n")
     ll("write", "--append", "--text", "new", "web:/new")
     assert (ll("cat", "web:/etc/motd"), ll("cat", "web:/new")) == ("hello\nmore\n", "new")
@@ -63,20 +63,20 @@ def test_write_appends(ll):
     assert ll.raw("cat", "web:/etc/motd") == b"hello\nmore\n" + big
 
 
-def test_write_makes_parents_where_asked(ll):
+def test_write_makes_parents_where_asked(ll: Layerlog) -> None:
     assert ll.refused("write", "--text", "x", "web:/a/b/c").startswith("no such directory: /a/b; make it first")
     ll("write", "--text", "x", "-p", "web:/a/b/c")
     assert ll.tree()["a"] == {"b": {"c": b"x"}}
 
 
-def test_write_refuses_what_is_no_file(ll):
+def test_write_refuses_what_is_no_file(ll: Layerlog) -> None:
     assert ll.refused("write", "--text", "x", "web:/etc") == "/etc is a directory, not a regular file; name a file"
     assert "is not a directory" in ll.refused("write", "--text", "x", "web:/etc/motd/x")
     assert "not an octal number" in ll.refused("write", "--text", "x", "--mode", "u+x", "web:/f")
     assert "write CONTAINER:/PATH" in ll.refused("write", "--text", "x", "web")
 
 
-def test_what_many_processes_append_at_once_is_all_there(ll):
+def test_what_many_processes_append_at_once_is_all_there(ll: Layerlog) -> None:
     """The old content is read while nobody else can write."""
     command = [sys.executable, "-c", "from cli.main import main; main()", "--store", ll.store, "write", "--append", "web:/log"]
     running = [subprocess.Popen([*command, "--text", f"{n}\n"], cwd=ROOT, env=clean({})) for n in range(6)]
@@ -87,7 +87,7 @@ def test_what_many_processes_append_at_once_is_all_there(ll):
 # -- delete, move, mkdir
 
 
-def test_delete_takes_several_as_one_changeset(ll):
+def test_delete_takes_several_as_one_changeset(ll: Layerlog) -> None:
     changesets, events = ll.head()
     ll("delete", "web:/etc/motd", "web:/srv", "web:/bin")
     assert ll.head() == (changesets + 1, events + 3)
@@ -95,31 +95,31 @@ def test_delete_takes_several_as_one_changeset(ll):
     assert ll("cat", "web@1:/etc/motd") == "hello\n"
 
 
-def test_delete_of_directories(ll):
+def test_delete_of_directories(ll: Layerlog) -> None:
     assert "-r deletes it" in ll.refused("delete", "web:/usr")
     ll("delete", "-r", "web:/usr", "web:/usr/bin")
     assert "usr" not in ll.tree()
     assert "the root directory" in ll.refused("delete", "-r", "web:/")
 
 
-def test_delete_is_all_or_nothing(ll):
+def test_delete_is_all_or_nothing(ll: Layerlog) -> None:
     assert ll.refused("delete", "web:/etc/motd", "web:/nope").startswith("no such path: /nope; ")
     ll("delete", "-f", "web:/nope", "web:/etc/motd")
     assert "motd" not in ll.tree()["etc"]
     ll("delete", "-f", "web:/nope")
 
 
-def test_delete_removes_a_link_and_not_what_it_leads_to(ll):
+def test_delete_removes_a_link_and_not_what_it_leads_to(ll: Layerlog) -> None:
     ll("delete", "web:/bin")
     assert "sh" in ll.tree()["usr"]["bin"]
 
 
-def test_several_containers_are_changed_one_at_a_time(ll):
+def test_several_containers_are_changed_one_at_a_time(ll: Layerlog) -> None:
     ll("create", "--name", "b", "base:1")
     assert "one container at a time" in ll.refused("delete", "web:/etc/motd", "b:/etc/motd")
 
 
-def test_move(ll):
+def test_move(ll: Layerlog) -> None:
     ll("move", "web:/etc/motd", "web:/srv/news")
     ll("move", "web:/usr", "web:/srv")
     ll("move", "web:/bin", "web:/etc/passwd", "web:/srv/")
@@ -128,7 +128,7 @@ def test_move(ll):
     assert ll.entry("web:/srv/news")["origin"]["event"] == "PathMoved"
 
 
-def test_move_replaces_a_file_and_no_directory(ll):
+def test_move_replaces_a_file_and_no_directory(ll: Layerlog) -> None:
     ll("move", "web:/etc/motd", "web:/etc/group")
     assert ll("cat", "web:/etc/group") == "hello\n"
     ll("mkdir", "-p", "web:/srv/etc")
@@ -139,7 +139,7 @@ def test_move_replaces_a_file_and_no_directory(ll):
     assert ll.run("move", "web:/etc").exit_code == 2
 
 
-def test_mkdir(ll):
+def test_mkdir(ll: Layerlog) -> None:
     ll("mkdir", "-m", "1777", "web:/tmp", "web:/tmp/a")
     ll("mkdir", "-p", "web:/x/y/z", "web:/x/y/w", "web:/etc")
     assert ll.tree()["x"] == {"y": {"z": {}, "w": {}}}
@@ -155,14 +155,14 @@ def test_mkdir(ll):
 # -- link
 
 
-def test_hard_links_are_one_node(ll):
+def test_hard_links_are_one_node(ll: Layerlog) -> None:
     ll("link", "web:/etc/motd", "web:/srv")
     assert ll.entry("web:/srv/motd")["node"] == ll.entry("web:/etc/motd")["node"]
     ll("chmod", "600", "web:/srv/motd")
     assert ll.entry("web:/etc/motd")["mode"] == "0600"
 
 
-def test_symbolic_links_hold_any_text(ll):
+def test_symbolic_links_hold_any_text(ll: Layerlog) -> None:
     ll("link", "-s", "../no such/\udcff", "web:/srv/l")
     row = ll.entry("web:/srv/l")
     assert (row["type"], row["mode"], row["target_b64"]) == ("symlink", "0777", "Li4vbm8gc3VjaC//")
@@ -170,7 +170,7 @@ def test_symbolic_links_hold_any_text(ll):
     assert ll("cat", "web:/srv/motd") == "hello\n"
 
 
-def test_links_replace_only_where_told(ll):
+def test_links_replace_only_where_told(ll: Layerlog) -> None:
     for how in (["web:/etc/motd"], ["-s", "motd"]):
         assert "-f replaces it" in ll.refused("link", *how, "web:/etc/group")
         ll("link", "-f", *how, "web:/etc/group")
@@ -186,7 +186,7 @@ def test_links_replace_only_where_told(ll):
 # -- chmod, chown
 
 
-def test_chmod_recursive_is_one_changeset_and_leaves_links_alone(ll):
+def test_chmod_recursive_is_one_changeset_and_leaves_links_alone(ll: Layerlog) -> None:
     ll("link", "web:/etc/motd", "web:/etc/same")
     changesets, events = ll.head()
     ll("chmod", "-R", "go-r", "web:/etc", "web:/bin")
@@ -196,14 +196,14 @@ def test_chmod_recursive_is_one_changeset_and_leaves_links_alone(ll):
     assert ll.entry("web:/etc/os-release")["mode"] == "0777"
 
 
-def test_what_has_the_mode_already_is_left_alone(ll):
+def test_what_has_the_mode_already_is_left_alone(ll: Layerlog) -> None:
     before = ll.head()
     ll("chmod", "-R", "a+r", "web:/etc")
     ll("chown", "-R", "root", "web:/")
     assert ll.head() == before
 
 
-def test_chmod_keeps_the_rest(ll):
+def test_chmod_keeps_the_rest(ll: Layerlog) -> None:
     before = ll.entry("web:/usr/bin/su")
     ll("chmod", "+t,u-s", "web:/bin/su")
     after = ll.entry("web:/usr/bin/su")
@@ -226,7 +226,7 @@ SPECS = st.lists(
 @settings(max_examples=60, deadline=None)
 @given(SPECS, st.integers(0, 0o7777), st.booleans())
 @example("g=u,o-w", 0o6755, True)
-def test_modes_are_those_of_chmod(tmp_path_factory, spec, mode, directory):
+def test_modes_are_those_of_chmod(tmp_path_factory: pytest.TempPathFactory, spec: str, mode: int, directory: bool) -> None:
     """The yardstick is chmod of coreutils with umask 0."""
     chmod = peer("chmod")
     path = tmp_path_factory.mktemp("chmod") / "node"
@@ -239,7 +239,7 @@ def test_modes_are_those_of_chmod(tmp_path_factory, spec, mode, directory):
 
 
 @pytest.mark.parametrize("spec", ["", "8", "77777", "u", "u+q", "u+x,", "x", "u+rg", "-", "755x"])
-def test_modes_that_are_none(spec):
+def test_modes_that_are_none(spec: str) -> None:
     if spec == "-":  # GNU takes it: nothing is taken away
         assert parse_mode(spec)(0o100644) == 0o100644
     else:
@@ -252,17 +252,17 @@ def test_modes_that_are_none(spec):
     [("7", (7, 0)), ("7:8", (7, 8)), (":8", (0, 8)), ("web", (33, 0)), ("web:", (33, 44)), ("web:staff", (33, 50)), ("33:", (33, 44)),
      (":staff", (0, 50)), ("7:staff", (7, 50))],
 )  # fmt: skip
-def test_owners_by_number_and_by_the_views_own_names(ll, owner, expected):
+def test_owners_by_number_and_by_the_views_own_names(ll: Layerlog, owner: str, expected: tuple[int, int]) -> None:
     ll("chown", owner, "web:/etc/motd")
     assert attributes(ll, "web:/etc/motd")[1:] == expected
 
 
 @pytest.mark.parametrize(("owner", "reason"), [("nobody", "does not name 'nobody'"), (":x", "does not name 'x'"), (":", "write USER"), ("99999999999", "over"), ("5:", "does not name '5'")])
-def test_owners_that_are_none(ll, owner, reason):
+def test_owners_that_are_none(ll: Layerlog, owner: str, reason: str) -> None:
     assert reason in ll.refused("chown", owner, "web:/etc/motd")
 
 
-def test_chown_takes_setuid_away_as_the_kernel_does(ll):
+def test_chown_takes_setuid_away_as_the_kernel_does(ll: Layerlog) -> None:
     ll("chmod", "6755", "web:/usr/bin/su")
     ll("chmod", "2755", "web:/usr/bin")
     ll("chown", "-R", "7", "web:/usr/bin")
@@ -270,7 +270,7 @@ def test_chown_takes_setuid_away_as_the_kernel_does(ll):
     assert attributes(ll, "web:/usr/bin") == ("2755", 7, 0)
 
 
-def test_chown_and_links(ll):
+def test_chown_and_links(ll: Layerlog) -> None:
     ll("chown", "7", "web:/etc/os-release")
     assert (ll.entry("web:/etc/os-release")["uid"], ll.entry("web:/usr/lib/os-release")["uid"]) == (0, 7)
     ll("chown", "-h", "8", "web:/etc/os-release")
@@ -279,7 +279,7 @@ def test_chown_and_links(ll):
     assert ll.entry("web:/usr/lib/os-release")["gid"] == 0
 
 
-def test_the_root_has_attributes_too(ll):
+def test_the_root_has_attributes_too(ll: Layerlog) -> None:
     ll("create", "--name", "empty", "scratch")
     for name in ("web", "empty"):
         ll("chmod", "700", f"{name}:/")
@@ -291,7 +291,7 @@ def test_the_root_has_attributes_too(ll):
 # -- from a shell
 
 
-def test_in_a_process_of_its_own(ll):
+def test_in_a_process_of_its_own(ll: Layerlog) -> None:
     done = layerlog("write", "web:/f", "--text", "x", env={"LAYERLOG_STORE": ll.store})
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert json.loads(ll("stat", "web:/f", "--format", "json"))["origin"]["command"] == ["layerlog", "write", "web:/f", "--text", "***"]

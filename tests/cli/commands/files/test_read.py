@@ -3,27 +3,27 @@ import json
 
 import pytest
 
-from tests.cli.invoking import PASSWD, with_loaded
+from tests.cli.invoking import PASSWD, Layerlog, with_loaded
 from tests.cli.running import layerlog
 
 # -- ls
 
 
-def test_ls_prints_bare_names(ll):
+def test_ls_prints_bare_names(ll: Layerlog) -> None:
     assert ll("ls", "web") == "bin\netc\nsrv\nusr\n"
     assert ll("ls", "web:/") == ll("ls", "base:1") == ll("ls", "-q", "web")
     assert ll("ls", "web:/etc/motd") == "/etc/motd\n"
     assert ll("ls", "web:/srv") == ""
 
 
-def test_ls_follows_links_as_gnu_does(ll):
+def test_ls_follows_links_as_gnu_does(ll: Layerlog) -> None:
     assert ll("ls", "web:/bin") == ll("ls", "-l", "web:/bin/").splitlines()[1].split()[-1] + "\n" + "su\n"
     assert ll("ls", "-d", "web:/bin") == "/bin\n"
     assert ll.lines("ls", "-l", "web:/bin")[1].endswith("  /bin -> usr/bin")
     assert ll("ls", "web:/bin/sh") == "/usr/bin/sh\n"
 
 
-def test_ls_long_is_a_table(ll):
+def test_ls_long_is_a_table(ll: Layerlog) -> None:
     header, *rows = ll.lines("ls", "-l", "web:/usr/bin")
     assert header.split() == ["MODE", "OWNER", "SIZE", "MODIFIED", "NAME"]
     assert [row.split() for row in rows] == [
@@ -32,21 +32,21 @@ def test_ls_long_is_a_table(ll):
     ]
 
 
-def test_ls_recursive_names_are_relative(ll):
+def test_ls_recursive_names_are_relative(ll: Layerlog) -> None:
     assert ll.lines("ls", "-R", "web:/usr") == ["bin", "bin/sh", "bin/su", "lib", "lib/os-release"]
 
 
-def test_ls_of_several_has_headings(ll):
+def test_ls_of_several_has_headings(ll: Layerlog) -> None:
     assert ll("ls", "web:/srv", "base:1:/usr") == "web:/srv:\n\nbase:1:/usr:\nbin\nlib\n"
 
 
-def test_ls_at_points(ll):
+def test_ls_at_points(ll: Layerlog) -> None:
     ll("write", "--text", "1", "web:/srv/a")
     ll("delete", "web:/srv/a")
     assert [ll("ls", f"web@{n}:/srv") for n in (1, 2, 3)] == ["", "a\n", ""]
 
 
-def test_a_tilde_goes_back_by_commits_as_in_git(ll):
+def test_a_tilde_goes_back_by_commits_as_in_git(ll: Layerlog) -> None:
     """Of a container it counts from the last commit, through what it was made from; a caret is one step."""
     image = with_loaded(ll, "far:1")
     ll("create", "--name", "far", "far:1")
@@ -70,7 +70,7 @@ def test_a_tilde_goes_back_by_commits_as_in_git(ll):
     assert "not so many commits" in ll.refused("ls", "empty~0")
 
 
-def test_ls_json_says_all(ll):
+def test_ls_json_says_all(ll: Layerlog) -> None:
     row = next(row for row in ll.json("ls", "web:/usr/bin") if row["name"] == "su")
     assert row == {
         "ref": "web:/usr/bin", "name": "su", "path": "/usr/bin/su", "type": "file", "mode": "4755", "uid": 0, "gid": 0,
@@ -80,7 +80,7 @@ def test_ls_json_says_all(ll):
     }  # fmt: skip
 
 
-def test_names_that_are_no_text(ll):
+def test_names_that_are_no_text(ll: Layerlog) -> None:
     with_loaded(ll, "app:1")
     ll("write", "--text", "x", "web:/srv/\udcff\x1b")
     assert ll("ls", "web:/srv") == "\\xff\\x1b\n"
@@ -89,7 +89,7 @@ def test_names_that_are_no_text(ll):
 
 
 @pytest.mark.parametrize("place", ["web:/nope", "web:/etc/motd/x", "web:/usr/bin/nope"])
-def test_what_is_not_there(ll, place):
+def test_what_is_not_there(ll: Layerlog, place: str) -> None:
     path = place.partition(":")[2]
     for command in ("ls", "cat", "stat"):
         assert ll.refused(command, place) == f"no such path: {path}; `layerlog ls` shows what is there"
@@ -98,26 +98,26 @@ def test_what_is_not_there(ll, place):
 # -- cat
 
 
-def test_cat_is_binary_safe_and_takes_several(ll):
+def test_cat_is_binary_safe_and_takes_several(ll: Layerlog) -> None:
     assert ll.raw("cat", "web:/usr/bin/sh", "base:1:/etc/passwd") == b"#!\0\1\2" + PASSWD
     data = bytes(range(256)) * 2000
     ll("write", "web:/big", stdin=data)
     assert ll.raw("cat", "web:/big") == data
 
 
-def test_cat_follows_links_inside_the_view_alone(ll):
+def test_cat_follows_links_inside_the_view_alone(ll: Layerlog) -> None:
     assert ll("cat", "web:/etc/os-release") == "ID=base\n"
     ll("link", "-s", "/../../../../etc/motd", "web:/srv/out")
     assert ll("cat", "web:/srv/out") == "hello\n"
 
 
-def test_links_in_a_circle(ll):
+def test_links_in_a_circle(ll: Layerlog) -> None:
     ll("link", "-s", "b", "web:/a")
     ll("link", "-s", "a", "web:/b")
     assert ll.refused("cat", "web:/a") == "/a: its symbolic links lead in a circle; `layerlog ls -l` shows them"
 
 
-def test_forty_links_and_no_more(ll):
+def test_forty_links_and_no_more(ll: Layerlog) -> None:
     ll("link", "-s", "/etc/motd", "web:/srv/1")
     for n in range(1, 41):
         ll("link", "-s", str(n), f"web:/srv/{n + 1}")
@@ -125,14 +125,14 @@ def test_forty_links_and_no_more(ll):
     assert "circle" in ll.refused("cat", "web:/srv/41")
 
 
-def test_cat_prints_nothing_where_one_is_wrong(ll):
+def test_cat_prints_nothing_where_one_is_wrong(ll: Layerlog) -> None:
     assert ll.refused("cat", "web:/etc/motd", "web:/etc") == "/etc is a directory, not a regular file; name a file"
 
 
 # -- stat
 
 
-def test_stat_says_who_and_when(ll, monkeypatch):
+def test_stat_says_who_and_when(ll: Layerlog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAYERLOG_AUTHOR", "Eve <eve@x>")
     ll("write", "--text", "x", "web:/f")
     ll("chmod", "600", "web:/f")
@@ -145,7 +145,7 @@ def test_stat_says_who_and_when(ll, monkeypatch):
     assert ll.entry("web@2:/f")["origin"]["event"] == "FileWritten"
 
 
-def test_stat_as_text(ll):
+def test_stat_as_text(ll: Layerlog) -> None:
     text = ll("stat", "web:/bin", "web:/usr/bin/su", "web:/")
     assert "Path:      /bin\nType:      symlink\nMode:      0777\n" in text
     assert "Target:    usr/bin\n" in text
@@ -154,19 +154,19 @@ def test_stat_as_text(ll):
     assert text.count("\n\n") == 2
 
 
-def test_stat_of_a_link_and_of_what_it_leads_to(ll):
+def test_stat_of_a_link_and_of_what_it_leads_to(ll: Layerlog) -> None:
     assert ll.entry("web:/bin")["type"] == "symlink"
     assert ll.entry("web:/bin/")["type"] == ll.json("stat", "-L", "web:/bin")[0]["type"] == "directory"
 
 
-def test_stat_of_the_root_of_scratch(ll):
+def test_stat_of_the_root_of_scratch(ll: Layerlog) -> None:
     ll("create", "--name", "empty", "scratch")
     row = ll.entry("empty")
     assert (row["path"], row["type"], row["origin"]) == ("/", "directory", None)
     assert ll("stat", "empty").startswith("Path:      /\n")
 
 
-def test_in_processes_of_their_own(ll):
+def test_in_processes_of_their_own(ll: Layerlog) -> None:
     done = layerlog("cat", "web:/etc/motd", env={"LAYERLOG_STORE": ll.store})
     assert (done.returncode, done.stdout, done.stderr) == (0, "hello\n", "")
     done = layerlog("cat", "web:/nope", env={"LAYERLOG_STORE": ll.store})

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +27,7 @@ EVIL = "<script>alert(1)</script>\x1b[2J\u202e\n=cmd()"
 # -- audit
 
 
-def test_audit_says_who_sealed_what_and_where_it_went(ll):
+def test_audit_says_who_sealed_what_and_where_it_went(ll: Layerlog) -> None:
     image = write_and_commit(ll, "12345", "-m", "title\nbody", "-a", "Bo <b@x>", "web", "app:1")
     ll("tag", "app:1", "app:2")
     ll("rmi", "app:2")
@@ -40,7 +41,7 @@ def test_audit_says_who_sealed_what_and_where_it_went(ll):
     assert row["command"][-4:] == ["-a", "Bo <b@x>", "web", "app:1"]
 
 
-def test_audit_shows_loads_removals_and_erasures_but_not_with_commits(ll):
+def test_audit_shows_loads_removals_and_erasures_but_not_with_commits(ll: Layerlog) -> None:
     image = with_loaded(ll, "far:1")
     ll("rmi", "far:1")
     with ll.writer() as writer:
@@ -57,7 +58,7 @@ def deeds_of(ll: Layerlog, first: int) -> list[tuple[str, str, list[str], str | 
     return [(row["what"], row["id"], row["tags"], row["before"]) for row in rows]
 
 
-def test_audit_says_who_moved_a_tag_and_what_it_was_before(ll):
+def test_audit_says_who_moved_a_tag_and_what_it_was_before(ll: Layerlog) -> None:
     one = write_and_commit(ll, "1", "web", "app:1")
     seen = len(ll.json("audit"))
     ll("tag", "base:1", "app:1")
@@ -70,7 +71,7 @@ def test_audit_says_who_moved_a_tag_and_what_it_was_before(ll):
     assert re.search(rf"  tag +{base[:12]} .*  app:1 +was {one[:12]}", ll("audit"))
 
 
-def test_audit_says_who_brought_something_back_and_who_saved_what_where(ll):
+def test_audit_says_who_brought_something_back_and_who_saved_what_where(ll: Layerlog) -> None:
     image = with_loaded(ll, "far:1")
     ll("save", "-o", f"{ll.store}.tar", "far:1")
     ll("rm", "web")
@@ -91,7 +92,9 @@ def test_audit_says_who_brought_something_back_and_who_saved_what_where(ll):
     [("author", "^Bo <", 1), ("author", "^Cy|b@x>$", 2), ("author", "^$", 1), ("author", "", 3), ("author", "nobody", 0),
      ("actor", r"\)$", 3), ("actor", "^ada@test ", 0), ("actor", "^$", 0)],
 )  # fmt: skip
-def test_log_audit_and_events_mean_the_same_people(ll, monkeypatch, key, who, count):
+def test_log_audit_and_events_mean_the_same_people(
+    ll: Layerlog, monkeypatch: pytest.MonkeyPatch, key: str, who: str, count: int
+) -> None:
     """Commits by Bo, by Cy and by nobody named."""
     monkeypatch.delenv("LAYERLOG_AUTHOR", raising=False)
     monkeypatch.setenv("HOME", ll.store)
@@ -104,7 +107,7 @@ def test_log_audit_and_events_mean_the_same_people(ll, monkeypatch, key, who, co
     assert [row["commit"] for row in ll.json("log", f"--{key}", who) if row["commit"] != base] == found[::-1]
 
 
-def test_audit_of_one_person(ll, monkeypatch):
+def test_audit_of_one_person(ll: Layerlog, monkeypatch: pytest.MonkeyPatch) -> None:
     write_and_commit(ll, "1", "-a", "Bo <b@x>", "web")
     monkeypatch.setenv("LAYERLOG_AUTHOR", "Cy <c@x>")
     ll("tag", "base:1", "other:1")
@@ -114,14 +117,14 @@ def test_audit_of_one_person(ll, monkeypatch):
     assert ll.json("audit", "--actor", "^nobody@") == []
 
 
-def test_audit_names_the_signer(ll):
+def test_audit_names_the_signer(ll: Layerlog) -> None:
     image = write_and_commit(ll, "1", "web")
     with ll.writer() as writer:
         commands.sign_commit(writer, image, "SIG", "SHA256:abc")
     assert ll.json("audit")[-1]["signer"] == "SHA256:abc"
 
 
-def test_audit_groups(ll):
+def test_audit_groups(ll: Layerlog) -> None:
     write_and_commit(ll, "12345", "-a", "Bo", "web")
     ll("write", "-p", "--text", "1", "web:/usr/lib/x/y")
     write_and_commit(ll, "1", "-a", "Bo", "web")
@@ -137,7 +140,7 @@ def test_audit_groups(ll):
     assert "AUTHOR" in ll("audit", "--by", "author")
 
 
-def test_audit_between_times(ll):
+def test_audit_between_times(ll: Layerlog) -> None:
     write_and_commit(ll, "1", "-m", "later", "web")
     rows = ll.json("audit")
     assert ll.json("audit", "--since", rows[-1]["time"]) == rows[-1:]
@@ -145,7 +148,7 @@ def test_audit_between_times(ll):
     assert ll.json("audit", "--since", "2030-01-01") == []
 
 
-def test_csv_has_one_line_for_each_and_no_formula(ll):
+def test_csv_has_one_line_for_each_and_no_formula(ll: Layerlog) -> None:
     write_and_commit(ll, "1", "-m", EVIL, "-a", "=HYPERLINK()", "web")
     text = ll.raw("audit", "--format", "csv").decode()
     assert len(text.splitlines()) == len(ll.json("audit")) + 1
@@ -165,20 +168,20 @@ class Page(HTMLParser):
         self.urls: list[str] = []
         self.said = ""
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.urls += [value for key, value in attrs if key in ("src", "href", "action") and value]
         if tag not in ("meta", "br", "col", "line"):
             self.open.append(tag)
 
-    def handle_startendtag(self, tag, attrs):
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         del attrs
         self.tags.append(tag)
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
 
-    def handle_data(self, data):
+    def handle_data(self, data: str) -> None:
         self.said += data
 
 
@@ -189,7 +192,7 @@ def page_of(ll: Layerlog) -> Page:
     return page
 
 
-def test_the_page_stands_alone_and_escapes_everything(ll):
+def test_the_page_stands_alone_and_escapes_everything(ll: Layerlog) -> None:
     image = write_and_commit(ll, "1", "-m", EVIL + "\nsecond", "-a", EVIL, "web", "app:1")
     with ll.writer() as writer:
         commands.record_image(writer, Kind.IMAGE_SAVED, image, None, Departure("", 1, [], EVIL))
@@ -205,7 +208,7 @@ def test_the_page_stands_alone_and_escapes_everything(ll):
     assert "unsigned" in page.said
 
 
-def test_the_page_of_an_empty_store_and_of_long_messages(ll, tmp_path):
+def test_the_page_of_an_empty_store_and_of_long_messages(ll: Layerlog, tmp_path: Path) -> None:
     empty = Layerlog(tmp_path / "empty")
     with empty.writer():
         pass
@@ -218,7 +221,7 @@ def test_the_page_of_an_empty_store_and_of_long_messages(ll, tmp_path):
 # -- events
 
 
-def test_events_are_all_events_in_order_with_all_keys(ll):
+def test_events_are_all_events_in_order_with_all_keys(ll: Layerlog) -> None:
     rows = [json.loads(line) for line in ll.lines("events")]
     assert [row["position"] for row in rows] == list(range(1, ll.head()[1] + 1))
     assert len({tuple(row) for row in rows}) == 1
@@ -230,7 +233,7 @@ def test_events_are_all_events_in_order_with_all_keys(ll):
     assert link["target"] == "usr/bin"
 
 
-def test_events_can_be_resumed(ll):
+def test_events_can_be_resumed(ll: Layerlog) -> None:
     whole = ll.lines("events")
     half = len(whole) // 2
     first = ll.lines("events", "--to", str(half))
@@ -240,7 +243,7 @@ def test_events_can_be_resumed(ll):
     assert ll("events", "--to", "2", "--follow").count("\n") == 2
 
 
-def test_events_between_times(ll):
+def test_events_between_times(ll: Layerlog) -> None:
     ll("write", "--text", "1", "web:/f")
     rows = ll.lines("events")
     times = [json.loads(row)["time"] for row in rows]
@@ -251,11 +254,14 @@ def test_events_between_times(ll):
     assert "give one of them" in ll.run("events", "--follow", "--until", times[0]).stderr
 
 
-def test_events_filtered(ll):
+def test_events_filtered(ll: Layerlog) -> None:
     ll("write", "--text", "1", "web:/srv/x.conf")
     ll("chmod", "600", "web:/etc/motd")
     with_loaded(ll, "far:1")
-    names = lambda *filters: [json.loads(line)["event"] for line in ll.lines("events", *(f"--filter={f}" for f in filters))]  # noqa: E731
+
+    def names(*filters: str) -> list[str]:
+        return [json.loads(line)["event"] for line in ll.lines("events", *(f"--filter={f}" for f in filters))]
+
     assert names("stream=web") == ["ContainerCreated", "FileWritten", "AttributesChanged"]
     assert names("stream=web", "path=/etc") == ["AttributesChanged"]
     assert names("stream=web", "path=*.conf", "path=/etc") == ["FileWritten", "AttributesChanged"]
@@ -272,12 +278,12 @@ def test_events_filtered(ll):
     assert "regular expression" in ll.refused("events", "--filter", "author=(")
 
 
-def test_events_as_a_table_are_one_line_each(ll):
+def test_events_as_a_table_are_one_line_each(ll: Layerlog) -> None:
     write_and_commit(ll, "1", "-m", EVIL, "web")
     assert len(ll.lines("events", "--format", "table")) == ll.head()[1]
 
 
-def test_events_as_a_table_say_whose_they_are(ll):
+def test_events_as_a_table_say_whose_they_are(ll: Layerlog) -> None:
     ll("commit", "--allow-empty", "web", "site:named")
     commit, tag = ll.lines("events", "--format", "table")[-2:]
     image = ll.json("images", "site")[0]["id"].removeprefix("sha256:")[:12]
@@ -292,11 +298,11 @@ def test_events_as_a_table_say_whose_they_are(ll):
 
 
 @pytest.mark.parametrize("command", ["log", "audit"])
-def test_an_empty_time_is_no_time(ll, command):
+def test_an_empty_time_is_no_time(ll: Layerlog, command: str) -> None:
     assert ll.refused(command, "--since", "").startswith("time '': not understood")
 
 
-def test_a_follower_sees_every_event_once(ll):
+def test_a_follower_sees_every_event_once(ll: Layerlog) -> None:
     """Events appended by others while it waits come out at once, in order, none twice."""
     start = ll.head()[1] + 1
     program = "from cli.main import main; main()"

@@ -39,7 +39,7 @@ def found(text: str) -> bool:
     return lines[0] == f"{GUILTY} is the first bad event" and "FileWritten /conf" in lines[1] and text.count("number 6") == 1
 
 
-def test_run_finds_the_write(ll, tmp_path):
+def test_run_finds_the_write(ll: Layerlog, tmp_path: Path) -> None:
     assert ll("bisect", "start", "web", "web@1").startswith("check web@31 (commit ")
     done = ll.run("bisect", "run", *CHECK)
     assert done.exit_code == 0
@@ -48,7 +48,7 @@ def test_run_finds_the_write(ll, tmp_path):
     assert [name for name in os.listdir(tmp_path) if "bisect" in name] == []
 
 
-def test_by_hand(ll):
+def test_by_hand(ll: Layerlog) -> None:
     ll("bisect", "start", "web")
     said = ll("bisect", "good", "web@1")
     while said.startswith("check "):
@@ -60,7 +60,7 @@ def test_by_hand(ll):
     assert "is the first bad event" in "\n".join(log)
 
 
-def test_skip_tries_another(ll):
+def test_skip_tries_another(ll: Layerlog) -> None:
     first = ll("bisect", "start", "web", "web@1")
     assert ll("bisect", "skip") != first
     ll("bisect", "skip", "web@40")
@@ -72,14 +72,14 @@ def test_skip_tries_another(ll):
     assert said.startswith("only skipped events are left before web@41: web@40\n")
 
 
-def test_run_takes_125_for_cannot_be_told(ll):
+def test_run_takes_125_for_cannot_be_told(ll: Layerlog) -> None:
     ll("bisect", "start", "web", "web@30")
     done = ll.run("bisect", "run", "sh", "-c", 'case "$LAYERLOG_POINT" in web@37) exit 125;; esac; ! grep -q bad conf')
     assert done.exit_code == 0
     assert found(done.stdout)
 
 
-def test_it_goes_through_forks_and_begins_at_the_image(ll):
+def test_it_goes_through_forks_and_begins_at_the_image(ll: Layerlog) -> None:
     image = with_loaded(ll, "far:1")
     ll("create", "--name", "one", "far:1")
     ll("write", "--text", "good", "one:/conf")
@@ -90,7 +90,7 @@ def test_it_goes_through_forks_and_begins_at_the_image(ll):
     assert ll.run("bisect", "run", *CHECK).stdout.startswith("two@2 is the first bad event\n")
 
 
-def test_the_state_is_one_private_file_that_reset_removes(ll):
+def test_the_state_is_one_private_file_that_reset_removes(ll: Layerlog) -> None:
     ll("bisect", "start", "web", "web@1")
     path = os.path.join(ll.store, "bisect.json")
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
@@ -103,14 +103,14 @@ def test_the_state_is_one_private_file_that_reset_removes(ll):
     assert "damaged" in ll.refused("bisect", "log")
 
 
-def test_the_log_is_untouched(ll):
+def test_the_log_is_untouched(ll: Layerlog) -> None:
     before = ll.head()
     ll("bisect", "start", "web", "web@1")
     ll.run("bisect", "run", *CHECK)
     assert ll.head() == before
 
 
-def test_it_refuses_what_cannot_be(ll):
+def test_it_refuses_what_cannot_be(ll: Layerlog) -> None:
     with_loaded(ll, "far:1")
     assert "made elsewhere" in ll.refused("bisect", "start", "far:1")
     assert "must come before" in ll.refused("bisect", "start", "web@5", "web@5")
@@ -123,7 +123,7 @@ def test_it_refuses_what_cannot_be(ll):
     assert "no program nonesuch" in ll.refused("bisect", "run", "nonesuch")
 
 
-def test_a_command_that_says_neither_stops_it(ll):
+def test_a_command_that_says_neither_stops_it(ll: Layerlog) -> None:
     first = ll("bisect", "start", "web", "web@1")
     assert "says neither good nor bad" in ll.refused("bisect", "run", "sh", "-c", "kill -9 $$")
     assert ll.lines("bisect", "log")[-1] == first.rstrip()

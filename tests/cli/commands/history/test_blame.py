@@ -15,7 +15,7 @@ def web_of(ll: Layerlog) -> str:
 # -- blame
 
 
-def test_blame_tells_content_name_and_attributes_apart(ll):
+def test_blame_tells_content_name_and_attributes_apart(ll: Layerlog) -> None:
     ll("write", "--text", "one", "web:/f")
     ll("commit", "-m", "wrote it", "web", "app:1")
     ll("chmod", "600", "web:/f")
@@ -32,7 +32,7 @@ def test_blame_tells_content_name_and_attributes_apart(ll):
     assert ll.json("blame", "web@2:/f")[0]["attributes"] is None
 
 
-def test_blame_of_an_imported_path_names_layer_image_and_archive(ll):
+def test_blame_of_an_imported_path_names_layer_image_and_archive(ll: Layerlog) -> None:
     image = with_loaded(ll, "far:1")
     ll("create", "--name", "one", "far:1")
     found = ll.json("blame", "one:/etc/motd")[0]["content"]
@@ -44,7 +44,7 @@ def test_blame_of_an_imported_path_names_layer_image_and_archive(ll):
     assert "from test.tar" in text
 
 
-def test_who_first_brought_an_image_in_is_who_brought_it(ll):
+def test_who_first_brought_an_image_in_is_who_brought_it(ll: Layerlog) -> None:
     with_loaded(ll, "far:1", source="first.tar")
     first = ll.head()[1]
     with_loaded(ll, "again:1", source="second.tar")
@@ -57,7 +57,7 @@ def test_who_first_brought_an_image_in_is_who_brought_it(ll):
     assert "loaded   " + since + " from first.tar" in ll("blame", "far:1:/etc/motd")
 
 
-def test_blame_of_a_deleted_path_says_who_and_what_it_was(ll):
+def test_blame_of_a_deleted_path_says_who_and_what_it_was(ll: Layerlog) -> None:
     digest = ll.entry("web:/etc/motd")["digest"]
     ll("delete", "-r", "web:/etc")
     found = ll.json("blame", "web:/etc/motd")[0]
@@ -66,12 +66,13 @@ def test_blame_of_a_deleted_path_says_who_and_what_it_was(ll):
     text = ll("blame", "web:/etc/motd")
     assert "/etc/motd is not there" in text
     before = re.search(r"^last: .*`layerlog (cat \S+:/etc/motd)`$", text, re.MULTILINE)
+    assert before is not None
     assert ll(*before[1].split()) == "hello\n"
     assert "no event was ever about it" in ll.refused("blame", "web:/nonesuch")
     assert ll("blame", "web:/") == "/\nthe root of every view; no event made it\n"
 
 
-def test_blame_refuses_what_has_no_path(ll):
+def test_blame_refuses_what_has_no_path(ll: Layerlog) -> None:
     assert "name a path" in ll.refused("blame", "web")
 
 
@@ -80,7 +81,7 @@ def lines_of(ll: Layerlog, place: str) -> list[tuple[str, str]]:
     return [(row["text"], row["path"]) for row in ll.json("blame", "--lines", place)]
 
 
-def test_blame_lines_says_who_brought_each(ll):
+def test_blame_lines_says_who_brought_each(ll: Layerlog) -> None:
     ll("write", "--text", "one\ntwo\nthree\n", "web:/f")
     ll("commit", "-m", "first", "web")
     ll("write", "--text", "zero\none\n2\nthree\n", "web:/f")
@@ -91,7 +92,7 @@ def test_blame_lines_says_who_brought_each(ll):
     assert text[0].endswith(" 1) zero")
 
 
-def test_blame_lines_goes_through_moves_links_and_edits_but_not_through_deletes(ll):
+def test_blame_lines_goes_through_moves_links_and_edits_but_not_through_deletes(ll: Layerlog) -> None:
     ll("write", "--text", "one\n", "web:/a")
     ll("move", "web:/a", "web:/b")
     ll("write", "--text", "one\ntwo\n", "web:/b")
@@ -102,9 +103,10 @@ def test_blame_lines_goes_through_moves_links_and_edits_but_not_through_deletes(
     assert len({row["position"] for row in ll.json("blame", "--lines", "web:/b")}) == 1
 
 
-def test_blame_lines_of_many_versions_is_exact(ll):
+def test_blame_lines_of_many_versions_is_exact(ll: Layerlog) -> None:
     """Each line bears the number of the version that brought it."""
-    lines, expected = [], []
+    lines: list[str] = []
+    expected: list[int] = []
     with ll.writer() as writer:
         container = web_of(ll)
         view = live_view(writer.store, container)
@@ -119,7 +121,7 @@ def test_blame_lines_of_many_versions_is_exact(ll):
     assert [row["position"] for row in ll.json("blame", "--lines", "web:/f")] == expected
 
 
-def test_blame_lines_refuses_what_has_no_lines(ll):
+def test_blame_lines_refuses_what_has_no_lines(ll: Layerlog) -> None:
     ll("write", "web:/bin.dat", stdin=b"a\0b")
     assert "is binary" in ll.refused("blame", "--lines", "web:/bin.dat")
     assert "no regular file" in ll.refused("blame", "--lines", "web:/etc")
@@ -129,6 +131,6 @@ def test_blame_lines_refuses_what_has_no_lines(ll):
     assert ll("blame", "--lines", "web:/empty") == ""
 
 
-def test_blame_lines_escapes_what_a_terminal_would_obey(ll):
+def test_blame_lines_escapes_what_a_terminal_would_obey(ll: Layerlog) -> None:
     ll("write", "web:/f", stdin=b"a\x1b[31m\tb\n")
     assert ll("blame", "--lines", "web:/f").endswith(") a\\x1b[31m\tb\n")

@@ -7,7 +7,7 @@ import pytest
 from tests.cli.invoking import Layerlog, with_loaded, write_and_commit
 
 
-def test_find_says_since_when_until_when_and_which_images(ll):
+def test_find_says_since_when_until_when_and_which_images(ll: Layerlog) -> None:
     one = write_and_commit(ll, "secret", "-m", "with", "web", "app:1")
     ll("save", "-o", f"{ll.store}.tar", "app:1")
     ll("delete", "web:/f")
@@ -25,7 +25,7 @@ def test_find_says_since_when_until_when_and_which_images(ll):
     ll.nothing_found("find", "--bytes", "SECRET")
 
 
-def test_find_names_images_by_the_tags_that_they_have_now(ll):
+def test_find_names_images_by_the_tags_that_they_have_now(ll: Layerlog) -> None:
     one = write_and_commit(ll, "secret", "web", "app:1")
     two = write_and_commit(ll, "secret too", "web", "app:1")
     row = ll.json("find", "--path", "/f")[0]
@@ -33,7 +33,7 @@ def test_find_names_images_by_the_tags_that_they_have_now(ll):
     assert f"{one[:12]}, app:1" in ll("find", "--path", "/f")
 
 
-def test_find_says_what_is_erased(ll):
+def test_find_says_what_is_erased(ll: Layerlog) -> None:
     write_and_commit(ll, "secret", "web", "app:1")
     ll("erase", "--path", "web:/f", "--reason", "x", "-y")
     row = ll.json("find", "--path", "/f")[0]
@@ -45,7 +45,7 @@ def sha256_of(ll: Layerlog, place: str) -> str:
     return str(ll.entry(place)["digest"])
 
 
-def test_find_in_forks_and_loaded_images(ll):
+def test_find_in_forks_and_loaded_images(ll: Layerlog) -> None:
     image = with_loaded(ll, "far:1")
     ll("create", "--name", "one", "far:1")
     ll("fork", "one", "--name", "two")
@@ -57,13 +57,13 @@ def test_find_in_forks_and_loaded_images(ll):
     assert rows["web"]["status"] == "there now"
 
 
-def test_find_of_a_content_that_an_upper_layer_replaced(ll):
+def test_find_of_a_content_that_an_upper_layer_replaced(ll: Layerlog) -> None:
     with_loaded(ll, "far:1")
     rows = ll.json("find", "--text", "hello")
     assert [(row["where"], row["status"]) for row in rows if row["where"] == "localhost/far:1"] == [("localhost/far:1", "hidden in a lower layer")]
 
 
-def test_find_follows_moves_and_links(ll):
+def test_find_follows_moves_and_links(ll: Layerlog) -> None:
     ll("write", "-p", "--text", "secret", "web:/a/f")
     ll("link", "web:/a/f", "web:/l")
     ll("move", "web:/a", "web:/b")
@@ -71,7 +71,7 @@ def test_find_follows_moves_and_links(ll):
     assert there == ["/b/f", "/l"]
 
 
-def test_find_in_configs_and_manifests(ll):
+def test_find_in_configs_and_manifests(ll: Layerlog) -> None:
     image = with_loaded(ll, "far:1")
     ll("config", "web", "--env", "TOKEN=s3cr3t")
     ll("commit", "-m", "x", "web", "app:1")
@@ -81,27 +81,27 @@ def test_find_in_configs_and_manifests(ll):
     assert (rows[0]["id"], rows[0]["status"]) == (image, "in its config or manifest")
 
 
-def test_find_across_chunks_of_a_large_file(ll):
+def test_find_across_chunks_of_a_large_file(ll: Layerlog) -> None:
     data = bytes(range(256)) * 4096
     middle = len(data) // 2
     ll("write", "web:/large", stdin=data[:middle] + b"NEEDLE-NEEDLE" + data[middle:])
     assert [row["path"] for row in ll.json("find", "--bytes", "NEEDLE-NEEDLE")] == ["/large"]
 
 
-def test_find_takes_globs(ll):
+def test_find_takes_globs(ll: Layerlog) -> None:
     ll("write", "--text", "1", "web:/srv/key.pem")
     assert [row["path"] for row in ll.json("find", "--path", "*.pem")] == ["/srv/key.pem"]
     assert re.search(r"WHERE +PATH +SINCE +STATUS +IMAGES +SENT", ll("find", "--path", "*.pem"))
 
 
-def test_find_refuses_nonsense(ll):
+def test_find_refuses_nonsense(ll: Layerlog) -> None:
     assert "is no digest" in ll.refused("find", "--content", "abc")
     assert ll.run("find").exit_code == 2
     assert ll.run("find", "--path", "x", "--bytes", "y").exit_code == 2
 
 
 @pytest.mark.parametrize("shape", ["table", "json"])
-def test_find_says_that_it_found_nothing(ll, shape):
+def test_find_says_that_it_found_nothing(ll: Layerlog, shape: str) -> None:
     """On stderr, so that whoever reads stdout gets nothing at all; a header alone would be something."""
     absent = f"sha256:{'0' * 64}"
     for asked in (["--path", "/never"], ["--content", absent], ["--bytes", "never\x1b"], ["--text", "never"]):

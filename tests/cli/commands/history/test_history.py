@@ -27,7 +27,7 @@ def items(ll: Layerlog, *args: str) -> list[dict[str, Any]]:
 # -- log
 
 
-def test_log_of_many_commits_says_of_each_what_is_its_own(ll):
+def test_log_of_many_commits_says_of_each_what_is_its_own(ll: Layerlog) -> None:
     for number in range(12):
         ll("write", "--text", str(number), "web:/f")
         ll("write", "--text", str(number), f"web:/g{number}")
@@ -44,7 +44,7 @@ def test_log_of_many_commits_says_of_each_what_is_its_own(ll):
     assert [row["message"] for row in items(ll, "-n", "3", "web", "--", "/f")] == ["11", "10", "9"]
 
 
-def test_log_shows_own_commits_and_those_below(ll):
+def test_log_shows_own_commits_and_those_below(ll: Layerlog) -> None:
     ll("write", "--text", "one", "web:/f")
     ll("commit", "-m", "title\n\nbody", "-a", "Bo <bo@x>", "web", "app:1")
     lines = ll("log", "web").splitlines()
@@ -58,7 +58,7 @@ def test_log_shows_own_commits_and_those_below(ll):
     assert [row["message"] for row in ll.json("log", "web")] == ["title\n\nbody", "base"]
 
 
-def test_log_of_an_imported_image_has_an_entry_for_each_layer(ll):
+def test_log_of_an_imported_image_has_an_entry_for_each_layer(ll: Layerlog) -> None:
     with_loaded(ll, "far:1")
     rows = ll.json("log", "far:1")
     assert [(row["number"], row["created_by"], row["source"]) for row in rows] == [(2, "step 2", "test.tar"), (1, "step 1", "test.tar")]
@@ -66,7 +66,7 @@ def test_log_of_an_imported_image_has_an_entry_for_each_layer(ll):
     assert rows[1]["tags"] == []
 
 
-def test_log_goes_through_forks_to_the_layers(ll):
+def test_log_goes_through_forks_to_the_layers(ll: Layerlog) -> None:
     with_loaded(ll, "far:1")
     ll("create", "--name", "one", "far:1")
     ll("write", "--text", "1", "one:/f")
@@ -78,11 +78,14 @@ def test_log_goes_through_forks_to_the_layers(ll):
     assert [line.split(maxsplit=1)[1] for line in ll.lines("log", "--oneline", "one@3")] == ["on far", "(localhost/far:1) step 2", "step 1"]
 
 
-def test_log_filters(ll):
+def test_log_filters(ll: Layerlog) -> None:
     for number, author in enumerate(["Ada <a@x>", "Bo <b@x>", "Ada <a@x>"]):
         ll("write", "--text", str(number), "web:/f")
         ll("commit", "-m", f"number {number}", "-a", author, "web")
-    messages = lambda *args: [row["message"] for row in ll.json("log", "web", *args)]  # noqa: E731
+
+    def messages(*args: str) -> list[str]:
+        return [row["message"] for row in ll.json("log", "web", *args)]
+
     assert messages("--author", "Bo") == ["number 1"]
     assert messages("--author", "^Ada <") == ["number 2", "number 0"]
     assert messages("--grep", "[01]$") == ["number 1", "number 0"]
@@ -100,13 +103,13 @@ def test_log_filters(ll):
     assert [row["message"] for row in ll.json("log")] == ["number 2", "number 1", "number 0", "base"]
 
 
-def test_log_patterns_match_line_by_line(ll):
+def test_log_patterns_match_line_by_line(ll: Layerlog) -> None:
     ll("write", "--text", "1", "web:/f")
     ll("commit", "-m", "title\n\nFixes 77\nSigned-off-by: Bo", "web")
     assert [row["message"][:5] for row in ll.json("log", "web", "--grep", "^Fixes 77$")] == ["title"]
 
 
-def test_log_until_and_since_are_the_times_of_commits(ll):
+def test_log_until_and_since_are_the_times_of_commits(ll: Layerlog) -> None:
     ll("write", "--text", "1", "web:/f")
     ll("commit", "-m", "later", "web")
     later = ll.json("log", "web")[0]["time"]
@@ -114,7 +117,7 @@ def test_log_until_and_since_are_the_times_of_commits(ll):
     assert [row["message"] for row in ll.json("log", "web", "--until", later)] == ["later", "base"]
 
 
-def test_log_of_a_path_groups_events_under_their_commits(ll):
+def test_log_of_a_path_groups_events_under_their_commits(ll: Layerlog) -> None:
     ll("write", "--text", "one", "web:/etc/motd")
     ll("commit", "-m", "one", "web")
     ll("chmod", "600", "web:/etc/motd")
@@ -127,12 +130,15 @@ def test_log_of_a_path_groups_events_under_their_commits(ll):
     assert items(ll, "web:/etc/motd") == rows
 
 
-def test_log_of_a_path_knows_deletes_above_moves_and_links(ll):
+def test_log_of_a_path_knows_deletes_above_moves_and_links(ll: Layerlog) -> None:
     ll("link", "web:/etc/motd", "web:/srv/motd")
     ll("chmod", "600", "web:/srv/motd")
     ll("move", "web:/etc", "web:/conf")
     ll("delete", "-r", "web:/conf")
-    kinds = lambda *args: [e["event"] for row in items(ll, *args) for e in row["events"]]  # noqa: E731
+
+    def kinds(*args: str) -> list[str]:
+        return [e["event"] for row in items(ll, *args) for e in row["events"]]
+
     assert kinds("web", "--", "etc/motd") == ["PathMoved", "AttributesChanged", "FileWritten"]
     assert kinds("web", "--", "conf/motd") == ["PathDeleted", "PathMoved"]
     assert kinds("--follow", "web", "--", "conf/motd") == ["PathDeleted", "PathMoved", "AttributesChanged", "FileWritten"]
@@ -140,11 +146,14 @@ def test_log_of_a_path_knows_deletes_above_moves_and_links(ll):
     assert kinds("--follow", "web", "--", "srv/motd") == ["AttributesChanged", "LinkMade", "FileWritten"]
 
 
-def test_log_of_prefixes_and_globs(ll):
+def test_log_of_prefixes_and_globs(ll: Layerlog) -> None:
     ll("write", "-p", "--text", "1", "web:/srv/a/x.conf")
     ll("write", "--text", "1", "web:/srv/y.conf")
     ll("delete", "-r", "web:/srv/a")
-    touched = lambda *paths: [e["path"] for row in items(ll, "-n", "1", "web", "--", *paths) for e in row["events"]]  # noqa: E731
+
+    def touched(*paths: str) -> list[str]:
+        return [e["path"] for row in items(ll, "-n", "1", "web", "--", *paths) for e in row["events"]]
+
     assert touched("srv/a") == ["/srv/a", "/srv/a/x.conf", "/srv/a"]
     assert touched("*.conf") == ["/srv/a", "/srv/y.conf", "/srv/a/x.conf"]
     assert touched("srv/y.conf", "srv/a/x.conf") == ["/srv/a", "/srv/y.conf", "/srv/a/x.conf"]
@@ -155,13 +164,13 @@ def test_log_of_prefixes_and_globs(ll):
     assert ll("log", "-0", "web", "--", "nonesuch") == ""
 
 
-def test_log_of_a_path_in_imported_layers(ll):
+def test_log_of_a_path_in_imported_layers(ll: Layerlog) -> None:
     with_loaded(ll, "far:1")
     rows = items(ll, "far:1", "--", "etc/motd")
     assert [(row["number"], [e["event"] for e in row["events"]]) for row in rows] == [(2, ["FileWritten"]), (1, ["FileWritten"])]
 
 
-def test_log_stat_and_patch(ll):
+def test_log_stat_and_patch(ll: Layerlog) -> None:
     ll("write", "--text", "hello\nworld\n", "web:/etc/motd")
     ll("chmod", "600", "web:/etc/passwd")
     ll("write", "--text", "new\n", "web:/new")
@@ -183,7 +192,7 @@ def test_log_stat_and_patch(ll):
     assert (changes[0]["before"]["size"], changes[0]["after"]["size"]) == (6, 12)
 
 
-def test_log_graph_shows_what_came_from_which(ll):
+def test_log_graph_shows_what_came_from_which(ll: Layerlog) -> None:
     with_loaded(ll, "far:1")
     ll("create", "--name", "one", "far:1")
     ll("write", "--text", "1", "one:/f")
@@ -202,7 +211,7 @@ def test_log_graph_shows_what_came_from_which(ll):
     assert "removed" in whole
 
 
-def test_log_refuses_what_makes_no_sense(ll):
+def test_log_refuses_what_makes_no_sense(ll: Layerlog) -> None:
     assert "find --path" in ll.refused("log", "--all", "--", "etc")
     assert "--grep" in ll.refused("log", "--grep", "(", "web")
     assert "nonesuch" in ll.refused("log", "nonesuch")
@@ -210,7 +219,7 @@ def test_log_refuses_what_makes_no_sense(ll):
     assert ll.run("log", "-n", "-1", "web").exit_code == 2
 
 
-def test_a_pattern_that_would_take_for_ever_is_stopped(ll):
+def test_a_pattern_that_would_take_for_ever_is_stopped(ll: Layerlog) -> None:
     ll("write", "--text", "1", "web:/f")
     ll("commit", "-m", "a" * 60 + "!", "web")
     begun = time.monotonic()
@@ -218,7 +227,7 @@ def test_a_pattern_that_would_take_for_ever_is_stopped(ll):
     assert time.monotonic() - begun < 20
 
 
-def test_nasty_text_forges_no_line(ll):
+def test_nasty_text_forges_no_line(ll: Layerlog) -> None:
     ll("write", "--text", "1", "web:/f")
     ll("commit", "-m", NASTY, "-a", "Eve\nAuthor: Ada\x1b[2J", "web")
     text = ll("log", "-n", "1", "web")
@@ -231,7 +240,7 @@ def test_nasty_text_forges_no_line(ll):
     assert (row["message"], row["author"]) == (NASTY, "Eve\nAuthor: Ada\x1b[2J")
 
 
-def test_a_message_of_ten_megabytes_is_kept_and_one_line_stays_one_line(ll):
+def test_a_message_of_ten_megabytes_is_kept_and_one_line_stays_one_line(ll: Layerlog) -> None:
     ll("write", "--text", "1", "web:/f")
     with ll.writer() as writer:
         container = web_of(ll)
@@ -241,7 +250,7 @@ def test_a_message_of_ten_megabytes_is_kept_and_one_line_stays_one_line(ll):
     assert len(ll("audit", "--commits").splitlines()) == 3
 
 
-def test_authors_and_paths_that_are_not_utf_8(ll):
+def test_authors_and_paths_that_are_not_utf_8(ll: Layerlog) -> None:
     name = os.fsdecode(b"caf\xe9")
     ll("write", "--text", "1", f"web:/{name}")
     ll("commit", "-m", "x", "-a", f"Ren{os.fsdecode(bytes([0xe9]))}", "web")
@@ -255,7 +264,7 @@ def test_authors_and_paths_that_are_not_utf_8(ll):
 # -- show
 
 
-def test_show_of_a_commit_lists_what_it_changed(ll):
+def test_show_of_a_commit_lists_what_it_changed(ll: Layerlog) -> None:
     ll("write", "--text", "one", "web:/f")
     ll("delete", "web:/etc/motd")
     ll("commit", "-m", "title", "web", "app:1")
@@ -272,7 +281,7 @@ def test_show_of_a_commit_lists_what_it_changed(ll):
     assert [(c["change"], c["path"]) for c in row["changes"]] == [("D", "/etc/motd"), ("A", "/f")]
 
 
-def test_show_of_an_event_by_position_and_by_version(ll):
+def test_show_of_an_event_by_position_and_by_version(ll: Layerlog) -> None:
     ll("write", "--text", "one", "web:/f")
     head = ll.head()[1]
     assert ll("show", str(head)) == ll("show", "web@2")
@@ -285,19 +294,19 @@ def test_show_of_an_event_by_position_and_by_version(ll):
     assert (row["position"], row["path"], row["size"], row["mode"]) == (head, "/f", 3, "100644")
 
 
-def test_show_of_an_imported_image_is_how_it_came(ll):
+def test_show_of_an_imported_image_is_how_it_came(ll: Layerlog) -> None:
     with_loaded(ll, "far:1")
     assert ll.lines("show", "far:1")[0].endswith(" ImageLoaded")
 
 
-def test_show_refuses_what_is_not_there(ll):
+def test_show_refuses_what_is_not_there(ll: Layerlog) -> None:
     assert "has no commit yet" in ll.refused("show", "web")
     assert "web@99" in ll.refused("show", "web@99").replace("'", "") or "version 99" in ll.refused("show", "web@99")
     ll.refused("show", "999999")
     ll.refused("show", "0")
 
 
-def test_history_is_unchanged_by_a_cache_that_is_gone(ll):
+def test_history_is_unchanged_by_a_cache_that_is_gone(ll: Layerlog) -> None:
     ll("write", "--text", "one", "web:/f")
     before = [ll("log", "web"), ll("blame", "web:/f"), ll("log", "--graph")]
     for folder, _, files in os.walk(os.path.join(ll.store, "cache")):
@@ -306,7 +315,7 @@ def test_history_is_unchanged_by_a_cache_that_is_gone(ll):
     assert [ll("log", "web"), ll("blame", "web:/f"), ll("log", "--graph")] == before
 
 
-def test_every_kind_of_touch_reads_as_one_line(ll):
+def test_every_kind_of_touch_reads_as_one_line(ll: Layerlog) -> None:
     with Store.open_or_create(ll.store) as store, ll.writer() as writer:
         container = web_of(ll)
         changes = [

@@ -50,12 +50,12 @@ def typed(command: str, folder: Path) -> str:
 
 
 @pytest.mark.parametrize("command", STILL_TRUE)
-def test_what_it_shows_is_what_the_command_prints(kept, command):
+def test_what_it_shows_is_what_the_command_prints(kept: tuple[Path, str], command: str) -> None:
     folder, story = kept
     assert without_blank_lines(typed(command, folder)) == told(story)[command]
 
 
-def test_it_tells_the_well_known_story(kept):
+def test_it_tells_the_well_known_story(kept: tuple[Path, str]) -> None:
     folder, story = kept
     shown = told(story)
     assert shown[f"layerlog ls web:/{WEBAPPS}"] == shown[f"layerlog ls web@1:/{WEBAPPS}"] == ""
@@ -66,19 +66,19 @@ def test_it_tells_the_well_known_story(kept):
     assert "Author: Ada <ada@example.org> (claimed)\n" in shown["layerlog log web"]
 
 
-def test_it_ends_with_a_replay_to_before_the_commit_and_a_clean_verify(kept):
+def test_it_ends_with_a_replay_to_before_the_commit_and_a_clean_verify(kept: tuple[Path, str]) -> None:
     commands = [command.split()[1] for command in told(kept[1])]
     assert commands.index("commit") < commands.index("checkout")
     assert commands[-2:] == ["checkout", "verify"]
 
 
-def test_it_says_how_to_go_on(kept):
+def test_it_says_how_to_go_on(kept: tuple[Path, str]) -> None:
     folder, story = kept
     lines = [line.removeprefix("$ ") for line in story.splitlines()[-2:]]
     assert lines == [f"cd {folder} && export LAYERLOG_STORE=$PWD/store", "layerlog log web"]
 
 
-def test_it_leaves_nothing_behind_and_takes_a_few_seconds(tmp_path):
+def test_it_leaves_nothing_behind_and_takes_a_few_seconds(tmp_path: Path) -> None:
     """Neither in the temporary folder nor in the user's own store."""
     begun = time.monotonic()
     done = layerlog("demo", env={"TMPDIR": str(tmp_path), "LAYERLOG_STORE": str(tmp_path / "mine")})
@@ -87,14 +87,14 @@ def test_it_leaves_nothing_behind_and_takes_a_few_seconds(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_a_folder_that_is_in_use_is_refused(tmp_path):
+def test_a_folder_that_is_in_use_is_refused(tmp_path: Path) -> None:
     (tmp_path / "precious").touch()
     done = layerlog("demo", "--keep", str(tmp_path))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"layerlog: {tmp_path} is not empty; name a new folder for the demo\n"
 
 
-def test_the_first_command_that_fails_ends_it(tmp_path):
+def test_the_first_command_that_fails_ends_it(tmp_path: Path) -> None:
     """With the command's own error and exit code."""
     program = "import sys; from cli.commands.store import demo; sys.exit(demo._play('layerlog ls nonesuch\\nlayerlog images'))"
     env = clean({"LAYERLOG_STORE": str(tmp_path / "store")})
@@ -103,7 +103,7 @@ def test_the_first_command_that_fails_ends_it(tmp_path):
     assert done.stderr.startswith("layerlog: no store at ")
 
 
-def test_it_needs_no_root(tmp_path):
+def test_it_needs_no_root(tmp_path: Path) -> None:
     """Owners cannot be given back then, and checkout says so."""
     unshare = shutil.which("unshare")
     ordinary = [unshare or "", "--user", "--map-user=1000", "--map-group=1000"] if os.getuid() == 0 else []
@@ -116,7 +116,7 @@ def test_it_needs_no_root(tmp_path):
     assert re.fullmatch(r"layerlog: left out: .*owners.*\n", done.stderr)
 
 
-def test_the_root_is_roots_and_whole(tmp_path):
+def test_the_root_is_roots_and_whole(tmp_path: Path) -> None:
     path = str(tmp_path / "rootfs.tar")
     made = write_root(path)
     with tarfile.open(path) as tar:

@@ -1,6 +1,7 @@
 """Erasing: the bytes are gone from the disk, the log says so and verifies, and everything else stays readable."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.mangling import large
 from tests.upkeep import SECRET, bytes_on_disk, die_writing, sizes
 
 
-def test_erase_removes_the_bytes(ll, tmp_path):
+def test_erase_removes_the_bytes(ll: Layerlog, tmp_path: Path) -> None:
     ll("write", "web:/root", "--text", SECRET)
     ll("commit", "-m", "oops", "web", "leaky:1")
     ll("save", "-o", str(tmp_path / "out.tar"), "leaky:1")
@@ -39,7 +40,9 @@ def test_erase_removes_the_bytes(ll, tmp_path):
     ["cat web:/s", "blame --lines web:/s", "cp web:/s {out}", "cp web:/. {new}", "export -o {out} web", "checkout web {new}",
      "save -o {out} leaky:1"],
 )  # fmt: skip
-def test_whoever_meets_what_was_erased_is_told_what_when_by_whom_and_what_to_do(ll, tmp_path, monkeypatch, command):
+def test_whoever_meets_what_was_erased_is_told_what_when_by_whom_and_what_to_do(
+    ll: Layerlog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
     monkeypatch.setenv("LAYERLOG_AUTHOR", "Ada <ada@x>")
     ll("write", "web:/s", "--text", SECRET)
     ll("commit", "web", "leaky:1")
@@ -54,7 +57,7 @@ def test_whoever_meets_what_was_erased_is_told_what_when_by_whom_and_what_to_do(
     assert not (tmp_path / "new" / "s").exists() or "is incomplete: remove it" in said
 
 
-def test_the_way_out_that_is_named_leads_out(ll, tmp_path):
+def test_the_way_out_that_is_named_leads_out(ll: Layerlog, tmp_path: Path) -> None:
     ll("write", "web:/s", "--text", SECRET)
     ll("commit", "web", "leaky:1")
     digest = ll.entry("web:/s")["digest"]
@@ -66,7 +69,7 @@ def test_the_way_out_that_is_named_leads_out(ll, tmp_path):
     ll("checkout", "web", str(tmp_path / "out"))
 
 
-def test_inspect_shows_what_is_still_known_and_says_what_was_erased(ll, tmp_path):
+def test_inspect_shows_what_is_still_known_and_says_what_was_erased(ll: Layerlog, tmp_path: Path) -> None:
     ll("write", "web:/s", "--text", SECRET)
     ll("commit", "-m", "oops", "-c", "ENV A=b", "web", "leaky:1")
     ll("save", "-o", str(tmp_path / "out.tar"), "leaky:1")
@@ -85,7 +88,7 @@ def test_inspect_shows_what_is_still_known_and_says_what_was_erased(ll, tmp_path
     assert found == whole, "the config's digest too: it left with the archive"
 
 
-def test_a_config_digest_that_nobody_ever_saw_is_not_known_after_an_erasure(ll):
+def test_a_config_digest_that_nobody_ever_saw_is_not_known_after_an_erasure(ll: Layerlog) -> None:
     ll("write", "web:/s", "--text", SECRET)
     ll("commit", "web", "leaky:1")
     ll("erase", "--path", "web:/s", "--reason", "x", "-y")
@@ -93,7 +96,7 @@ def test_a_config_digest_that_nobody_ever_saw_is_not_known_after_an_erasure(ll):
     assert inspected(ll, "site:1")["Layerlog"]["ConfigDigest"].startswith("sha256:")
 
 
-def test_an_erased_config_takes_no_other_image_along(ll):
+def test_an_erased_config_takes_no_other_image_along(ll: Layerlog) -> None:
     """The list goes on, and inspect says all that did not stand in the config."""
     whole = inspected(ll, "app:2")
     ll("erase", "--content", whole["Id"], "--reason", "x", "-y")
@@ -106,7 +109,7 @@ def test_an_erased_config_takes_no_other_image_along(ll):
     assert inspected(ll, "site:2")["Layerlog"]["Message"] == "second"
 
 
-def test_blame_names_who_erased_the_content_of_what_is_there_and_of_what_is_not(ll):
+def test_blame_names_who_erased_the_content_of_what_is_there_and_of_what_is_not(ll: Layerlog) -> None:
     ll("write", "web:/s", "--text", SECRET)
     ll("erase", "--path", "web:/s", "--reason", "a password", "-y")
     position = ll.head()[1]
@@ -117,7 +120,7 @@ def test_blame_names_who_erased_the_content_of_what_is_there_and_of_what_is_not(
     assert ll.json("blame", "web:/etc/motd")[0]["erased"] is None
 
 
-def test_what_was_erased_may_not_come_back(ll):
+def test_what_was_erased_may_not_come_back(ll: Layerlog) -> None:
     """The refusal says what, when, by whom and why, and the command that lets it come back is the one that it names."""
     ll("write", "web:/secret", "--text", SECRET)
     digest = ll.entry("web:/secret")["digest"]
@@ -133,7 +136,7 @@ def test_what_was_erased_may_not_come_back(ll):
     assert "was not erased" in ll.refused("erase", "--content", digest, "--reason", "x", "--let-return")
 
 
-def test_erase_of_a_dictionary_and_a_block_mate(ll):
+def test_erase_of_a_dictionary_and_a_block_mate(ll: Layerlog) -> None:
     """Versions of a file are stored as differences from the first: those stay readable when it goes."""
     lines = [f"setting_{n} = {n * n}" for n in range(300)]
     ll("write", "web:/conf", "--text", SECRET + "\n".join(lines))
@@ -150,7 +153,7 @@ def test_erase_of_a_dictionary_and_a_block_mate(ll):
     assert "was erased" in ll.refused("cat", f"web@{version - 5}:/conf")
 
 
-def test_erase_of_a_large_file_leaves_shared_chunks(ll):
+def test_erase_of_a_large_file_leaves_shared_chunks(ll: Layerlog) -> None:
     """A copy with a small edit shares chunks: they stay, and it is said."""
     edited = large().replace(b"0000007\n", SECRET.encode() + b"\n", 1)
     ll("write", "web:/srv/edited", stdin=edited)
@@ -160,7 +163,7 @@ def test_erase_of_a_large_file_leaves_shared_chunks(ll):
     assert ll.raw("cat", "web:/srv/large") == large()
 
 
-def test_erase_of_a_file_from_elsewhere_drops_its_blob(ll, tmp_path):
+def test_erase_of_a_file_from_elsewhere_drops_its_blob(ll: Layerlog, tmp_path: Path) -> None:
     said = ll("erase", "--path", "app:2:/bin/sh", "--reason", "x", "-y")
     assert "1 compressed blobs are dropped" in said
     assert "held by images localhost/app:2, site:2; containers app; paths /bin/sh\n" in said
@@ -170,7 +173,7 @@ def test_erase_of_a_file_from_elsewhere_drops_its_blob(ll, tmp_path):
     assert ll("cat", "app:2:/etc/motd") == "bye\n"
 
 
-def test_erase_cleans_what_was_never_named(ll):
+def test_erase_cleans_what_was_never_named(ll: Layerlog) -> None:
     """A writer that died, or two that wrote the same, leave bytes that no row names: those go too."""
     ll("write", "web:/secret", "--text", SECRET + "!")
     die_writing(ll, SECRET.encode())
@@ -183,7 +186,7 @@ def test_erase_cleans_what_was_never_named(ll):
 
 
 @pytest.mark.parametrize("how", ["erase", "gc"])
-def test_an_interrupted_erasure_is_finished(ll, how):
+def test_an_interrupted_erasure_is_finished(ll: Layerlog, how: str) -> None:
     """Killed between the event and the wiping, the store says so, and the next gc or erase does the rest."""
     ll("write", "web:/secret", "--text", SECRET)
     digest = ll.entry("web:/secret")["digest"]
@@ -198,7 +201,7 @@ def test_an_interrupted_erasure_is_finished(ll, how):
     ll("verify")
 
 
-def test_erase_refuses(ll):
+def test_erase_refuses(ll: Layerlog) -> None:
     assert "is no digest" in ll.refused("erase", "--content", "sha256:xyz", "--reason", "x", "-y")
     assert "is not here; `layerlog find`" in ll.refused("erase", "--content", "00" * 32, "--reason", "x", "-y")
     assert "is no file with a content" in ll.refused("erase", "--path", "web:/etc", "--reason", "x", "-y")
@@ -212,7 +215,7 @@ def test_erase_refuses(ll):
     assert ll("cat", "web:/etc/motd") == "one"
 
 
-def test_images_are_made_anew_without_it(ll, tmp_path):
+def test_images_are_made_anew_without_it(ll: Layerlog, tmp_path: Path) -> None:
     """Each image that has a name, born here or loaded, and the links to the file; what did not hold it stays itself."""
     ll("write", "app:/secret", "--text", SECRET)
     ll("link", "app:/secret", "app:/alias")
@@ -234,7 +237,7 @@ def test_images_are_made_anew_without_it(ll, tmp_path):
     assert other("cat", "leaky:2:/srv/index") == "a page of text that nobody else has"
 
 
-def test_a_loaded_image_is_made_anew(ll, tmp_path):
+def test_a_loaded_image_is_made_anew(ll: Layerlog, tmp_path: Path) -> None:
     said = ll("erase", "--path", "app:2:/bin/sh", "--reason", "x", "--derive", "-y")
     assert said.count(" -> ") == 2, "app:2, and site:2 that stands on it"
     assert ll("ls", "app:2:/") == "etc\n", "the tar had no entry for bin"

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def check(checker: str, *args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
 
 
-def test_the_checker_needs_nothing(checker):
+def test_the_checker_needs_nothing(checker: str) -> None:
     assert check(checker, "log", "/nowhere/log.db").stdout == "WrongError: /nowhere/log.db: no such file\n"
     program = "import ast, sys; print(*sorted({(n.module or '').split('.')[0] if isinstance(n, ast.ImportFrom) else a.name.split('.')[0] "
     program += "for n in ast.walk(ast.parse(open(sys.argv[1]).read())) if isinstance(n, ast.Import | ast.ImportFrom) for a in n.names}))"
@@ -48,7 +49,7 @@ def test_the_checker_needs_nothing(checker):
     assert set(used) <= sys.stdlib_module_names
 
 
-def test_a_checkpoint_says_where_the_log_ends(ll):
+def test_a_checkpoint_says_where_the_log_ends(ll: Layerlog) -> None:
     stated = json.loads(ll("checkpoint"))
     assert (stated["changesets"], stated["position"]) == (19, 40)
     assert ll("checkpoint") == ll("checkpoint")
@@ -57,21 +58,21 @@ def test_a_checkpoint_says_where_the_log_ends(ll):
         assert stated["store"] == proofs.store_id(store.log)
 
 
-def test_a_signed_checkpoint(ll, key, checker, tmp_path):
+def test_a_signed_checkpoint(ll: Layerlog, key: str, checker: str, tmp_path: Path) -> None:
     """verify, ssh-keygen and the checker agree on it, and on who signed it."""
     ll("checkpoint", "--sign", key, "-o", str(tmp_path / "head.json"))
     signers, head = str(tmp_path / "signers"), str(tmp_path / "head.json")
     assert "is signed by ada@example.org\n" in ll("verify", "--quick", "--checkpoint", head, "--allowed-signers", signers)
     command = ["ssh-keygen", "-Y", "verify", "-n", "layerlog", "-f", signers, "-I", "ada@example.org", "-s", f"{head}.sig"]
-    done = subprocess.run(command, input=Path(head).read_bytes(), capture_output=True, check=True)
-    assert b'Good "layerlog" signature for ada@example.org' in done.stdout
+    verified = subprocess.run(command, input=Path(head).read_bytes(), capture_output=True, check=True)
+    assert b'Good "layerlog" signature for ada@example.org' in verified.stdout
     done = check(checker, "log", os.path.join(ll.store, "log.db"), "--checkpoint", head, "--allowed-signers", signers)
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "signed by ada@example.org")
     (tmp_path / "one.json").write_text(ll("checkpoint", "--sign", key))
     assert "is signed by the key SHA256:" in ll("verify", "--quick", "--checkpoint", str(tmp_path / "one.json"))
 
 
-def test_a_checkpoint_that_somebody_changed(ll, key, tmp_path):
+def test_a_checkpoint_that_somebody_changed(ll: Layerlog, key: str, tmp_path: Path) -> None:
     head = tmp_path / "head.json"
     ll("checkpoint", "--sign", key, "-o", str(head))
     head.write_text(head.read_text().replace('"position": 40', '"position": 41'))
@@ -81,7 +82,7 @@ def test_a_checkpoint_that_somebody_changed(ll, key, tmp_path):
     assert "changeset 19: is not the one that the checkpoint names: the past was changed" in done.stdout
 
 
-def test_an_unknown_signer_and_no_signer(ll, key, tmp_path):
+def test_an_unknown_signer_and_no_signer(ll: Layerlog, key: str, tmp_path: Path) -> None:
     ll("checkpoint", "--sign", key, "-o", str(tmp_path / "head.json"))
     ll("checkpoint", "-o", str(tmp_path / "bare.json"))
     (tmp_path / "nobody").write_text("")
@@ -91,14 +92,14 @@ def test_an_unknown_signer_and_no_signer(ll, key, tmp_path):
     assert "is not signed" in done.stdout
 
 
-def test_a_pem_key_signs_too(ll, tmp_path):
+def test_a_pem_key_signs_too(ll: Layerlog, tmp_path: Path) -> None:
     subprocess.run([peer("openssl"), "genpkey", "-algorithm", "ed25519", "-out", tmp_path / "key.pem"], check=True)
     assert "BEGIN SSH SIGNATURE" in ll("checkpoint", "--sign", str(tmp_path / "key.pem"))
     subprocess.run([peer("openssl"), "genpkey", "-algorithm", "x25519", "-out", tmp_path / "other.pem"], check=True)
     assert "not an Ed25519 key" in ll.run("checkpoint", "--sign", str(tmp_path / "other.pem")).stderr
 
 
-def test_a_checkpoint_of_another_store(ll, tmp_path):
+def test_a_checkpoint_of_another_store(ll: Layerlog, tmp_path: Path) -> None:
     other = Layerlog(tmp_path / "other")
     with other.writer():
         pass
@@ -106,7 +107,7 @@ def test_a_checkpoint_of_another_store(ll, tmp_path):
     assert "checkpoint: is of another store" in ll.run("verify", "--quick", "--checkpoint", str(tmp_path / "head.json")).stdout
 
 
-def test_a_rewritten_past_is_seen_only_against_the_checkpoint(told, tmp_path):
+def test_a_rewritten_past_is_seen_only_against_the_checkpoint(told: Layerlog, tmp_path: Path) -> None:
     """Somebody who owns the disk can make a new chain; not one that continues the old head."""
     ll = copied(told, tmp_path / "rewritten")
     head = str(tmp_path / "head.json")
@@ -122,7 +123,7 @@ def test_a_rewritten_past_is_seen_only_against_the_checkpoint(told, tmp_path):
 
 
 @pytest.mark.parametrize("event", ["1", "5", "30", "40", "web@2", "site:2", "app:2"])
-def test_an_event_is_proved_to_a_stranger(ll, checker, tmp_path, event):
+def test_an_event_is_proved_to_a_stranger(ll: Layerlog, checker: str, tmp_path: Path, event: str) -> None:
     proof, head = str(tmp_path / "proof.json"), str(tmp_path / "head.json")
     ll("prove", event, "-o", proof)
     ll("checkpoint", "-o", head)
@@ -135,7 +136,7 @@ def test_an_event_is_proved_to_a_stranger(ll, checker, tmp_path, event):
     assert os.path.getsize(proof) < 4000
 
 
-def test_a_proof_is_checked_without_a_store(ll, tmp_path):
+def test_a_proof_is_checked_without_a_store(ll: Layerlog, tmp_path: Path) -> None:
     ll("prove", "30", "-o", str(tmp_path / "proof.json"))
     ll("prove", "--check", str(tmp_path / "proof.json"))
     Layerlog(tmp_path / "nowhere")("prove", "--check", str(tmp_path / "proof.json"))
@@ -158,7 +159,7 @@ def test_a_proof_is_checked_without_a_store(ll, tmp_path):
         (lambda d: d.update(format="other"), "where a layerlog proof 1 or layerlog consistency 1 is needed"),
     ],
 )
-def test_a_proof_that_was_changed(ll, checker, tmp_path, change, says):
+def test_a_proof_that_was_changed(ll: Layerlog, checker: str, tmp_path: Path, change: Callable[..., Any], says: str) -> None:
     proof: dict[str, Any] = json.loads(ll("prove", "30"))
     change(proof)
     (tmp_path / "proof.json").write_text(json.dumps(proof))
@@ -166,7 +167,7 @@ def test_a_proof_that_was_changed(ll, checker, tmp_path, change, says):
     assert check(checker, "proof", str(tmp_path / "proof.json")).returncode == 1
 
 
-def test_a_proof_under_another_head(ll, checker, tmp_path):
+def test_a_proof_under_another_head(ll: Layerlog, checker: str, tmp_path: Path) -> None:
     ll("prove", "30", "-o", str(tmp_path / "proof.json"))
     ll("write", "web:/x", "--text", "x")
     ll("checkpoint", "-o", str(tmp_path / "head.json"))
@@ -175,7 +176,7 @@ def test_a_proof_under_another_head(ll, checker, tmp_path):
     assert "another head than the checkpoint" in check(checker, "proof", *args).stdout
 
 
-def test_growth(ll, checker, tmp_path):
+def test_growth(ll: Layerlog, checker: str, tmp_path: Path) -> None:
     """A consistency proof: the later head continues the earlier one, for somebody who has neither log."""
     old, grown = str(tmp_path / "old.json"), str(tmp_path / "growth.json")
     ll("checkpoint", "-o", old)
@@ -191,7 +192,7 @@ def test_growth(ll, checker, tmp_path):
     assert check(checker, "proof", grown).stdout == "WrongError: the newer head does not continue the older one\n"
 
 
-def test_prove_wants_one_thing(ll):
+def test_prove_wants_one_thing(ll: Layerlog) -> None:
     assert "Name one" in ll.run("prove").stderr
     assert "Name one" in ll.run("prove", "1", "--check", "x").stderr
     assert "no container or image" in ll.refused("prove", "4711x")
@@ -214,14 +215,14 @@ def test_prove_wants_one_thing(ll):
         ("UPDATE path SET parent = 99 WHERE name = x'6d6f7464'", "WrongError: path 4 is missing, or below itself"),
     ],
 )
-def test_the_checker_finds_what_was_mangled(told, checker, tmp_path, edit, says):
+def test_the_checker_finds_what_was_mangled(told: Layerlog, checker: str, tmp_path: Path, edit: str, says: str) -> None:
     damage = Damage(copied(told, tmp_path / "copy"))
     damage.sql(edit)
     done = check(checker, "log", damage.log)
     assert (done.returncode, says in done.stdout.splitlines()) == (1, True), done.stdout
 
 
-def test_the_checker_sees_a_cut_tail_against_a_checkpoint(told, checker, tmp_path):
+def test_the_checker_sees_a_cut_tail_against_a_checkpoint(told: Layerlog, checker: str, tmp_path: Path) -> None:
     damage = Damage(copied(told, tmp_path / "copy"))
     damage.ll("checkpoint", "-o", str(tmp_path / "head.json"))
     damage.sql("DELETE FROM event WHERE position >= 39", "DELETE FROM changeset WHERE number = 19")
@@ -240,7 +241,7 @@ def sealed(ll: Layerlog, key: str) -> str:
     return said.strip().removeprefix("sha256:")
 
 
-def test_a_signed_commit(ll, key, tmp_path):
+def test_a_signed_commit(ll: Layerlog, key: str, tmp_path: Path) -> None:
     """ssh-keygen agrees, in git's namespace and with git's allowed_signers file."""
     commit = sealed(ll, key)
     signers = str(tmp_path / "signers")
@@ -252,14 +253,14 @@ def test_a_signed_commit(ll, key, tmp_path):
         signature = stated.signature
     assert signing.verify(payload, signature, signing.COMMIT, signers).signer == "ada@example.org"
     (tmp_path / "signature").write_text(signature)
-    command = ["ssh-keygen", "-Y", "verify", "-n", "git", "-f", signers, "-I", "ada@example.org", "-s", tmp_path / "signature"]
+    command = ["ssh-keygen", "-Y", "verify", "-n", "git", "-f", signers, "-I", "ada@example.org", "-s", str(tmp_path / "signature")]
     assert b'Good "git" signature for ada@example.org' in subprocess.run(command, input=payload, capture_output=True, check=True).stdout
     assert payload.decode().splitlines()[:2] == ["layerlog commit 1", f"commit {commit}"]
     (tmp_path / "nobody").write_text("")
     assert f"event {position}: commit {commit[:12]}: the key SHA256:" in ll.run("verify", "--allowed-signers", str(tmp_path / "nobody")).stdout
 
 
-def test_a_signature_of_something_else(ll, key, tmp_path):
+def test_a_signature_of_something_else(ll: Layerlog, key: str, tmp_path: Path) -> None:
     commit = sealed(ll, key)
     with Store.open_or_create(ll.store) as store, writing(store, ADA) as writer:
         commands.sign_commit(writer, commit, signing.sign(b"something else", key, signing.COMMIT), "SHA256:?")
@@ -269,7 +270,7 @@ def test_a_signature_of_something_else(ll, key, tmp_path):
     assert f"event {bad}: commit {commit[:12]}: the signature is not over these bytes, or is damaged\n" in done.stdout
 
 
-def test_no_key_no_signature(ll, monkeypatch, tmp_path):
+def test_no_key_no_signature(ll: Layerlog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """And no commit either: it is made signed, or not at all."""
     monkeypatch.setenv("HOME", str(tmp_path))
     ll("write", "web:/srv/new", "--text", "x")

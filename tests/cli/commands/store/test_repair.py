@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 
 from tests.cli.archived import ONE, archived
 from tests.cli.invoking import Layerlog, with_base
@@ -15,13 +16,13 @@ def break_everything(damage: Damage) -> None:
         damage.flip(1, offset + stored - 1)
 
 
-def test_repair_of_a_sound_store(ll):
+def test_repair_of_a_sound_store(ll: Layerlog) -> None:
     before = answers(ll)
     assert ll("repair") == "0 contents brought back, 0 findings left\n"
     assert answers(ll) == before
 
 
-def test_repair_from_another_store(told, damage):
+def test_repair_from_another_store(told: Layerlog, damage: Damage) -> None:
     break_everything(damage)
     done = damage.ll.run("repair", "--from", told.store)
     assert done.exit_code == 0, done.stdout
@@ -31,7 +32,7 @@ def test_repair_from_another_store(told, damage):
     assert not os.path.exists(os.path.join(damage.ll.store, "quarantine"))
 
 
-def test_repair_from_kept_blobs(damage):
+def test_repair_from_kept_blobs(damage: Damage) -> None:
     """The compressed blob of a layer is a copy of its files and of its framing."""
     break_everything(damage)
     done = damage.ll.run("repair")
@@ -43,7 +44,7 @@ def test_repair_from_kept_blobs(damage):
     assert len(os.listdir(os.path.join(damage.ll.store, "quarantine"))) >= 5
 
 
-def test_repair_from_an_archive(tmp_path):
+def test_repair_from_an_archive(tmp_path: Path) -> None:
     """An archive gives back files, framing, config, and the blobs themselves."""
     path = archived(tmp_path, ONE)
     other = Layerlog(tmp_path / "other")
@@ -58,7 +59,7 @@ def test_repair_from_an_archive(tmp_path):
     assert other("verify").endswith("all of it is sound\n")
 
 
-def test_repair_of_a_missing_segment_keeps_the_way_back(told, damage, tmp_path):
+def test_repair_of_a_missing_segment_keeps_the_way_back(told: Layerlog, damage: Damage, tmp_path: Path) -> None:
     """A segment that is merely somewhere else may be put back: its rows stay."""
     os.rename(damage.segment(1), tmp_path / "aside")
     assert damage.ll.run("repair").exit_code == 1
@@ -67,17 +68,17 @@ def test_repair_of_a_missing_segment_keeps_the_way_back(told, damage, tmp_path):
     assert answers(damage.ll) == answers(told)
 
 
-def test_repair_makes_triggers_and_indexes_anew(damage):
+def test_repair_makes_triggers_and_indexes_anew(damage: Damage) -> None:
     damage.sql("DROP INDEX event_path")
     assert "made anew: event_path\n" in damage.ll("repair")
     assert damage.ll("verify").endswith("all of it is sound\n")
 
 
-def test_repair_names_what_it_needs(ll, tmp_path):
+def test_repair_names_what_it_needs(ll: Layerlog, tmp_path: Path) -> None:
     assert ll.refused("repair", "--from", str(tmp_path / "none")) == f"{tmp_path}/none: no such store, folder or archive; check the spelling"
 
 
-def test_a_backup_is_a_store(ll, tmp_path):
+def test_a_backup_is_a_store(ll: Layerlog, tmp_path: Path) -> None:
     copy = Layerlog(tmp_path / "copy")
     said = ll("backup", copy.store)
     assert re.fullmatch(r"40 events in 19 changesets; [\d.]+kB of contents copied and verified\n", said)
@@ -87,7 +88,7 @@ def test_a_backup_is_a_store(ll, tmp_path):
     assert os.stat(copy.store).st_mode & 0o777 == 0o700
 
 
-def test_the_next_backup_copies_what_is_new(ll, tmp_path):
+def test_the_next_backup_copies_what_is_new(ll: Layerlog, tmp_path: Path) -> None:
     copy = Layerlog(tmp_path / "copy")
     ll("backup", copy.store)
     assert "; 0B of contents" in ll("backup", copy.store)
@@ -101,7 +102,7 @@ def test_the_next_backup_copies_what_is_new(ll, tmp_path):
     assert copy("verify").endswith("all of it is sound\n")
 
 
-def test_an_erasure_reaches_the_next_backup(ll, tmp_path):
+def test_an_erasure_reaches_the_next_backup(ll: Layerlog, tmp_path: Path) -> None:
     copy = Layerlog(tmp_path / "copy")
     ll("write", "web:/secret", "--text", SECRET)
     ll("backup", copy.store)
@@ -111,7 +112,7 @@ def test_an_erasure_reaches_the_next_backup(ll, tmp_path):
     assert bytes_on_disk(copy.store, SECRET[:40].encode()) == []
 
 
-def test_restore(ll, tmp_path):
+def test_restore(ll: Layerlog, tmp_path: Path) -> None:
     ll("backup", str(tmp_path / "copy"))
     back = Layerlog(tmp_path / "back")
     back("backup", "--restore", str(tmp_path / "copy"))
@@ -121,12 +122,12 @@ def test_restore(ll, tmp_path):
     assert "is not empty; move it away" in back.refused("backup", "--restore", str(tmp_path / "copy"))
 
 
-def test_a_damaged_backup_is_no_backup(told, damage, tmp_path):
+def test_a_damaged_backup_is_no_backup(told: Layerlog, damage: Damage, tmp_path: Path) -> None:
     break_everything(damage)
     assert re.search(r"findings\); run `layerlog verify`", damage.ll.run("backup", str(tmp_path / "b")).stderr)
 
 
-def test_backup_refuses(ll, tmp_path):
+def test_backup_refuses(ll: Layerlog, tmp_path: Path) -> None:
     other = with_base(tmp_path / "other")
     assert "holds another store" in ll.refused("backup", other.store)
     (tmp_path / "full").mkdir()

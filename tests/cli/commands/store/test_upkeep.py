@@ -4,20 +4,22 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from eventstore.model.events import Kind
 from eventstore.model.facts import Departure
 from eventstore.store import commands
 from eventstore.store.store import Store
 from tests import images
-from tests.cli.invoking import with_base, with_loaded
+from tests.cli.invoking import Layerlog, with_base, with_loaded
 from tests.cli.running import ROOT
 from tests.mangling import large
 from tests.upkeep import SECRET, answers, bytes_on_disk, leave_garbage, sizes
 
 
-def test_df(ll):
+def test_df(ll: Layerlog) -> None:
     shown = ll("df").splitlines()
     assert re.split(r"  +", shown[0]) == ["TYPE", "COUNT", "SIZE", "RECLAIMABLE", "HOW"]
     assert [line.split()[0] for line in shown[1:]] == ["images", "containers", "contents", "originals", "log", "cache"]
@@ -29,7 +31,7 @@ def test_df(ll):
     assert ll("df", "-q").split() == ["images", "containers", "contents", "originals", "log", "cache"]
 
 
-def test_rebuild_changes_no_answer(ll, tmp_path):
+def test_rebuild_changes_no_answer(ll: Layerlog, tmp_path: Path) -> None:
     ll("save", "-o", str(tmp_path / "one.tar"), "site:1")
     before = answers(ll)
     assert ll("rebuild").startswith("2 entries computed anew, 0 of them changed; ")
@@ -38,7 +40,7 @@ def test_rebuild_changes_no_answer(ll, tmp_path):
     assert answers(ll) == before
 
 
-def test_gc_frees_what_nothing_names(ll):
+def test_gc_frees_what_nothing_names(ll: Layerlog) -> None:
     before, held = answers(ll), sizes(ll)["contents"]["size"]
     leave_garbage(ll)
     assert sizes(ll)["contents"]["size"] > held + 1_000_000
@@ -51,7 +53,7 @@ def test_gc_frees_what_nothing_names(ll):
     assert ll("gc") == "removed 0 contents, freeing 0B\n"
 
 
-def test_gc_of_originals_says_what_it_costs(ll, tmp_path):
+def test_gc_of_originals_says_what_it_costs(ll: Layerlog, tmp_path: Path) -> None:
     ll("save", "-o", str(tmp_path / "kept.tar"), "app:2")
     before = answers(ll)
     said = ll("gc", "--originals")
@@ -65,7 +67,7 @@ def test_gc_of_originals_says_what_it_costs(ll, tmp_path):
     assert ll("events", "--format", "json").count('"OriginalsDropped"') == 1
 
 
-def test_an_original_that_is_also_a_file_stays_one(tmp_path):
+def test_an_original_that_is_also_a_file_stays_one(tmp_path: Path) -> None:
     """A layer's blob that somebody also keeps as a file is both; dropping originals leaves the file."""
     ll = with_base(tmp_path / "store")
     blob = images.image("gzip").layers[0].open().read()
@@ -75,7 +77,7 @@ def test_an_original_that_is_also_a_file_stays_one(tmp_path):
     assert ll.raw("cat", "web:/srv/layer.tar.gz") == blob
 
 
-def test_a_reader_with_an_open_segment_survives_a_gc(ll):
+def test_a_reader_with_an_open_segment_survives_a_gc(ll: Layerlog) -> None:
     with Store.open_or_create(ll.store) as reader:
         digest = bytes.fromhex(ll.entry("web:/etc/motd")["digest"].removeprefix("sha256:"))
         reader.content.read_all(digest)
@@ -85,7 +87,7 @@ def test_a_reader_with_an_open_segment_survives_a_gc(ll):
         assert b"".join(reader.content.read(bytes.fromhex(ll.entry("web:/srv/large")["digest"].removeprefix("sha256:")))) == large()
 
 
-def test_a_reader_in_the_middle_of_a_walk_keeps_its_segments(ll):
+def test_a_reader_in_the_middle_of_a_walk_keeps_its_segments(ll: Layerlog) -> None:
     """Files that an old state of the log names are removed by the gc after its readers are gone."""
     with Store.open_or_create(ll.store) as reader:
         rows = reader.db.execute("SELECT position FROM event")
@@ -98,7 +100,7 @@ def test_a_reader_in_the_middle_of_a_walk_keeps_its_segments(ll):
     assert len(os.listdir(os.path.join(ll.store, "content/segments"))) == 1
 
 
-def test_gc_waits_for_a_writer(ll):
+def test_gc_waits_for_a_writer(ll: Layerlog) -> None:
     with ll.writer() as writer:
         program = "from cli.main import main; main()"
         running = subprocess.Popen([sys.executable, "-c", program, "--store", ll.store, "gc"], stdout=subprocess.PIPE, cwd=ROOT)
@@ -106,13 +108,13 @@ def test_gc_waits_for_a_writer(ll):
             running.wait(1.0)
         digest = writer.content.put(b"kept because it is named in time")
         with writer.transaction():
-            commands.record_image(writer, commands.Kind.IMAGE_SAVED, "00" * 32, digest, Departure("", 1, [], ""))
+            commands.record_image(writer, Kind.IMAGE_SAVED, "00" * 32, digest, Departure("", 1, [], ""))
     assert running.communicate()[0].startswith(b"removed 0 contents")
     with Store.open_or_create(ll.store) as store:
         assert store.content.read_all(digest) == b"kept because it is named in time"
 
 
-def test_prune_erases_what_only_removed_things_hold(ll):
+def test_prune_erases_what_only_removed_things_hold(ll: Layerlog) -> None:
     ll("create", "--name", "gone", "base:1")
     ll("write", "gone:/x", "--text", SECRET)
     ll("write", "gone:/y", "--text", "one")
@@ -128,7 +130,7 @@ def test_prune_erases_what_only_removed_things_hold(ll):
     assert ll("cat", "gone:/y") == "one"
 
 
-def test_prune_of_a_removed_image(ll):
+def test_prune_of_a_removed_image(ll: Layerlog) -> None:
     ll("rm", "app")
     assert "0 contents" in ll("prune", "-n"), "site:2 holds what it wrote"
     ll("rmi", "site:2")
@@ -139,7 +141,7 @@ def test_prune_of_a_removed_image(ll):
     assert sizes(ll)["originals"]["size"] == 0
 
 
-def test_a_fork_keeps_what_its_base_wrote(ll):
+def test_a_fork_keeps_what_its_base_wrote(ll: Layerlog) -> None:
     ll("create", "--name", "gone", "base:1")
     ll("write", "gone:/x", "--text", SECRET)
     ll("write", "gone:/z", "--text", "only here, and after the fork")
