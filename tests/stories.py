@@ -9,6 +9,7 @@ import stat
 from typing import NamedTuple
 
 from eventstore.model.changes import Change, attributes, clear, delete, link, move, put
+from eventstore.model.facts import ContainerBase
 from eventstore.store import commands
 from eventstore.store.store import Store, Writer
 from projections.refs.containers import live_view, view_at
@@ -55,7 +56,7 @@ def tell(store: Store, seed: int) -> Told:
         below = _fill(writer, lower, model, drawn)
         stream = store.log.stream("container", lower)
         assert stream is not None
-        upper = commands.create_container(writer, "upper", {"container": lower, "version": stream.version})
+        upper = commands.create_container(writer, "upper", ContainerBase(lower, stream.version))
         return Told(store, drawn, lower, upper, {lower: below, upper: _fill(writer, upper, model, drawn)})
 
 

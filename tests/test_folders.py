@@ -2,10 +2,14 @@
 
 import ast
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 
-from tests.test_architecture import PACKAGES, held, modules
+import pytest
+
+from tests.cli.running import ROOT
+from tests.test_architecture import PACKAGES, Module, held, modules
 
 ORDER: dict[str, dict[str, tuple[int, str]]] = {
     "eventstore": {
@@ -52,6 +56,13 @@ lower number; two of one number do not know each other.
 """
 MAX_MODULES = 12
 
+SQL = re.compile(
+    r"""\s*(select\s|insert\s+(or|into)\s|replace\s+into\s|update\s+\S+\s+set\s|delete\s+from\s|values\s*\(|pragma\s|explain\s
+    |with\s+(recursive\s+)?\w+\s*(\([\w\s,]*\)\s*)?as\s|(create|drop|alter)\s+(temp\s+|unique\s+)?(table|index|view|trigger)\s
+    |(attach|detach|savepoint|release|reindex|analyze|vacuum)\s+\w+$)|.*\bindexed\s+by\s""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
+
 
 def folder(name: str) -> str:
     """The folder, or the loose module, of its package that a module of ours is (in); "" for the package itself."""
@@ -83,7 +94,73 @@ def test_every_folder_has_its_place_and_says_what_lives_there():
     held("A reader finds the room from its name, and its __init__ says what is in it.", offences())
 
 
+def test_tests_mirror_the_folders():
+    def offences() -> Iterator[str]:
+        for module in modules(*(f"tests/{package}" for package in PACKAGES)):
+            tested = os.path.dirname(module.path).removeprefix("tests/")
+            if not (ROOT / tested).is_dir():
+                yield f"{module.path}: there is no {tested}"
+
+    held("The tests of a folder are found where the folder itself is, below tests.", offences())
+
+
 def test_folders_are_small():
     counts = Counter(os.path.dirname(module.path) for module in modules() if not module.path.endswith("__init__.py"))
     offences = (f"{folder}: {count} modules" for folder, count in counts.items() if count > MAX_MODULES)
     held(f"A folder is seen at a glance: at most {MAX_MODULES} modules.", offences)
+
+
+# -- who knows SQL
+
+
+def test_only_eventstore_knows_sql():
+    held(
+        "Only eventstore knows its tables: others ask named questions of eventstore/index/, which says their order and cost.",
+        (f"{module.path}:{line}: {what}" for module in modules("projections", "cli") for line, what in sql_in(module)),
+    )
+
+
+def test_kinds_and_effects_are_named_in_sql():
+    offences = (
+        f"{module.path}:{number}: {line.strip()}"
+        for module in modules("eventstore/index")
+        for number, line in enumerate(module.text.splitlines(), 1)
+        if re.search(r"\b(kind|effect)\s*(=|!=|<>|<|>|in\s*\(|between)\s*\d", line, re.IGNORECASE)
+    )
+    held("A number says nothing: {Kind.LINK_MADE:d} and {HIDES:d} do, and are found by who looks for their users.", offences)
+
+
+def sql_in(module: Module) -> Iterator[tuple[int, str]]:
+    """Yield (line, what it is) of each way to the database: an import, a connection, a cursor, a text that SQLite could run."""
+    yield from ((line, "imports sqlite3") for line, name in module.imports() if name.partition(".")[0] == "sqlite3")
+    spoken = {id(node.value) for node in ast.walk(module.tree) if isinstance(node, ast.Expr)}  # docstrings
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Attribute) and node.attr in ("db", "execute", "executemany", "executescript"):
+            yield node.lineno, f"uses .{node.attr}"
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in spoken and SQL.match(node.value):
+            yield node.lineno, f"holds SQL: {node.value[:40]!r}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import sqlite3",
+        "from sqlite3 import Connection",
+        "rows = log.db",
+        "ask(view.log).execute(question)",
+        "ask = 'SELECT 1'",
+        "ask = f'  select {columns} from event'",
+        "ask = 'WITH RECURSIVE hop (stream) AS (SELECT 1) SELECT stream FROM hop'",
+        "ask = 'with t as (values (1)) select * from t'",
+        "ask = 'pragma data_version'",
+        "ask = 'DELETE FROM event'",
+        "table = 'event INDEXED BY event_path'",
+    ],
+)
+def test_sql_would_be_found(line):
+    assert list(sql_in(Module("some", "some.py", line, ast.parse(line))))
+
+
+@pytest.mark.parametrize("line", ["def f():\n    'Select one.'", "what = 'with one'", "kind = 'commit'", "path = b'SELECT 1'", "deleted = 'deleted from'"])
+def test_words_are_no_sql(line):
+    assert not list(sql_in(Module("some", "some.py", line, ast.parse(line))))

@@ -6,6 +6,7 @@ from cli.display.diff_lines import WORDS, coloured
 from cli.display.formats import ago, counted, from_rfc3339, short_id
 from cli.display.output import Column
 from eventstore.log.log import Log
+from eventstore.model.facts import base_stated
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from eventstore.store.store import Store
@@ -30,7 +31,7 @@ def container_row(log: Log, container: Container) -> dict[str, Any]:
         "id": container.id,
         "name": container.name,
         "image": status.base_name(log, container),
-        "base": container.base,
+        "base": base_stated(container.base),
         "created": rfc3339(log.time_of(container.created)),
         "status": _state(container, count),
         "unsealed": count,

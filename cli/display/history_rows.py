@@ -3,6 +3,7 @@
 from typing import Any
 
 from eventstore.model.digests import named
+from eventstore.model.facts import Arrival
 from eventstore.model.times import rfc3339
 from projections.diff.tree_diff import Difference
 from projections.events.rows import event_row
@@ -41,7 +42,7 @@ def layer_row(layer: ImageLayer, tags: list[str]) -> dict[str, Any]:
         "author": layer.built.author or None,
         "comment": layer.built.comment or None,
         "loaded": rfc3339(layer.arrival.time),
-        "source": layer.arrival.detail.get("source"),
+        "source": Arrival.of(layer.arrival.event).source,
     }
 
 

@@ -8,6 +8,7 @@ from cli.display.output import paint
 from eventstore.log.log import Log
 from eventstore.model.digests import named
 from eventstore.model.events import Kind
+from eventstore.model.facts import Arrival
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from projections.events import rows
@@ -77,7 +78,7 @@ def built_by(layer: ImageLayer) -> str:
 
 
 def source_text(layer: ImageLayer) -> str:
-    source = layer.arrival.detail.get("source")
+    source = Arrival.of(layer.arrival.event).source
     return f" from {shown(str(source))}" if source else ""
 
 

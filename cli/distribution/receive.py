@@ -13,6 +13,7 @@ from eventstore.errors import InvalidError
 from eventstore.log.log import Log
 from eventstore.model.digests import named
 from eventstore.model.events import Kind
+from eventstore.model.facts import Arrival
 from eventstore.store import commands
 from eventstore.store.staging import Staged
 from eventstore.store.store import Writer
@@ -107,13 +108,13 @@ def _record_arrival(writer: Writer, image: OciImage, kind: Kind, source: str, na
         None if document is None else writer.content.put(document) for document in (image.config, image.manifest, image.index)
     )
     assert config is not None
-    commands.record_image(
-        writer, kind, config.hex(), manifest, source=source, names=list(names), config=config.hex(),
+    arrival = Arrival(
+        config=config.hex(), layers=[layer.diff_id.hex() for layer in image.layers],
+        blobs=[oci_image.describe(layer.descriptor) for layer in image.layers], names=list(names), source=source,
         manifest_type=image.manifest_type, index=None if index is None else index.hex(),
-        layers=[layer.diff_id.hex() for layer in image.layers],
-        blobs=[oci_image.describe(layer.descriptor) for layer in image.layers],
         documents=sorted(digest.hex() for digest in {manifest, index} if digest is not None),
     )  # fmt: skip
+    commands.record_image(writer, kind, config.hex(), manifest, arrival)
 
 
 def stage(writer: Writer, tar: Readable, max_size: int = MAX_SIZE) -> StagedLayer:

@@ -13,7 +13,8 @@ from cli.streams.counting import telling
 from cli.streams.reader import MAX_SIZE, Readable, decompressed, passed, reader
 from cli.streams.threads import reading_beside
 from eventstore.errors import InvalidError
-from eventstore.model.events import ConfigChange, Kind
+from eventstore.model.events import Kind
+from eventstore.model.facts import ConfigChange
 from eventstore.model.times import rfc3339
 from eventstore.store import commands
 from eventstore.store.staging import Staged

@@ -14,6 +14,7 @@ from cli.streams.threads import Seen, hashed
 from eventstore.model.changes import Change
 from eventstore.model.digests import named, raw
 from eventstore.model.events import ENCODER, Event, Kind
+from eventstore.model.facts import Arrival, Departure, Seal
 from eventstore.store import commands
 from eventstore.store.store import Store, Writer
 from projections.images import images
@@ -58,7 +59,7 @@ def oci_image(
     config = images.config(store.log, store.content, image, lambda layer: found[layer].diff_id)
     blobs = tuple(found[layer] for layer in exported)
     manifest = None if image.seal is not None or arrival is None else _manifest(store, arrival, blobs)
-    kind = arrival.stated["manifest_type"] if manifest is not None and arrival else oci.OCI_MANIFEST
+    kind = Arrival.of(arrival).manifest_type if manifest is not None and arrival else oci.OCI_MANIFEST
     return OciImage(config, blobs, manifest, kind, tuple(names))
 
 
@@ -69,7 +70,7 @@ def image_config(store: Store, image: Image) -> bytes:
 
 def plain_form(store: Store, layer: Layer) -> Encoded:
     if isinstance(layer, ImportedLayer):
-        return Encoded(bytes.fromhex(layer.diff_id), images.imported_layer(store.log, layer.diff_id)["size"])
+        return Encoded(bytes.fromhex(layer.diff_id), images.imported_layer(store.log, layer.diff_id).size)
     return encoded(store, layer)
 
 
@@ -136,7 +137,7 @@ def _remember(store: Store, layer: FolderLayer | SealedLayer, found: Encoded) ->
 
 def _original_tar(store: Store, layer: ImportedLayer) -> Iterator[bytes]:
     contents = layers.Contents(store.log, store.log.existing("layer", layer.diff_id).id)
-    framing = images.imported_layer(store.log, layer.diff_id)["framing"]
+    framing = images.imported_layer(store.log, layer.diff_id).content or b""
 
     def read(path: bytes) -> Iterator[bytes]:
         content = contents.of(path)
@@ -159,9 +160,9 @@ def _arrival(store: Store, image: str) -> Event:
 
 def _descriptors(arrival: Event) -> dict[str, Descriptor]:
     """Return diff_id (hex) -> the blob in which an arrival brought that layer."""
-    stated = arrival.stated
-    blobs = (oci.parse_descriptor(blob, "layer") for blob in stated["blobs"])
-    return dict(zip(stated["layers"], blobs, strict=True))
+    stated = Arrival.of(arrival)
+    blobs = (oci.parse_descriptor(blob, "layer") for blob in stated.blobs)
+    return dict(zip(stated.layers, blobs, strict=True))
 
 
 def _is_kept(store: Store, came: Mapping[str, Descriptor]) -> bool:
@@ -170,7 +171,7 @@ def _is_kept(store: Store, came: Mapping[str, Descriptor]) -> bool:
 
 def _manifest(store: Store, arrival: Event, blobs: Iterable[LayerBlob]) -> bytes | None:
     """Return the manifest of an arrival, as long as the blobs are those that it names."""
-    promised = [blob["digest"] for blob in arrival.stated["blobs"]]
+    promised = [blob["digest"] for blob in Arrival.of(arrival).blobs]
     if arrival.content is None or promised != [blob.descriptor.digest for blob in blobs]:
         return None
     return store.content.read_all(arrival.content)
@@ -231,11 +232,9 @@ def record_saved(writer: Writer, saved: Mapping[Image, OciImage], destination: s
     with writer.transaction():
         for image, sent in saved.items():
             manifest = writer.content.put(oci.manifest_of(sent))
-            commands.record_image(
-                writer, Kind.IMAGE_SAVED, image.id, manifest, destination=destination, names=list(sent.names),
-                config=sha256(sent.config).hexdigest(),
-                encoder=image.seal.encoder if image.seal else ENCODER,
-            )  # fmt: skip
+            encoder = Seal.of(image.seal).encoder if image.seal else ENCODER
+            departure = Departure(sha256(sent.config).hexdigest(), encoder, list(sent.names), destination)
+            commands.record_image(writer, Kind.IMAGE_SAVED, image.id, manifest, departure)
 
 
 def spool_folder(store: Store) -> str:

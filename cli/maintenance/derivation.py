@@ -72,7 +72,7 @@ def _layer(store: Store, layer: Layer, gone: frozenset[bytes], dropped: set[byte
     links = {change.path for change in _changes(store, layer) if change.kind == Kind.LINK_MADE and change.target in dropped}
     dropped |= links
     if isinstance(layer, ImportedLayer) and not going | links:
-        size = int(images.imported_layer(store.log, layer.diff_id)["size"])
+        size = images.imported_layer(store.log, layer.diff_id).size
         return _plain(bytes.fromhex(layer.diff_id), size, lambda: reader(send.layer_tar(store, layer)))
     kept = (change for change in _changes(store, layer) if change.path not in going | links)
     return _encoded(store, kept, spool)

@@ -97,6 +97,11 @@ class Log:
         ).fetchone()
         return Head(*row) if row else Head(0, 0, b"", 0)
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether what is read now may yet be taken back."""
+        return self.db.in_transaction
+
     def others_commits(self) -> int:
         """Return a number that is another one once other connections have committed; nothing of the log is read."""
         return int(self.db.execute("PRAGMA data_version").fetchone()[0])

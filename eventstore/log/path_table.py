@@ -13,7 +13,7 @@ class PathTable:
     """
 
     def __init__(self, log: Log) -> None:
-        self._log = log
+        self._db = log.db
         self._prefixes = {0: b"", ROOT_ID: b""}
         self._latest = (ROOT_ID, b"")
 
@@ -46,7 +46,7 @@ class PathTable:
         return found
 
     def _row(self, path_id: int) -> tuple[int, bytes]:
-        row = self._log.db.execute("SELECT parent, name FROM path WHERE id = ? AND parent < id", (path_id,)).fetchone()
+        row = self._db.execute("SELECT parent, name FROM path WHERE id = ? AND parent < id", (path_id,)).fetchone()
         return row or (0, b"?")
 
 

@@ -1,7 +1,7 @@
 """Events: facts in the past tense, and the exact bytes that the hash chain covers (FORMAT.md, "An event's bytes")."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -103,43 +103,9 @@ class Event(NamedTuple):
         return json.loads(self.detail) if self.detail else {}
 
     @property
-    def encoder(self) -> int:
-        """How a Committed event says that its layer is encoded; those of schema 1 state none, and mean the first."""
-        return int(self.stated.get("encoder", 1))
-
-    @property
     def commit(self) -> str:
         """The id (64 hex digits) of the commit that a Committed event makes."""
         return (self.id or b"").hex()
-
-
-class ConfigChange(NamedTuple):
-    """What a ConfigChanged event states: the `instructions` as they were given, and which fields of the run config (by OCI's
-    names) they left how: those of `set` have these values from then on, those of `unset` none.
-
-    `set` is None where schema 1 wrote the event: then the instructions alone say it, as its parser reads them.
-    """
-
-    instructions: tuple[str, ...]
-    set: dict[str, Any] | None
-    unset: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, event: Event) -> "ConfigChange":
-        stated = event.stated
-        return cls(tuple(stated["instructions"]), stated.get("set"), tuple(stated.get("unset", ())))
-
-    def texts(self) -> Iterator[str]:
-        """Yield every text in what the change sets, names and values alike."""
-        waiting: list[Any] = [self.set]
-        while waiting:
-            match waiting.pop():
-                case str(text):
-                    yield text
-                case dict(fields):
-                    waiting += [*fields.keys(), *fields.values()]
-                case list(items):
-                    waiting += items
 
 
 LIFTS: dict[int, Callable[[Event], Event]] = {}

@@ -9,6 +9,7 @@ from eventstore.content.reader import ERASURES, PART
 from eventstore.log.log import Log
 from eventstore.model.digests import raw
 from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind
+from eventstore.model.facts import Arrival
 
 _HEX = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 NOT_KEPT = (*DEPARTURES, Kind.CONTENT_ERASED, Kind.CONTENT_READMITTED)
@@ -38,8 +39,8 @@ def documents(log: Log) -> Iterator[tuple[int, bytes]]:
 
 def kept_by(arrival: Event) -> set[bytes]:
     """Return the digests of the config, manifest and index that an image's arrival keeps."""
-    stated = arrival.stated
-    return set(map(bytes.fromhex, {stated.get("config"), stated.get("index"), *stated.get("documents", ())} - {None}))
+    stated = Arrival.of(arrival)
+    return {bytes.fromhex(digest) for digest in (stated.config, stated.index, *stated.documents) if digest}
 
 
 def stored_contents(log: Log) -> Iterator[tuple[bytes, int]]:
@@ -59,7 +60,7 @@ def originals(log: Log) -> set[bytes]:
         raw(blob["digest"])
         for kind in ARRIVALS
         for event in log.of_kind(kind)
-        for blob in event.stated.get("blobs", ())
+        for blob in Arrival.of(event).blobs
     }
 
 

@@ -14,7 +14,8 @@ from eventstore.log.changeset_writer import Appending
 from eventstore.log.log import Stream
 from eventstore.model.changes import Change
 from eventstore.model.entries import Tree
-from eventstore.model.events import ENCODER, ConfigChange, Kind
+from eventstore.model.events import ENCODER, Kind
+from eventstore.model.facts import Arrival, Base, ConfigChange, Creation, Departure, FolderBase, Seal, Signature, TagMove
 from eventstore.model.paths import shown
 from eventstore.model.spelling import check_container_name, check_tag
 from eventstore.store.rules import Rules, check_name
@@ -24,13 +25,11 @@ from eventstore.store.store import Writer
 CONTAINER, LAYER, IMAGE, TAG, STORE = "container", "layer", "image", "tag", "store"
 
 
-def _fact(kind: Kind, content: bytes | None = None, **detail: Any) -> Change:
-    text = json.dumps(detail, sort_keys=True, separators=(",", ":")) if detail else None
-    return Change(kind, b"", content=content, detail=text)
-
-
-def _add_fact(appending: Appending, stream: Stream, kind: Kind, content: bytes | None = None, **detail: Any) -> bytes:
-    return appending.add(stream, _fact(kind, content, **detail), about_path=False)
+def _add_fact(
+    appending: Appending, stream: Stream, kind: Kind, stated: Mapping[str, Any] | None = None, content: bytes | None = None
+) -> bytes:
+    text = json.dumps(stated, sort_keys=True, separators=(",", ":")) if stated else None
+    return appending.add(stream, Change(kind, b"", content=content, detail=text), about_path=False)
 
 
 # -- the store
@@ -41,30 +40,26 @@ def create_store(writer: Writer) -> None:
     with writer.transaction():
         if writer.log.head().position == 0:
             with writer.changeset() as appending:
-                _add_fact(appending, appending.open(STORE, "store"), Kind.STORE_CREATED, id=os.urandom(16).hex())
+                _add_fact(appending, appending.open(STORE, "store"), Kind.STORE_CREATED, {"id": os.urandom(16).hex()})
 
 
 # -- containers
 
 
-def create_container(writer: Writer, name: str, base: Mapping[str, Any] | None) -> str:
-    """Open a container over *base*, which `lineage.base_of` describes; None is scratch.
-
-    Return its random id, 64 hex digits.  The caller checked that *name* is free; inside the transaction it is checked
-    again by `names_in_use`.
-    """
+def create_container(writer: Writer, name: str, base: Base) -> str:
+    """Open a container over *base*; return its random id, 64 hex digits.  Raise ConflictError where *name* is in use."""
     container = os.urandom(32).hex()
     with writer.changeset() as appending:
         _require_free_name(appending, writer, name)
         stream = appending.open(CONTAINER, container)
-        _add_fact(appending, stream, Kind.CONTAINER_CREATED, name=name, base=dict(base) if base else None)
+        _add_fact(appending, stream, Kind.CONTAINER_CREATED, Creation(name, base).stated)
     return container
 
 
 def rename_container(writer: Writer, container: str, name: str) -> None:
     with writer.changeset() as appending:
         _require_free_name(appending, writer, name)
-        _add_fact(appending, appending.open(CONTAINER, container), Kind.CONTAINER_RENAMED, name=name)
+        _add_fact(appending, appending.open(CONTAINER, container), Kind.CONTAINER_RENAMED, {"name": name})
 
 
 def remove_container(writer: Writer, container: str) -> None:
@@ -77,19 +72,14 @@ def restore_container(writer: Writer, container: str, name: str) -> None:
     with writer.changeset() as appending:
         _require_free_name(appending, writer, name)
         stream = appending.open(CONTAINER, container)
-        _add_fact(appending, stream, Kind.CONTAINER_RENAMED, name=name)
+        _add_fact(appending, stream, Kind.CONTAINER_RENAMED, {"name": name})
         _add_fact(appending, stream, Kind.CONTAINER_RESTORED)
 
 
 def configure(writer: Writer, container: str, change: ConfigChange) -> None:
     """Record a change of what the container's images say about running them (`run_config.change` makes one of it)."""
     with writer.changeset() as appending:
-        _add_config(appending, appending.open(CONTAINER, container), change)
-
-
-def _add_config(appending: Appending, stream: Stream, change: ConfigChange) -> None:
-    said = list(change.instructions)
-    _add_fact(appending, stream, Kind.CONFIG_CHANGED, instructions=said, set=change.set or {}, unset=list(change.unset))
+        _add_fact(appending, appending.open(CONTAINER, container), Kind.CONFIG_CHANGED, change.stated)
 
 
 def record(
@@ -122,15 +112,14 @@ def commit(
         stream = appending.open(CONTAINER, container, expected)
         sealed = _last_seal(writer, stream)
         if config is not None:
-            _add_config(appending, stream, config)
+            _add_fact(appending, stream, Kind.CONFIG_CHANGED, config.stated)
         elif not allow_empty and not _has_unsealed(writer, stream, sealed):
             raise ConflictError(
                 f"container {container[:12]} has nothing to seal since its last commit; "
                 "to give the image one more name use `layerlog tag`, to commit all the same use --allow-empty"
             )
-        detail: dict[str, Any] = {"from": sealed + 1, "events": stream.version - sealed}
-        detail |= {"parent": parent, "author": author, "message": message, "encoder": ENCODER}
-        found = _add_fact(appending, stream, Kind.COMMITTED, **detail)
+        seal = Seal(sealed + 1, stream.version - sealed, parent, author, message, ENCODER)
+        found = _add_fact(appending, stream, Kind.COMMITTED, seal.stated)
         if tag is not None:
             _move_tag(appending, writer, tag, found.hex())
     return found
@@ -172,7 +161,7 @@ def import_layer(writer: Writer, diff_id: bytes, changes: Staged, framing: bytes
     with writer.changeset() as appending:
         stream = appending.open(LAYER, diff_id.hex())
         if not stream.version:
-            _add_layer(appending, stream, changes, framing, size=size)
+            _add_layer(appending, stream, changes, framing, {"size": size})
 
 
 def import_folder(
@@ -184,7 +173,7 @@ def import_folder(
         with writer.changeset() as appending:
             stream = appending.open(LAYER, os.urandom(32).hex())
             _add_layer(appending, stream, changes, None)
-        container = create_container(writer, f"import-{stream.name[:12]}", {"layer": stream.name, "platform": platform})
+        container = create_container(writer, f"import-{stream.name[:12]}", FolderBase(stream.name, platform))
         found = commit(
             writer, container, parent=None, author=author, message=message, config=config, tag=tag, allow_empty=True
         )
@@ -192,20 +181,22 @@ def import_folder(
     return found
 
 
-def _add_layer(appending: Appending, stream: Stream, changes: Staged, framing: bytes | None, **detail: Any) -> None:
+def _add_layer(
+    appending: Appending, stream: Stream, changes: Staged, framing: bytes | None, stated: Mapping[str, Any] | None = None
+) -> None:
     targets = changes.link_targets()
     first = appending.position
     for change in changes.in_layer_order():
         check_name(change)
         target = targets.get(change.target or b"") if change.kind == Kind.LINK_MADE else None
         appending.add(stream, change, about_path=True, node=None if target is None else first + target)
-    _add_fact(appending, stream, Kind.LAYER_IMPORTED, framing, **detail)
+    _add_fact(appending, stream, Kind.LAYER_IMPORTED, stated, framing)
 
 
-def record_image(writer: Writer, kind: Kind, image: str, manifest: bytes | None, **detail: Any) -> None:
+def record_image(writer: Writer, kind: Kind, image: str, manifest: bytes | None, travel: Arrival | Departure) -> None:
     """Record that an image (by its config digest or commit id) was loaded, pulled, saved or pushed."""
     with writer.changeset() as appending:
-        _add_fact(appending, appending.open(IMAGE, image), kind, manifest, **detail)
+        _add_fact(appending, appending.open(IMAGE, image), kind, travel.stated, manifest)
 
 
 def remove_image(writer: Writer, image: str, tags: Iterable[str]) -> None:
@@ -239,7 +230,7 @@ def _move_tag(appending: Appending, writer: Writer, tag: str, image: str) -> Non
     appending.flush()
     old = tag_target(writer.log, check_tag(tag))
     if old != image:
-        _add_fact(appending, appending.open(TAG, tag), Kind.TAG_MOVED, image=image, old=old)
+        _add_fact(appending, appending.open(TAG, tag), Kind.TAG_MOVED, TagMove(image, old).stated)
 
 
 def _delete_tag(appending: Appending, writer: Writer, tag: str) -> None:
@@ -247,7 +238,7 @@ def _delete_tag(appending: Appending, writer: Writer, tag: str) -> None:
     old = tag_target(writer.log, tag)
     if old is None:
         raise NotFoundError(f"no tag {shown(tag)}; `layerlog images` lists those there are")
-    _add_fact(appending, appending.open(TAG, tag), Kind.TAG_DELETED, old=old)
+    _add_fact(appending, appending.open(TAG, tag), Kind.TAG_DELETED, TagMove(None, old).stated)
 
 
 # -- proof and upkeep
@@ -257,7 +248,7 @@ def sign_commit(writer: Writer, commit_id: str, signature: str, signer: str) -> 
     """Record a signature (armoured) over a commit, made with the key of fingerprint *signer*."""
     with writer.changeset() as appending:
         stream = appending.open(IMAGE, commit_id)
-        _add_fact(appending, stream, Kind.COMMIT_SIGNED, commit=commit_id, signature=signature, signer=signer)
+        _add_fact(appending, stream, Kind.COMMIT_SIGNED, Signature(commit_id, signature, signer).stated)
 
 
 def erase_contents(writer: Writer, sizes: Mapping[bytes, int], reason: str) -> None:
@@ -265,17 +256,18 @@ def erase_contents(writer: Writer, sizes: Mapping[bytes, int], reason: str) -> N
     with writer.changeset() as appending:
         stream = appending.open(STORE, "store")
         for digest, size in sizes.items():
-            _add_fact(appending, stream, Kind.CONTENT_ERASED, digest, reason=reason, size=size)
+            _add_fact(appending, stream, Kind.CONTENT_ERASED, {"reason": reason, "size": size}, digest)
 
 
 def let_return(writer: Writer, digest: bytes, reason: str) -> None:
     """Record that a content which was erased may come back."""
     with writer.changeset() as appending:
-        _add_fact(appending, appending.open(STORE, "store"), Kind.CONTENT_READMITTED, digest, reason=reason)
+        _add_fact(appending, appending.open(STORE, "store"), Kind.CONTENT_READMITTED, {"reason": reason}, digest)
 
 
 def drop_originals(writer: Writer, blobs: Iterable[bytes], reason: str) -> None:
     """Record that compressed blobs are dropped: the manifests that name them can no longer be given out as they came."""
     with writer.changeset() as appending:
         stream = appending.open(STORE, "store")
-        _add_fact(appending, stream, Kind.ORIGINALS_DROPPED, blobs=sorted(blob.hex() for blob in blobs), reason=reason)
+        stated = {"blobs": sorted(blob.hex() for blob in blobs), "reason": reason}
+        _add_fact(appending, stream, Kind.ORIGINALS_DROPPED, stated)

@@ -8,6 +8,7 @@ from eventstore.index import changesets, names, streams
 from eventstore.log.log import Log
 from eventstore.model.digests import named
 from eventstore.model.events import Event, Kind
+from eventstore.model.facts import Erasure, Seal, Signature, TagMove, travelled
 from eventstore.model.paths import order
 from eventstore.model.times import rfc3339
 from projections.events.records import Record, Records
@@ -72,19 +73,20 @@ def _of_commit(log: Log, records: Records, seal: Event) -> Deed:
 
 
 def _other(log: Log, record: Record) -> Deed:
-    detail, kind = record.detail, Kind(record.event.kind)
+    kind = Kind(record.event.kind)
     if record.kind == "tag":
-        return _of_tag(record, OTHERS[kind], detail.get("image"), detail["old"])
+        return _of_tag(record, OTHERS[kind], TagMove.of(record.event))
+    names, place = travelled(record.event)
     content = record.event.content
     of_content = kind in (Kind.CONTENT_ERASED, Kind.CONTENT_READMITTED)
     name = named(content) if of_content and content is not None else record.name
-    said = detail.get("reason") or commits.place(detail) or _container_name(log, record)
-    return Deed(OTHERS[kind], name, record, record.author, said, tags=tuple(detail.get("names") or ()))
+    said = Erasure.of(record.event).reason or place or _container_name(log, record)
+    return Deed(OTHERS[kind], name, record, record.author, said, tags=tuple(names))
 
 
-def _of_tag(record: Record, what: str, image: str | None, old: str | None) -> Deed:
-    said = f"was {old[:12]}" if image and old else ""
-    return Deed(what, image or old or "", record, record.author, said, tags=(record.name,), before=old)
+def _of_tag(record: Record, what: str, move: TagMove) -> Deed:
+    said = f"was {move.old[:12]}" if move.image and move.old else ""
+    return Deed(what, move.image or move.old or "", record, record.author, said, tags=(record.name,), before=move.old)
 
 
 def _container_name(log: Log, record: Record) -> str:
@@ -95,7 +97,7 @@ def signer(log: Log, commit: str) -> str | None:
     """Return the fingerprint of the key that signed a commit last, or None; whether it holds `verify` says."""
     stream = log.stream("image", commit)
     signed = log.latest(Kind.COMMIT_SIGNED, stream.id) if stream is not None else None
-    return str(signed.stated.get("signer")) if signed is not None else None
+    return Signature.of(signed).signer if signed is not None else None
 
 
 # -- grouping
@@ -145,9 +147,10 @@ def by_prefix(log: Log, found: Iterable[Deed], depth: int) -> list[Group]:
 
 
 def _sealed_below(log: Log, prefix_of: Callable[[int], bytes], deed: Deed) -> dict[bytes, Sealed]:
-    seal, first = deed.record.event, deed.record.detail["from"]
+    event = deed.record.event
+    first = Seal.of(event).first
     sums: dict[bytes, list[int]] = {}
-    for path_id, events, size in streams.sums_by_path(log, seal.stream, first, seal.version):
+    for path_id, events, size in streams.sums_by_path(log, event.stream, first, event.version):
         held = sums.setdefault(prefix_of(path_id), [0, 0, 0])
         held[0] += events
         held[1] += 1

@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 from eventstore.content.reader import Content
 from eventstore.index import by_path
+from eventstore.index.tree_events import streams_about
 from eventstore.log.log import ROOT_ID, Log
 from eventstore.model.entries import Entry
-from eventstore.model.events import ConfigChange, Event, Kind
+from eventstore.model.events import Event, Kind
+from eventstore.model.facts import ConfigChange
 from eventstore.model.paths import ancestors, as_bytes
 from eventstore.retention.reachability import occurrences
 from projections.audit.plain_paths import PlainPath, PlainPaths
@@ -20,7 +22,7 @@ from projections.images import images
 from projections.refs import containers
 from projections.tree import lineage
 from projections.tree.lineage import Span
-from projections.tree.view import View, of_event, streams_about
+from projections.tree.view import View, of_event
 
 
 class Sought(NamedTuple):
@@ -228,7 +230,7 @@ class _Finder:
 
     def _streams_about(self) -> set[int]:
         path_id = self._sought.paths[self._path]
-        return set() if path_id is None else set(streams_about(self._log.db, path_id))
+        return set() if path_id is None else set(streams_about(self._log, path_id))
 
     def in_image(self, image: _Image) -> Iterator[Holding]:
         entry = self._lookup(image.view)

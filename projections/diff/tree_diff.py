@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
+from eventstore.index.nodes import changed_in
+from eventstore.index.stream_paths import count_paths, count_paths_between, touched_between
 from eventstore.log.log import Log
-from eventstore.log.path_table import PathTable
 from eventstore.model.entries import Entry, same
-from eventstore.model.events import Kind
 from eventstore.model.paths import order, path_of
 from projections.tree.hard_links import linked_among, names_of
 from projections.tree.view import View
@@ -85,7 +85,7 @@ def touched_by(before: View, after: View, stream: int, first: int, last: int) ->
         if _more_in(after.log, stream, first, last, most):
             yield from _whole(before, after, b"")
             return
-    touched = dict(touched_in(after.log, stream, first, last))
+    touched = {key: hides for key, _, hides in touched_between(after.log, stream, first, last)}
     for path in _changed_by_another_name(before, after, stream, first, last):
         touched.setdefault(order(path), False)
     points = _Points(before, after, most)
@@ -97,21 +97,16 @@ def touched_by(before: View, after: View, stream: int, first: int, last: int) ->
 
 def _cost(view: View) -> int:
     """Return about how many look-ups cost as much as a walk of *view*; of a container no more paths are counted than matter."""
-    count = "SELECT count(*) FROM (SELECT 1 FROM event WHERE fresh = 1 AND stream = ? LIMIT ?)"
     cost = 0
     for stream, upto, layer in view.spans:
-        paths = upto if layer else view.log.db.execute(count, (stream, min(upto, TOUCHED * MANY))).fetchone()[0]
+        paths = upto if layer else count_paths(view.log, stream, min(upto, TOUCHED * MANY))
         cost += paths // (SORTED if layer else TOUCHED)
     return cost
 
 
 def _changed_by_another_name(before: View, after: View, stream: int, first: int, last: int) -> set[bytes]:
     """Return all names of the nodes with several whose attributes the events changed."""
-    rows = after.log.db.execute(
-        f"SELECT DISTINCT node FROM event WHERE stream = ? AND version BETWEEN ? AND ? AND kind = {Kind.ATTRIBUTES_CHANGED:d}",
-        (stream, first, last),
-    )
-    nodes = linked_among(after, {row[0] for row in rows})
+    nodes = linked_among(after, changed_in(after.log, stream, first, last))
     return names_of(before, nodes) | names_of(after, nodes) if nodes else set()
 
 
@@ -159,22 +154,7 @@ class _Points:
 
 def _more_in(log: Log, stream: int, first: int, last: int, most: int) -> bool:
     """Whether the events are about more than *most* paths: O(events until so many are seen)."""
-    paths = "SELECT DISTINCT path FROM event WHERE stream = ? AND version BETWEEN ? AND ? LIMIT ?"
-    row = log.db.execute(f"SELECT count(*) FROM ({paths})", (stream, first, last, most + 1)).fetchone()
-    return int(row[0]) > most
-
-
-def touched_in(log: Log, stream: int, first: int, last: int) -> list[tuple[bytes, bool]]:
-    """Return, of each path that the events are about, its tree order key and whether what was below was hidden or moved."""
-    events = "FROM event WHERE stream = ?1 AND version BETWEEN ?2 AND ?3"
-    rows = log.db.execute(
-        "SELECT p.parent, p.name, t.hides FROM (SELECT id, max(hides) AS hides FROM ("
-        f"SELECT path AS id, effect IN (1, 3) AS hides {events} AND path IS NOT NULL "
-        f"UNION ALL SELECT source, 1 {events} AND source IS NOT NULL) GROUP BY id) t JOIN path p ON p.id = t.id",
-        (stream, first, last),
-    )
-    paths = PathTable(log)
-    return sorted((paths.key(parent, name), bool(hides)) for parent, name, hides in rows)
+    return count_paths_between(log, stream, first, last, most + 1) > most
 
 
 def _events_between(before: View, after: View) -> tuple[int, int, int] | None:
@@ -188,5 +168,5 @@ def _events_between(before: View, after: View) -> tuple[int, int, int] | None:
         first = before.spans[-1].upto + 1
     else:
         return None
-    fresh = after.log.db.execute("SELECT count(*) FROM event WHERE fresh = 1 AND stream = ?", (top.stream,)).fetchone()[0]
-    return (top.stream, first, top.upto) if top.upto - first < DIRECT * max(fresh, 100) else None
+    paths = count_paths(after.log, top.stream, top.upto)
+    return (top.stream, first, top.upto) if top.upto - first < DIRECT * max(paths, 100) else None

@@ -9,12 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 from typing import NamedTuple
 
-from eventstore.index.by_path import about, attribute_changes, changed_among, moves_from
+from eventstore.index.by_path import about
+from eventstore.index.nodes import attribute_changes, changed_among
+from eventstore.index.tree_events import moves_from, streams_about
 from eventstore.log.log import ROOT_ID
 from eventstore.model.batches import runs
 from eventstore.model.entries import same
 from eventstore.model.events import ATTRIBUTES, HIDES, NAMES, PUTS_DIRECTORY, Event, Kind
-from projections.tree.view import FEW_SPANS, Order, View, of_event, streams_about
+from projections.tree.view import FEW_SPANS, Order, View, of_event
 
 MAKING = (Kind.FILE_WRITTEN, Kind.DIRECTORY_IMPLIED)
 """The kinds of event that make a node."""
@@ -106,7 +108,7 @@ def restates(view: View, touch: Touch) -> bool:
 
 def _is_named_below(view: View, rank: int, path_id: int) -> bool:
     lower = {span.stream for span in view.spans[:rank]}
-    return not lower.isdisjoint(streams_about(view.log.db, path_id))
+    return not lower.isdisjoint(streams_about(view.log, path_id))
 
 
 def _restated(view: View, candidate: Candidate, older: Candidate | None, path: bytes) -> bool:
@@ -175,7 +177,7 @@ def _ranks_about(view: View, path_id: int, effect: int) -> Sequence[int]:
     """Return the ranks of the spans that may hold such events, the uppermost first, without asking each of many."""
     if len(view.spans) <= FEW_SPANS:
         return range(len(view.spans) - 1, -1, -1)
-    streams = set(streams_about(view.log.db, path_id, (effect,)))
+    streams = set(streams_about(view.log, path_id, (effect,)))
     return [rank for rank in range(len(view.spans) - 1, -1, -1) if view.spans[rank].stream in streams]
 
 

@@ -1,12 +1,13 @@
 """Commits: what a seal says, who sealed it, what it is called, where it went; and those that a view stands on."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from eventstore.content.reader import Content
 from eventstore.index import seals
 from eventstore.log.log import Log
 from eventstore.model.events import Event, Kind
+from eventstore.model.facts import Departure, Seal
 from projections.events.records import Record, Records
 from projections.images import images
 from projections.oci.config import History, history, parse_config
@@ -70,12 +71,8 @@ def of_seals(records: Records, found: Iterable[Event]) -> Iterator[Commit]:
 
 
 def _of_record(record: Record) -> Commit:
-    seal = record.event
-    stated = seal.stated
-    return Commit(
-        seal.commit, record.name, stated["from"], seal.version, stated["parent"], stated["author"],
-        stated["message"] or "", record,
-    )  # fmt: skip
+    event, seal = record.event, Seal.of(record.event)
+    return Commit(event.commit, record.name, seal.first, event.version, seal.parent, seal.author, seal.message or "", record)
 
 
 def over(records: Records, positions: Iterable[int]) -> dict[int, Commit]:
@@ -122,12 +119,4 @@ def sent(log: Log, image: str) -> Iterator[Sent]:
     for kind, how in ((Kind.IMAGE_SAVED, "save"), (Kind.IMAGE_PUSHED, "push")):
         for event in log.of_kind(kind, stream.id) if stream else ():
             record = records.of(event)
-            yield Sent(how, place(record.detail), record)
-
-
-def place(detail: dict[str, Any]) -> str:
-    """Return where an image went or came from, as its event says; "" where it does not."""
-    for key in ("destination", "target", "source", "file"):
-        if detail.get(key):
-            return str(detail[key])
-    return ""
+            yield Sent(how, Departure.of(event).destination, record)

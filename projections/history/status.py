@@ -6,6 +6,7 @@ from typing import NamedTuple
 from eventstore.index.streams import count_changes
 from eventstore.log.log import Log
 from eventstore.model.events import Event, Kind
+from eventstore.model.facts import ContainerBase, ImageBase
 from eventstore.store.store import Store
 from projections.diff.tree_diff import Difference, between
 from projections.images import images
@@ -72,15 +73,13 @@ def last_commit(log: Log, container: Container) -> Event | None:
 
 def base_name(log: Log, container: Container) -> str:
     """Return what `ps` calls a container's base: an image's name or short id, NAME@VERSION, or scratch."""
-    base = container.base or {}
-    if "image" in base:
-        return _image_name(log, base["image"])
-    if "container" not in base:
-        return "scratch"
-    made = log.event(log.existing("container", base["container"]).id, base["version"])
-    if made.kind == Kind.COMMITTED:
-        return _image_name(log, made.commit)
-    return f"{base['container'][:12]}@{base['version']}"
+    match container.base:
+        case ImageBase(image):
+            return _image_name(log, image)
+        case ContainerBase(below, version):
+            made = log.event(log.existing("container", below).id, version)
+            return _image_name(log, made.commit) if made.kind == Kind.COMMITTED else f"{below[:12]}@{version}"
+    return "scratch"
 
 
 def _image_name(log: Log, image: str) -> str:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from eventstore.index import seals
 from eventstore.log.log import Log
+from eventstore.model.facts import ContainerBase, ImageBase
 from projections.images import images
 from projections.refs import containers, tags
 from projections.refs.containers import Container
@@ -75,17 +76,17 @@ class Family:
             self.children.setdefault(parent, []).append(member)
 
     def _container(self, container: Container) -> Member:
-        version = int((container.base or {}).get("version", 0))
+        version = container.base.version if isinstance(container.base, ContainerBase) else 0
         count = seals.count(self._log, container.stream)
         return Member("container", container.id, [container.name], version, count, container.removed)
 
     def _parent(self, container: Container) -> Key:
-        base = container.base or {}
-        if "image" in base:
-            return ("image", str(base["image"]))
-        if "container" in base:
-            made = self._seal_at(base["container"], base["version"])
-            return ("commit", made) if made is not None else ("container", str(base["container"]))
+        match container.base:
+            case ImageBase(image):
+                return ("image", image)
+            case ContainerBase(below, version):
+                made = self._seal_at(below, version)
+                return ("commit", made) if made is not None else ("container", below)
         return ROOT
 
     def _add_commits(self, everyone: list[Container]) -> None:

@@ -6,6 +6,7 @@ from functools import cache
 from eventstore.index import provenance, seals
 from eventstore.index.streams import bytes_written
 from eventstore.log.log import Log
+from eventstore.model.facts import Base, ImageBase
 from projections.images import images
 from projections.images.images import Image
 from projections.layers import layers
@@ -62,12 +63,12 @@ def sizes(log: Log, found: Sequence[Image]) -> dict[str, int]:
         return _layers_size(log, lineage.base_of(log, container))
 
     return {
-        image: (below(chain[-1][0]) if chain else _layers_size(log, {"image": image})) + sum(written[point] for point in chain)
+        image: (below(chain[-1][0]) if chain else _layers_size(log, ImageBase(image))) + sum(written[point] for point in chain)
         for image, chain in chains.items()
     }
 
 
-def _layers_size(log: Log, base: object) -> int:
+def _layers_size(log: Log, base: Base) -> int:
     return sum(images.layer_size(log, layer) for layer in layers.of_base(log, base))
 
 

@@ -6,11 +6,15 @@ from functools import cache
 from typing import NamedTuple
 
 from eventstore.errors import StoreError
+from eventstore.index.layers import content_at, contents_in_order
+from eventstore.index.nodes import linked_in
+from eventstore.index.paths import child_id
+from eventstore.index.stream_paths import has_tree_events
 from eventstore.log.log import Log
-from eventstore.log.path_table import PathTable
 from eventstore.model.changes import Change, delete
 from eventstore.model.entries import Entry
 from eventstore.model.events import ENCODER, Event, Kind
+from eventstore.model.facts import Base, ContainerBase, FolderBase, ImageBase, Seal
 from eventstore.model.paths import ancestors, is_marker, order, split
 from projections.diff.tree_diff import Difference, touched_by
 from projections.tree import lineage
@@ -58,19 +62,20 @@ def ignored(_: bytes) -> None:
     """Where nobody asks what is left out."""
 
 
-def of_base(log: Log, base: object) -> list[Layer]:
+def of_base(log: Log, base: Base) -> list[Layer]:
     """Return the layers of what a container is made from, lowest first."""
     return _with_encoders(_of_base(log, base))
 
 
-def _of_base(log: Log, base: object) -> list[Layer]:
-    if not isinstance(base, dict):
-        return []
-    if "container" in base:
-        return _of_container(log, base["container"], base["version"])
-    if "layer" in base:
-        return [FolderLayer(base["layer"], UNSEALED)]
-    return [ImportedLayer(diff_id) for diff_id in lineage.layers_of(log, base["image"])] if "image" in base else []
+def _of_base(log: Log, base: Base) -> list[Layer]:
+    match base:
+        case ContainerBase(container, version):
+            return _of_container(log, container, version)
+        case FolderBase(layer):
+            return [FolderLayer(layer, UNSEALED)]
+        case ImageBase(image):
+            return [ImportedLayer(diff_id) for diff_id in lineage.layers_of(log, image)]
+    return []
 
 
 def of_container(log: Log, container: str, version: int) -> list[Layer]:
@@ -98,9 +103,10 @@ def _of_container(log: Log, container: str, version: int) -> list[Layer]:
 
 def _known(seal: Event) -> int:
     """Return the encoder that a seal states; StoreError where that is one of a later layerlog."""
-    if seal.encoder > ENCODER:
-        raise StoreError(f"commit {seal.commit[:12]} is encoded by a newer layerlog (encoder {seal.encoder}); update layerlog")
-    return seal.encoder
+    encoder = Seal.of(seal).encoder
+    if encoder > ENCODER:
+        raise StoreError(f"commit {seal.commit[:12]} is encoded by a newer layerlog (encoder {encoder}); update layerlog")
+    return encoder
 
 
 def _with_encoders(layers: list[Layer]) -> list[Layer]:
@@ -123,13 +129,6 @@ def seals(log: Log, stream: int) -> Iterator[Event]:
     return log.of_kind(Kind.COMMITTED, stream)
 
 
-def has_tree_events(log: Log, stream: int, first: int, last: int) -> bool:
-    row = log.db.execute(
-        "SELECT 1 FROM event WHERE stream = ? AND version BETWEEN ? AND ? AND path IS NOT NULL LIMIT 1", (stream, first, last)
-    ).fetchone()
-    return row is not None
-
-
 def first_unsealed(log: Log, stream: int, version: int) -> int:
     """Return the version after the last seal at or before *version*."""
     seal = log.latest(Kind.COMMITTED, stream, version)
@@ -149,7 +148,7 @@ def changes(
     names = cache(lambda: grouped(after, linked))  # a walk, for those alone who need it
     emitted: dict[int, bytes] = {}
     gone = b""
-    joined = _linked_in(after.log, stream, first, last) & linked
+    joined = linked_in(after.log, stream, first, last) & linked
     for found in _with_all_names(touched_by(before, after, stream, first, last), linked, names, joined):
         if is_marker(found.path):
             if found.after is not None:
@@ -202,7 +201,7 @@ class Contents:
         self._log = log
         self._stream = stream
         self._directories: dict[bytes, int | None] = {}
-        self._rest = self._in_order()
+        self._rest = contents_in_order(log, stream)
         self._passed: dict[bytes, bytes] = {}
 
     def of(self, path: bytes) -> bytes | None:
@@ -212,36 +211,16 @@ class Contents:
             self._passed[following[0]] = following[1]
         return self._passed.pop(key, None) or self._looked_up(path)
 
-    def _in_order(self) -> Iterator[tuple[bytes, bytes]]:
-        paths = PathTable(self._log)
-        rows = self._log.db.execute(
-            "SELECT p.parent, p.name, e.content FROM event e JOIN path p ON p.id = e.path "
-            "WHERE e.stream = ? AND e.kind = 1 AND e.effect = 1 AND e.size > 0 AND e.content IS NOT NULL ORDER BY e.version",
-            (self._stream,),
-        )
-        return ((paths.key(parent, name), content) for parent, name, content in rows)
-
     def _looked_up(self, path: bytes) -> bytes | None:
         parent, name = split(path)
         if parent not in self._directories:
             if len(self._directories) > 5000:
                 self._directories.clear()
             self._directories[parent] = self._log.path_id(parent)
-        db = self._log.db  # two look-ups: as one join they take three times as long
-        row = db.execute("SELECT id FROM path WHERE parent = ? AND name = ?", (self._directories[parent], name)).fetchone()
-        found = row and db.execute(
-            "SELECT content FROM event WHERE path = ? AND effect = 1 AND stream = ? AND kind = 1", (row[0], self._stream)
-        ).fetchone()
-        return found[0] if found else None
+        directory = self._directories[parent]
+        found = child_id(self._log, directory, name) if directory is not None else None
+        return content_at(self._log, self._stream, found) if found is not None else None
 
-
-def _linked_in(log: Log, stream: int, first: int, last: int) -> set[int]:
-    """Return the nodes that the events first..last gave one more name."""
-    rows = log.db.execute(
-        f"SELECT node FROM event WHERE kind = {Kind.LINK_MADE:d} AND stream = ? AND version BETWEEN ? AND ?",
-        (stream, first, last),
-    )
-    return {row[0] for row in rows}
 
 
 def _with_all_names(

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from eventstore.content.reader import Content
+from eventstore.index.nodes import links_to_lower
 from eventstore.log.log import Log
 from eventstore.model.paths import shown
 from projections.tar.reader import refusal
 from projections.tree import lineage
-from projections.tree.hard_links import to_lower
 from projections.tree.view import View
 
 
@@ -17,7 +17,8 @@ def check(log: Log, content: Content, diff_ids: Sequence[str]) -> None:
     Cost: one look-up for each such link.
     """
     for index, diff_id in enumerate(diff_ids):
-        links = to_lower(log, log.existing("layer", diff_id).id)
+        layer = log.existing("layer", diff_id)
+        links = links_to_lower(log, layer.id, layer.version)
         if not links:
             continue
         lower = View(log, content, lineage.of_layers(log, list(diff_ids[:index])))

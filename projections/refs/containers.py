@@ -1,26 +1,27 @@
 """Containers: what each is called, what it was made from, what is sealed, and its view at any version."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from eventstore.errors import NotFoundError
 from eventstore.index import names, streams
 from eventstore.log.log import Log
 from eventstore.model.events import Kind
+from eventstore.model.facts import Base, Creation
 from eventstore.store.store import Store
 from projections.tree import lineage
 from projections.tree.view import View
 
 
 class Container(NamedTuple):
-    """A container as it is now: `sealed` is its last commit's version (0: none), `base` as `lineage.base_of` says."""
+    """A container as it is now: `sealed` is its last commit's version (0: none), `base` what it was made from."""
 
     id: str
     stream: int
     name: str
     version: int
     sealed: int
-    base: Mapping[str, Any] | None
+    base: Base
     created: int
     removed: bool
 
@@ -49,7 +50,7 @@ def _container(log: Log, stream: int, container: str, version: int) -> Container
     created = next(log.of_kind(Kind.CONTAINER_CREATED, stream))
     sealed = log.latest(Kind.COMMITTED, stream)
     return Container(
-        container, stream, names.name_of(log, stream), version, sealed.version if sealed else 0, created.stated["base"],
+        container, stream, names.name_of(log, stream), version, sealed.version if sealed else 0, Creation.of(created).base,
         created.position, names.is_removed(log, stream),
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from eventstore.index.names import container_named, tag_target
 from eventstore.index.streams import last_event
 from eventstore.log.log import Log
 from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind
+from eventstore.model.facts import Arrival, Base, ContainerBase, ImageBase, Seal, TagMove, image_of
 from eventstore.model.paths import as_bytes, checked, shown
 from projections.refs import containers
 from projections.refs.containers import Container
@@ -116,11 +117,11 @@ def resolve_base(log: Log, text: str, clock: Clock) -> Target:
     return resolve(log, text, clock) if image is None else of_image(log, text, image)
 
 
-def as_base(target: Target) -> dict[str, str | int]:
+def as_base(target: Target) -> Base:
     """Return *target* as a container's base: its point in the container where it was born here, else the image."""
     if target.container is not None:
-        return {"container": target.container, "version": target.version}
-    return {"image": target.image or ""}
+        return ContainerBase(target.container, target.version)
+    return ImageBase(target.image or "")
 
 
 def spans(log: Log, target: Target) -> list[lineage.Span]:
@@ -178,7 +179,7 @@ def _digests(log: Log, image: str) -> set[str]:
 
 
 def _digests_in(event: Event) -> set[str]:
-    digests = (event.stated.get("manifest"), event.stated.get("config"), event.content and event.content.hex())
+    digests = (Arrival.of(event).config, event.content and event.content.hex())
     return {digest for digest in digests if digest}
 
 
@@ -273,8 +274,7 @@ def last_commit(log: Log, target: Target) -> str | None:
         seal = log.latest(Kind.COMMITTED, stream, version)
         if seal is not None:
             return seal.commit
-    base: str | None = (lineage.base_of(log, under[-1][0]) or {}).get("image")
-    return base
+    return image_of(lineage.base_of(log, under[-1][0]))
 
 
 def _commits_back(log: Log, text: str, target: Target, count: int) -> Target:
@@ -282,7 +282,7 @@ def _commits_back(log: Log, text: str, target: Target, count: int) -> Target:
     image = last_commit(log, target)
     for _ in range(count):
         seal = log.seal(image) if image else None
-        image = seal.stated["parent"] if seal else None
+        image = Seal.of(seal).parent if seal else None
         if image is None:
             break
     if image is None:
@@ -344,10 +344,7 @@ def _tag_stream(log: Log, name: ImageName) -> int | None:
 
 
 def _tag_value(event: Event | None) -> str | None:
-    if event is None or event.kind != Kind.TAG_MOVED:
-        return None
-    image: str = event.stated["image"]
-    return image
+    return None if event is None or event.kind != Kind.TAG_MOVED else TagMove.of(event).image
 
 
 # -- what a view stands on
@@ -364,6 +361,4 @@ def base_image(log: Log, target: Target) -> str | None:
     """Return the image taken from elsewhere at the bottom of the view, or None where that is scratch or a folder."""
     if target.container is None:
         return target.image
-    base = lineage.base_of(log, containers_under(log, target)[-1][0]) or {}
-    found: str | None = base.get("image")
-    return found
+    return image_of(lineage.base_of(log, containers_under(log, target)[-1][0]))

@@ -3,15 +3,15 @@
 A layer's stream lies that way already; of a container the paths that it touched come sorted, and are asked in batches.
 """
 
-from collections.abc import Callable, Iterator
-from itertools import islice
-from operator import itemgetter
+from collections.abc import Iterator
+from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
+from eventstore.index import layers, stream_paths
 from eventstore.log.log import Log
-from eventstore.log.path_table import PathTable, lies_within
+from eventstore.log.path_table import lies_within
 from eventstore.model.entries import Entry
-from eventstore.model.events import Event, Kind, lifted
+from eventstore.model.events import Event, lifted
 from eventstore.model.paths import order as tree_order
 from eventstore.model.paths import path_of
 from projections.tree.lineage import Span
@@ -20,7 +20,6 @@ from projections.tree.view import Order
 from projections.tree.walk_cache import Asked
 
 _COLUMNS = len(Event._fields)
-_HIDING_KINDS = (Kind.PATH_DELETED, Kind.DIRECTORY_CLEARED)
 
 
 class Fact(NamedTuple):
@@ -47,49 +46,20 @@ class Fact(NamedTuple):
 
 def of_layer(log: Log, rank: int, span: Span, top: bytes) -> Iterator[Iterator[Fact]]:
     """Yield runs of facts, each in tree order, that together are all that a layer's span says at and below *top*."""
-    puts = _first(1, span.upto, lambda version: not _hides(log, span, version))
+    puts = layers.first_put(log, span.stream, span.upto)
     if puts > 1:
-        yield _sorted_run(log, rank, span, 1, puts, top)
-    yield _sorted_run(log, rank, span, puts, span.upto + 1, top)
+        yield _sorted_run(log, rank, span.stream, 1, puts - 1, top)
+    yield _sorted_run(log, rank, span.stream, puts, span.upto, top)
 
 
-def _sorted_run(log: Log, rank: int, span: Span, first: int, end: int, top: bytes) -> Iterator[Fact]:
-    """Yield the facts at and below *top* of the versions [first, end) of a stream, which lie in tree order."""
-    within = tree_order(top)
+def _sorted_run(log: Log, rank: int, stream: int, first: int, last: int, top: bytes) -> Iterator[Fact]:
+    """Return the facts at and below *top* of the stream's events first..last, which lie in tree order."""
+    start = layers.first_within(log, stream, first, last, top) if top else first
+    found = layers.in_order(log, stream, start, last)
     if top:
-        first = _first(first, end, lambda version: _key_at(log, span, version) >= within)
-    key_of = PathTable(log).key
-    cursor = log.db.execute(
-        "SELECT e.*, p.parent, p.name FROM event e JOIN path p ON p.id = e.path "
-        "WHERE e.stream = ? AND e.version BETWEEN ? AND ? ORDER BY e.version",
-        (span.stream, first, end - 1),
-    )
-    for row in cursor:
-        key = key_of(row[-2], row[-1])
-        if top and not lies_within(key, within):
-            return
-        yield Fact(key, (rank, row[2]), row)
-
-
-def _first(low: int, high: int, holds: Callable[[int], bool]) -> int:
-    """Return the first number in [low, high) that *holds*, high if none does: all after it hold too."""
-    while low < high:
-        middle = (low + high) // 2
-        if holds(middle):
-            high = middle
-        else:
-            low = middle + 1
-    return low
-
-
-def _hides(log: Log, span: Span, version: int) -> bool:
-    row = log.db.execute("SELECT kind FROM event WHERE stream = ? AND version = ?", (span.stream, version)).fetchone()
-    return row[0] in _HIDING_KINDS
-
-
-def _key_at(log: Log, span: Span, version: int) -> bytes:
-    row = log.db.execute("SELECT path FROM event WHERE stream = ? AND version = ?", (span.stream, version)).fetchone()
-    return tree_order(log.path_text(row[0])) if row[0] is not None else b"\xff"
+        within = tree_order(top)
+        found = takewhile(lambda keyed: lies_within(keyed[0], within), found)
+    return (Fact(key, (rank, row[2]), row) for key, row in found)
 
 
 # -- containers
@@ -103,15 +73,7 @@ def of_container(log: Log, rank: int, span: Span, paths: Iterator[Asked]) -> Ite
 
 def _latest_facts(log: Log, rank: int, span: Span, batch: list[Asked]) -> Iterator[Fact]:
     """Yield what the stream last says, up to the span's end, of each path of the batch: one statement for all."""
-    until = f"AND stream = {span.stream} AND version <= {span.upto}"
-    latest = f"(SELECT position FROM event WHERE path = t.path AND effect = {{}} {until} ORDER BY version DESC LIMIT 1)"
-    rows = log.db.execute(
-        f"WITH t (i, path) AS (VALUES {','.join(f'({index},?)' for index in range(len(batch)))}) "
-        f"SELECT e.*, (SELECT max(version) FROM event WHERE source = t.path {until}), t.i "
-        f"FROM t LEFT JOIN event e ON e.position IN ({','.join(map(latest.format, (0, 1, 3)))})",
-        [path_id for _, path_id in batch],
-    ).fetchall()
-    rows.sort(key=_INDEX)
+    rows = stream_paths.latest(log, span.stream, span.upto, [path_id for _, path_id in batch])
     last = -1
     for row in rows:
         gone, index = row[_COLUMNS:]
@@ -121,6 +83,3 @@ def _latest_facts(log: Log, rank: int, span: Span, batch: list[Asked]) -> Iterat
         if row[0] is not None:
             yield Fact(key, (rank, row[2]), row)
         last = index
-
-
-_INDEX = itemgetter(-1)

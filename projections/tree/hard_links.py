@@ -2,20 +2,19 @@
 
 from collections.abc import Iterable, Iterator
 
-from eventstore.log.log import ROOT_ID, Log
+from eventstore.index import tree_events
+from eventstore.index.nodes import is_linked, linked_in, links_of, links_to_lower
+from eventstore.log.log import ROOT_ID
 from eventstore.model.entries import Entry
-from eventstore.model.events import Kind, lifted
-from projections.tree.lineage import LIVE
 from projections.tree.view import View
 from projections.tree.walk import walk
 
 
 def linked_nodes(view: View) -> set[int]:
     """Return the nodes that were ever given a second name in *view*: O(hard links of its spans)."""
-    links = f"SELECT node FROM event WHERE kind = {Kind.LINK_MADE:d} AND stream = ? AND version <= ? AND node IS NOT NULL"
     found = {node for _, node in _links_to_lower(view)}
     for span in view.spans:
-        found.update(row[0] for row in view.log.db.execute(links, span[:2]))
+        found |= linked_in(view.log, span.stream, 1, span.upto)
     return found
 
 
@@ -23,9 +22,8 @@ def linked_among(view: View, nodes: Iterable[int]) -> set[int]:
     """Return those of *nodes* that may have a second name in *view*: a look-up each, and one for each link of a layer to
     what a lower layer holds.
     """
-    has_link = f"SELECT 1 FROM event WHERE node = ? AND kind = {Kind.LINK_MADE:d} LIMIT 1"
     wanted = {node for node in nodes if node}
-    found = {node for node in wanted if view.log.db.execute(has_link, (node,)).fetchone()}
+    found = {node for node in wanted if is_linked(view.log, node)}
     return found | {node for _, node in _links_to_lower(view) if node in wanted}
 
 
@@ -59,16 +57,14 @@ def grouped(view: View, nodes: set[int]) -> dict[int, list[Entry]]:
 def _given(view: View, node: int) -> Iterator[bytes]:
     """Yield the paths under which the node was made and linked."""
     made = view.log.at(node)
-    links = view.log.db.execute(f"SELECT path FROM event WHERE node = ? AND kind = {Kind.LINK_MADE:d}", (node,))
-    for path_id in (made.path, *(row[0] for row in links.fetchall())):
+    for path_id in (made.path, *links_of(view.log, node)):
         yield view.log.path_text(path_id or ROOT_ID)
 
 
 def _moved(view: View, path: bytes, wanted: set[int]) -> Iterator[bytes]:
     """Yield where moves of *path*, or of a directory above it, brought one of the nodes."""
     ids, _ = view.prefix_ids(path)
-    rows = view.log.db.execute(f"SELECT * FROM event WHERE source IN ({','.join('?' * len(ids))})", ids).fetchall()
-    for event in map(lifted, rows):
+    for event in tree_events.moves_from(view.log, ids):
         order = view.order(event.stream, event.version)
         if order is None:
             continue
@@ -82,17 +78,8 @@ def _moved(view: View, path: bytes, wanted: set[int]) -> Iterator[bytes]:
 def _links_to_lower(view: View) -> Iterator[tuple[bytes, int]]:
     """Yield (path, node) of the hard links of layers whose node lies in a lower layer: no index names those."""
     for rank, span in enumerate(view.spans):
-        for path_id, _ in to_lower(view.log, span.stream, span.upto) if span.layer else ():
+        for path_id, _ in links_to_lower(view.log, span.stream, span.upto) if span.layer else ():
             path = view.log.path_text(path_id)
             entry = view.through(rank).lookup(path)
             if entry is not None:
                 yield path, entry.node
-
-
-def to_lower(log: Log, layer: int, upto: int = LIVE) -> list[tuple[int, bytes]]:
-    """Return the (path's id, target) of the hard links of a layer's stream to what is not in the layer itself."""
-    return log.db.execute(
-        f"SELECT path, target FROM event WHERE kind = {Kind.LINK_MADE:d} AND stream = ? AND version <= ? AND node IS NULL "
-        "ORDER BY version",
-        (layer, upto),
-    ).fetchall()

@@ -8,10 +8,11 @@ import stat
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
+from eventstore.index.nodes import events_at
 from eventstore.log.log import Log
 from eventstore.log.path_table import PathTable
 from eventstore.model.entries import Entry
-from eventstore.model.events import Event, Kind, lifted
+from eventstore.model.events import Event, Kind
 from projections.tree.lineage import Span
 from projections.tree.view import with_device
 
@@ -68,10 +69,7 @@ class Replay:
         names = self._names()
         while batch := list(islice(names, AT_ONCE)):
             positions = {position for _, name in batch for position in (name.node.made, name.node.changed) if position}
-            rows = self._log.db.execute(
-                f"SELECT * FROM event WHERE position IN ({','.join('?' * len(positions))})", list(positions)
-            )
-            events = {event.position: event for event in map(lifted, rows)}
+            events = events_at(self._log, positions)
             for path, name in batch:
                 yield name.entry(path, events)
 

@@ -4,16 +4,16 @@ The rules (which event decides what a path is) stand here; `walk.py` applies the
 An event's order in a view is (rank of its span, version); the latest one decides.
 """
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
 from eventstore.content.reader import Content
 from eventstore.errors import ConflictError
+from eventstore.index import nodes, paths, tree_events
 from eventstore.log.log import ROOT_ID, Log
 from eventstore.model.entries import Entry
-from eventstore.model.events import Event, Kind, lifted
+from eventstore.model.events import HIDING, Event, Kind
 from eventstore.model.paths import join, shown, split
 from projections.tree.lineage import LIVE, Span
 from projections.tree.symlinks import require
@@ -42,19 +42,6 @@ class Floor(NamedTuple):
 
 NO_FLOOR = Floor(BOTTOM, None)
 Above = tuple[list[int], list[bytes], Floor]
-
-
-_LATEST = (
-    "SELECT * FROM (SELECT * FROM event WHERE path = ?1 AND effect = {} AND stream = ?2 AND version <= ?3 "
-    "ORDER BY version DESC LIMIT 1)"
-)
-_LAST_MOVED_AWAY = "SELECT max(version) FROM event WHERE source = ? AND stream = ? AND version <= ?"
-_LATEST_NAMES = f"{_LATEST.format(1)} UNION ALL {_LATEST.format(0)}"
-_LATEST_HIDING = (
-    f"SELECT stream, version, position, kind FROM ({_LATEST.format(1)} UNION ALL {_LATEST.format(3)}) UNION ALL "
-    "SELECT * FROM (SELECT stream, version, 0, 0 FROM event WHERE source = ?1 AND stream = ?2 AND version <= ?3 "
-    "ORDER BY version DESC LIMIT 1)"
-)
 
 
 class View:
@@ -96,7 +83,7 @@ class View:
         floor = self.floor_below(ids)
         names: set[bytes] = set()
         if not rest:
-            names.update(self._child_names(ids[-1]))
+            names.update(paths.child_names(self.log, ids[-1]))
         if floor.moved is not None:
             before, source = self.origin(floor, path, ids)
             if (origin := before.lookup(source)) is not None and origin.is_dir:
@@ -182,10 +169,7 @@ class View:
         """Return *entry* with the latest attributes of its node, whichever name they were changed through."""
         if not self._has_containers:
             return entry
-        cursor = self.log.db.execute(
-            "SELECT * FROM event WHERE node = ? AND effect = 2 ORDER BY position DESC", (entry.node,)
-        )
-        for event in map(lifted, cursor):
+        for event in nodes.attribute_changes(self.log, entry.node):
             if self.order(event.stream, event.version) is not None:
                 return entry._replace(
                     mode=event.mode, uid=event.uid, gid=event.gid, mtime=event.mtime, origin=max(entry.origin, event.position),
@@ -197,12 +181,8 @@ class View:
         """Yield *entries*, each as `attributed` gives it: whose were ever changed is looked up for many at a time."""
         arriving = iter(entries)
         while batch := list(islice(arriving, AT_ONCE)):
-            changed = self._changed([entry.node for entry in batch]) if self._has_containers else ()
+            changed = nodes.changed_among(self.log, [entry.node for entry in batch]) if self._has_containers else ()
             yield from (self.attributed(e) if e.node in changed else e for e in batch) if changed else batch
-
-    def _changed(self, nodes: list[int]) -> set[int]:
-        marks = ",".join("?" * len(nodes))
-        return {row[0] for row in self.log.db.execute(f"SELECT node FROM event WHERE node IN ({marks}) AND effect = 2", nodes)}
 
     def _root(self) -> Entry:
         """The root that no event made; attributes may have been given to it all the same."""
@@ -234,8 +214,8 @@ class View:
         ids, rest, floor = self._directory(parent)
         if rest:
             return ids, [*rest, name], floor
-        row = self.log.db.execute("SELECT id FROM path WHERE parent = ? AND name = ?", (ids[-1], name)).fetchone()
-        return ([*ids, row[0]], [], floor) if row else (ids, [name], floor)
+        found = paths.child_id(self.log, ids[-1], name)
+        return (ids, [name], floor) if found is None else ([*ids, found], [], floor)
 
     def _directory(self, path: bytes) -> Above:
         """Return the same for what lies in a directory; asked once for all of it."""
@@ -271,11 +251,8 @@ class View:
         known = self.log.path_ids
         found = known.get((parent, name)) if self._memory is not None else None
         if found is None:
-            row = self.log.db.execute("SELECT id FROM path WHERE parent = ? AND name = ?", (parent, name)).fetchone()
-            if row is None:
-                return None
-            found = int(row[0])
-            if self._memory is not None and not self.log.db.in_transaction:
+            found = paths.child_id(self.log, parent, name)
+            if found is not None and self._memory is not None and not self.log.in_transaction:
                 if len(known) >= REMEMBERED:
                     known.clear()
                 known[parent, name] = found
@@ -284,34 +261,26 @@ class View:
     def floor_below(self, ids: Sequence[int]) -> Floor:
         """Return what the latest event hides of all that lies below the directory whose prefixes are *ids*."""
         floor, position = BOTTOM, 0
-        for stream, version, at, kind in self._hiding(ids):
+        found = tree_events.hiding(self.log, ids, FEW_EVENTS)
+        for stream, version, moved in self._latest_hiding(ids) if found is None else found:
             order = self.order(stream, version)
             if order is not None and order >= floor:
-                floor, position = order, at if kind == Kind.PATH_MOVED else 0
+                floor, position = order, moved
         return Floor(floor, self.log.at(position) if position else None)
 
-    def _hiding(self, ids: Sequence[int]) -> Iterable[tuple[int, int, int, int]]:
-        """Return what hides something below one of *ids*: all of it where that is little, else the latest in each stream."""
-        marks = ",".join("?" * len(ids))
-        found = self.log.db.execute(
-            f"SELECT stream, version, position, kind FROM event WHERE path IN ({marks}) AND effect IN (1, 3) "
-            f"UNION ALL SELECT stream, version, 0, 0 FROM event WHERE source IN ({marks}) LIMIT {FEW_EVENTS + 1}",
-            (*ids, *ids),
-        ).fetchall()
-        return found if len(found) <= FEW_EVENTS else self._latest_hiding(ids)
-
-    def _latest_hiding(self, ids: Iterable[int]) -> Iterator[tuple[int, int, int, int]]:
+    def _latest_hiding(self, ids: Iterable[int]) -> Iterator[tree_events.Hiding]:
+        """Yield the latest in each stream of what hides something below one of *ids*."""
         moving = {span.stream for span in self.spans if not span.layer}
         for path_id in ids:
-            for stream in moving.union(streams_about(self.log.db, path_id, (1, 3))) & self._ranks.keys():
-                yield from self.log.db.execute(_LATEST_HIDING, (path_id, stream, self.spans[self._ranks[stream]].upto))
+            for stream in moving.union(tree_events.streams_about(self.log, path_id, HIDING)) & self._ranks.keys():
+                yield from tree_events.latest_hiding(self.log, path_id, stream, self.spans[self._ranks[stream]].upto)
 
     def _moved_away(self, path_id: int) -> Order | None:
         """Return when the path itself last moved away: one look-up for each container, however often it did."""
         for rank in reversed(range(len(self.spans))):
             span = self.spans[rank]
             if not span.layer:
-                version = self.log.db.execute(_LAST_MOVED_AWAY, (path_id, span.stream, span.upto)).fetchone()[0]
+                version = tree_events.last_moved_away(self.log, path_id, span.stream, span.upto)
                 if version is not None:
                     return rank, version
         return None
@@ -320,36 +289,19 @@ class View:
         """Return, latest first, what each stream last says the path is."""
         found: list[Named] = []
         for stream in self._streams_about(path_id):
-            span = self.spans[self._ranks[stream]]
-            rank, rows = self._ranks[stream], self.log.db.execute(_LATEST_NAMES, (path_id, stream, span.upto))
-            found.extend(Named((rank, event.version), event) for event in map(lifted, rows))
+            rank = self._ranks[stream]
+            events = tree_events.latest_naming(self.log, path_id, stream, self.spans[rank].upto)
+            found.extend(Named((rank, event.version), event) for event in events)
         return sorted(found, reverse=True)
 
     def _streams_about(self, path_id: int) -> Iterable[int]:
         """Return this view's streams that may hold an event about the path, without asking each of many."""
         if len(self.spans) <= FEW_SPANS:
             return self._ranks
-        return [stream for stream in streams_about(self.log.db, path_id) if stream in self._ranks]
-
-    def _child_names(self, path_id: int) -> Iterator[bytes]:
-        return (row[0] for row in self.log.db.execute("SELECT name FROM path WHERE parent = ?", (path_id,)))
+        return [stream for stream in tree_events.streams_about(self.log, path_id) if stream in self._ranks]
 
     def _is_live(self) -> bool:
         return any(span.upto == LIVE for span in self.spans)
-
-
-def streams_about(db: sqlite3.Connection, path_id: int, effects: Iterable[int] = (0, 1)) -> list[int]:
-    """Return the streams that hold a naming event of the path: one index look-up each, whatever their length."""
-    return [
-        row[0]
-        for effect in effects
-        for row in db.execute(
-            "WITH RECURSIVE hop (stream) AS (SELECT min(stream) FROM event WHERE path = ?1 AND effect = ?2 UNION ALL "
-            "SELECT (SELECT min(stream) FROM event WHERE path = ?1 AND effect = ?2 AND stream > hop.stream) "
-            "FROM hop WHERE hop.stream IS NOT NULL) SELECT stream FROM hop WHERE stream IS NOT NULL",
-            (path_id, effect),
-        )
-    ]
 
 
 def of_event(path: bytes, event: Sequence[Any]) -> Entry:

@@ -11,7 +11,7 @@ from itertools import islice
 
 from eventstore.log.log import ROOT_ID
 from eventstore.model.entries import Entry
-from eventstore.model.events import Kind
+from eventstore.model.events import HIDES, HIDING, Kind
 from eventstore.model.paths import order as tree_order
 from projections.tree.facts import Fact, of_container, of_layer
 from projections.tree.touched_paths import PATHS_AT_ONCE, touched, touched_below
@@ -120,7 +120,7 @@ class _Merge:
         floor = self._floor_above(key)
         below, gone = _below(facts, floor)
         visible = max(floor.order, gone)
-        named = [Named(f.order, f.event) for f in facts if f.event and f.event.effect != 3 and f.order > visible]
+        named = [Named(f.order, f.event) for f in facts if f.event and f.event.effect != HIDES and f.order > visible]
         carried = [f.entry for f in facts if f.entry is not None and f.order == floor.order and gone < f.order]
         found = self._view.settle(path, sorted(named, reverse=True)) if named or not path else None
         if not named and carried:
@@ -165,6 +165,6 @@ def _below(facts: list[Fact], floor: Floor) -> tuple[Floor, Order]:
         if event is None and fact.entry is None:
             gone = max(gone, fact.order)
             below = max(below, Floor(fact.order, None), key=lambda f: f.order)
-        elif event is not None and event.effect in (1, 3) and fact.order > below.order:
+        elif event is not None and event.effect in HIDING and fact.order > below.order:
             below = Floor(fact.order, event if event.kind == Kind.PATH_MOVED else None)
     return below, gone

@@ -91,7 +91,7 @@ class Census:
         """Remember what was taken down, where many events came since the last time."""
         log, span = self._view.log, self._view.spans[-1]
         since = span.upto - self._known.version
-        if since < WORTH + len(self._ids) // SHARE or log.cache is None or log.db.in_transaction:
+        if since < WORTH + len(self._ids) // SHARE or log.cache is None or log.in_transaction:
             return
         container = _name(log, span.stream)
         if list(self._view.spans) == lineage.of_container(log, container, span.upto):
@@ -116,10 +116,10 @@ def _versions(cache: Cache, container: str) -> list[int]:
 
 
 def _name(log: Log, stream: int) -> str:
-    return str(log.db.execute("SELECT name FROM stream WHERE id = ?", (stream,)).fetchone()[0])
+    return log.stream_of(stream).name
 
 
 def _seal(log: Log, stream: int, version: int, packed: bytes) -> bytes:
     """Return a digest that covers *packed* and, through its changeset's hash, all of the history that it was computed from."""
-    row = log.db.execute("SELECT position FROM event WHERE stream = ? AND version = ?", (stream, version)).fetchone()
-    return sha256(log.changeset(row[0]).hash + packed).digest() if row else b""
+    event = next(log.events(stream, version, version), None)
+    return sha256(log.changeset(event.position).hash + packed).digest() if event else b""

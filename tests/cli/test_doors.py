@@ -15,15 +15,10 @@ from eventstore.store import commands
 from eventstore.store.staging import Staged
 from projections.refs.containers import live_view
 from projections.refs.image_names import image_name
-from tests.cli.invoking import Layerlog, with_base
+from tests.cli.invoking import Layerlog
 
 ID = "0123456789abcdef" * 4
 DIGEST = f"sha256:{ID}"
-
-
-@pytest.fixture
-def ll(tmp_path: Path) -> Layerlog:
-    return with_base(tmp_path / "store")
 
 
 # -- names that begin with .wh.

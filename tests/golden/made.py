@@ -13,6 +13,7 @@ from typing import Any
 from eventstore.log.log import Context
 from eventstore.log.schema import SCHEMA
 from eventstore.model.changes import attributes, clear, delete, link, move, put
+from eventstore.model.facts import ContainerBase
 from eventstore.store import commands
 from eventstore.store.staging import Staged
 from eventstore.store.store import Store
@@ -50,7 +51,7 @@ def fill(store: Store) -> None:
         )  # fmt: skip
         folder.close()
         seal = store.db.execute("SELECT stream, version FROM event WHERE id = ?", (base,)).fetchone()
-        under = {"container": store.log.stream_of(seal[0]).name, "version": seal[1]}
+        under = ContainerBase(store.log.stream_of(seal[0]).name, seal[1])
         web = commands.create_container(writer, "web", under)
         for change in (
             put(b"srv", DIRECTORY | 0o755),

@@ -3,8 +3,6 @@
 import json
 import os
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,13 +26,6 @@ def run(tool: str, *args: str) -> str:
     done = subprocess.run([peer(tool), *args], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-@pytest.fixture
-def podman() -> Iterator[list[str]]:
-    """Options for a storage of its own; podman takes no run root of more than 50 characters."""
-    with tempfile.TemporaryDirectory(prefix="pod", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        yield ["--root", f"{folder}/root", "--runroot", f"{folder}/run", "--storage-driver", "vfs"]
 
 
 def saved(folder: Path, *found: OciImage) -> str:

@@ -5,8 +5,6 @@ import os
 import shutil
 import stat
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -95,13 +93,6 @@ def unpacked(source: Path) -> Path:
 @pytest.fixture
 def ll(tmp_path: Path) -> Layerlog:
     return Layerlog(tmp_path / "store")
-
-
-@pytest.fixture
-def podman() -> Iterator[list[str]]:
-    """Options for a storage of its own; podman takes no run root of more than 50 characters."""
-    with tempfile.TemporaryDirectory(prefix="pod", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        yield ["--root", f"{folder}/root", "--runroot", f"{folder}/run", "--storage-driver", "vfs"]
 
 
 def checked_out(ll: Layerlog, ref: str, folder: Path) -> Path:

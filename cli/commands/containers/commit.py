@@ -115,7 +115,7 @@ def _sign(s: Session, commit_id: str, key: str | None) -> None:
 
     signature = signing.signed(s.log, commit_id, key)
     with s.writer() as writer:
-        commands.sign_commit(writer, commit_id, signature.text, signature.key)
+        commands.sign_commit(writer, commit_id, signature.signature, signature.signer)
 
 
 @click.command()

@@ -12,6 +12,7 @@ from cli.session.failures import for_each
 from cli.session.session import Session, first_session, session
 from eventstore.index.names import container_named
 from eventstore.log.log import Log
+from eventstore.model.facts import Base
 from eventstore.store import commands
 from projections.refs import containers, references
 from projections.refs.random_names import nickname
@@ -49,7 +50,7 @@ def fork(point: str, name: str | None) -> None:
         _create(s, name, references.as_base(s.resolve(point)))
 
 
-def _create(s: Session, name: str | None, base: dict[str, str | int] | None) -> None:
+def _create(s: Session, name: str | None, base: Base) -> None:
     with s.writer() as writer:
         print(commands.create_container(writer, name or _free_name(s.log), base))
 

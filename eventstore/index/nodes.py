@@ -1,0 +1,75 @@
+"""Nodes: files, directories and what else has attributes, each known by the position of the event that made it."""
+
+from collections.abc import Collection, Iterator
+
+from eventstore.log.log import Log
+from eventstore.model.events import ATTRIBUTES, Event, Kind, lifted
+
+_ATTRIBUTE_CHANGES = f"SELECT * FROM event WHERE node = ? AND effect = {ATTRIBUTES:d} ORDER BY position DESC"
+_ONE_LINK = f"SELECT 1 FROM event WHERE node = ? AND kind = {Kind.LINK_MADE:d} LIMIT 1"
+
+
+def events_at(log: Log, positions: Collection[int]) -> dict[int, Event]:
+    """Return the events at *positions*, by position; those that the log lacks are left out: a look-up each."""
+    rows = log.db.execute(f"SELECT * FROM event WHERE position IN ({','.join('?' * len(positions))})", list(positions))
+    return {event.position: event for event in map(lifted, rows)}
+
+
+def attribute_changes(log: Log, node: int) -> Iterator[Event]:
+    """Yield the events that changed the node's attributes, in any stream, the latest first: one look-up, streaming."""
+    return map(lifted, log.db.execute(_ATTRIBUTE_CHANGES, (node,)))
+
+
+def changed_among(log: Log, nodes: Collection[int]) -> set[int]:
+    """Return those of *nodes* whose attributes were ever changed, in any stream: a look-up each."""
+    marks = ",".join("?" * len(nodes))
+    rows = log.db.execute(f"SELECT node FROM event WHERE node IN ({marks}) AND effect = {ATTRIBUTES:d}", list(nodes))
+    return {row[0] for row in rows}
+
+
+def changed_in(log: Log, stream: int, first: int, last: int) -> set[int]:
+    """Return the nodes whose attributes the stream's events first..last changed: O(events)."""
+    rows = log.db.execute(
+        "SELECT DISTINCT node FROM event WHERE stream = ? AND version BETWEEN ? AND ? "
+        f"AND kind = {Kind.ATTRIBUTES_CHANGED:d}",
+        (stream, first, last),
+    )
+    return {row[0] for row in rows if row[0] is not None}
+
+
+# -- hard links
+
+
+def linked_in(log: Log, stream: int, first: int, last: int) -> set[int]:
+    """Return the nodes that the stream's events first..last gave one more name: O(those events).
+
+    A layer's links to what a lower layer holds are not known by their node: `links_to_lower` has them.
+    """
+    rows = log.db.execute(
+        f"SELECT node FROM event WHERE kind = {Kind.LINK_MADE:d} AND stream = ? AND version BETWEEN ? AND ? "
+        "AND node IS NOT NULL",
+        (stream, first, last),
+    )
+    return {row[0] for row in rows}
+
+
+def is_linked(log: Log, node: int) -> bool:
+    """Whether any stream ever gave the node one more name: one look-up."""
+    return log.db.execute(_ONE_LINK, (node,)).fetchone() is not None
+
+
+def links_of(log: Log, node: int) -> list[int]:
+    """Return the ids of the paths that hard links to the node ever made, in no order: one look-up."""
+    rows = log.db.execute(f"SELECT path FROM event WHERE node = ? AND kind = {Kind.LINK_MADE:d}", (node,))
+    return [row[0] for row in rows]
+
+
+def links_to_lower(log: Log, layer: int, upto: int) -> list[tuple[int, bytes]]:
+    """Return (path's id, target) of the hard links of a layer's stream, up to version *upto* and in version order, to what
+    is not in the layer itself: O(the layer's hard links).
+    """
+    return log.db.execute(
+        f"SELECT path, target FROM event WHERE kind = {Kind.LINK_MADE:d} AND stream = ? AND version <= ? AND node IS NULL "
+        "ORDER BY version",
+        (layer, upto),
+    ).fetchall()

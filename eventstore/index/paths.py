@@ -1,0 +1,46 @@
+"""Interned paths: the ids of names in directories, and the keys that sort paths in tree order."""
+
+from collections.abc import Iterator, Sequence
+
+from eventstore.log.log import Log
+from eventstore.log.path_table import PathTable
+
+AT_ONCE = 200
+
+
+def child_id(log: Log, parent: int, name: bytes) -> int | None:
+    """Return the id of what a directory's id holds under *name*, None where no event was ever about it: one look-up."""
+    row = log.db.execute("SELECT id FROM path WHERE parent = ? AND name = ?", (parent, name)).fetchone()
+    return row[0] if row else None
+
+
+def child_names(log: Log, parent: int) -> Iterator[bytes]:
+    """Yield each name in a directory that an event was ever about, in no order: O(such names)."""
+    return (row[0] for row in log.db.execute("SELECT name FROM path WHERE parent = ?", (parent,)))
+
+
+def parent_id(log: Log, path_id: int) -> int:
+    """Return the id of the directory that holds a path which must be there: one look-up."""
+    return int(log.db.execute("SELECT parent FROM path WHERE id = ?", (path_id,)).fetchone()[0])
+
+
+def known_below(log: Log, path: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield (id, path) of *path* and of every path below it that an event was ever about, parents first: O(those)."""
+    path_id = log.path_id(path)
+    if path_id is not None:
+        yield from log.db.execute(
+            "WITH RECURSIVE below (id, text) AS (SELECT ?1, ?2 UNION ALL SELECT p.id, "
+            "CASE WHEN length(below.text) THEN CAST(below.text || '/' || p.name AS BLOB) ELSE p.name END "
+            "FROM below JOIN path p ON p.parent = below.id) SELECT id, text FROM below",
+            (path_id, path),
+        )
+
+
+def with_keys(log: Log, ids: Sequence[int]) -> Iterator[tuple[bytes, int]]:
+    """Yield (tree order key, id) of each of *ids*, in their order: a look-up each, and one for each directory on the way."""
+    key_of = PathTable(log).key
+    for start in range(0, len(ids), AT_ONCE):
+        batch = ids[start : start + AT_ONCE]
+        rows = log.db.execute(f"SELECT id, parent, name FROM path WHERE id IN ({','.join('?' * len(batch))})", batch)
+        keys = {path_id: key_of(parent, name) for path_id, parent, name in rows.fetchall()}
+        yield from ((keys[path_id], path_id) for path_id in batch)
