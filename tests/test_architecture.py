@@ -218,16 +218,6 @@ def test_only_eventstore_writes_to_the_database() -> None:
     held("One place writes, so one place decides what is durable, and when.", offences())
 
 
-def test_the_command_line_knows_no_sql() -> None:
-    offences = (
-        f"{module.path}:{line}: calls {what}"
-        for module in modules("cli")
-        for line, what in module.calls()
-        if re.search(r"\.execute(many|script)?$", what)
-    )
-    held("Tables are eventstore's; a question to them has a name, there or in a projection, and is asked by it.", offences)
-
-
 def executed(module: Module) -> Iterator[tuple[int, str]]:
     """Yield (line, the text's beginning) of what is handed to execute, executemany or executescript."""
     for node in ast.walk(module.tree):

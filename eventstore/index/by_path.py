@@ -79,31 +79,12 @@ def moved(log: Log) -> Iterator[tuple[int, int]]:
     return ((path_id, stream) for path_id, stream in rows)
 
 
-def moves_from(log: Log, ids: Collection[int]) -> list[Event]:
-    """Return, in no order, every event that moved one of the paths away: a look-up for each path, and the events."""
-    return list(map(lifted, log.db.execute(f"SELECT * FROM event WHERE source {_AMONG}", (_listed(ids),))))
-
-
 def links(log: Log) -> Iterator[Event]:
     """Yield every hard link in the log, in no order, streaming: an index look-up each."""
     return map(lifted, log.db.execute(f"SELECT * FROM event WHERE kind = {Kind.LINK_MADE:d}"))
 
 
 # -- attributes
-
-
-def attribute_changes(log: Log, node: int) -> Iterator[Event]:
-    """Yield the events that changed the node's attributes, in any stream, the latest first: one look-up, streaming."""
-    return map(
-        lifted,
-        log.db.execute(f"SELECT * FROM event WHERE node = ? AND effect = {ATTRIBUTES:d} ORDER BY position DESC", (node,)),
-    )
-
-
-def changed_among(log: Log, nodes: Collection[int]) -> set[int]:
-    """Return those of *nodes* whose attributes were ever changed, in any stream: a look-up each."""
-    statement = f"SELECT node FROM event WHERE node {_AMONG} AND effect = {ATTRIBUTES:d}"
-    return {row[0] for row in log.db.execute(statement, (_listed(nodes),))}
 
 
 class Shared(NamedTuple):
@@ -126,26 +107,6 @@ def changes_of_shared(log: Log, names: Collection[int]) -> Iterator[Shared]:
         (_listed(names),),
     )
     return map(Shared._make, rows)
-
-
-# -- interned paths
-
-
-def parent_id(log: Log, path_id: int) -> int:
-    """Return the id of the directory that holds a path which must be there: one look-up."""
-    return int(log.db.execute("SELECT parent FROM path WHERE id = ?", (path_id,)).fetchone()[0])
-
-
-def known_below(log: Log, path: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield (id, path) of *path* and of every path below it that an event was ever about, parents first: O(those)."""
-    path_id = log.path_id(path)
-    if path_id is not None:
-        yield from log.db.execute(
-            "WITH RECURSIVE below (id, text) AS (SELECT ?1, ?2 UNION ALL SELECT p.id, "
-            "CASE WHEN length(below.text) THEN CAST(below.text || '/' || p.name AS BLOB) ELSE p.name END "
-            "FROM below JOIN path p ON p.parent = below.id) SELECT id, text FROM below",
-            (path_id, path),
-        )
 
 
 def _listed(ids: Collection[int]) -> str:

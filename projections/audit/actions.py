@@ -148,8 +148,9 @@ def by_prefix(log: Log, found: Iterable[Deed], depth: int) -> list[Group]:
 
 def _sealed_below(log: Log, prefix_of: Callable[[int], bytes], deed: Deed) -> dict[bytes, Sealed]:
     event = deed.record.event
+    first = Seal.of(event).first
     sums: dict[bytes, list[int]] = {}
-    for path_id, events, size in streams.sums_by_path(log, event.stream, Seal.of(event).first, event.version):
+    for path_id, events, size in streams.sums_by_path(log, event.stream, first, event.version):
         held = sums.setdefault(prefix_of(path_id), [0, 0, 0])
         held[0] += events
         held[1] += 1

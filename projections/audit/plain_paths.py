@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from eventstore.index import by_path
+from eventstore.index.paths import parent_id
 from eventstore.log.log import ROOT_ID, Log
 from eventstore.model.batches import batches
 from eventstore.model.entries import Entry
@@ -69,7 +70,7 @@ class PlainPaths:
         chain = []
         while directory not in self._calm:
             chain.append(directory)
-            directory = by_path.parent_id(self._log, directory)
+            directory = parent_id(self._log, directory)
         calm = self._calm[directory]
         for path_id in reversed(chain):
             calm = self._calm[path_id] = calm and path_id not in self._taken and not by_path.was_hidden(self._log, path_id)

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 from typing import NamedTuple
 
-from eventstore.index.by_path import about, attribute_changes, changed_among, moves_from
-from eventstore.index.tree_events import streams_about
+from eventstore.index.by_path import about
+from eventstore.index.nodes import attribute_changes, changed_among
+from eventstore.index.tree_events import moves_from, streams_about
 from eventstore.log.log import ROOT_ID
 from eventstore.model.batches import growing_batches
 from eventstore.model.entries import same

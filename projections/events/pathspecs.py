@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from eventstore.index import by_path, streams
+from eventstore.index.paths import known_below
 from eventstore.log.log import ROOT_ID, Log
 from eventstore.model.events import TREE_KINDS
 from eventstore.model.paths import ancestors
@@ -52,9 +53,9 @@ def known(log: Log, patterns: Sequence[bytes]) -> Iterator[tuple[int, bytes]]:
         if is_glob(pattern):
             matches = matcher([pattern]).match
             start = _MAGIC.split(pattern)[0].rpartition(b"/")[0]
-            yield from ((path_id, path) for path_id, path in by_path.known_below(log, start) if matches(path))
+            yield from ((path_id, path) for path_id, path in known_below(log, start) if matches(path))
         else:
-            yield from by_path.known_below(log, pattern)
+            yield from known_below(log, pattern)
 
 
 def touched_by_any(view: View, patterns: Sequence[bytes]) -> Iterator[Touch]:

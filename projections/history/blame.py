@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from eventstore.content.reader import Content
 from eventstore.errors import NotFoundError
-from eventstore.index.by_path import attribute_changes
+from eventstore.index.nodes import attribute_changes
 from eventstore.log.log import ROOT_ID, Log
 from eventstore.model.entries import Entry
 from eventstore.model.paths import shown
