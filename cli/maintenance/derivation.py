@@ -11,6 +11,7 @@ from eventstore.log.log import Log
 from eventstore.model.changes import Change
 from eventstore.model.digests import named
 from eventstore.model.events import Kind
+from eventstore.model.nodes import node_of
 from eventstore.store.store import Store
 from eventstore.store.writer import Writer
 from projections.events.records import Records
@@ -87,7 +88,7 @@ def _imported(log: Log, diff_id: str) -> Iterator[Change]:
     records = Records(log)
     for event in log.events(log.existing("layer", diff_id).id):
         if event.path is not None:
-            yield Change(Kind(event.kind), records.path(event.path), *event[5:13])
+            yield Change(Kind(event.kind), records.path(event.path), *node_of(event))
 
 
 def _encoded(store: Store, changes: Iterable[Change], spool: send.Spool) -> LayerBlob:

@@ -9,8 +9,10 @@ from cli.distribution import receive, send
 from cli.streams.reader import Reader
 from eventstore.errors import LayerlogError
 from eventstore.integrity.findings import Finding, of_event
-from eventstore.log.log import Log
+from eventstore.log.log import ROOT_ID, Log
 from eventstore.model.changes import Change
+from eventstore.model.events import Kind
+from eventstore.model.nodes import node_of
 from eventstore.model.paths import shown
 from eventstore.store.staging import Staged
 from eventstore.store.store import Store
@@ -77,7 +79,7 @@ def _compared(log: Log, diff_id: str, changes: Iterator[Change]) -> Iterator[Fin
     stream = log.stream("layer", diff_id)
     records = Records(log)
     for change, event in zip(changes, log.events(stream.id if stream else 0), strict=False):
-        recorded = (event.kind, records.path(event.path or 1), *event[5:13])
+        recorded = Change(Kind(event.kind), records.path(event.path or ROOT_ID), *node_of(event))
         for field, stated, true in zip(Change._fields, recorded, change, strict=True):
             if stated != true:
                 problem = f"states {field} {_text(stated)} where its layer's tar has {_text(true)}"

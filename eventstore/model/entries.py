@@ -53,11 +53,6 @@ Read = Callable[[Entry], Iterable[Piece]]
 """Gives the bytes of a regular file."""
 
 
-def same(one: Entry, other: Entry) -> bool:
-    """Whether two entries are equal in all that a filesystem shows: type, mode, owner, time, content, target, xattrs."""
-    return one[1:9] == other[1:9]
-
-
 class Tree(Protocol):
     """The point questions that `rules` asks of a container as it is before anything is appended."""
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import Any, NamedTuple
 
+from eventstore.model.nodes import Node, place_in
+
 
 class Kind(IntEnum):
     """What happened.  A number means one kind in one schema for ever; a changed shape gets a new number."""
@@ -108,6 +110,9 @@ class Event(NamedTuple):
         return (self.id or b"").hex()
 
 
+NODE_IN_EVENT = place_in(Event._fields)
+"""Where an event's row, as it comes from the table, has the node that it states."""
+
 LIFTS: dict[int, Callable[[Event], Event]] = {}
 """Kinds of older schemas, by number: each gives its event as the kind and shape of today.  There are none so far."""
 
@@ -122,22 +127,11 @@ def lifted(row: Iterable[Any]) -> Event:
 EVENT_BYTES = b"%d:%b %d %d %d %d %d %d %d %d:%b %d:%b %d:%b %d:%b"
 
 
-def event_bytes(
-    stream: bytes,
-    version: int,
-    kind: int,
-    path: bytes,
-    mode: int,
-    uid: int,
-    gid: int,
-    mtime: int,
-    size: int,
-    content: bytes,
-    target: bytes,
-    detail: bytes,
-) -> bytes:
+def event_bytes(stream: bytes, version: int, kind: int, path: bytes, node: Node) -> bytes:
     """Return the bytes that the chain covers: decimal numbers and length-prefixed strings, absent strings empty."""
+    mode, uid, gid, mtime, size, content, target, detail = node
+    content, target, said = content or b"", target or b"", detail.encode() if detail else b""
     return EVENT_BYTES % (
         len(stream), stream, version, kind, mode, uid, gid, mtime, size,
-        len(path), path, len(content), content, len(target), target, len(detail), detail,
+        len(path), path, len(content), content, len(target), target, len(said), said,
     )  # fmt: skip

@@ -16,6 +16,7 @@ from eventstore.integrity.findings import Finding
 from eventstore.log import merkle
 from eventstore.log.log import Changeset, Log, header
 from eventstore.model.events import event_bytes
+from eventstore.model.nodes import node_of
 from eventstore.model.times import rfc3339
 from projections.events.records import Records
 
@@ -160,10 +161,7 @@ def stored_bytes(log: Log, first: int, last: int) -> Iterator[bytes]:
     records, names = Records(log), {stream: name for stream, _, name in streams.every(log)}
     for event in changesets.stored(log, first, last):
         path = b"" if event.path is None else records.path(event.path)
-        yield event_bytes(
-            names[event.stream].encode(), event.version, event.kind, path, *event[5:10],
-            event.content or b"", event.target or b"", (event.detail or "").encode(),
-        )  # fmt: skip
+        yield event_bytes(names[event.stream].encode(), event.version, event.kind, path, node_of(event))
 
 
 def check_proof(document: dict[str, Any]) -> Proved:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from eventstore.errors import ErasedError
 from eventstore.model.entries import Entry
+from eventstore.model.nodes import node_of
 from projections.diff.line_diff import MAX_TEXT, PROBE, Match, is_binary, matches
 from projections.diff.tree_diff import Difference
 from projections.tree.view import View
@@ -70,7 +71,7 @@ def _attribute_lines(old: Entry | None, new: Entry | None) -> Iterator[bytes]:
         for key in sorted(old.xattrs.keys() | new.xattrs.keys()):
             if old.xattrs.get(key) != new.xattrs.get(key):
                 yield b"xattr %b %b\n" % (key, _came(old.xattrs.get(key), new.xattrs.get(key)))
-        if old[1:4] == new[1:4] and old[5:9] == new[5:9]:
+        if old.mtime != new.mtime and node_of(old)._replace(mtime=new.mtime) == node_of(new):
             yield b"modified time %d -> %d (ns)\n" % (old.mtime, new.mtime)
         if old.rdev != new.rdev:
             yield b"device %b -> %b\n" % (_device(old), _device(new))

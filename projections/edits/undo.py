@@ -1,5 +1,6 @@
 """Taking back: the Changes that make a container what it was, or a path what it was, as new events."""
 
+import stat
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -7,8 +8,9 @@ from eventstore.index.moments import version_at
 from eventstore.index.streams import has_moves, last_tree_event
 from eventstore.log.log import Log
 from eventstore.model.changes import Change, attributes, delete, link, move
-from eventstore.model.entries import Entry, same
+from eventstore.model.entries import Entry
 from eventstore.model.events import Kind
+from eventstore.model.nodes import same_node
 from eventstore.model.paths import order
 from eventstore.store.store import Store
 from projections.diff.tree_diff import Difference, paired, touched_by
@@ -94,13 +96,17 @@ def restored(live: View, path: bytes, source: View, top: bytes) -> Iterator[Chan
     wanted = beneath(below(source, top), path)
     differences = (
         d for d in paired(walk(live, path), wanted)
-        if d.before is None or d.after is None or not same(d.before, d.after) or d.after.node in linked
+        if d.before is None or d.after is None or not same_node(d.before, d.after) or d.after.node in linked
     )  # fmt: skip
     return as_edits(differences, linked)
 
 
 def _same_but_attributes(before: Entry, after: Entry) -> bool:
-    return before.mode >> 12 == after.mode >> 12 and before[5:8] == after[5:8] and before.rdev == after.rdev
+    return _what_it_is(before) == _what_it_is(after)
+
+
+def _what_it_is(entry: Entry) -> tuple[object, ...]:
+    return stat.S_IFMT(entry.mode), entry.size, entry.content, entry.target, entry.rdev
 
 
 def _regrouped(now: View, old: View, linked: set[int], changed: set[bytes]) -> dict[bytes, Difference]:

@@ -14,8 +14,8 @@ from eventstore.index.nodes import attribute_changes, changed_among
 from eventstore.index.tree_events import moves_from, streams_about
 from eventstore.log.log import ROOT_ID
 from eventstore.model.batches import growing_batches
-from eventstore.model.entries import same
 from eventstore.model.events import ATTRIBUTES, HIDES, NAMES, PUTS_DIRECTORY, Event, Kind
+from eventstore.model.nodes import same_node
 from projections.tree.view import FEW_SPANS, Order, View, of_event
 
 MAKING = (Kind.FILE_WRITTEN, Kind.DIRECTORY_IMPLIED)
@@ -98,7 +98,7 @@ def restates(view: View, touch: Touch) -> bool:
     if not rank or not view.spans[rank].layer or not _is_named_below(view, rank, event.path or ROOT_ID):
         return False
     below, here = view.through(rank - 1).lookup(path), view.through(rank).lookup(path)
-    if below is None or here is None or not same(below, here):
+    if below is None or here is None or not same_node(below, here):
         return False
     if not here.is_dir:
         return True
@@ -117,7 +117,7 @@ def _restated(view: View, candidate: Candidate, older: Candidate | None, path: b
     if older is not None and direct and older[2] and event.kind == older[1].kind == Kind.FILE_WRITTEN:
         rank, lower = order[0], older[0][0]
         if lower < rank and view.spans[rank].layer and view.spans[lower].layer:
-            return same(of_event(path, event), of_event(path, older[1]))
+            return same_node(of_event(path, event), of_event(path, older[1]))
     return restates(view, Touch(order, event, path))
 
 

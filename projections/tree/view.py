@@ -4,6 +4,7 @@ The rules (which event decides what a path is) stand here; `walk.py` applies the
 An event's order in a view is (rank of its span, version); the latest one decides.
 """
 
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
@@ -13,12 +14,14 @@ from eventstore.errors import ConflictError
 from eventstore.index import nodes, paths, tree_events
 from eventstore.log.log import ROOT_ID, Log
 from eventstore.model.entries import Entry
-from eventstore.model.events import HIDING, Event, Kind
+from eventstore.model.events import HIDING, NODE_IN_EVENT, Event, Kind
+from eventstore.model.nodes import Node
 from eventstore.model.paths import join, shown, split
 from projections.tree.lineage import LIVE, Span
 from projections.tree.symlinks import require
 
 Order = tuple[int, int]
+EMPTY_DIRECTORY = Node(stat.S_IFDIR | 0o755)
 BOTTOM: Order = (-1, 0)
 FEW_SPANS = 4
 AT_ONCE = 200
@@ -195,7 +198,7 @@ class View:
 
     def _root(self) -> Entry:
         """The root that no event made; attributes may have been given to it all the same."""
-        return self.attributed(Entry(b"", 0o040755, 0, 0, 0, 0, None, None, None, 0, 0))
+        return self.attributed(Entry(b"", *EMPTY_DIRECTORY, 0, 0))
 
     # -- point questions
 
@@ -315,7 +318,7 @@ class View:
 
 def of_event(path: bytes, event: Sequence[Any]) -> Entry:
     """Return the entry that a FileWritten event (or its stored row) makes at *path*."""
-    return Entry._make((path, *event[5:13], event[0], event[0]))
+    return Entry._make((path, *event[NODE_IN_EVENT], event[0], event[0]))
 
 
 def with_device(detail: str | None, original: str | None) -> str | None:

@@ -13,6 +13,7 @@ from eventstore.log.log import Context, header
 from eventstore.log.schema_1 import APPEND_ONLY
 from eventstore.model.changes import Change, attributes, delete, link, move, put
 from eventstore.model.events import Kind, event_bytes
+from eventstore.model.nodes import Node
 from eventstore.store import commands
 from eventstore.store.store import Store
 from eventstore.store.writer import writing
@@ -152,7 +153,7 @@ def test_derived_columns(store: Store) -> None:
 
 
 def test_the_bytes_of_an_event_are_specified() -> None:
-    assert event_bytes(b"web", 7, Kind.LINK_MADE, b"a/b", 420, 1, 2, -3, 4, b"", b"c d", b"") == b"3:web 7 2 420 1 2 -3 4 3:a/b 0: 3:c d 0:"
+    assert event_bytes(b"web", 7, Kind.LINK_MADE, b"a/b", Node(420, 1, 2, -3, 4, target=b"c d")) == b"3:web 7 2 420 1 2 -3 4 3:a/b 0: 3:c d 0:"
 
 
 def test_the_header_is_specified(store: Store) -> None:

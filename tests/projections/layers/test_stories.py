@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from eventstore.model.entries import same
+from eventstore.model.nodes import same_node
 from eventstore.store.store import Store
 from projections.diff.tree_diff import paired, touched_by
 from projections.layers import layers
@@ -63,7 +63,7 @@ def test_what_events_touched_is_what_differs(tmp_path: Path, seed: int) -> None:
 
 def differing(before: View, after: View) -> set[bytes]:
     pairs = paired(walk(before), walk(after))
-    return {d.path for d in pairs if d.before is None or d.after is None or not same(d.before, d.after)}
+    return {d.path for d in pairs if d.before is None or d.after is None or not same_node(d.before, d.after)}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
