@@ -64,6 +64,9 @@ def contents_in_order(log: Log, stream: int) -> Iterator[tuple[bytes, bytes]]:
 
 
 def content_at(log: Log, stream: int, path_id: int) -> bytes | None:
-    """Return the digest of what the stream's file at a path holds, None where no regular file is: one look-up."""
+    """Return the digest of what the stream's file at a path holds, None where no regular file is: one look-up.
+
+    It takes an id, as a join with the look-up of that takes three times as long as both.
+    """
     row = log.db.execute(_CONTENT_AT, (path_id, stream)).fetchone()
     return row[0] if row else None

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from eventstore.index.nodes import changed_in
 from eventstore.index.stream_paths import count_paths, count_paths_between, touched_between
-from eventstore.log.log import Log
 from eventstore.model.entries import Entry
 from eventstore.model.nodes import same_node
 from eventstore.model.paths import order, path_of
@@ -81,9 +80,9 @@ def touched_by(before: View, after: View, stream: int, first: int, last: int) ->
     O(paths that the events touched), whatever the size of the tree; a walk of both views where that is less.
     """
     most = FEW
-    if _more_in(after.log, stream, first, last, most):
+    if count_paths_between(after.log, stream, first, last, most + 1) > most:
         most = min(MANY, max(FEW, _cost(before) + _cost(after)))
-        if _more_in(after.log, stream, first, last, most):
+        if count_paths_between(after.log, stream, first, last, most + 1) > most:
             yield from _whole(before, after, b"")
             return
     touched = {key: hides for key, _, hides in touched_between(after.log, stream, first, last)}
@@ -151,11 +150,6 @@ class _Points:
         for child in islice(children, max(self.left + 1, 0)):
             heapq.heappush(self._more, order(child.path))
             self.left -= 1
-
-
-def _more_in(log: Log, stream: int, first: int, last: int, most: int) -> bool:
-    """Whether the events are about more than *most* paths: O(events until so many are seen)."""
-    return count_paths_between(log, stream, first, last, most + 1) > most
 
 
 def _events_between(before: View, after: View) -> tuple[int, int, int] | None:

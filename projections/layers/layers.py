@@ -2,7 +2,7 @@
 
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from eventstore.errors import StoreError
@@ -200,7 +200,7 @@ class Contents:
     def __init__(self, log: Log, stream: int) -> None:
         self._log = log
         self._stream = stream
-        self._directories: dict[bytes, int | None] = {}
+        self._directory_id = lru_cache(5000)(log.path_id)
         self._rest = contents_in_order(log, stream)
         self._passed: dict[bytes, bytes] = {}
 
@@ -213,14 +213,9 @@ class Contents:
 
     def _looked_up(self, path: bytes) -> bytes | None:
         parent, name = split(path)
-        if parent not in self._directories:
-            if len(self._directories) > 5000:
-                self._directories.clear()
-            self._directories[parent] = self._log.path_id(parent)
-        directory = self._directories[parent]
+        directory = self._directory_id(parent)
         found = child_id(self._log, directory, name) if directory is not None else None
         return content_at(self._log, self._stream, found) if found is not None else None
-
 
 
 def _with_all_names(

@@ -45,7 +45,7 @@ def remembered(log: Log, span: Span) -> Living:
     """Return what is remembered of the latest version within a container's *span*, `UNKNOWN` where nothing is."""
     if log.cache is None:
         return UNKNOWN
-    container = _name(log, span.stream)
+    container = log.stream_of(span.stream).name
     for version in _versions(log.cache, container):
         if version > span.upto:
             continue
@@ -93,7 +93,7 @@ class Census:
         since = span.upto - self._known.version
         if since < WORTH + len(self._ids) // SHARE or log.cache is None or log.in_transaction:
             return
-        container = _name(log, span.stream)
+        container = log.stream_of(span.stream).name
         if list(self._view.spans) == lineage.of_container(log, container, span.upto):
             packed = _packed(self._ids)
             log.cache.write(_seal(log, span.stream, span.upto, packed) + packed, FOLDER, container, str(span.upto))
@@ -113,10 +113,6 @@ def _unpacked(packed: bytes) -> tuple[int, ...]:
 
 def _versions(cache: Cache, container: str) -> list[int]:
     return sorted((int(name) for name in cache.names(FOLDER, container) if name.isdecimal()), reverse=True)
-
-
-def _name(log: Log, stream: int) -> str:
-    return log.stream_of(stream).name
 
 
 def _seal(log: Log, stream: int, version: int, packed: bytes) -> bytes:
