@@ -1,10 +1,16 @@
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from cli.session import logs
 from cli.session.actor import observed_actor
+from cli.session.writing import repeated
+from eventstore.errors import ConcurrencyError
+from tests.cli.invoking import Layerlog, with_base, with_loaded
 from tests.cli.running import layerlog
+from tests.cli.test_locks import held
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +57,77 @@ def test_the_command_line_logs_what_it_was_asked_without_secrets():
     assert (line["event"], line["command"]) == ("started", "completion")
     assert line["actor"] == observed_actor()["login"]
     assert line["argv"] == ["layerlog", "-v", "--log-format", "json", "completion", "zsh"]
+
+
+@pytest.fixture
+def ll(tmp_path):
+    return with_base(tmp_path / "store")
+
+
+def told(ll, *args, verbosity="-v"):
+    """Return the log lines of a command in a process of its own; each is one JSON object."""
+    err = layerlog("--store", ll.store, verbosity, "--log-format", "json", *args).stderr
+    return [json.loads(line) for line in err.splitlines() if line.startswith("{")]
+
+
+def test_every_line_says_in_which_store_and_by_whom(ll):
+    lines = told(ll, "write", "--text", "x", "web:/f")
+    assert [line["event"] for line in lines] == ["started", "appended"]
+    assert {(line["store"], line["command"], line["actor"]) for line in lines} == {(ll.store, "write", observed_actor()["login"])}
+    assert (lines[1]["changesets"], lines[1]["events"]) == (1, 1)
+
+
+def test_long_steps_say_what_they_did(ll, tmp_path):
+    def last(*args):
+        return [line for line in told(ll, *args) if line["event"] not in ("started", "appended")]
+
+    ll("write", "--text", "x", "web:/f")
+    assert [(line["event"], line["tag"]) for line in last("commit", "web", "app:1")] == [("committed", "docker.io/library/app:1")]
+    assert [(line["event"], line["files"]) for line in last("checkout", "web", str(tmp_path / "out"))] == [("checked out", 7)]
+    assert [line["event"] for line in last("save", "-o", str(tmp_path / "app.tar"), "app:1")] == ["saved"]
+    assert [line["event"] for line in last("gc")] == ["collected"]
+    stages = [(line["event"], line["stage"], line["findings"]) for line in last("verify")]
+    assert stages[:3] == [("verified", "log", 0), ("verified", "contents", 0), ("verified", "layers", 0)]
+
+
+def test_a_layer_that_comes_in_is_told(ll, tmp_path):
+    with_loaded(ll, "there:1")
+    ll("save", "-o", str(tmp_path / "there.tar"), "there:1")
+    other = Layerlog(tmp_path / "other")
+    received = [line for line in told(other, "load", "-i", str(tmp_path / "there.tar")) if line["event"] == "layer received"]
+    assert received
+    assert all(line["blob"] == "kept" and line["bytes"] and line["seconds"] >= 0 for line in received)
+
+
+def test_why_is_asked_for_twice(ll, tmp_path):
+    """-vv tells what was found in the cache and what was chosen; -v does not."""
+    ll("write", "--text", "x", "web:/f")
+    ll("commit", "web", "app:1")
+    save = ("save", "-o", str(tmp_path / "app.tar"), "app:1")
+    assert {line["level"] for line in told(ll, *save)} == {"info"}
+    details = [line for line in told(ll, *save, verbosity="-vv") if line["level"] == "debug"]
+    assert {"cache hit", "chosen"} <= {line["event"] for line in details}
+    compared = [line for line in told(ll, "diff", "base:1", "web", verbosity="-vv") if line["event"] == "compared"]
+    assert compared[0]["by"] in ("both trees", "the events in between")
+
+
+def test_a_conflict_and_its_repetition_are_told(capsys):
+    logs.configure(1, "json")
+    answers = iter([ConcurrencyError("moved"), None])
+
+    def act():
+        if (error := next(answers)) is not None:
+            raise error
+        return "done"
+
+    assert repeated(act) == "done"
+    line = json.loads(capsys.readouterr().err)
+    assert (line["event"], line["why"], line["attempt"]) == ("conflict", "moved", 1)
+
+
+def test_who_waits_long_for_others_says_so(ll):
+    with ThreadPoolExecutor(1) as pool, held(ll.store):
+        writing = pool.submit(told, ll, "write", "--text", "x", "web:/f")
+        time.sleep(3)
+    waited = [line for line in writing.result() if line["event"] == "waited for others"]
+    assert waited[0]["seconds"] > 1
