@@ -1,6 +1,7 @@
+import fcntl
 import json
-import time
-from concurrent.futures import ThreadPoolExecutor
+import os
+from threading import Timer
 
 import pytest
 
@@ -10,7 +11,6 @@ from cli.session.writing import repeated
 from eventstore.errors import ConcurrencyError
 from tests.cli.invoking import Layerlog, with_base, with_loaded
 from tests.cli.running import layerlog
-from tests.cli.test_locks import held
 
 
 @pytest.fixture(autouse=True)
@@ -126,8 +126,9 @@ def test_a_conflict_and_its_repetition_are_told(capsys):
 
 
 def test_who_waits_long_for_others_says_so(ll):
-    with ThreadPoolExecutor(1) as pool, held(ll.store):
-        writing = pool.submit(told, ll, "write", "--text", "x", "web:/f")
-        time.sleep(3)
-    waited = [line for line in writing.result() if line["event"] == "waited for others"]
+    lock = open(os.path.join(ll.store, "lock"), "r+b")  # noqa: SIM115 - closed by the timer
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    Timer(3, lock.close).start()
+    err = ll.run("-v", "--log-format", "json", "write", "--text", "x", "web:/f").stderr
+    waited = [line for line in map(json.loads, err.splitlines()) if line["event"] == "waited for others"]
     assert waited[0]["seconds"] > 1
