@@ -166,8 +166,8 @@ def cli(ctx: click.Context, store: str | None, verbose: int, log_format: str) ->
     ctx.obj = Settings(store or default_store(), verbose, log_format, argv)
     logs.configure(verbose, log_format)
     if verbose:
-        logs.bind(command=ctx.invoked_subcommand, actor=observed_actor()["login"])
-    logs.event("started", store=ctx.obj.store, argv=argv)
+        logs.bind(store=ctx.obj.store, command=ctx.invoked_subcommand, actor=observed_actor()["login"])
+    logs.event("started", argv=argv)
 
 
 def main() -> NoReturn:

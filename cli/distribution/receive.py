@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from time import monotonic
 from typing import NamedTuple
 
 from cli.streams.compression import MAX_SIZE, limit, unpack
@@ -25,6 +26,8 @@ from projections.oci.oci_image import LayerBlob, OciImage
 from projections.refs.image_names import archive_name
 
 Advance = Callable[[int], None]
+Came = Callable[[LayerBlob, float, bool], None]
+"""Told of a layer that was read: the seconds it took, and whether its compressed blob is kept."""
 
 
 class Received(NamedTuple):
@@ -44,16 +47,18 @@ class StagedLayer(NamedTuple):
 
 
 def receive(
-    writer: Writer, found: Sequence[OciImage], kind: Kind, source: str, advance: Advance, *, max_layer: int = MAX_SIZE
-) -> list[Received]:
+    writer: Writer, found: Sequence[OciImage], kind: Kind, source: str, advance: Advance, *, max_layer: int = MAX_SIZE,
+    came: Came = lambda *_: None,
+) -> list[Received]:  # fmt: skip
     """Record the images with their layers and names, in one transaction; no layer may unpack to over *max_layer* bytes.
 
     Raise InvalidError or MismatchError where one is not what it says; nothing of any is kept then.  No body is read but
-    those of `unread`; *advance* is told of their bytes.  A commit of this store that comes back is that commit again.
+    those of `unread`; *advance* is told of their bytes, *came* of each.  A commit of this store that comes
+    back is that commit again.
     """
     with ExitStack() as open_until_recorded:
         foreign = [image for image in found if images.born_as(writer.log, _config(image)) is None]
-        staged = _staged(writer, unread(writer.log, foreign), advance, open_until_recorded, max_layer)
+        staged = _staged(writer, unread(writer.log, foreign), advance, open_until_recorded, max_layer, came)
         with writer.transaction():
             for diff_id, layer in staged.items():
                 commands.import_layer(writer, diff_id, *layer)
@@ -146,16 +151,18 @@ def _is_plain(layer: LayerBlob) -> bool:
 
 
 def _staged(
-    writer: Writer, layers: list[LayerBlob], advance: Advance, until: ExitStack, max_layer: int
+    writer: Writer, layers: list[LayerBlob], advance: Advance, until: ExitStack, max_layer: int, came: Came
 ) -> dict[bytes, StagedLayer]:
     staged: dict[bytes, StagedLayer] = {}
     for layer in layers:
+        began = monotonic()
         with _reading(writer, layer, advance, max_layer) as tar:
             if layer.diff_id in staged or writer.log.stream("layer", layer.diff_id.hex()) is not None:
                 deque(tar, 0)  # only its compressed form is new
-                continue
-            staged[layer.diff_id] = stage(writer, tar, max_layer)
-            until.callback(staged[layer.diff_id].changes.close)
+            else:
+                staged[layer.diff_id] = stage(writer, tar, max_layer)
+                until.callback(staged[layer.diff_id].changes.close)
+        came(layer, monotonic() - began, not _is_plain(layer))
     return staged
 
 

@@ -1,7 +1,9 @@
 """Operational logs, for -v alone and on stderr alone; structlog is not even imported before that."""
 
 import sys
-from collections.abc import MutableMapping
+import time
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
 _logger: Any = None
@@ -29,6 +31,14 @@ def event(name: str, **fields: object) -> None:
     """Shown by -v; costs nothing without."""
     if _logger is not None:
         _logger.info(name, **fields)
+
+
+@contextmanager
+def step(name: str, **fields: object) -> Iterator[dict[str, object]]:
+    """Tell of what the block does, once it is done, and how many seconds it took; the block adds what it found out."""
+    began = time.monotonic()
+    yield fields
+    event(name, seconds=round(time.monotonic() - began, 3), **fields)
 
 
 def detail(name: str, **fields: object) -> None:

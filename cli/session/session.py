@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import click
 
 from cli.display.formats import parse_time
+from cli.session import logs
 from cli.session.actor import claimed_author, observed_actor
 from cli.session.settings import Settings
 from eventstore.errors import ConflictError, ErasedError, InvalidError
@@ -24,13 +25,18 @@ class Session:
         self.settings = settings
         self.store = open_store(settings.store)
         self.log = self.store.log
+        if logs.wanted():
+            logs.bind(head=self.log.head().changesets)
+            self.store.cache.asked = lambda name, found: logs.detail("cache hit" if found else "cache miss", file=name)
 
     def context(self, author: str | None = None, known: str = "recorded") -> Context:
         """Return who and why, as the log keeps it."""
         return Context(dict(observed_actor()), self.settings.argv, claimed_author(author), known)
 
     def resolve(self, ref: str) -> Target:
-        return references.resolve(self.log, ref, parse_time)
+        found = references.resolve(self.log, ref, parse_time)
+        logs.detail("resolved", ref=ref, image=found.image, container=found.container, version=found.version)
+        return found
 
     def image(self, ref: str) -> str:
         """Return the id of an image."""

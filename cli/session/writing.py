@@ -2,14 +2,13 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from itertools import chain
 from typing import TypeVar
 
 from cli.session import logs
 from cli.session.session import Session
 from eventstore.errors import ConcurrencyError
-from eventstore.log.log import Context
 from eventstore.model.changes import Change
 from eventstore.model.paths import shown
 from eventstore.store import commands
@@ -20,15 +19,15 @@ from eventstore.store.writer import Writer
 from projections.tree.view import View
 
 T = TypeVar("T")
-TRIES = 5
+TRIES = 20
+LONG = 1.0
 
 
 @contextmanager
 def writing(s: Session, author: str | None = None, known: str = "recorded") -> Iterator[Writer]:
     """Write in this command's name; says in the operational log what was appended."""
     _migrate(s)
-    context = s.context(author, known)
-    with _told(s, context), writers.writing(s.store, context) as writer:
+    with writers.writing(s.store, s.context(author, known)) as writer, _told(writer):
         commands.create_store(writer)
         yield writer
 
@@ -37,8 +36,7 @@ def writing(s: Session, author: str | None = None, known: str = "recorded") -> I
 def alone(s: Session) -> Iterator[Writer]:
     """As `writing`, with every other writer kept out; never inside `writing`."""
     _migrate(s)
-    context = s.context()
-    with _told(s, context), writers.alone(s.store, context) as writer:
+    with writers.alone(s.store, s.context()) as writer, _told(writer):
         commands.create_store(writer)
         yield writer
 
@@ -56,9 +54,11 @@ def record(s: Session, writer: Writer, container: str, make: Callable[[View], It
 
 def repeated(act: Callable[[], T]) -> T:
     """Return what *act* returns; where another writer was faster, look again and repeat, a few times."""
-    for _ in range(TRIES):
-        with suppress(ConcurrencyError):
+    for attempt in range(1, TRIES):
+        try:
             return act()
+        except ConcurrencyError as error:
+            logs.event("conflict", why=str(error), attempt=attempt)
     return act()
 
 
@@ -86,20 +86,23 @@ def append(s: Session, container: str, now: View, changes: Iterable[Change]) -> 
 def _migrate(s: Session) -> None:
     old = s.store.schema
     if s.store.migrate():
+        logs.event("migrated", before=old, after=s.store.schema)
         now = f"brought from schema {old} to schema {s.store.schema}"
         print(f"layerlog: the store {shown(s.store.path)} was {now}", file=sys.stderr)
 
 
 @contextmanager
-def _told(s: Session, context: Context) -> Iterator[None]:
+def _told(writer: Writer) -> Iterator[None]:
     if not logs.wanted():
         yield
         return
-    before = s.log.head()
+    before = writer.log.head()
     yield
-    after = s.log.head()
+    after = writer.log.head()
+    if writer.waited > LONG:
+        logs.event("waited for others", seconds=round(writer.waited, 3))
     if after.changesets > before.changesets:
         logs.event(
             "appended", changesets=after.changesets - before.changesets, head=after.changesets,
-            events=after.position - before.position, actor=context.actor["login"], author=context.author,
+            events=after.position - before.position, author=writer.context.author,
         )  # fmt: skip

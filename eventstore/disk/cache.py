@@ -1,9 +1,13 @@
 """Cache: files below a store's cache/, each computable anew, so that one which cannot be read or written costs time alone."""
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 
 from eventstore.disk.atomic import replacing
+
+Asked = Callable[[str, bool], None]
+"""Told of each name that is read, and whether it was there."""
 
 
 class Cache:
@@ -11,6 +15,7 @@ class Cache:
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
+        self.asked: Asked | None = None
 
     def path(self, *parts: str) -> str:
         """Return a path below cache/; everything there may be deleted at any moment."""
@@ -25,11 +30,12 @@ class Cache:
 
     def read(self, *parts: str) -> bytes | None:
         """Return what was written last under this name, whole, or None."""
-        try:
-            with open(self.path(*parts), "rb") as file:
-                return file.read()
-        except OSError:
-            return None
+        found = None
+        with suppress(OSError), open(self.path(*parts), "rb") as file:
+            found = file.read()
+        if self.asked is not None:
+            self.asked("/".join(parts), found is not None)
+        return found
 
     def remove(self, *parts: str) -> None:
         with suppress(OSError):

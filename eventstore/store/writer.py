@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from time import monotonic
 
 from eventstore.content.writer import ContentWriter
 from eventstore.disk.lock import exclusive, shared
@@ -14,7 +15,9 @@ from eventstore.store.store import Store
 def writing(store: Store, context: Context) -> Iterator["Writer"]:
     """Write in the name of *context*; a garbage collection waits for the writers that are open."""
     store.migrate()
+    began = monotonic()
     with shared(store.path), closing(Writer(store, context)) as writer:
+        writer.waited = monotonic() - began
         yield writer
 
 
@@ -22,7 +25,9 @@ def writing(store: Store, context: Context) -> Iterator["Writer"]:
 def alone(store: Store, context: Context) -> Iterator["Writer"]:
     """As `writing`, with every other writer kept out; waits for those that are open, so never inside `writing`."""
     store.migrate()
+    began = monotonic()
     with exclusive(store.path), closing(Writer(store, context)) as writer:
+        writer.waited = monotonic() - began
         yield writer
 
 
@@ -33,6 +38,8 @@ class Writer:
         self.store = store
         self.context = context
         self.log = store.log
+        self.waited = 0.0
+        """Seconds that it waited for others, to get the lock and to begin its transactions."""
         self.content = ContentWriter(store.db, store.content)
         self._originals: ContentWriter | None = None
         self._open = False
@@ -52,7 +59,9 @@ class Writer:
             yield
             return
         self._sync()
+        began = monotonic()
         self.store.db.execute("BEGIN IMMEDIATE")
+        self.waited += monotonic() - began
         self._open = True
         try:
             yield

@@ -36,7 +36,7 @@ class Difference(NamedTuple):
 
 def between(before: View, after: View, top: bytes = b"") -> Iterator[Difference]:
     """Yield what differs at and below *top*; O(both trees), or O(what one container's events between them touched)."""
-    if not top and (events := _events_between(before, after)):
+    if not top and (events := events_between(before, after)):
         yield from touched_by(before, after, *events)
         return
     yield from _whole(before, after, top)
@@ -152,7 +152,7 @@ class _Points:
             self.left -= 1
 
 
-def _events_between(before: View, after: View) -> tuple[int, int, int] | None:
+def events_between(before: View, after: View) -> tuple[int, int, int] | None:
     """Return (stream, first, last) where *after* is *before* and some more events of its top stream, not too many."""
     if not after.spans or after.spans[-1].layer:
         return None

@@ -8,6 +8,7 @@ import click
 from cli.display.formats import parse_size
 from cli.options import completion
 from cli.options.signing import Signing, signing_options
+from cli.session import logs
 from cli.session.session import Session, session
 from cli.session.writing import repeated, writing
 from eventstore.errors import ConflictError, InvalidError, LayerlogError
@@ -76,6 +77,7 @@ def commit(
 
             signing.try_key(signing_key)
         made = repeated(lambda: _seal(s, container, wanted)).hex()
+        logs.event("committed", commit=made, tag=wanted.tag)
         print(f"sha256:{made}")
         if sign or signing_key is not None:
             _sign_made(s, made, signing_key)

@@ -8,10 +8,11 @@ from cli.display.diff_lines import Compared, print_changes
 from cli.display.formats import listed
 from cli.options import completion
 from cli.options.changes import changes_options
+from cli.session import logs
 from cli.session.session import Session, session
 from eventstore.errors import ConflictError, InvalidError, LayerlogError
 from eventstore.model.paths import shown
-from projections.diff.tree_diff import between
+from projections.diff.tree_diff import between, events_between
 from projections.history import status
 from projections.images.run_config import run_config
 from projections.refs import references
@@ -60,6 +61,9 @@ def _compare(s: Session, first: str, second: str | None, *, base: bool) -> Compa
     before, after = _pair(s, s.resolve(left), right, base=base)
     path = top if top is not None else other or b""
     path = follow(after, path) if after.lookup(follow(after, path)) else follow(before, path)
+    if logs.wanted():
+        direct = None if path else events_between(before, after)
+        logs.detail("compared", by="both trees" if direct is None else "the events in between", events=direct and direct[1:])
     return Compared(before, after, between(before, after, path))
 
 

@@ -8,6 +8,7 @@ import click
 from cli.commands.files.outgoing import counted, reader_of, tar_output, write_tar
 from cli.display.output import note, progress
 from cli.options import completion
+from cli.session import logs
 from cli.session.session import session
 from projections.tree.hard_links import linked_nodes
 from projections.tree.subtree import below
@@ -62,7 +63,9 @@ def checkout(ref: str, folder: str, *, safe: bool) -> None:
         path = follow(view, path)
         require_directory(view, path)
         reading = reader_of(s.settings, view, path)
-        with progress(None, "Checking out", "bytes") as advance, read_ahead(reading) as (entries, read):
-            report = write_tree(entries, counted(read, advance), folder, safe=safe, linked=linked_nodes(view))
+        with logs.step("checked out", ref=ref, folder=folder) as told:
+            with progress(None, "Checking out", "bytes") as advance, read_ahead(reading) as (entries, read):
+                report = write_tree(entries, counted(read, advance), folder, safe=safe, linked=linked_nodes(view))
+            told.update(files=report.files, directories=report.directories, bytes=report.bytes)
     note(Counter(report.skipped), "left out")
     sys.stdout.flush()

@@ -12,14 +12,16 @@ import click
 from cli.display.formats import listed, parse_size
 from cli.display.output import progress
 from cli.options import completion
+from cli.session import logs
 from cli.session.session import Session, first_session, session
 from cli.session.writing import writing
 from eventstore.disk.lock import shared
+from eventstore.model.digests import named
 from eventstore.model.events import Kind
 from eventstore.model.paths import shown
 from projections.images import images
 from projections.images.images import Image
-from projections.oci.oci_image import OciImage, as_oci_image, blobs_of
+from projections.oci.oci_image import LayerBlob, OciImage, as_oci_image, blobs_of
 from projections.refs import references, tags
 from projections.refs.image_names import new_name
 
@@ -56,7 +58,9 @@ def load(source: str, platform: str | None, ref: str | None, *, quiet: bool, max
         found = archive.read(_input(source), send.spool_folder(s.store), platform, ref=ref)
         total = sum(layer.descriptor.size for layer in receive.unread(s.log, found))
         with progress(total, "Loading", "bytes", quiet=quiet) as advance, writing(s, known="imported") as writer:
-            received = receive.receive(writer, found, Kind.IMAGE_LOADED, _where(source), advance, max_layer=max_layer_size)
+            received = receive.receive(
+                writer, found, Kind.IMAGE_LOADED, _where(source), advance, max_layer=max_layer_size, came=_tell_layer
+            )
     for image in received:
         for why in image.left_out:
             print(f"layerlog: loaded without a name: {why}", file=sys.stderr)
@@ -64,6 +68,13 @@ def load(source: str, platform: str | None, ref: str | None, *, quiet: bool, max
             print(f"Loaded image: {shown(name)}")
         if not image.names:
             print(f"Loaded image ID: sha256:{image.id}")
+
+
+def _tell_layer(layer: LayerBlob, seconds: float, kept: bool) -> None:
+    logs.event(
+        "layer received", layer=named(layer.diff_id), bytes=layer.descriptor.size, seconds=round(seconds, 3),
+        blob="kept" if kept else "made again from its events",
+    )  # fmt: skip
 
 
 def _input(source: str) -> str | BinaryIO:
@@ -152,15 +163,23 @@ def save(refs: tuple[str, ...], output: str, form: str, *, compress: bool, quiet
                 image: send.oci_image(s.store, image, names, compress=compress, left_out=left_out.append)
                 for image, names in chosen.items()
             }
-            if form == "oci-dir":
-                layout.write(output, [as_oci_image(image) for image in found.values()])
-            else:
-                _write_archive(output, list(found.values()), quiet=quiet)
+            for image, sent in found.items():
+                _tell_choice(image, sent)
+            with logs.step("saved", images=len(found), to=output):
+                if form == "oci-dir":
+                    layout.write(output, [as_oci_image(image) for image in found.values()])
+                else:
+                    _write_archive(output, list(found.values()), quiet=quiet)
         with writing(s) as writer:
             departures.record_saved(writer, found, _where(output))
     if left_out:
         paths = listed([b"/" + path for path in dict.fromkeys(left_out)])
         print(f"layerlog: left out, as a layer cannot hold names that begin with '.wh.': {paths}", file=sys.stderr)
+
+
+def _tell_choice(image: Image, sent: OciImage) -> None:
+    manifest = "made anew" if sent.manifest is None else "as it came"
+    logs.detail("chosen", image=image.id, manifest=manifest, blobs=[layer.descriptor.digest for layer in sent.layers])
 
 
 def _chosen(s: Session, refs: tuple[str, ...]) -> dict[Image, list[str]]:

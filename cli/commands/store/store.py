@@ -7,6 +7,7 @@ import click
 
 from cli.display.formats import counted, human_size
 from cli.display.output import Column, Shape, json_line, listing, listing_options, progress
+from cli.session import logs
 from cli.session.session import Session, session
 from eventstore.disk.lock import undisturbed
 from eventstore.errors import InvalidError
@@ -70,8 +71,11 @@ def _findings(s: Session, checkpoint: str | None, signers: str | None, *, quick:
         found += checkpoints.check(s.log, checkpoint, signers)
     with undisturbed(s.store.path):
         for stage in verification.stages(s.store, quick=quick, share=share):
-            with progress(stage.total, f"Verifying {stage.label}", stage.unit) as advance:
-                found += verification.run(stage, advance)
+            with logs.step("verified", stage=stage.label, total=stage.total, unit=stage.unit) as told:
+                with progress(stage.total, f"Verifying {stage.label}", stage.unit) as advance:
+                    of_stage = list(verification.run(stage, advance))
+                told.update(findings=len(of_stage))
+            found += of_stage
         if not quick:
             found += verification.to_the_end(lambda: signing.check(s.log, signers), "signatures")
     return found

@@ -8,6 +8,7 @@ from cli.display import integrity
 from cli.display.formats import human_size, parse_time
 from cli.display.output import progress
 from cli.options import completion
+from cli.session import logs
 from cli.session.session import Session, session
 from cli.session.settings import Settings
 from cli.session.writing import alone, writing
@@ -38,8 +39,9 @@ def gc(*, originals: bool, dry_run: bool) -> None:
         if dry_run:
             found, waiting = collector.survey(s.store, originals=originals), 0
         else:
-            with alone(s) as writer:
+            with alone(s) as writer, logs.step("collected") as told:
                 found, freed = collector.collect(s.store, writer, originals=originals)
+                told.update(contents=found.contents, segments=freed.segments, bytes=freed.bytes, waiting=freed.waiting)
             waiting = freed.waiting
     total = found.content_bytes + found.unnamed_bytes + found.original_bytes + found.cache_bytes
     print(f"{'would remove' if dry_run else 'removed'} {found.contents} contents, freeing {human_size(total)}")
