@@ -63,7 +63,7 @@ def test_the_command_line_logs_what_it_was_asked_without_secrets() -> None:
 
 
 @pytest.fixture
-def ll(tmp_path):
+def ll(tmp_path: Path) -> Layerlog:
     return with_base(tmp_path / "store")
 
 
