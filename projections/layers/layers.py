@@ -180,15 +180,18 @@ def with_parents(changes: Iterable[Change], after: View) -> Iterator[Change]:
     """Yield *changes*, in tree order, each directory above one before it, as it is in *after*; the root is left out.
 
     What a layer leaves out, overlay drivers make anew, 0755 and root's, in front of the lower layer's own directory; so
-    a layer names even the directories that it only deletes from.  Docker's and BuildKit's own layers do.
+    a layer names even the directories that it only deletes from.  Docker's and BuildKit's own layers do.  What is deleted
+    below a path that is no directory any more is gone with that, and left out.
     """
     named: list[bytes] = []  # the directories above the latest change that were named, from the top down
     for change in changes:
         while named and not change.path.startswith(named[-1] + b"/"):
             named.pop()
-        for directory in ancestors(change.path)[1 + len(named) :]:
-            yield as_change(after.get(directory))
-            named.append(directory)
+        above = [after.get(directory) for directory in ancestors(change.path)[1 + len(named) :]]
+        if not all(entry.is_dir for entry in above):
+            continue
+        yield from map(as_change, above)
+        named += [entry.path for entry in above]
         yield change
         if change.kind == Kind.FILE_WRITTEN and stat.S_ISDIR(change.mode) and change.path:
             named.append(change.path)
