@@ -10,7 +10,10 @@ class Entry(NamedTuple):
 
 
 IMAGES = "cli.commands.images.images"
+ARCHIVES = "cli.commands.images.archives"
+NAMES = "cli.commands.images.names"
 CONTAINERS = "cli.commands.containers.containers"
+LIFECYCLE = "cli.commands.containers.lifecycle"
 COMMIT = "cli.commands.containers.commit"
 CONFIG = "cli.commands.containers.config"
 FILES = "cli.commands.files.read"
@@ -30,22 +33,22 @@ HEADINGS: dict[str, dict[str, Entry]] = {
         "images": Entry(IMAGES, "images", "List images"),
         "inspect": Entry(IMAGES, "inspect", "Show all that is known of an image or a container"),
         "history": Entry(IMAGES, "history", "List the layers of an image, newest first"),
-        "tag": Entry(IMAGES, "tag", "Give an image one more name"),
-        "rmi": Entry(IMAGES, "rmi", "Remove an image (undelete brings it back)"),
-        "load": Entry(IMAGES, "load", "Bring in images from an archive or an OCI layout"),
-        "import": Entry(IMAGES, "import_", "Make an image of one layer from a tar or a folder"),
-        "save": Entry(IMAGES, "save", "Write images to an archive that Docker and podman load"),
+        "tag": Entry(NAMES, "tag", "Give an image one more name"),
+        "rmi": Entry(NAMES, "rmi", "Remove an image (undelete brings it back)"),
+        "load": Entry(ARCHIVES, "load", "Bring in images from an archive or an OCI layout"),
+        "import": Entry(ARCHIVES, "import_", "Make an image of one layer from a tar or a folder"),
+        "save": Entry(ARCHIVES, "save", "Write images to an archive that Docker and podman load"),
     },
     "Containers": {
-        "create": Entry(CONTAINERS, "create", "Put a writable layer on top of an image"),
+        "create": Entry(LIFECYCLE, "create", "Put a writable layer on top of an image"),
         "ps": Entry(CONTAINERS, "ps", "List containers"),
-        "rename": Entry(CONTAINERS, "rename", "Give a container another name"),
-        "rm": Entry(CONTAINERS, "rm", "Remove a container (undelete brings it back)"),
+        "rename": Entry(LIFECYCLE, "rename", "Give a container another name"),
+        "rm": Entry(LIFECYCLE, "rm", "Remove a container (undelete brings it back)"),
         "commit": Entry(COMMIT, "commit", "Seal a container's changes as a new image"),
         "sign": Entry(COMMIT, "sign", "Sign a commit, as git does"),
         "config": Entry(CONFIG, "config", "Set a container's command, environment, labels, ..."),
         "status": Entry(CONTAINERS, "status_", "Show what the next commit would seal"),
-        "fork": Entry(CONTAINERS, "fork", "Start a container from any point of another's history"),
+        "fork": Entry(LIFECYCLE, "fork", "Start a container from any point of another's history"),
     },
     "Files": {
         "ls": Entry(FILES, "ls", "List a directory"),

@@ -1,5 +1,7 @@
 """The frame of the command line: options before the command, the lazy table of commands, and the way out."""
 
+import atexit
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -169,4 +171,7 @@ def cli(ctx: click.Context, store: str | None, verbose: int, log_format: str) ->
 
 
 def main() -> NoReturn:
+    """Run the command line as this process's only purpose."""
+    gc.set_threshold(200_000, 20, 20)  # looking for garbage, of which there is next to none, took 3 ms of every start
+    atexit.register(gc.freeze)  # and 8 ms of every end
     cli.main()

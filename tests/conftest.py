@@ -8,8 +8,11 @@ import pytest
 from cli.maintenance import verification
 from eventstore.integrity.findings import Finding
 from eventstore.log.log import Context
-from eventstore.store import commands
+from eventstore.store.commands import create_store
 from eventstore.store.store import Store
+from eventstore.store.writer import writing
+from tests.faults import totals
+from tests.faults.commands import Commands
 
 
 def findings(path: str) -> list[Finding]:
@@ -19,6 +22,18 @@ def findings(path: str) -> list[Finding]:
 
 
 ADA = Context(actor={"login": "ada", "uid": 1000, "loginuid": 1000, "host": "test"}, command=("test",))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    totals.show(terminalreporter)
+
+
+@pytest.fixture(scope="session")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
+    """The command line, started fast."""
+    server = Commands(tmp_path_factory.mktemp("commands"))
+    yield server
+    server.close()
 
 
 @pytest.fixture(autouse=True)
@@ -37,8 +52,8 @@ def open_store(tmp_path: Path) -> Iterator[Callable[[], Store]]:
 
     def open_one() -> Store:
         opened.append(Store.open_or_create(str(tmp_path / "store")))
-        with opened[-1].writer(ADA) as writer:
-            commands.create_store(writer)
+        with writing(opened[-1], ADA) as writer:
+            create_store(writer)
         return opened[-1]
 
     yield open_one

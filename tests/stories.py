@@ -9,8 +9,10 @@ import stat
 from typing import NamedTuple
 
 from eventstore.model.changes import Change, attributes, clear, delete, link, move, put
+from eventstore.model.facts import ContainerBase
 from eventstore.store import commands
-from eventstore.store.store import Store, Writer
+from eventstore.store.store import Store
+from eventstore.store.writer import Writer, writing
 from projections.refs.containers import live_view, view_at
 from projections.tree.view import View
 from tests.conftest import ADA
@@ -41,7 +43,7 @@ class Told(NamedTuple):
 
     def record(self, container: str, changes: list[Change]) -> View:
         """Append *changes* and return what the container is then."""
-        with self.store.writer(ADA) as writer:
+        with writing(self.store, ADA) as writer:
             version = commands.record(writer, container, changes, live_view(self.store, container))
         return view_at(self.store, container, version)
 
@@ -49,13 +51,13 @@ class Told(NamedTuple):
 def tell(store: Store, seed: int) -> Told:
     """Record the story of *seed*."""
     drawn, model = random.Random(seed), Model()
-    with store.writer(ADA) as writer:
+    with writing(store, ADA) as writer:
         commands.create_store(writer)
         lower = commands.create_container(writer, "lower", None)
         below = _fill(writer, lower, model, drawn)
         stream = store.log.stream("container", lower)
         assert stream is not None
-        upper = commands.create_container(writer, "upper", {"container": lower, "version": stream.version})
+        upper = commands.create_container(writer, "upper", ContainerBase(lower, stream.version))
         return Told(store, drawn, lower, upper, {lower: below, upper: _fill(writer, upper, model, drawn)})
 
 

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.cli.running import ROOT
 from tests.test_architecture import PACKAGES, Module, held, modules
 
 ORDER: dict[str, dict[str, tuple[int, str]]] = {
     "eventstore": {
         "errors": (0, "everybody raises them"),
+        "offers": (0, "how a package is a library"),
         "model": (1, "values: what all others speak in"),
         "disk": (2, "folders and files, whatever is in them"),
         "log": (3, "log.db: rows and their chain, and no content"),
@@ -55,14 +57,6 @@ lower number; two of one number do not know each other.
 """
 MAX_MODULES = 12
 
-PROJECTIONS_WITHOUT_SQL = {
-    "tar": "bytes alone",
-    "oci": "documents alone",
-    "tree": "asks index/ what events say of paths and nodes",
-    "diff": "asks index/ which paths events are about",
-    "layers": "asks index/ what a layer's stream holds",
-}
-"""The folders of projections/ that no SQL is left in, and whom they ask instead."""
 SQL = re.compile(
     r"""\s*(select\s|insert\s+(or|into)\s|replace\s+into\s|update\s+\S+\s+set\s|delete\s+from\s|values\s*\(|pragma\s|explain\s
     |with\s+(recursive\s+)?\w+\s*(\([\w\s,]*\)\s*)?as\s|(create|drop|alter)\s+(temp\s+|unique\s+)?(table|index|view|trigger)\s
@@ -76,7 +70,7 @@ def folder(name: str) -> str:
     return [*name.split("."), ""][1]
 
 
-def test_folders_stand_in_one_order():
+def test_folders_stand_in_one_order() -> None:
     def offences() -> Iterator[str]:
         for module in modules():
             places, here = ORDER[module.package], folder(module.name)
@@ -88,7 +82,7 @@ def test_folders_stand_in_one_order():
     held("A flow goes down through the folders once and comes up once: what is lower can be read without what is above.", offences())
 
 
-def test_every_folder_has_its_place_and_says_what_lives_there():
+def test_every_folder_has_its_place_and_says_what_lives_there() -> None:
     def offences() -> Iterator[str]:
         for package in PACKAGES:
             found = {folder(module.name) for module in modules(package)} - {""}
@@ -101,7 +95,17 @@ def test_every_folder_has_its_place_and_says_what_lives_there():
     held("A reader finds the room from its name, and its __init__ says what is in it.", offences())
 
 
-def test_folders_are_small():
+def test_tests_mirror_the_folders() -> None:
+    def offences() -> Iterator[str]:
+        for module in modules(*(f"tests/{package}" for package in PACKAGES)):
+            tested = os.path.dirname(module.path).removeprefix("tests/")
+            if not (ROOT / tested).is_dir():
+                yield f"{module.path}: there is no {tested}"
+
+    held("The tests of a folder are found where the folder itself is, below tests.", offences())
+
+
+def test_folders_are_small() -> None:
     counts = Counter(os.path.dirname(module.path) for module in modules() if not module.path.endswith("__init__.py"))
     offences = (f"{folder}: {count} modules" for folder, count in counts.items() if count > MAX_MODULES)
     held(f"A folder is seen at a glance: at most {MAX_MODULES} modules.", offences)
@@ -110,15 +114,14 @@ def test_folders_are_small():
 # -- who knows SQL
 
 
-def test_projections_know_no_sql():
-    folders = [f"projections/{name}" for name in PROJECTIONS_WITHOUT_SQL]
+def test_only_eventstore_knows_sql() -> None:
     held(
-        "Only eventstore knows its tables: a projection asks a named question of eventstore/index/, which says its order and cost.",
-        (f"{module.path}:{line}: {what}" for module in modules(*folders) for line, what in sql_in(module)),
+        "Only eventstore knows its tables: others ask named questions of eventstore/index/, which says their order and cost.",
+        (f"{module.path}:{line}: {what}" for module in modules("projections", "cli") for line, what in sql_in(module)),
     )
 
 
-def test_kinds_and_effects_are_named_in_sql():
+def test_kinds_and_effects_are_named_in_sql() -> None:
     offences = (
         f"{module.path}:{number}: {line.strip()}"
         for module in modules("eventstore/index")
@@ -155,10 +158,10 @@ def sql_in(module: Module) -> Iterator[tuple[int, str]]:
         "table = 'event INDEXED BY event_path'",
     ],
 )
-def test_sql_would_be_found(line):
+def test_sql_would_be_found(line: str) -> None:
     assert list(sql_in(Module("some", "some.py", line, ast.parse(line))))
 
 
 @pytest.mark.parametrize("line", ["def f():\n    'Select one.'", "what = 'with one'", "kind = 'commit'", "path = b'SELECT 1'", "deleted = 'deleted from'"])
-def test_words_are_no_sql(line):
+def test_words_are_no_sql(line: str) -> None:
     assert not list(sql_in(Module("some", "some.py", line, ast.parse(line))))

@@ -11,7 +11,10 @@ from typing import NamedTuple
 import pytest
 
 from cli.catalog import COMMANDS
+from tests.cli.archived import archived
 from tests.cli.running import ROOT, clean
+from tests.conftest import findings
+from tests.images import image
 
 README = (ROOT / "README.md").read_text()
 INSTALL = "python3 -m pip install . && "
@@ -87,7 +90,7 @@ def agrees(shown: str, output: str) -> bool:
     return re.fullmatch(pattern, masked(output)) is not None
 
 
-def test_sessions_are_true(tmp_path):
+def test_sessions_are_true(tmp_path: Path) -> None:
     """Every output shown is that of the command above it."""
     session = steps()
     results = typed([step.command.removeprefix(INSTALL) for step in session], tmp_path)
@@ -105,12 +108,20 @@ def difference(step: Step, code: int, output: str) -> str:
     return "\n".join([f"$ {step.command}   (exit code {code})", *lines, ""])
 
 
-def test_the_first_screen_is_a_result():
+def test_the_library_example_is_true(tmp_path: Path) -> None:
+    archived(tmp_path, image("gzip", names=("localhost/tomcat:1",)), name="tomcat.tar")
+    (program,), (shown,) = blocks("python"), blocks("text")
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=clean({}), capture_output=True, text=True, check=False)
+    assert (masked(done.stdout), done.stderr) == (masked(shown), "")
+    assert findings(str(tmp_path / "library")) == []
+
+
+def test_the_first_screen_is_a_result() -> None:
     first = README.splitlines()[:40]
     assert f"$ {INSTALL}layerlog demo" in first
 
 
-def test_the_tests_are_one_command():
+def test_the_tests_are_one_command() -> None:
     """.ci/run takes it from here."""
     assert [line for block in blocks("sh") for line in block.splitlines() if "pytest" in line] == [
         "python3 -m pip install '.[test]' && python3 -m pytest"
@@ -118,12 +129,12 @@ def test_the_tests_are_one_command():
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_stands_in_the_table(name):
+def test_every_command_stands_in_the_table(name: str) -> None:
     """With the very words of `layerlog --help`."""
     assert f"| `{name}` | {COMMANDS[name].help} |" in README
 
 
-def test_links_lead_somewhere():
+def test_links_lead_somewhere() -> None:
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", README)
     assert targets
     assert not [target for target in targets if not (ROOT / target).exists()]

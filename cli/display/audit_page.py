@@ -40,15 +40,15 @@ svg text{fill:var(--ink);font:12px system-ui,sans-serif}svg .soft{fill:var(--sof
 
 
 class Lane(NamedTuple):
-    """One row of the timeline; `counts` says how many deeds fell into each step."""
+    """One row of the timeline; `counts` says how many actions fell into each step."""
 
     name: str
     total: int
     counts: dict[int, int]
 
 
-def page(deeds: Sequence[Deed], authors: Sequence[Group], store_id: str, head: int) -> Iterator[str]:
-    """Yield the page in pieces; *deeds* are the oldest first, *head* is the log's last position."""
+def page(actions: Sequence[Deed], authors: Sequence[Group], store_id: str, head: int) -> Iterator[str]:
+    """Yield the page in pieces; *actions* are the oldest first, *head* is the log's last position."""
     yield (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'">'
@@ -56,13 +56,13 @@ def page(deeds: Sequence[Deed], authors: Sequence[Group], store_id: str, head: i
         f"<title>Audit of store {text(store_id[:12])}</title><style>{_STYLE}</style></head><body>\n"
     )
     yield "<h1>Who did what</h1>\n"
-    yield f'<p class="about">Store <code>{text(store_id[:12])}</code>, {_period(deeds)}, up to event {head}. '
+    yield f'<p class="about">Store <code>{text(store_id[:12])}</code>, {_period(actions)}, up to event {head}. '
     yield "Authors are claimed; actors, below them, were seen by the machine.</p>\n"
-    yield _sums(deeds, authors)
-    if deeds:
-        yield f"<h2>Timeline</h2>\n{timeline(deeds)}\n"
+    yield _sums(actions, authors)
+    if actions:
+        yield f"<h2>Timeline</h2>\n{timeline(actions)}\n"
     yield from _authors(authors)
-    yield from _deeds(deeds)
+    yield from _actions(actions)
     yield "</body></html>\n"
 
 
@@ -89,40 +89,40 @@ def _minute(when: int) -> str:
     return rfc3339(when)[:16].replace("T", " ")
 
 
-def _period(deeds: Sequence[Deed]) -> str:
-    if not deeds:
+def _period(actions: Sequence[Deed]) -> str:
+    if not actions:
         return "nothing happened yet"
-    return f"{_minute(deeds[0].record.time)} to {_minute(deeds[-1].record.time)} UTC"
+    return f"{_minute(actions[0].record.time)} to {_minute(actions[-1].record.time)} UTC"
 
 
-def _sums(deeds: Sequence[Deed], authors: Sequence[Group]) -> str:
-    commits = [deed for deed in deeds if deed.what == "commit"]
-    sealed = [deed.sealed for deed in deeds if deed.sealed is not None]
+def _sums(actions: Sequence[Deed], authors: Sequence[Group]) -> str:
+    commits = [action for action in actions if action.what == "commit"]
+    sealed = [action.sealed for action in actions if action.sealed is not None]
     sums = {
         "commits": str(len(commits)),
-        "signed": str(sum(deed.signer is not None for deed in commits)),
+        "signed": str(sum(action.signer is not None for action in commits)),
         "authors": str(len(authors)),
         "changes sealed": str(sum(held.events for held in sealed)),
         "written": size(sum(held.bytes for held in sealed)),
-        "sent out": str(len(_departures(deeds))),
-        "erasures": str(sum(deed.what == "erase" for deed in deeds)),
+        "sent out": str(len(_departures(actions))),
+        "erasures": str(sum(action.what == "erase" for action in actions)),
     }
     return '<dl class="sums">' + "".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in sums.items()) + "</dl>\n"
 
 
-def _departures(deeds: Sequence[Deed]) -> set[int]:
-    """Return the positions of the saves and pushes among *deeds* and of those that commits tell of."""
-    listed = {deed.record.event.position for deed in deeds if deed.what in ("save", "push")}
-    return listed | {sent.record.event.position for deed in deeds for sent in deed.sent}
+def _departures(actions: Sequence[Deed]) -> set[int]:
+    """Return the positions of the saves and pushes among *actions* and of those that commits tell of."""
+    listed = {action.record.event.position for action in actions if action.what in ("save", "push")}
+    return listed | {sent.record.event.position for action in actions for sent in action.sent}
 
 
 # -- the timeline
 
 
-def timeline(deeds: Sequence[Deed]) -> str:
+def timeline(actions: Sequence[Deed]) -> str:
     """Return an SVG: a lane for each author with the most commits, one for the others, one for all that is no commit."""
-    first, last = deeds[0].record.time, max(deeds[-1].record.time, deeds[0].record.time + 1)
-    lanes = _lanes(deeds, first, last)
+    first, last = actions[0].record.time, max(actions[-1].record.time, actions[0].record.time + 1)
+    lanes = _lanes(actions, first, last)
     height = LANE * len(lanes) + AXIS
     parts = [f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="Commits and other deeds over time">']
     for number, lane in enumerate(lanes):
@@ -131,17 +131,17 @@ def timeline(deeds: Sequence[Deed]) -> str:
     return "".join([*parts, "</svg>"])
 
 
-def _lanes(deeds: Sequence[Deed], first: int, last: int) -> list[Lane]:
-    names = [deed.author or "nobody named" if deed.what == "commit" else "" for deed in deeds]
+def _lanes(actions: Sequence[Deed], first: int, last: int) -> list[Lane]:
+    names = [action.author or "nobody named" if action.what == "commit" else "" for action in actions]
     totals: dict[str, int] = {}
     for name in names:
         totals[name] = totals.get(name, 0) + 1
     ranked = sorted((name for name in totals if name), key=lambda name: (-totals[name], name))
     label = {name: name for name in ranked[:LANES]} | dict.fromkeys(ranked[LANES:], "others") | {"": NO_COMMIT}
     found: dict[str, dict[int, int]] = {}
-    for deed, name in zip(deeds, names, strict=True):
+    for action, name in zip(actions, names, strict=True):
         counts = found.setdefault(label[name], {})
-        step = min(STEPS - 1, (deed.record.time - first) * STEPS // (last - first + 1))
+        step = min(STEPS - 1, (action.record.time - first) * STEPS // (last - first + 1))
         counts[step] = counts.get(step, 0) + 1
     order = dict.fromkeys([*(label[name] for name in ranked), label[""]])
     return [Lane(name, sum(found[name].values()), found[name]) for name in order if name in found]
@@ -190,32 +190,32 @@ def _authors(groups: Sequence[Group]) -> Iterator[str]:
     yield "</tbody></table>\n"
 
 
-def _deeds(deeds: Sequence[Deed]) -> Iterator[str]:
+def _actions(actions: Sequence[Deed]) -> Iterator[str]:
     yield '<h2>Everything, newest first</h2>\n<table class="deeds"><colgroup>'
     yield "".join(f'<col style="width:{width}%">' for width in (13, 8, 10, 19, 13, 15, 22))
     yield "</colgroup><thead><tr><th>When (UTC)</th><th>What</th><th>Id</th><th>Who</th>"
     yield '<th class="n">Sealed</th><th>Names, and where it went</th><th>Message</th></tr></thead><tbody>\n'
-    for deed in reversed(deeds):
-        yield _deed(deed)
+    for action in reversed(actions):
+        yield _action(action)
     yield "</tbody></table>\n"
 
 
-def _deed(deed: Deed) -> str:
-    what = f'<span class="what {deed.what}">{deed.what}</span>'
-    who = f"{text(deed.author or 'nobody named')}<br><span class=\"soft\">{text(actor_text(deed.record))}</span>"
+def _action(action: Deed) -> str:
+    what = f'<span class="what {action.what}">{action.what}</span>'
+    names = f"{text(action.author or 'nobody named')}<br><span class=\"soft\">{text(actor_text(action.record))}</span>"
     return (
-        f'<tr><td class="t">{_minute(deed.record.time)}</td><td>{what}</td><td class="id" title="{text(deed.object)}">'
-        f"{text(deed.object.rpartition(':')[2][:12])}{_signed(deed)}</td><td>{who}</td>"
-        f'<td class="n">{_sealed(deed.sealed)}</td><td>{_went(deed)}</td><td class="said">{lines(deed.said)}</td></tr>\n'
+        f'<tr><td class="t">{_minute(action.record.time)}</td><td>{what}</td><td class="id" title="{text(action.object)}">'
+        f"{text(action.object.rpartition(':')[2][:12])}{_signed(action)}</td><td>{names}</td>"
+        f'<td class="n">{_sealed(action.sealed)}</td><td>{_went(action)}</td><td class="said">{lines(action.said)}</td></tr>\n'
     )
 
 
-def _signed(deed: Deed) -> str:
-    if deed.what != "commit":
+def _signed(action: Deed) -> str:
+    if action.what != "commit":
         return ""
-    if deed.signer is None:
+    if action.signer is None:
         return '<br><span class="soft">unsigned</span>'
-    return f'<br><span class="soft signed" title="{text(deed.signer)}">signed</span>'
+    return f'<br><span class="soft signed" title="{text(action.signer)}">signed</span>'
 
 
 def _sealed(held: Sealed | None) -> str:
@@ -224,7 +224,7 @@ def _sealed(held: Sealed | None) -> str:
     return f'{held.files} files<br><span class="soft">{held.events} changes, {size(held.bytes)}</span>'
 
 
-def _went(deed: Deed) -> str:
-    names = [f"<code>{text(name)}</code>" for name in shown_names(deed.tags)]
-    went = [f'<span class="soft">{sent.how} {text(sent.where)}, {_minute(sent.record.time)}</span>' for sent in deed.sent]
+def _went(action: Deed) -> str:
+    names = [f"<code>{text(name)}</code>" for name in shown_names(action.tags)]
+    went = [f'<span class="soft">{sent.how} {text(sent.where)}, {_minute(sent.record.time)}</span>' for sent in action.sent]
     return "<br>".join(names + went)

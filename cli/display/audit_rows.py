@@ -1,4 +1,4 @@
-"""What an auditor asks for, as rows: deeds and groups, and where something is held; for tables, JSON, CSV and the page."""
+"""What an auditor asks for, as rows: actions and groups, and where something occurs; for tables, JSON, CSV and the page."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
@@ -7,6 +7,7 @@ from typing import Any, TextIO
 from cli.display.formats import human_size, listed, short_id, whole_seconds
 from cli.display.history_text import subject
 from cli.display.output import Column
+from eventstore.index import names
 from eventstore.log.log import Log
 from eventstore.model.digests import named
 from eventstore.model.paths import shown
@@ -24,23 +25,23 @@ _FORMULAS = ("=", "+", "-", "@")
 MESSAGE = 60
 
 
-def deed_row(deed: Deed) -> dict[str, Any]:
-    record = deed.record
+def action_row(action: Deed) -> dict[str, Any]:
+    record = action.record
     return {
         "time": rfc3339(record.time),
         "position": record.event.position,
-        "what": deed.what,
-        "id": deed.object,
-        "container": deed.container,
-        "author": deed.author,
+        "what": action.what,
+        "id": action.object,
+        "container": action.container,
+        "author": action.author,
         "actor": dict(record.actor),
         "command": record.command,
-        "signer": deed.signer,
-        **(deed.sealed._asdict() if deed.sealed else dict.fromkeys(Sealed._fields)),
-        "tags": shown_names(deed.tags),
-        "before": deed.before,
-        "sent": [sent_row(sent) for sent in deed.sent],
-        "message": deed.said,
+        "signer": action.signer,
+        **(action.sealed._asdict() if action.sealed else dict.fromkeys(Sealed._fields)),
+        "tags": shown_names(action.tags),
+        "before": action.before,
+        "sent": [sent_row(sent) for sent in action.sent],
+        "message": action.said,
     }
 
 
@@ -71,7 +72,7 @@ def _sent(sent: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(f"{one['how']} {one['where']}" for one in sent)
 
 
-DEEDS = (
+ACTIONS = (
     Column("time", "TIME", whole_seconds, str),
     Column("what", "WHAT"),
     Column("id", "ID", short_id, str),
@@ -133,25 +134,25 @@ class Rows:
     def __init__(self, log: Log) -> None:
         self._name = cache(partial(_name, log))
         self._images = cache(partial(_images, cache(partial(_image_row, log))))
-        self._erased = erased(log.db)
+        self._erased = erased(log)
 
-    def of_holding(self, holding: Holding) -> dict[str, Any]:
-        ended, gone = holding.ended, self._erased.get(holding.content or b"")
+    def of_occurrence(self, occurrence: Holding) -> dict[str, Any]:
+        ended, gone = occurrence.ended, self._erased.get(occurrence.content or b"")
         row = {
-            "kind": holding.kind,
-            "id": holding.id,
-            "where": self._name(holding.kind, holding.id),
-            "path": b"/" + holding.path,
-            "content": named(holding.content) if holding.content else None,
-            "shown": holding.shown,
-            "from_version": holding.first if holding.kind == "container" and holding.shown else None,
-            "since": rfc3339(holding.since.time) if holding.since else None,
+            "kind": occurrence.kind,
+            "id": occurrence.id,
+            "where": self._name(occurrence.kind, occurrence.id),
+            "path": b"/" + occurrence.path,
+            "content": named(occurrence.content) if occurrence.content else None,
+            "shown": occurrence.shown,
+            "from_version": occurrence.first if occurrence.kind == "container" and occurrence.shown else None,
+            "since": rfc3339(occurrence.since.time) if occurrence.since else None,
             "until": rfc3339(ended.time) if ended else None,
             "until_position": ended.event.position if ended else None,
-            "status": _status(holding) + (", but erased" if gone else ""),
+            "status": _status(occurrence) + (", but erased" if gone else ""),
             "erased": gone,
         }
-        return row | self._images(holding.images)
+        return row | self._images(occurrence.images)
 
     def of_document(self, document: Document) -> dict[str, Any]:
         what = "its config or manifest" if document.kind == "image" else "its config"
@@ -166,12 +167,12 @@ class Rows:
         return row | self._images(document.images)
 
 
-def _status(holding: Holding) -> str:
-    if not holding.shown:
+def _status(occurrence: Holding) -> str:
+    if not occurrence.shown:
         return "hidden in a lower layer"
-    if holding.ended is None:
+    if occurrence.ended is None:
         return "there now"
-    return f"until {whole_seconds(rfc3339(holding.ended.time))}"
+    return f"until {whole_seconds(rfc3339(occurrence.ended.time))}"
 
 
 def _images(row: Callable[[str], dict[str, Any]], images: tuple[str, ...]) -> dict[str, Any]:
@@ -181,7 +182,7 @@ def _images(row: Callable[[str], dict[str, Any]], images: tuple[str, ...]) -> di
 
 def _image_row(log: Log, image: str) -> dict[str, Any]:
     sent = [sent_row(one) for one in commits.sent(log, image)]
-    ever, now = tags.ever(log, image), tags.now(log, image)
+    ever, now = names.tags_ever(log, image), tags.now(log, image)
     return {"id": image, "tags": shown_names(now), "tags_ever": shown_names(ever), "sent": sent}
 
 

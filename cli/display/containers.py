@@ -2,10 +2,11 @@
 
 from typing import Any, TextIO
 
-from cli.display.diff_lines import WORDS, coloured
+from cli.display.diff_lines import WORDS, difference_row, letter_line
 from cli.display.formats import ago, counted, from_rfc3339, short_id
 from cli.display.output import Column
 from eventstore.log.log import Log
+from eventstore.model.facts import base_stated
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from eventstore.store.store import Store
@@ -30,7 +31,7 @@ def container_row(log: Log, container: Container) -> dict[str, Any]:
         "id": container.id,
         "name": container.name,
         "image": status.base_name(log, container),
-        "base": container.base,
+        "base": base_stated(container.base),
         "created": rfc3339(log.time_of(container.created)),
         "status": _state(container, count),
         "unsealed": count,
@@ -51,13 +52,12 @@ def _state(container: Container, count: int) -> str:
 def status_row(store: Store, container: Container) -> dict[str, Any]:
     """Return all of `status` as one object."""
     found = status.unsealed(store, container.id, container.version)
-    changes = [{"change": d.letter, "path": b"/" + d.path} for d in status.topmost(status.differences(found))]
     commit = _last_commit(store.log, container)
     when = rfc3339(commit.time) if commit else None
     return {
         **container_row(store.log, container),
         "commit": commit and {"id": commit.id, "author": commit.author, "message": commit.message, "time": when},
-        "changes": changes,
+        "changes": list(map(difference_row, status.differences(found))),
         "config": status.unsealed_instructions(store.log, container),
     }
 
@@ -72,7 +72,7 @@ def print_status(store: Store, container: Container, out: TextIO) -> None:
         if not number:
             print("\nNot sealed yet:", file=out)
         counts[difference.letter] += 1
-        print(f"  {coloured(difference)}", file=out)
+        print(f"  {letter_line(difference)}", file=out)
     instructions = status.unsealed_instructions(store.log, container)
     if instructions:
         print("\nConfig not sealed yet:", *(f"  {shown(text)}" for text in instructions), sep="\n", file=out)

@@ -1,63 +1,117 @@
-"""What changed, as lines for people: A, C and D, how much, or the patch; and as JSON."""
+"""What differs between two views, said in the same words wherever it is said: letters, names, amounts, a patch, or JSON.
+
+The row is a `Difference`: letter, path, before, after. Its amount is asked for only where shown: that reads contents.
+"""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from cli.display.entries import entry_row
-from cli.display.formats import counted, human_size
-from cli.display.output import json_line, paint
+from cli.display.formats import counted
+from cli.display.output import ROWS_AT_ONCE, json_line, paint
 from eventstore.model.paths import shown
 from projections.diff import patches
-from projections.diff.between import Around
-from projections.diff.patches import Stat
+from projections.diff.patches import Amount
 from projections.diff.tree_diff import Difference
-from projections.history import status
+from projections.history.status import topmost
 from projections.tree.view import View
 
-_COLOURS = {"A": "green", "C": "yellow", "D": "red", "+": "green", "-": "red", "@": "cyan"}
 WORDS = {"A": "added", "C": "changed", "D": "deleted"}
+_COLOURS = {"A": "green", "C": "yellow", "D": "red", "+": "green", "-": "red", "@": "cyan"}
+_BAR, _WIDEST = 40, 60
 
 
-def change_lines(
-    found: Around, differences: Iterable[Difference], *, name_only: bool = False, stat: bool = False, patch: bool = False
-) -> Iterator[str]:
-    """Yield the lines of what changed: one for each path; with *stat* how much, and a last line that sums up."""
-    counts = dict.fromkeys(WORDS, 0)
-    for difference in differences:
-        counts[difference.letter] += 1
-        if stat:
-            yield f" {coloured(difference)} | {_amount(found, difference)}"
-        elif name_only:
-            yield f"/{shown(difference.path)}"
-        elif not patch:
-            yield coloured(difference)
-        if patch:
-            yield from patch_lines(found.before, found.after, difference)
-    if stat:
-        total = sum(counts.values())
-        words = [f"{count} {WORDS[letter]}" for letter, count in counts.items() if count]
-        yield f" {counted(total, 'path')}" + (f": {', '.join(words)}" if words else "")
+class Compared(NamedTuple):
+    """Two views, and each path that differs between them, in tree order, once."""
+
+    before: View
+    after: View
+    rows: Iterator[Difference]
 
 
-def patch_lines(before: View, after: View, difference: Difference) -> Iterator[str]:
-    """Yield the lines of one path's patch, escaped, and in colours where stdout takes them."""
-    for text in patches.patch(before, after, difference):
-        yield from map(_patch_line, text.removesuffix(b"\n").split(b"\n"))
+def print_changes(ways: Iterable[str], compare: Callable[[], Compared]) -> bool:
+    """Print in each of *ways* (keys of `WAYS`) what *compare* finds; return whether anything differs."""
+    differs = [WAYS[way](compare()) for way in ways]
+    return any(differs)
 
 
-def coloured(difference: Difference) -> str:
-    return paint(patches.line(difference), _COLOURS[difference.letter])
+def difference_row(row: Difference) -> dict[str, Any]:
+    """Return *row* for JSON: what `stat` says of the path, before and after; null where it was not there."""
+    return {
+        "change": row.letter,
+        "path": b"/" + row.path,
+        "before": entry_row(row.before) if row.before else None,
+        "after": entry_row(row.after) if row.after else None,
+    }
 
 
-def _amount(found: Around, difference: Difference) -> str:
-    before, after = difference.before, difference.after
-    amount = patches.stat_of(found.before, found.after, difference)
+def letter_line(row: Difference) -> str:
+    """Return *row* as docker diff prints it."""
+    return paint(f"{row.letter} /{shown(row.path)}", _COLOURS[row.letter])
+
+
+def stat_lines(compared: Compared) -> Iterator[str]:
+    """Yield what git diff --stat prints; columns are as wide as a thousand rows need, so that memory stays flat."""
+    paths = added = removed = 0
+    for rows in iter(lambda: list(islice(compared.rows, ROWS_AT_ONCE)), []):
+        amounts = [patches.amount(compared.before, compared.after, row) for row in rows]
+        yield from _stat_table(rows, amounts)
+        paths += len(rows)
+        added += sum(amount.added for amount in amounts if not amount.binary)
+        removed += sum(amount.removed for amount in amounts if not amount.binary)
+    if paths:
+        parts = [f"{counted(paths, 'path')} changed"]
+        parts += [f"{counted(added, 'insertion')}(+)"] if added else []
+        parts += [f"{counted(removed, 'deletion')}(-)"] if removed else []
+        yield f" {', '.join(parts)}"
+
+
+def _stat_table(rows: Sequence[Difference], amounts: Sequence[Amount]) -> Iterator[str]:
+    names = [f"/{shown(row.path)}" for row in rows]
+    width = min(max(map(len, names)), _WIDEST)
+    most = max(0 if amount.binary else amount.added + amount.removed for amount in amounts)
+    for name, row, amount in zip(names, rows, amounts, strict=True):
+        yield f" {name:<{width}} | {_amount_text(row, amount, most)}"
+
+
+def _amount_text(row: Difference, amount: Amount, most: int) -> str:
     if amount.binary:
-        return f"{human_size(before.size if before else 0)} -> {human_size(after.size if after else 0)}"
+        return f"Bin {amount.removed} -> {amount.added} bytes"
     if not amount.added and not amount.removed:
-        return "attributes" if before is not None and after is not None else "no lines"
-    return f"{amount.added}+ {amount.removed}-"
+        return "attributes" if row.letter == "C" else WORDS[row.letter]
+    bar = _bar("+", amount.added, most) + _bar("-", amount.removed, most)
+    return f"{amount.added + amount.removed:>{len(str(most))}} {bar}"
+
+
+def _bar(mark: str, count: int, most: int) -> str:
+    """Return *count* marks, fewer where *most* is too wide, but one at least."""
+    if not count:
+        return ""
+    return paint(mark * (count if most <= _BAR else 1 + count * (_BAR - 1) // most), _COLOURS[mark])
+
+
+def _print_lines(lines: Iterable[str]) -> bool:
+    anything = False
+    for line in lines:
+        anything = True
+        print(line)
+    return anything
+
+
+def _print_patch(compared: Compared) -> bool:
+    """Bytes as they are to a file or a program; escaped, and in colours, to a terminal."""
+    texts = (text for row in compared.rows for text in patches.patch(compared.before, compared.after, row))
+    if sys.stdout.isatty():
+        return _print_lines(_patch_line(line) for text in texts for line in text.removesuffix(b"\n").split(b"\n"))
+    sys.stdout.flush()
+    anything = False
+    for text in texts:
+        anything = True
+        sys.stdout.buffer.write(text)
+    sys.stdout.buffer.flush()
+    return anything
 
 
 def _patch_line(line: bytes) -> str:
@@ -65,86 +119,12 @@ def _patch_line(line: bytes) -> str:
     return paint(text, _COLOURS[text[0]]) if text[:1] in ("+", "-", "@") else text
 
 
-# -- diff
-
-Show = Callable[["Compared"], bool]
-"""Prints what differs, and returns whether anything does."""
-
-
-class Compared(NamedTuple):
-    before: View
-    after: View
-    differences: Iterator[Difference]
-
-
-def print_lines(compared: Compared) -> bool:
-    """As docker diff: what was below a deleted directory is not listed."""
-    return _print(map(coloured, status.topmost(compared.differences)))
-
-
-def print_status(compared: Compared) -> bool:
-    return _print(map(coloured, compared.differences))
-
-
-def print_names(compared: Compared) -> bool:
-    return _print(f"/{shown(d.path)}" for d in compared.differences)
-
-
-def print_json(compared: Compared) -> bool:
-    return _print(map(json_line, map(_row, compared.differences)))
-
-
-def print_patch(compared: Compared) -> bool:
-    """Bytes as they are to a file or a program; escaped, and in colours, to a terminal."""
-    before, after = compared.before, compared.after
-    if sys.stdout.isatty():
-        return _print(line for d in compared.differences for line in patch_lines(before, after, d))
-    anything = False
-    for difference in compared.differences:
-        anything = True
-        sys.stdout.buffer.writelines(patches.patch(before, after, difference))
-    return anything
-
-
-def print_stat(compared: Compared) -> bool:
-    """As git diff --stat."""
-    total = Stat(0, 0, binary=False)
-    count = 0
-    for difference in compared.differences:
-        found = patches.stat_of(compared.before, compared.after, difference)
-        print(f" /{shown(difference.path)} | {_stat_text(found)}")
-        count += 1
-        if not found.binary:
-            total = Stat(total.added + found.added, total.removed + found.removed, binary=False)
-    if count:
-        print(f" {counted(count, 'path')} changed, {total.added} insertions(+), {total.removed} deletions(-)")
-    return count > 0
-
-
-def _stat_text(found: Stat) -> str:
-    if found.binary:
-        return f"Bin {found.removed} -> {found.added} bytes"
-    if not found.added and not found.removed:
-        return "attributes"
-    most = max(found.added + found.removed, 1)
-    scale = min(1.0, 40 / most)
-    marks = ("+" * round(found.added * scale), "-" * round(found.removed * scale))
-    return f"{found.added + found.removed} {''.join(marks)}"
-
-
-def _row(difference: Difference) -> dict[str, Any]:
-    before, after = difference.before, difference.after
-    return {
-        "change": difference.letter,
-        "path": b"/" + difference.path,
-        "before": entry_row(before) if before else None,
-        "after": entry_row(after) if after else None,
-    }
-
-
-def _print(lines: Iterable[str]) -> bool:
-    anything = False
-    for line in lines:
-        anything = True
-        print(line)
-    return anything
+WAYS: dict[str, Callable[[Compared], bool]] = {
+    "topmost": lambda compared: _print_lines(map(letter_line, topmost(compared.rows))),
+    "letters": lambda compared: _print_lines(map(letter_line, compared.rows)),
+    "names": lambda compared: _print_lines(f"/{shown(row.path)}" for row in compared.rows),
+    "stat": lambda compared: _print_lines(stat_lines(compared)),
+    "patch": _print_patch,
+    "json": lambda compared: _print_lines(json_line(difference_row(row)) for row in compared.rows),
+}
+"""How differences are printed: "topmost" as docker diff, without what lies below a deleted directory; the others say all."""

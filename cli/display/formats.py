@@ -166,5 +166,5 @@ def _parsed_date(match: re.Match[str]) -> int:
     except ValueError as error:
         raise InvalidError(f"time {match[0]!r}: {error}; correct it") from None
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    ahead = (shift - epoch) * (-1 if match[9] == "-" else 1)
-    return ((moment - epoch) - ahead) // timedelta(seconds=1) * SECOND + _nanoseconds(match[7])
+    offset = (shift - epoch) * (-1 if match[9] == "-" else 1)
+    return ((moment - epoch) - offset) // timedelta(seconds=1) * SECOND + _nanoseconds(match[7])

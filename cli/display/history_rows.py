@@ -3,8 +3,8 @@
 from typing import Any
 
 from eventstore.model.digests import named
+from eventstore.model.facts import Arrival
 from eventstore.model.times import rfc3339
-from projections.diff.tree_diff import Difference
 from projections.events.rows import event_row
 from projections.history.blame import Blame, Cause
 from projections.history.blame_lines import Line
@@ -41,7 +41,7 @@ def layer_row(layer: ImageLayer, tags: list[str]) -> dict[str, Any]:
         "author": layer.built.author or None,
         "comment": layer.built.comment or None,
         "loaded": rfc3339(layer.arrival.time),
-        "source": layer.arrival.detail.get("source"),
+        "source": Arrival.of(layer.arrival.event).source,
     }
 
 
@@ -54,16 +54,6 @@ def item_row(item: Item, tags: list[str], *, touched: bool) -> dict[str, Any]:
     else:
         row = {"commit": None, "container": item.container}
     return row | ({"events": [event_row(record) for record in item.touched]} if touched else {})
-
-
-def difference_row(difference: Difference) -> dict[str, Any]:
-    before, after = difference.before, difference.after
-    return {
-        "change": difference.letter,
-        "path": b"/" + difference.path,
-        "size_before": before.size if before else None,
-        "size_after": after.size if after else None,
-    }
 
 
 def blame_row(found: Blame) -> dict[str, Any]:

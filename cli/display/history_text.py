@@ -8,6 +8,7 @@ from cli.display.output import paint
 from eventstore.log.log import Log
 from eventstore.model.digests import named
 from eventstore.model.events import Kind
+from eventstore.model.facts import Arrival
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from projections.events import rows
@@ -77,7 +78,7 @@ def built_by(layer: ImageLayer) -> str:
 
 
 def source_text(layer: ImageLayer) -> str:
-    source = layer.arrival.detail.get("source")
+    source = Arrival.of(layer.arrival.event).source
     return f" from {shown(str(source))}" if source else ""
 
 
@@ -104,8 +105,8 @@ def oneline(item: Item, tags: list[str]) -> str:
 
 def event_line(record: Record) -> str:
     """Return one event on one line: its position, point, time, who, and what it did."""
-    who = record.actor.get("login") or record.actor.get("uid")
-    return f"{record.event.position:>8}  {whole_seconds(rfc3339(record.time))}  {shown(str(who))}  {what(record)}"
+    login = record.actor.get("login") or record.actor.get("uid")
+    return f"{record.event.position:>8}  {whole_seconds(rfc3339(record.time))}  {shown(str(login))}  {what(record)}"
 
 
 def what(record: Record) -> str:
@@ -236,11 +237,11 @@ def line_text(number: int, line: Line, cause: Cause, width: int, *, renamed: boo
     """Return one line of a text file behind what brought it: the commit or layer, who, when."""
     record = cause.record
     came = short_id(cause.commit.id) if cause.commit else short_id(record.name) if record.kind == "layer" else "(unsealed)  "
-    who = (cause.layer.built.author if cause.layer else record.author) or str(record.actor.get("login"))
+    author = (cause.layer.built.author if cause.layer else record.author) or str(record.actor.get("login"))
     name = f" /{shown(line.path)}" if renamed else ""
     text = "\t".join(map(shown, line.text.split(b"\t")))
     when = whole_seconds(rfc3339(record.time))
-    return f"{paint(came, 'yellow')} {line.position:>7}{name} ({subject(who, 24):<24} {when} {number:>{width}}) {text}"
+    return f"{paint(came, 'yellow')} {line.position:>7}{name} ({subject(author, 24):<24} {when} {number:>{width}}) {text}"
 
 
 def family_lines(log: Log, target: Target | None) -> Iterator[str]:

@@ -113,6 +113,6 @@ def met(log: Log, error: ErasedError) -> ErasedError:
 
     One pass over the log.
     """
-    found = {one.path for one in occurrences(log.db, [error.content]) if one.path is not None}
+    found = {one.path for one in occurrences(log, [error.content]) if one.path is not None}
     paths = listed(sorted(b"/" + log.path_text(path) for path in found), 3)
     return ErasedError(f"{paths or 'an image'}: {error}; {_NEXT}", error.content)

@@ -8,12 +8,12 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from typing import Any, NamedTuple, TextIO, TypeVar
 
 import click
 
 from cli.display.formats import human_size
+from eventstore.model.batches import batches
 from eventstore.model.paths import shown as escape
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -90,8 +90,7 @@ def listing(shape: Shape, rows: Iterable[Row], columns: Sequence[Column], quiet_
 
 def _tables(shape: Shape, rows: Iterable[Row], columns: Sequence[Column]) -> Iterator[str]:
     """Yield the table in parts, so that a very long one takes no more memory than a part."""
-    waiting = iter(rows)
-    parts = iter(lambda: [[column.cell(row, shape) for column in columns] for row in islice(waiting, ROWS_AT_ONCE)], [])
+    parts = ([[column.cell(row, shape) for column in columns] for row in batch] for batch in batches(rows, ROWS_AT_ONCE))
     yield table(next(parts, []), [column.header for column in columns])
     for part in parts:
         yield table(part, ())

@@ -6,26 +6,15 @@ Nothing is extracted: members are read where they lie in the tar.
 import hashlib
 import os
 import stat
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import BinaryIO, NamedTuple
 
 from cli.distribution import layout
 from cli.distribution.layout import about
-from cli.streams.reader import (
-    HEAD,
-    MAX_SIZE,
-    Extent,
-    OpenFile,
-    Readable,
-    decompressed,
-    passed,
-    pieces,
-    reader,
-    stored_as,
-    verified,
-)
+from cli.streams.compression import HEAD, MAX_SIZE, decompressed, stored_as
+from cli.streams.files import Extent, OpenFile, unnamed_file
+from cli.streams.reader import Readable, Reader, chunks_of, pieces_of, verified
 from eventstore.errors import InvalidError, MismatchError, NotFoundError, StoreError
 from eventstore.model.digests import digest_of, named
 from eventstore.model.paths import shown
@@ -89,7 +78,7 @@ def write(out: BinaryIO, images: Sequence[OciImage]) -> None:
     for descriptor, opener in blobs_of(images):
         out.write(_header(f"blobs/sha256/{descriptor.hex}", descriptor.size))
         with verified(opener(), descriptor.digest, descriptor.size) as stream:
-            out.writelines(passed(stream))
+            out.writelines(chunks_of(stream))
         out.write(bytes(-descriptor.size % _BLOCK))
     out.write(bytes(2 * _BLOCK))
 
@@ -114,7 +103,7 @@ def _header(name: str, size: int, *, folder: bool = False) -> bytes:
 def _opened(source: str | Readable, spool_dir: str, max_size: int) -> OpenFile:
     """The plain tar as a seekable file."""
     if not isinstance(source, str):
-        return _spooled(reader(pieces(source)), spool_dir, max_size)
+        return _spooled(Reader(pieces_of(source)), spool_dir, max_size)
     file = _open_path(source)
     if not stat.S_ISREG(os.fstat(file.descriptor).st_mode):
         return _spooled(open(os.dup(file.descriptor), "rb"), spool_dir, max_size)
@@ -135,10 +124,10 @@ def _open_path(path: str) -> OpenFile:
 def _spooled(stream: Readable, spool_dir: str, max_size: int) -> OpenFile:
     with decompressed(stream, max_size=max_size, what="archive") as plain:
         try:
-            with tempfile.TemporaryFile(dir=spool_dir, prefix="load-") as spool:
-                spool.writelines(pieces(plain))
-                spool.flush()
-                return OpenFile(os.dup(spool.fileno()))
+            spool = unnamed_file(spool_dir)
+            with open(spool.descriptor, "wb", closefd=False) as file:
+                file.writelines(chunks_of(plain))
+            return spool
         except OSError as error:
             raise StoreError(f"cannot be copied to {spool_dir}: {error.strerror}; make room there") from error
 
@@ -238,7 +227,7 @@ class _Archive:
     def _hash(self, member: _Member) -> str:
         if member not in self._hashed:
             seen = hashlib.sha256()
-            for piece in pieces(self._extent(member)):
+            for piece in pieces_of(self._extent(member)):
                 seen.update(piece)
             self._hashed[member] = named(seen.digest())
         return self._hashed[member]

@@ -6,9 +6,10 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
-from uuid import uuid4
 
-from cli.streams.reader import Extent, OpenFile, pieces, verified
+from cli.streams.files import Extent, OpenFile
+from cli.streams.reader import chunks_of, pieces_of, verified
+from eventstore.disk.atomic import replacing
 from eventstore.errors import InvalidError, LayerlogError, MismatchError, NotFoundError
 from eventstore.model.paths import shown
 from projections.oci import oci_layout
@@ -73,7 +74,7 @@ class _Folder:
         file = _regular(self.root, name)
         if file.size > MAX_DOCUMENT:
             raise InvalidError(f"{name}: {file.size} bytes, at most {MAX_DOCUMENT} are read")
-        return b"".join(pieces(Extent(file, 0, file.size)))
+        return b"".join(pieces_of(Extent(file, 0, file.size)))
 
     def fetch(self, descriptor: Descriptor) -> bytes:
         return check(self._blob(descriptor).read(descriptor.size), descriptor, f"blob {descriptor.digest}")
@@ -96,7 +97,7 @@ class _Folder:
         """Whether the blob is there, whole; costs reading it."""
         try:
             with self.open(descriptor) as stream:
-                for _ in pieces(stream):
+                for _ in chunks_of(stream):
                     pass
                 return True
         except (NotFoundError, MismatchError):
@@ -104,23 +105,13 @@ class _Folder:
 
     def add(self, descriptor: Descriptor, opener: Callable[[], BinaryIO]) -> None:
         with verified(opener(), descriptor.digest, descriptor.size) as stream:
-            self.replace(descriptor.hex, pieces(stream), self.blobs())
+            self.replace(descriptor.hex, chunks_of(stream), self.blobs())
 
     def replace(self, name: str, chunks: Iterator[bytes], folder: OpenFile | None = None) -> None:
         """Write *chunks* to *name* in *folder* (else the root) in one step, durably; nothing is left if they fail."""
-        temporary, root = f".layerlog-{uuid4().hex}", self.root.descriptor
         into = (folder or self.root).descriptor
-        try:
-            with open(temporary, "xb", opener=lambda path, flags: os.open(path, flags, 0o644, dir_fd=root)) as file:
-                file.writelines(chunks)
-                file.flush()
-                os.fsync(file.fileno())
-            os.rename(temporary, name, src_dir_fd=root, dst_dir_fd=into)
-            os.fsync(into)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary, dir_fd=root)
-            raise
+        with replacing(name, 0o644, durable=True, folder=into) as fd, open(fd, "wb", closefd=False) as file:
+            file.writelines(chunks)
 
 
 def _prepare(folder: _Folder) -> bytes | None:

@@ -2,20 +2,21 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import replace
-from typing import BinaryIO, NamedTuple
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
 
-from cli.streams.counting import telling
-from cli.streams.reader import MAX_SIZE, Readable, layer_tar, passed, reader, verified
-from cli.streams.threads import reading_beside
+from cli.streams.compression import MAX_SIZE, limit, unpack
+from cli.streams.reader import ChunkSource, Reader, chunks_of, verified, verify
+from cli.streams.tee import tee
+from cli.streams.threads import in_background
 from eventstore.errors import InvalidError
 from eventstore.log.log import Log
 from eventstore.model.digests import named
 from eventstore.model.events import Kind
+from eventstore.model.facts import Arrival
 from eventstore.store import commands
 from eventstore.store.staging import Staged
-from eventstore.store.store import Writer
+from eventstore.store.writer import Writer
 from projections.images import images
 from projections.layers import lower_links
 from projections.layers.tar import decode
@@ -107,29 +108,37 @@ def _record_arrival(writer: Writer, image: OciImage, kind: Kind, source: str, na
         None if document is None else writer.content.put(document) for document in (image.config, image.manifest, image.index)
     )
     assert config is not None
-    commands.record_image(
-        writer, kind, config.hex(), manifest, source=source, names=list(names), config=config.hex(),
+    arrival = Arrival(
+        config=config.hex(), layers=[layer.diff_id.hex() for layer in image.layers],
+        blobs=[oci_image.describe(layer.descriptor) for layer in image.layers], names=list(names), source=source,
         manifest_type=image.manifest_type, index=None if index is None else index.hex(),
-        layers=[layer.diff_id.hex() for layer in image.layers],
-        blobs=[oci_image.describe(layer.descriptor) for layer in image.layers],
         documents=sorted(digest.hex() for digest in {manifest, index} if digest is not None),
     )  # fmt: skip
+    commands.record_image(writer, kind, config.hex(), manifest, arrival)
 
 
-def stage(writer: Writer, tar: Readable, max_size: int = MAX_SIZE) -> StagedLayer:
-    """Read a layer's plain tar to its end: contents and framing into the content store, changes into a temporary table.
+def open_layer(layer: LayerBlob, *, max_size: int = MAX_SIZE, tell: Callable[[bytes], object] = len) -> Reader:
+    """Return the plain tar of *layer*; its end is reached only if blob digest, blob size and diff_id are all true.
+
+    *tell* is told of each chunk of the blob, as it is stored.
+    """
+    what = f"layer {layer.descriptor.digest}"
+    stored = verified(layer.open(), layer.descriptor.digest, layer.descriptor.size, what)
+    chunks = tee(chunks_of(stored), tell)
+    if _is_plain(layer):
+        return Reader(limit(chunks, max_size, what), stored)
+    tar = limit(unpack(chunks, what), max_size, what)
+    return Reader(verify(tar, named(layer.diff_id), None, f"{what}, unpacked"), stored)
+
+
+def stage(writer: Writer, tar: Iterable[bytes], max_size: int = MAX_SIZE) -> StagedLayer:
+    """Read a layer's plain tar to its end: contents and framing into the content store, changes into an unnamed file.
 
     *max_size* is how many bytes its files may have together, holes included.
     """
-    framing, size = writer.content.stream(), 0
-
-    def count(piece: bytes) -> None:
-        nonlocal size
-        size += len(piece)
-
-    counted = reader(telling(passed(tar), count))
-    changes = Staged(writer.store.db, decode(counted, writer.content, framing.write, limit=max_size))
-    return StagedLayer(changes, framing.close(), size)
+    framing, source = writer.content.stream(), ChunkSource(tar)
+    changes = Staged(writer.store, decode(source, writer.content, framing.write, limit=max_size))
+    return StagedLayer(changes, framing.close(), source.count)
 
 
 def _is_plain(layer: LayerBlob) -> bool:
@@ -141,41 +150,36 @@ def _staged(
 ) -> dict[bytes, StagedLayer]:
     staged: dict[bytes, StagedLayer] = {}
     for layer in layers:
-        with _opened(writer, layer, advance, max_layer) as tar:
+        with _reading(writer, layer, advance, max_layer) as tar:
             if layer.diff_id in staged or writer.log.stream("layer", layer.diff_id.hex()) is not None:
-                deque(passed(tar), 0)  # only its compressed form is new
+                deque(tar, 0)  # only its compressed form is new
                 continue
             staged[layer.diff_id] = stage(writer, tar, max_layer)
             until.callback(staged[layer.diff_id].changes.close)
     return staged
 
 
-def _opened(writer: Writer, layer: LayerBlob, advance: Advance, max_layer: int) -> BinaryIO:
-    """Return the plain tar of *layer*, unpacked and verified in a thread of its own; compressed blobs are kept as originals."""
-    seen: deque[bytes] = deque()
+@contextmanager
+def _reading(writer: Writer, layer: LayerBlob, advance: Advance, max_layer: int) -> Iterator[Iterator[bytes]]:
+    """Give the plain tar of *layer*, unpacked and verified in a thread of its own; compressed blobs are kept as originals."""
+    arrived: deque[bytes] = deque()
     original = None if _is_plain(layer) else writer.originals.stream()
 
-    def opened() -> BinaryIO:
-        stored = verified(layer.open(), layer.descriptor.digest, layer.descriptor.size)
-        noting = reader(telling(passed(stored), seen.append), stored)
-        noting.claim = stored.claim
-        return noting
-
-    def take() -> None:
-        """What the other thread has read is put here, since SQLite wants this one."""
-        while seen:
-            chunk = seen.popleft()
+    def keep() -> None:
+        """Put what the other thread has read, since SQLite wants this one."""
+        while arrived:
+            chunk = arrived.popleft()
             advance(len(chunk))
             if original is not None:
                 original.write(chunk)
 
-    def passed_on(tar: BinaryIO) -> Iterator[bytes]:
-        for piece in passed(tar):
-            take()
-            yield piece
-        take()
+    def kept(tar: Iterator[bytes]) -> Iterator[bytes]:
+        for chunk in tar:
+            keep()
+            yield chunk
+        keep()
         if original is not None:
             original.close()
 
-    ahead = reading_beside(layer_tar(replace(layer, open=opened), max_size=max_layer))
-    return reader(passed_on(ahead), ahead)
+    with open_layer(layer, max_size=max_layer, tell=arrived.append) as tar, in_background(chunks_of(tar)) as unpacked:
+        yield kept(unpacked)

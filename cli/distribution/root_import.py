@@ -9,15 +9,18 @@ from typing import NamedTuple
 
 from cli.distribution import receive, send
 from cli.hostfs.scan import scan
-from cli.streams.counting import telling
-from cli.streams.reader import MAX_SIZE, Readable, decompressed, passed, reader
-from cli.streams.threads import reading_beside
+from cli.streams.compression import MAX_SIZE, decompressed
+from cli.streams.reader import Readable, chunks_of
+from cli.streams.tee import tee
+from cli.streams.threads import in_background
 from eventstore.errors import InvalidError
-from eventstore.model.events import ConfigChange, Kind
+from eventstore.model.events import Kind
+from eventstore.model.facts import ConfigChange
 from eventstore.model.times import rfc3339
 from eventstore.store import commands
 from eventstore.store.staging import Staged
-from eventstore.store.store import Store, Writer
+from eventstore.store.store import Store
+from eventstore.store.writer import Writer
 from projections.layers.layers import ImportedLayer
 from projections.oci.config import History, build_config
 from projections.oci.oci_image import OciImage
@@ -42,8 +45,8 @@ def folder(writer: Writer, path: str, making: Making, skipped: Counter[str], adv
 
     *skipped* counts what was left out (`hostfs.scan`); *advance* is told of each entry.  Memory is flat.
     """
-    scanned = telling(scan(path, writer.content, skipped=skipped), lambda _: advance(1))
-    with closing(Staged(writer.store.db, scanned)) as changes:
+    scanned = tee(scan(path, writer.content, skipped=skipped), lambda _: advance(1))
+    with closing(Staged(writer.store, scanned)) as changes:
         return commands.import_folder(
             writer, changes, platform=str(making.platform), author=making.author, message=making.message,
             config=making.change, tag=making.tag,
@@ -57,9 +60,8 @@ def tar(writer: Writer, stream: Readable, making: Making, advance: Advance, *, m
     """
     seen = hashlib.sha256()
     plain = decompressed(stream, max_size=max_size, what=making.source)
-    with reading_beside(reader(telling(passed(plain), seen.update), plain)) as ahead:
-        unpacked = reader(telling(passed(ahead), lambda piece: advance(len(piece))))
-        layer = receive.stage(writer, unpacked, max_size)
+    with plain, in_background(tee(chunks_of(plain), seen.update)) as unpacked:
+        layer = receive.stage(writer, tee(unpacked, lambda chunk: advance(len(chunk))), max_size)
     with closing(layer.changes), writer.transaction():
         if not layer.size:
             raise InvalidError(f"{making.source} is empty; a tar with the files of a root filesystem was expected")

@@ -2,20 +2,20 @@
 
 import json
 import os
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from hashlib import sha256
 from types import MappingProxyType
 from typing import NamedTuple
 
-from cli.streams.reader import PIECE, Extent, OpenFile, Reader, gzip_blocks, pieces, reader
-from cli.streams.threads import Seen, hashed
+from cli.streams.compression import gzip_blocks
+from cli.streams.files import Extent, OpenFile, unnamed_file
+from cli.streams.reader import PIECE, Reader, pieces_of
+from cli.streams.threads import Measured, hashed
 from eventstore.model.changes import Change
 from eventstore.model.digests import named, raw
-from eventstore.model.events import ENCODER, Event, Kind
-from eventstore.store import commands
-from eventstore.store.store import Store, Writer
+from eventstore.model.events import Event
+from eventstore.model.facts import Arrival
+from eventstore.store.store import Store
 from projections.images import images
 from projections.images.images import Image
 from projections.layers import layers
@@ -58,7 +58,7 @@ def oci_image(
     config = images.config(store.log, store.content, image, lambda layer: found[layer].diff_id)
     blobs = tuple(found[layer] for layer in exported)
     manifest = None if image.seal is not None or arrival is None else _manifest(store, arrival, blobs)
-    kind = arrival.stated["manifest_type"] if manifest is not None and arrival else oci.OCI_MANIFEST
+    kind = Arrival.of(arrival).manifest_type if manifest is not None and arrival else oci.OCI_MANIFEST
     return OciImage(config, blobs, manifest, kind, tuple(names))
 
 
@@ -69,7 +69,7 @@ def image_config(store: Store, image: Image) -> bytes:
 
 def plain_form(store: Store, layer: Layer) -> Encoded:
     if isinstance(layer, ImportedLayer):
-        return Encoded(bytes.fromhex(layer.diff_id), images.imported_layer(store.log, layer.diff_id)["size"])
+        return Encoded(bytes.fromhex(layer.diff_id), images.imported_layer(store.log, layer.diff_id).size)
     return encoded(store, layer)
 
 
@@ -111,7 +111,7 @@ def encoded(store: Store, layer: FolderLayer | SealedLayer) -> Encoded:
 
 def encoded_anew(store: Store, layer: FolderLayer | SealedLayer) -> Encoded:
     """Return what a layer encodes to, whatever cache/ says."""
-    seen = Seen(layer_tar(store, layer))
+    seen = Measured(layer_tar(store, layer))
     deque(seen, 0)
     return Encoded(seen.digest.digest(), seen.size)
 
@@ -136,13 +136,13 @@ def _remember(store: Store, layer: FolderLayer | SealedLayer, found: Encoded) ->
 
 def _original_tar(store: Store, layer: ImportedLayer) -> Iterator[bytes]:
     contents = layers.Contents(store.log, store.log.existing("layer", layer.diff_id).id)
-    framing = images.imported_layer(store.log, layer.diff_id)["framing"]
+    framing = images.imported_layer(store.log, layer.diff_id).content or b""
 
     def read(path: bytes) -> Iterator[bytes]:
         content = contents.of(path)
         return iter(()) if content is None else store.content.read(content)
 
-    return reassemble(reader(store.content.read(framing)), read)
+    return reassemble(Reader(store.content.read(framing)), read)
 
 
 def layer_view(store: Store, name: str) -> View:
@@ -159,9 +159,9 @@ def _arrival(store: Store, image: str) -> Event:
 
 def _descriptors(arrival: Event) -> dict[str, Descriptor]:
     """Return diff_id (hex) -> the blob in which an arrival brought that layer."""
-    stated = arrival.stated
-    blobs = (oci.parse_descriptor(blob, "layer") for blob in stated["blobs"])
-    return dict(zip(stated["layers"], blobs, strict=True))
+    stated = Arrival.of(arrival)
+    blobs = (oci.parse_descriptor(blob, "layer") for blob in stated.blobs)
+    return dict(zip(stated.layers, blobs, strict=True))
 
 
 def _is_kept(store: Store, came: Mapping[str, Descriptor]) -> bool:
@@ -170,7 +170,7 @@ def _is_kept(store: Store, came: Mapping[str, Descriptor]) -> bool:
 
 def _manifest(store: Store, arrival: Event, blobs: Iterable[LayerBlob]) -> bytes | None:
     """Return the manifest of an arrival, as long as the blobs are those that it names."""
-    promised = [blob["digest"] for blob in arrival.stated["blobs"]]
+    promised = [blob["digest"] for blob in Arrival.of(arrival).blobs]
     if arrival.content is None or promised != [blob.descriptor.digest for blob in blobs]:
         return None
     return store.content.read_all(arrival.content)
@@ -187,14 +187,13 @@ class Spool:
     def put(self, chunks: Iterable[bytes]) -> Callable[[], Reader]:
         """Write *chunks*; return what opens them."""
         if self._file is None:
-            with tempfile.TemporaryFile(dir=spool_folder(self._store)) as made:
-                self._file = OpenFile(os.dup(made.fileno()))
+            self._file = unnamed_file(spool_folder(self._store))
         file, start = self._file, self._end
         with open(file.descriptor, "wb", buffering=PIECE, closefd=False) as out:
             out.writelines(chunks)
             size = out.tell() - start
         self._end += size
-        return lambda: reader(pieces(Extent(file, start, size)))
+        return lambda: Reader(pieces_of(Extent(file, start, size)))
 
 
 def layer_blob(
@@ -205,7 +204,7 @@ def layer_blob(
     if isinstance(layer, ImportedLayer) and (original := came.get(layer.diff_id)) and original.hex != layer.diff_id:
         digest = raw(original.digest)
         if store.content.has(digest):
-            return LayerBlob(raw(layer.diff_id), original, lambda: reader(store.content.read(digest)))
+            return LayerBlob(raw(layer.diff_id), original, lambda: Reader(store.content.read(digest)))
     tar = plain_form(store, layer) if isinstance(layer, ImportedLayer) else _remembered(store, layer)
     if compress or tar is None:
         return _spooled(store, layer, spool, left_out, compress=compress)
@@ -214,28 +213,14 @@ def layer_blob(
 
 
 def _spooled(store: Store, layer: Layer, spool: Spool, left_out: LeftOut, *, compress: bool) -> LayerBlob:
-    plain = Seen(layer_tar(store, layer, left_out))
-    stored = Seen(gzip_blocks(plain)) if compress else plain
+    plain = Measured(layer_tar(store, layer, left_out))
+    stored = Measured(gzip_blocks(plain)) if compress else plain
     opener = spool.put(stored)
     tar = Encoded(plain.digest.digest(), plain.size)
     if not isinstance(layer, ImportedLayer):
         _remember(store, layer, tar)
     descriptor = Descriptor(oci.LAYER_TYPES["gzip" if compress else ""], named(stored.digest.digest()), stored.size)
     return LayerBlob(tar.diff_id, descriptor, opener)
-
-
-def record_saved(writer: Writer, saved: Mapping[Image, OciImage], destination: str) -> None:
-    """Record where the images went, under which names and digests, and how they are encoded (for an image taken from
-    elsewhere that is today's way); call it when what was written is durable.
-    """
-    with writer.transaction():
-        for image, sent in saved.items():
-            manifest = writer.content.put(oci.manifest_of(sent))
-            commands.record_image(
-                writer, Kind.IMAGE_SAVED, image.id, manifest, destination=destination, names=list(sent.names),
-                config=sha256(sent.config).hexdigest(),
-                encoder=image.seal.encoder if image.seal else ENCODER,
-            )  # fmt: skip
 
 
 def spool_folder(store: Store) -> str:

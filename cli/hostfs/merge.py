@@ -9,6 +9,7 @@ from cli.hostfs.checkout import Place, TreeWriter, identity
 from cli.hostfs.nodes import NOT_ALLOWED, OPEN_DIRECTORY, NodeWriter, Report
 from eventstore.errors import ConflictError, LayerlogError, NotFoundError
 from eventstore.model.entries import Entry, Read
+from eventstore.model.nodes import Node
 from eventstore.model.paths import shown
 
 
@@ -131,7 +132,7 @@ class _Merge(TreeWriter):
             return None
 
 
-_NO_ENTRY = Entry(b"", 0, 0, 0, 0, 0, None, None, None, 0, 0)
+_NO_ENTRY = Entry(b"", *Node(), 0, 0)
 
 
 def _mismatch(entry: Entry, *, folder: bool) -> ConflictError:

@@ -4,14 +4,13 @@ import io
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from cli.streams.threads import Lane
-from eventstore.disk.fsync import sync_folder
+from eventstore.disk.atomic import replacing
 
 PART = 32 << 20
-NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextmanager
@@ -28,32 +27,17 @@ def whole_file(path: str, *, durable: bool = False) -> Iterator[BinaryIO]:
         with open(path, "wb") as file:
             yield file
         return
-    beside = f"{path}.{os.urandom(4).hex()}.layerlog"  # what a killed process left must not be in the next one's way
-    permissions = 0o666 if mode is None else stat.S_IMODE(mode)
-    unnamed = _open_unnamed(path, permissions)
-    fd = _open(beside, path, permissions) if unnamed is None else unnamed
-    try:
-        with io.BufferedWriter(_OnItsWay(fd) if durable else io.FileIO(fd, "wb")) as file:
+    with replacing(path, 0o666 if mode is None else stat.S_IMODE(mode), durable=durable) as fd:
+        raw = _FlushedOnTheWay(fd) if durable else io.FileIO(fd, "wb", closefd=False)
+        with io.BufferedWriter(raw) as file:
             yield file
-            file.flush()
-            if durable:
-                os.fsync(fd)
-            if unnamed is not None:
-                _name(unnamed, beside)
-        os.rename(beside, path)
-        if durable:
-            sync_folder(os.path.dirname(path))
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(beside)
-        raise
 
 
-class _OnItsWay(io.FileIO):
+class _FlushedOnTheWay(io.FileIO):
     """A file that goes to disk part by part, beside the writing, so that little is left to wait for at its end."""
 
     def __init__(self, fd: int) -> None:
-        super().__init__(fd, "wb")
+        super().__init__(fd, "wb", closefd=False)
         self._lane = Lane(lambda _: os.fdatasync(fd))
         self._waiting = 0
 
@@ -72,33 +56,6 @@ class _OnItsWay(io.FileIO):
                 self._lane.close()
             finally:
                 super().close()
-
-
-def _open_unnamed(path: str, mode: int) -> int | None:
-    """Return a file without a name in the folder of *path*; None where there is no such thing, or no way to name it."""
-    if not os.path.exists("/proc/self/fd"):
-        return None
-    try:
-        return os.open(os.path.dirname(path), os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, mode)
-    except OSError:  # what else is wrong, opening it by name says
-        return None
-
-
-def _name(fd: int, beside: str) -> None:
-    """Give an unnamed file a name, for the moment before it is renamed: a link alone cannot replace a file."""
-    folder = os.open(os.path.dirname(beside), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:  # with a folder given, Python follows the link in /proc to the file itself
-        os.link(f"/proc/self/fd/{fd}", os.path.basename(beside), src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True)
-    finally:
-        os.close(folder)
-
-
-def _open(beside: str, path: str, mode: int) -> int:
-    try:
-        return os.open(beside, NEW, mode)
-    except OSError as error:
-        error.filename = path
-        raise
 
 
 def _mode(path: str) -> int | None:

@@ -28,8 +28,8 @@ def split(path: str) -> tuple[bytes, str | None]:
     body, mark, signature = read(path).partition(signing.BEGIN)
     if mark:
         return body, (mark + signature).decode("ascii", "replace")
-    beside = path + ".sig"
-    return body, read(beside).decode("ascii", "replace") if os.path.exists(beside) else None
+    signature_file = path + ".sig"
+    return body, read(signature_file).decode("ascii", "replace") if os.path.exists(signature_file) else None
 
 
 def document(path: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Promises: digests that left the store, which its events must make again for ever."""
+"""Departures: digests that left the store, which its events must make again for ever."""
 
 from collections.abc import Iterator
 from hashlib import sha256
@@ -7,6 +7,7 @@ from cli.distribution import send
 from eventstore.errors import LayerlogError
 from eventstore.integrity.findings import Advance, Finding, of_event
 from eventstore.model.events import DEPARTURES
+from eventstore.model.facts import Departure
 from eventstore.store.store import Store
 from projections.images import images
 
@@ -19,9 +20,9 @@ def made(store: Store) -> Promised:
     found: Promised = {}
     for kind in DEPARTURES:
         for event in store.log.of_kind(kind):
-            stated = event.stated
-            if stated.get("encoder") and stated.get("config"):
-                found.setdefault((store.log.stream_of(event.stream).name, stated["config"]), event.position)
+            departure = Departure.of(event)
+            if departure.encoder and departure.config:
+                found.setdefault((store.log.stream_of(event.stream).name, departure.config), event.position)
     return found
 
 

@@ -5,13 +5,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from cli.distribution import receive, send
-from cli.streams.reader import reader
-from cli.streams.threads import Seen
+from cli.streams.reader import Reader
+from cli.streams.threads import Measured
 from eventstore.log.log import Log
 from eventstore.model.changes import Change
 from eventstore.model.digests import named
 from eventstore.model.events import Kind
-from eventstore.store.store import Store, Writer
+from eventstore.model.nodes import node_of
+from eventstore.store.store import Store
+from eventstore.store.writer import Writer
 from projections.events.records import Records
 from projections.images import images
 from projections.images.images import Image
@@ -72,8 +74,8 @@ def _layer(store: Store, layer: Layer, gone: frozenset[bytes], dropped: set[byte
     links = {change.path for change in _changes(store, layer) if change.kind == Kind.LINK_MADE and change.target in dropped}
     dropped |= links
     if isinstance(layer, ImportedLayer) and not going | links:
-        size = int(images.imported_layer(store.log, layer.diff_id)["size"])
-        return _plain(bytes.fromhex(layer.diff_id), size, lambda: reader(send.layer_tar(store, layer)))
+        size = images.imported_layer(store.log, layer.diff_id).size
+        return _plain(bytes.fromhex(layer.diff_id), size, lambda: Reader(send.layer_tar(store, layer)))
     kept = (change for change in _changes(store, layer) if change.path not in going | links)
     return _encoded(store, kept, spool)
 
@@ -86,11 +88,11 @@ def _imported(log: Log, diff_id: str) -> Iterator[Change]:
     records = Records(log)
     for event in log.events(log.existing("layer", diff_id).id):
         if event.path is not None:
-            yield Change(Kind(event.kind), records.path(event.path), *event[5:13])
+            yield Change(Kind(event.kind), records.path(event.path), *node_of(event))
 
 
 def _encoded(store: Store, changes: Iterable[Change], spool: send.Spool) -> LayerBlob:
-    tar = Seen(send.tar_of(store, changes))
+    tar = Measured(send.tar_of(store, changes))
     opener = spool.put(tar)
     return _plain(tar.digest.digest(), tar.size, opener)
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from eventstore.index.streams import bytes_written
 from eventstore.retention import collection, compaction
 from eventstore.store.store import Store
 from projections.images import images
@@ -51,7 +52,7 @@ def _containers(store: Store) -> dict[str, Any]:
     log, count, size, gone = store.log, 0, 0, 0
     for container in containers.all_containers(log):
         count += not container.removed
-        written = images.bytes_written(log, container.stream, 1, container.version)
+        written = bytes_written(log, container.stream, 1, container.version)
         size += written
         gone += written if container.removed and not container.sealed else 0
     return _row("containers", count, size, gone, "prune")

@@ -5,16 +5,17 @@ from typing import NamedTuple
 
 from eventstore.content.reader import Content
 from eventstore.errors import LayerlogError
+from eventstore.index import names
 from eventstore.model.digests import raw
 from eventstore.model.events import Kind
 from eventstore.retention import erasure, reachability
 from eventstore.retention.erasure import Extent
-from eventstore.store.store import Store, Writer
+from eventstore.store.store import Store
+from eventstore.store.writer import Writer
 from projections.audit.impact import Held, Holders
 from projections.history import commits
 from projections.history.commits import Sent
 from projections.images import images
-from projections.refs import tags
 
 SHORT = 8
 LONG = 1 << 20
@@ -37,7 +38,7 @@ def plan(store: Store, digests: Collection[bytes]) -> Plan:
 
     Raise ConflictError where a content that would stay is made of one of them.
     """
-    found = list(reachability.occurrences(store.db, reachability.Needs(store.db, digests).all()))
+    found = list(reachability.occurrences(store.log, reachability.Needs(store.log, digests).all()))
     held = Holders(store.log).of_occurrences(found)
     streams = (store.log.stream_of(stream) for stream in sorted({occurrence.stream for occurrence in found}))
     layers = {stream.name for stream in streams if stream.kind == "layer"}
@@ -45,7 +46,7 @@ def plan(store: Store, digests: Collection[bytes]) -> Plan:
     copies = frozenset(_framing(store, layers, digests))
     return Plan(
         erasure.extent(store, {*digests, *copies}, blobs), blobs, held,
-        sorted({tag for image in held.images for tag in tags.ever(store.log, image)}),
+        sorted({tag for image in held.images for tag in names.tags_ever(store.log, image)}),
         [sent for image in sorted(held.images) for sent in commits.sent(store.log, image)],
         copies,
     )  # fmt: skip

@@ -5,12 +5,14 @@ from hashlib import sha256
 from itertools import islice
 from typing import BinaryIO
 
-from cli.distribution import send
-from cli.streams import reader
+from cli.distribution import receive, send
+from cli.streams.reader import Reader
 from eventstore.errors import LayerlogError
 from eventstore.integrity.findings import Finding, of_event
-from eventstore.log.log import Log
+from eventstore.log.log import ROOT_ID, Log
 from eventstore.model.changes import Change
+from eventstore.model.events import Kind
+from eventstore.model.nodes import node_of
 from eventstore.model.paths import shown
 from eventstore.store.staging import Staged
 from eventstore.store.store import Store
@@ -44,7 +46,7 @@ def differences(store: Store, diff_id: str) -> Iterator[Finding]:
     """
     staged = None
     try:
-        staged = Staged(store.db, _changes(store, diff_id))
+        staged = Staged(store, _changes(store, diff_id))
         yield from islice(_compared(store.log, diff_id, staged.in_layer_order()), MOST)
     except LayerlogError:
         return
@@ -55,7 +57,7 @@ def differences(store: Store, diff_id: str) -> Iterator[Finding]:
 
 def _changes(store: Store, diff_id: str) -> Iterator[Change]:
     kept = next(kept_blobs(store, diff_id), None)
-    tar = reader.reader(send.layer_tar(store, ImportedLayer(diff_id))) if kept is None else reader.layer_tar(kept)
+    tar = Reader(send.layer_tar(store, ImportedLayer(diff_id))) if kept is None else receive.open_layer(kept)
     with tar:
         yield from decode(tar, Hasher())
 
@@ -70,14 +72,14 @@ def kept_blobs(store: Store, diff_id: str) -> Iterator[LayerBlob]:
 
 
 def _opener(store: Store, digest: bytes) -> Callable[[], BinaryIO]:
-    return lambda: reader.reader(store.content.read(digest))
+    return lambda: Reader(store.content.read(digest))
 
 
 def _compared(log: Log, diff_id: str, changes: Iterator[Change]) -> Iterator[Finding]:
     stream = log.stream("layer", diff_id)
     records = Records(log)
     for change, event in zip(changes, log.events(stream.id if stream else 0), strict=False):
-        recorded = (event.kind, records.path(event.path or 1), *event[5:13])
+        recorded = Change(Kind(event.kind), records.path(event.path or ROOT_ID), *node_of(event))
         for field, stated, true in zip(Change._fields, recorded, change, strict=True):
             if stated != true:
                 problem = f"states {field} {_text(stated)} where its layer's tar has {_text(true)}"

@@ -7,17 +7,18 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from cli.distribution import archive
-from cli.distribution.receive import stage
+from cli.distribution.receive import open_layer, stage
 from cli.distribution.send import spool_folder
 from cli.maintenance.layer_check import kept_blobs
-from cli.streams import reader
+from cli.streams.reader import chunks_of
 from eventstore.errors import LayerlogError, NotFoundError
 from eventstore.integrity import repair
 from eventstore.integrity.findings import Advance, Finding
 from eventstore.integrity.repair import Aside
 from eventstore.model.paths import shown
 from eventstore.retention.reachability import documents, occurrences, originals
-from eventstore.store.store import Store, Writer
+from eventstore.store.store import Store
+from eventstore.store.writer import Writer
 from projections.oci.oci_image import LayerBlob, OciImage
 
 
@@ -52,7 +53,7 @@ def mend(store: Store, writer: Writer, findings: list[Finding], source: str | No
 
 def _own_blobs(store: Store, aside: Aside) -> Iterator[LayerBlob]:
     """Yield the kept blobs of layers that miss something."""
-    streams = {occurrence.stream for occurrence in occurrences(store.db, _missing(store, aside))}
+    streams = {occurrence.stream for occurrence in occurrences(store.log, _missing(store, aside))}
     for stream in map(store.log.stream_of, sorted(streams)):
         if stream.kind == "layer":
             yield from kept_blobs(store, stream.name)
@@ -76,8 +77,8 @@ def _from_layers(store: Store, writer: Writer, aside: Aside, layers: Iterable[La
         if not aside.wanted or store.log.stream("layer", layer.diff_id.hex()) is None:
             continue
         try:
-            with reader.layer_tar(layer) as tar:
-                stage(writer, tar).changes.close()
+            with open_layer(layer) as tar:
+                stage(writer, chunks_of(tar)).changes.close()
         except LayerlogError:
             continue  # this copy is damaged too; another may be whole
 
@@ -103,7 +104,7 @@ def _from_images(store: Store, writer: Writer, aside: Aside, images: Iterable[Oc
         for layer in image.layers:
             if bytes.fromhex(layer.descriptor.hex) in wanted:
                 with closing(layer.open()) as stream:
-                    writer.originals.put_stream(reader.pieces(stream))
+                    writer.originals.put_stream(chunks_of(stream))
 
 
 def require_source(source: str | None) -> None:

@@ -15,6 +15,7 @@ from eventstore.errors import InvalidError, NotFoundError
 from eventstore.integrity.findings import Finding, of_event
 from eventstore.log.log import Log
 from eventstore.model.events import Kind
+from eventstore.model.facts import Seal, Signature
 from eventstore.model.paths import shown
 
 COMMIT, CHECKPOINT = "git", "layerlog"
@@ -73,18 +74,11 @@ def default_key() -> str:
 # -- commits
 
 
-class Signature(NamedTuple):
-    """A signature, armoured, and the fingerprint of the key that made it."""
-
-    text: str
-    key: str
-
-
 def signed(log: Log, commit_id: str, key: str | None = None) -> Signature:
     """Return a signature over the commit (64 hex digits); may wait for a passphrase, and locks nothing meanwhile."""
     data = payload(log, commit_id)
     signature = sign(data, key, COMMIT)
-    return Signature(signature, verify(data, signature, COMMIT, None).key)
+    return Signature(commit_id, signature, verify(data, signature, COMMIT, None).key)
 
 
 def try_key(key: str | None) -> None:
@@ -99,27 +93,26 @@ def payload(log: Log, commit_id: str) -> bytes:
         raise NotFoundError(f"no commit {commit_id[:12]}")
     changeset = log.changeset(seal.position)
     container = log.stream_of(seal.stream).name
-    said = {key: json.dumps(seal.stated.get(key)) for key in ("author", "message")}
+    said = {key: json.dumps(getattr(Seal.of(seal), key)) for key in ("author", "message")}
     return (
         f"layerlog commit 1\ncommit {commit_id}\ncontainer {container}\nversion {seal.version}\n"
         f"changeset {changeset.number}\nhash {changeset.hash.hex()}\nauthor {said['author']}\nmessage {said['message']}\n"
     ).encode()
 
 
-def signatures(log: Log) -> Iterator[tuple[int, str, str]]:
-    """Yield (position, commit id, armoured signature) of every signature over a commit."""
-    for event in log.of_kind(Kind.COMMIT_SIGNED):
-        yield event.position, event.stated["commit"], event.stated["signature"]
+def signatures(log: Log) -> Iterator[tuple[int, Signature]]:
+    """Yield (position, signature) of every signature over a commit."""
+    return ((event.position, Signature.of(event)) for event in log.of_kind(Kind.COMMIT_SIGNED))
 
 
 def check(log: Log, allowed_signers: str | None) -> list[Finding]:
     """Return what is wrong with the signatures of commits; with *allowed_signers*, also whose key nobody knows."""
-    found = []
-    for position, commit_id, signature in signatures(log):
-        problem = verify(payload(log, commit_id), signature, COMMIT, allowed_signers).problem
+    findings = []
+    for position, found in signatures(log):
+        problem = verify(payload(log, found.commit), found.signature, COMMIT, allowed_signers).problem
         if problem:
-            found.append(of_event(position, f"commit {commit_id[:12]}: {problem}", "signature"))
-    return found
+            findings.append(of_event(position, f"commit {found.commit[:12]}: {problem}", "signature"))
+    return findings
 
 
 # -- ssh-keygen

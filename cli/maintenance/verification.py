@@ -14,6 +14,7 @@ from eventstore.errors import ErasedError, LayerlogError
 from eventstore.integrity import chain, derived_columns, presence, root_causes, scrub
 from eventstore.integrity.findings import Advance, Finding
 from eventstore.model.events import Kind
+from eventstore.model.facts import Framing
 from eventstore.retention.reachability import Needs, Occurrence, in_range, occurrences
 from eventstore.store.store import Store
 from projections.audit import verify
@@ -58,10 +59,8 @@ def stages(store: Store, *, quick: bool = False, share: float = 1.0) -> Iterator
     if quick:
         return
     yield _stage(
-        "contents", "bytes", lambda: scrub.total(store.db), int,
-        lambda _, advance: noting(
-            scrub.check(store.db, store.content, advance, wanted=_drawn(share), lost=frozenset(damaged))
-        ),
+        "contents", "bytes", lambda: scrub.total(store), int,
+        lambda _, advance: noting(scrub.check(store, advance, wanted=_drawn(share), lost=frozenset(damaged))),
     )  # fmt: skip
     yield _stage(
         "layers", "bytes", lambda: _imported_layers(store), lambda layers: sum(size for _, size in layers),
@@ -111,19 +110,19 @@ def _unfinished(what: str, error: Exception) -> Finding:
 def touched(store: Store, findings: Sequence[Finding]) -> list[Report]:
     """Return each finding with the images, containers and paths that it touches: one pass over the log for all."""
     try:
-        needs = Needs(store.db, {digest for finding in findings for digest in finding.digests})
+        needs = Needs(store.log, {digest for finding in findings for digest in finding.digests})
         named = defaultdict(list)
-        for occurrence in occurrences(store.db, needs.all()):
+        for occurrence in occurrences(store.log, needs.all()):
             named[occurrence.digest].append(occurrence)
-        holders = Holders(store.log)
+        impact = Holders(store.log)
     except UNREADABLE:  # the very rows that would tell are damaged
         return [Report(finding, _NOTHING) for finding in findings]
     reports = []
     for finding in findings:
         needing = {digest for stated in finding.digests for digest in needs.of(stated)}
         found = [occurrence for digest in needing for occurrence in named[digest]]
-        found += (occurrence for span in finding.events for occurrence in in_range(store.db, *span))
-        reports.append(Report(finding, _held(holders, found)))
+        found += (occurrence for span in finding.events for occurrence in in_range(store.log, *span))
+        reports.append(Report(finding, _held(impact, found)))
     return reports
 
 
@@ -131,31 +130,31 @@ def _drawn(share: float) -> Callable[[object], bool] | None:
     return None if share == 1 else lambda _: random.random() < share  # noqa: S311 - a sample, no secret
 
 
-def _held(holders: Holders, found: list[Occurrence]) -> Held:
+def _held(impact: Holders, found: list[Occurrence]) -> Held:
     try:
-        return holders.of_occurrences(found)
+        return impact.of_occurrences(found)
     except UNREADABLE:
         return _NOTHING
 
 
 def _log(store: Store, advance: Advance, *, quick: bool) -> Iterator[Finding]:
     with ThreadPoolExecutor(1) as pool:
-        beside = pool.submit(_beside, store.path, quick=quick)
-        broken = list(chain.check(store.db, advance))
-        yield from root_causes.named(store.db, broken)
-        yield from beside.result()
+        meanwhile = pool.submit(_without_hashing, store.path, quick=quick)
+        broken = list(chain.check(store.log, advance))
+        yield from root_causes.named(store.log, broken)
+        yield from meanwhile.result()
     if not quick:
         yield from _diagnosed(store, broken)
 
 
-def _beside(path: str, *, quick: bool) -> list[Finding]:
+def _without_hashing(path: str, *, quick: bool) -> list[Finding]:
     """Return what is found without hashing: SQLite does the work, so that it runs beside the thread that hashes."""
     with Store.open(path) as store:
         found: list[Finding] = []
         checks: list[Callable[[], Iterator[Finding]]]
-        checks = [lambda: derived_columns.schema(store.db), lambda: presence.check(store)]
+        checks = [lambda: derived_columns.schema(store.log), lambda: presence.check(store)]
         if not quick:
-            checks += [lambda: derived_columns.check(store.db), lambda: derived_columns.pages(store.db)]
+            checks += [lambda: derived_columns.check(store.log), lambda: derived_columns.pages(store.log)]
         for check in checks:
             found.extend(to_the_end(check, "log.db"))
         return found
@@ -171,7 +170,7 @@ def _diagnosed(store: Store, broken: Sequence[Finding]) -> Iterator[Finding]:
 def _imported_layers(store: Store) -> list[tuple[str, int]]:
     """Return (diff_id, bytes) of every layer that came as a tar."""
     return [
-        (store.log.stream_of(event.stream).name, event.stated["size"])
+        (store.log.stream_of(event.stream).name, Framing.of(event).size)
         for event in store.log.of_kind(Kind.LAYER_IMPORTED)
         if event.content is not None
     ]

@@ -45,11 +45,11 @@ def host_paths(_ctx: click.Context, _param: click.Parameter, incomplete: str) ->
 
 def _found(ctx: click.Context, find: Callable[[Any], Iterator[Name]]) -> list[Any]:
     from itertools import islice
-    from sqlite3 import Error
 
     from cli.session.session import Session
     from cli.session.settings import Settings
     from eventstore.errors import LayerlogError
+    from eventstore.log.log import DatabaseError
 
     store = ctx.find_root().params.get("store") or default_store()
     if not os.path.exists(os.path.join(store, "log.db")):
@@ -60,7 +60,7 @@ def _found(ctx: click.Context, find: Callable[[Any], Iterator[Name]]) -> list[An
             return _items(islice(find(s), MOST))
         finally:
             s.store.close()
-    except (LayerlogError, Error, OSError):
+    except (LayerlogError, DatabaseError, OSError):
         return []
 
 

@@ -1,12 +1,6 @@
 """Patterns that users write: regular expressions, whose search may not take for ever."""
 
-import re
-import signal
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
-from typing import NoReturn
+from collections.abc import Callable
 
 from eventstore.errors import InvalidError
 from eventstore.model.paths import shown
@@ -23,28 +17,18 @@ def matcher(pattern: str, option: str) -> Callable[[str], bool]:
 
     A search that takes over `SECONDS` raises InvalidError: some patterns need longer than anybody lives.
     """
+    import regex
+
     try:
-        with warnings.catch_warnings(action="ignore"):  # of what other Pythons may read otherwise
-            search = re.compile(pattern, re.MULTILINE).search
-    except (re.error, OverflowError, RecursionError) as error:
+        search = regex.compile(pattern, regex.MULTILINE).search
+    except (regex.error, RecursionError) as error:
         raise InvalidError(f"{option} {shown(pattern)!r} is no regular expression ({error}); escape what is special") from None
 
     def matches(text: str) -> bool:
-        with _at_most(SECONDS, pattern, option):
-            return search(text) is not None
+        try:
+            return search(text, timeout=SECONDS) is not None
+        except TimeoutError:
+            said = f"{option} {shown(pattern)!r} takes over {SECONDS:g} s on one text; write it without nested repeats"
+            raise InvalidError(said) from None
 
     return matches
-
-
-@contextmanager
-def _at_most(seconds: float, pattern: str, option: str) -> Iterator[None]:
-    def stop(_: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
-        raise InvalidError(f"{option} {shown(pattern)!r} takes over {seconds:g} s on one text; write it without nested repeats")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)

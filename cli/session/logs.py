@@ -13,6 +13,11 @@ def configure(verbosity: int, log_format: str = "text") -> None:
     _logger = _structlog(verbosity, log_format) if verbosity else None
 
 
+def wanted() -> bool:
+    """Whether -v asks for anything: what is asked for a log's sake alone is asked then."""
+    return _logger is not None
+
+
 def bind(**fields: object) -> None:
     """Add *fields* to all that is logged from now on."""
     global _logger  # noqa: PLW0603

@@ -1,28 +1,20 @@
 """What every command starts with: the store, who is asking, and what a reference means."""
 
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from typing import TypeVar
+from contextlib import contextmanager
 
 import click
 
 from cli.display.formats import parse_time
-from cli.session import logs
 from cli.session.actor import claimed_author, observed_actor
 from cli.session.settings import Settings
-from eventstore.errors import ConcurrencyError, ConflictError, ErasedError, InvalidError
+from eventstore.errors import ConflictError, ErasedError, InvalidError
 from eventstore.log.log import Context
-from eventstore.model.changes import Change
 from eventstore.model.paths import shown
-from eventstore.store import commands
-from eventstore.store.store import Store, Writer
+from eventstore.store.store import Store
 from projections.refs import containers, references
 from projections.refs.references import Target
 from projections.tree.view import View
-
-T = TypeVar("T")
-TRIES = 5
 
 
 class Session:
@@ -36,41 +28,6 @@ class Session:
     def context(self, author: str | None = None, known: str = "recorded") -> Context:
         """Return who and why, as the log keeps it."""
         return Context(dict(observed_actor()), self.settings.argv, claimed_author(author), known)
-
-    @contextmanager
-    def writer(self, author: str | None = None, known: str = "recorded") -> Iterator[Writer]:
-        """Write in this command's name; says in the operational log what was appended."""
-        self._migrate()
-        context = self.context(author, known)
-        with self._told(context), self.store.writer(context) as writer:
-            commands.create_store(writer)
-            yield writer
-
-    @contextmanager
-    def alone(self) -> Iterator[Writer]:
-        """As `writer`, with every other writer kept out; never inside `writer`."""
-        self._migrate()
-        context = self.context()
-        with self._told(context), self.store.alone(context) as writer:
-            commands.create_store(writer)
-            yield writer
-
-    def _migrate(self) -> None:
-        old = self.store.schema
-        if self.store.migrate():
-            now = f"brought from schema {old} to schema {self.store.schema}"
-            print(f"layerlog: the store {shown(self.store.path)} was {now}", file=sys.stderr)
-
-    @contextmanager
-    def _told(self, context: Context) -> Iterator[None]:
-        before = self.log.head()
-        yield
-        after = self.log.head()
-        if after.changesets > before.changesets:
-            logs.event(
-                "appended", changesets=after.changesets - before.changesets, head=after.changesets,
-                events=after.position - before.position, actor=context.actor["login"], author=context.author,
-            )  # fmt: skip
 
     def resolve(self, ref: str) -> Target:
         return references.resolve(self.log, ref, parse_time)
@@ -86,7 +43,7 @@ class Session:
         return references.resolve_container(self.log, ref)
 
     def view(self, target: Target) -> View:
-        return View(self.log, self.store.content, references.spans(self.log, target))
+        return references.view(self.store, target)
 
     def view_of(self, text: str) -> tuple[View, bytes]:
         """Return the view and the path of REF[@POINT]:PATH; without a path, the root."""
@@ -118,20 +75,7 @@ class Session:
 
     def now(self, container: str) -> View:
         """Return the container as it is now; what is appended later does not show."""
-        return containers.view_at(self.store, container, containers.get(self.log, container).version)
-
-    def record(self, writer: Writer, container: str, make: Callable[[View], Iterable[Change]]) -> None:
-        """Append, as one changeset, what *make* says of the container as it is while nobody else can write."""
-        with writer.transaction():
-            commands.record(writer, container, make(self.now(container)), containers.live_view(self.store, container))
-
-
-def repeated(act: Callable[[], T]) -> T:
-    """Return what *act* returns; where another writer was faster, look again and repeat, a few times."""
-    for _ in range(TRIES):
-        with suppress(ConcurrencyError):
-            return act()
-    return act()
+        return containers.view_now(self.store, container)
 
 
 @contextmanager

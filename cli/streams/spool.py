@@ -1,7 +1,7 @@
 """A file's new content on its way from standard input into the store."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from eventstore.content.writer import ContentWriter
@@ -12,7 +12,7 @@ PIECE = 1 << 20
 IN_MEMORY = 8 << 20
 
 
-def pieces(text: str | None) -> Iterator[bytes]:
+def given(text: str | None) -> Iterator[bytes]:
     """Return *text*, or standard input to its end."""
     if text is not None:
         return iter([as_bytes(text)])
@@ -37,12 +37,16 @@ def put(keeper: ContentWriter, data: Iterator[bytes], like: bytes | None) -> tup
 
 
 @contextmanager
-def spooled(data: Iterator[bytes]) -> Iterator[Iterator[bytes]]:
-    """Read *data* to its end before the block begins, so that what the block locks is not held up by its source."""
+def spooled(data: Iterator[bytes]) -> Iterator[Callable[[], Iterator[bytes]]]:
+    """Read *data* to its end, and give what reads it as often as wanted: what the block locks never waits for its source."""
     from tempfile import SpooledTemporaryFile
 
     with SpooledTemporaryFile(IN_MEMORY) as file:
         for piece in data:
             file.write(piece)
-        file.seek(0)
-        yield iter(lambda: file.read(PIECE), b"")
+
+        def again() -> Iterator[bytes]:
+            file.seek(0)
+            return iter(lambda: file.read(PIECE), b"")
+
+        yield again

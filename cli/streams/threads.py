@@ -1,4 +1,4 @@
-"""Work beside the thread that reads or writes: hashing, unpacking and disk leave the interpreter to it."""
+"""Threads beside the one that reads or writes: hashing, unpacking and disk leave the interpreter to it."""
 
 import hashlib
 import queue
@@ -7,27 +7,53 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, cast
 
-from cli.streams.reader import Readable, Reader, gathered, passed, reader
+from cli.streams.reader import PIECE, Reader
 from eventstore.errors import MismatchError
 
-DEPTH = 4  # pieces of at most 1 MiB
+DEPTH = 4  # chunks, most of 1 MiB
 
 
-def reading_beside(stream: Readable) -> Reader:
-    """Return *stream* read, with all that computes it, in a thread of its own; closing stops that and closes *stream*."""
-    ahead = _Ahead(stream)
-    return reader(iter(ahead), ahead)
+@contextmanager
+def in_background(chunks: Iterable[bytes]) -> Iterator[Iterator[bytes]]:
+    """Give *chunks*, made in a thread of their own, which has stopped when the block ends; what it raises is raised here."""
+    made: queue.Queue[bytes | BaseException | None] = queue.Queue(DEPTH)
+    stopped = threading.Event()
+
+    def make() -> None:
+        try:
+            for chunk in chunks:
+                if stopped.is_set():
+                    return
+                made.put(chunk)
+            made.put(None)
+        except BaseException as failure:  # noqa: BLE001 - raised again in the thread that reads
+            made.put(failure)
+
+    thread = threading.Thread(target=make, daemon=True)
+    thread.start()
+    try:
+        yield _taken(made)
+    finally:
+        stopped.set()
+        while thread.is_alive():
+            with suppress(queue.Empty):
+                made.get(timeout=0.01)
+
+
+def _taken(made: queue.Queue[bytes | BaseException | None]) -> Iterator[bytes]:
+    while (chunk := made.get()) is not None:
+        if isinstance(chunk, BaseException):
+            raise chunk
+        yield chunk
 
 
 def hashed(chunks: Iterable[bytes], digest: str, size: int) -> Reader:
     """Return *chunks* as a stream; its end is a MismatchError unless the bytes have this digest and size."""
-    found = reader(_hashed(chunks, digest, size))
-    found.claim = (digest, size)
-    return found
+    return Reader(_hashed(chunks, digest, size), proves=(digest, size))
 
 
-class Seen:
-    """Passes chunks on, a few gathered; when all have passed, `digest` and `size` are theirs, hashed beside."""
+class Measured:
+    """Passes chunks on, a few joined; when all have passed, `digest` and `size` are theirs, hashed in a thread."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = chunks
@@ -37,7 +63,7 @@ class Seen:
     def __iter__(self) -> Iterator[bytes]:
         lane = Lane(self.digest.update)
         try:
-            for chunk in gathered(self._chunks):
+            for chunk in _joined(self._chunks):
                 self.size += len(chunk)
                 lane.put(chunk)
                 yield chunk
@@ -106,45 +132,24 @@ class _Behind:
             self.write(line)
 
 
+def _joined(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield *chunks* joined to pieces of 1 MiB or somewhat more, the last one less: a lane costs by the piece."""
+    waiting: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        waiting.append(chunk)
+        size += len(chunk)
+        if size >= PIECE:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)
+
+
 def _hashed(chunks: Iterable[bytes], digest: str, size: int) -> Iterator[bytes]:
-    seen = Seen(chunks)
+    seen = Measured(chunks)
     yield from seen
     if (found := "sha256:" + seen.digest.hexdigest()) != digest or seen.size != size:
         raise MismatchError(
             f"blob {digest}: {size} bytes were promised, these are {seen.size}: {found}; run `layerlog verify`"
         )
-
-
-class _Ahead:
-    def __init__(self, stream: Readable) -> None:
-        self._stream = stream
-        self._queue: queue.Queue[bytes | BaseException] = queue.Queue(DEPTH)
-        self._stopped = False
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def __iter__(self) -> Iterator[bytes]:
-        while piece := self._queue.get():
-            if isinstance(piece, BaseException):
-                raise piece
-            yield piece
-
-    def read(self, size: int, /) -> bytes:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        self._stopped = True
-        while self._thread.is_alive():
-            with suppress(queue.Empty):
-                self._queue.get(timeout=0.01)
-        self._stream.close()
-
-    def _run(self) -> None:
-        try:
-            for piece in passed(self._stream):
-                if self._stopped:
-                    return
-                self._queue.put(piece)
-            self._queue.put(b"")
-        except BaseException as failure:  # noqa: BLE001 - raised again in the thread that reads
-            self._queue.put(failure)

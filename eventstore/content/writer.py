@@ -152,11 +152,12 @@ class ContentWriter:
             self._packer.pack(b"".join(data for _, data in block), members)
 
     def _put_successor(self, digest: bytes, data: bytes, like: bytes) -> None:
-        block = None if self._stored([digest]) else self._successor(data, like)
-        if block is None:
-            self._gather(digest, data)
-        else:
+        if self._stored([digest]):
+            self._recent.discard(digest)
+        elif block := self._successor(data, like):
             self._packer.write(*block, [(digest, len(data), 0)])
+        else:
+            self._gather(digest, data)
 
     def _successor(self, data: bytes, like: bytes) -> tuple[bytes, bytes] | None:
         """Return (block, base) of *data* as a difference from the anchor of *like*, if that is at most half the size."""

@@ -3,7 +3,7 @@
 import os
 from contextlib import suppress
 
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+from eventstore.disk.atomic import replacing
 
 
 class Cache:
@@ -40,7 +40,5 @@ class Cache:
         path = self.path(*parts)
         with suppress(OSError):
             os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-            temporary = f"{path}.{os.urandom(8).hex()}"
-            with os.fdopen(os.open(temporary, _NEW, 0o600), "wb") as file:
+            with replacing(path) as fd, open(fd, "wb", closefd=False) as file:
                 file.write(data)
-            os.replace(temporary, path)

@@ -1,5 +1,8 @@
 """Pointers: what a container's name and a tag mean now, and what they ever meant."""
 
+import json
+from collections.abc import Iterable, Iterator
+
 from eventstore.log.log import Log
 from eventstore.model.events import Kind
 from eventstore.model.spelling import is_id
@@ -31,8 +34,11 @@ def name_of(log: Log, stream: int) -> str:
 
 def is_removed(log: Log, stream: int) -> bool:
     """Whether a container was removed and not brought back."""
-    removed, restored = log.latest(Kind.CONTAINER_REMOVED, stream), log.latest(Kind.CONTAINER_RESTORED, stream)
-    return removed is not None and (restored is None or restored.version < removed.version)
+    removed = log.latest(Kind.CONTAINER_REMOVED, stream)
+    if removed is None:
+        return False
+    restored = log.latest(Kind.CONTAINER_RESTORED, stream)
+    return restored is None or restored.version < removed.version
 
 
 def tag_target(log: Log, tag: str) -> str | None:
@@ -43,3 +49,41 @@ def tag_target(log: Log, tag: str) -> str | None:
         (tag,),
     ).fetchone()
     return str(row[1]) if row and row[0] == Kind.TAG_MOVED else None
+
+
+def current_tags(log: Log) -> Iterator[tuple[str, str]]:
+    """Yield (full name, image id) of every tag that names an image now, by name: O(names there ever were)."""
+    rows = log.db.execute(
+        "SELECT s.name, json_extract(e.detail, '$.image') FROM stream s "
+        "JOIN event e ON e.stream = s.id AND e.version = (SELECT max(version) FROM event WHERE stream = s.id) "
+        f"WHERE s.kind = 'tag' AND e.kind = {Kind.TAG_MOVED:d} ORDER BY s.name"
+    )
+    return ((name, image) for name, image in rows)
+
+
+def tags_ever(log: Log, image: str) -> list[str]:
+    """Return the full names that an image was ever given, sorted: index look-ups for those.
+
+    The hint: `event_kind` would do too, and reads every move of every tag.
+    """
+    rows = log.db.execute(
+        "SELECT DISTINCT s.name FROM event e INDEXED BY event_tag_image JOIN stream s ON s.id = e.stream "
+        f"WHERE e.path IS NULL AND e.kind = {Kind.TAG_MOVED:d} AND json_extract(e.detail, '$.image') = ? ORDER BY s.name",
+        (image,),
+    )
+    return [row[0] for row in rows]
+
+
+def tags_of(log: Log, images: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield (image id, full name) of those of *images* that a tag's last event moved it to, by name.
+
+    Index look-ups over the names that each ever had: by CROSS JOIN from the images to those, never through all tags.
+    """
+    rows = log.db.execute(
+        "SELECT i.value, s.name FROM json_each(?) i CROSS JOIN event e INDEXED BY event_tag_image "
+        f"ON e.path IS NULL AND e.kind = {Kind.TAG_MOVED:d} AND json_extract(e.detail, '$.image') = i.value "
+        "JOIN stream s ON s.id = e.stream WHERE e.version = (SELECT max(version) FROM event WHERE stream = e.stream) "
+        "ORDER BY s.name",
+        (json.dumps(list(images)),),
+    )
+    return ((image, name) for image, name in rows)

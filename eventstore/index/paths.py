@@ -19,6 +19,23 @@ def child_names(log: Log, parent: int) -> Iterator[bytes]:
     return (row[0] for row in log.db.execute("SELECT name FROM path WHERE parent = ?", (parent,)))
 
 
+def parent_id(log: Log, path_id: int) -> int:
+    """Return the id of the directory that holds a path which must be there: one look-up."""
+    return int(log.db.execute("SELECT parent FROM path WHERE id = ?", (path_id,)).fetchone()[0])
+
+
+def known_below(log: Log, path: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield (id, path) of *path* and of every path below it that an event was ever about, parents first: O(those)."""
+    path_id = log.path_id(path)
+    if path_id is not None:
+        yield from log.db.execute(
+            "WITH RECURSIVE below (id, text) AS (SELECT ?1, ?2 UNION ALL SELECT p.id, "
+            "CASE WHEN length(below.text) THEN CAST(below.text || '/' || p.name AS BLOB) ELSE p.name END "
+            "FROM below JOIN path p ON p.parent = below.id) SELECT id, text FROM below",
+            (path_id, path),
+        )
+
+
 def with_keys(log: Log, ids: Sequence[int]) -> Iterator[tuple[bytes, int]]:
     """Yield (tree order key, id) of each of *ids*, in their order: a look-up each, and one for each directory on the way."""
     key_of = PathTable(log).key

@@ -165,7 +165,7 @@ def _verify(made: Store, head: Head, trusted: dict[int, int], target: str) -> No
     def is_new(place: Place) -> bool:
         return place.offset + place.stored > trusted.get(place.segment, 0)
 
-    findings += scrub.check(made.db, made.content, lambda _: None, wanted=is_new)
+    findings += scrub.check(made, lambda _: None, wanted=is_new)
     if findings:
         first = findings[0]
         raise DamagedError(f"{shown(target)}: {first.object} {first.problem} ({len(findings)} findings); run `layerlog verify`")

@@ -39,16 +39,16 @@ class Link(NamedTuple):
         return merkle.leaf_hash(header(self.changeset, self.previous, self.body or ""))
 
 
-def check(db: sqlite3.Connection, advance: Advance) -> Iterator[Finding]:
+def check(log: Log, advance: Advance) -> Iterator[Finding]:
     """Yield what is wrong with events, changesets and the tree; *advance* is told of the events passed.
 
     Cost: one pass over the log in position order; memory does not grow with it but for a number for each stream.
     """
     found: list[Finding] = []
-    events, links, tree = _Events(db, found.append), _Links(found.append), _Tree(db)
+    events, links, tree = _Events(log, found.append), _Links(found.append), _Tree(log)
     number = 0
     try:
-        for *row, body in db.execute(_CHANGESETS):
+        for *row, body in log.db.execute(_CHANGESETS):
             changeset = Changeset(*row)
             root = events.root(changeset.first + changeset.events)
             for true_hash in links.add(changeset, body, root):
@@ -61,7 +61,7 @@ def check(db: sqlite3.Connection, advance: Advance) -> Iterator[Finding]:
         yield from events.left_over(links.position)
         yield from found
         yield from tree.left_over()
-        yield from _orphans(db, number)
+        yield from _orphans(log, number)
     except sqlite3.DatabaseError as error:
         yield from found
         yield Finding("chain", "log.db", f"cannot be read on after changeset {number}: {error}; bring back a backup")
@@ -149,14 +149,14 @@ def _of_changeset(changeset: Changeset, problem: str, cause: str = "") -> Findin
 class _Events:
     """The events in position order, hashed as they pass."""
 
-    def __init__(self, db: sqlite3.Connection, report: Callable[[Finding], None]) -> None:
-        self._db = db
-        self._cursor = db.execute(_EVENTS)
+    def __init__(self, log: Log, report: Callable[[Finding], None]) -> None:
+        self._log = log
+        self._cursor = log.db.execute(_EVENTS)
         self._report = report
-        self._names = {row[0]: bytes(row[1]) for row in db.execute("SELECT id, CAST(name AS BLOB) FROM stream")}
+        self._names = {row[0]: bytes(row[1]) for row in log.db.execute("SELECT id, CAST(name AS BLOB) FROM stream")}
         self._versions: dict[int, int] = dict.fromkeys(self._names, 0)
         self._shifts: dict[int, int] = {}
-        self._paths = PathTable(Log(db))
+        self._paths = PathTable(log)
         self._next = 1
         self._rows: list[tuple[Any, ...]] = []
         self._at = 0
@@ -233,7 +233,7 @@ class _Events:
 
     def _source(self, position: int) -> bytes | None:
         """Return the path that the column `source` of a move stands for, None without one."""
-        row = self._db.execute("SELECT source FROM event WHERE position = ?", (position,)).fetchone()
+        row = self._log.db.execute("SELECT source FROM event WHERE position = ?", (position,)).fetchone()
         return None if row[0] is None else self._paths.text(row[0])
 
 
@@ -243,8 +243,8 @@ _WITH_INDEXES = (Kind.COMMITTED, Kind.PATH_MOVED)
 class _Tree:
     """The stored nodes of the tree over all changesets, compared as leaves are pushed."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
+    def __init__(self, log: Log) -> None:
+        self._log = log
         self._peaks: list[bytes] = []
         self._size = 0
         self._levels: list[Iterator[tuple[int, bytes]]] = []
@@ -260,7 +260,7 @@ class _Tree:
 
     def left_over(self) -> Iterator[Finding]:
         beyond = "SELECT number, hash FROM tree_node WHERE level > ? OR level < 1"
-        rest = self._db.execute(beyond, (len(self._levels),))
+        rest = self._log.db.execute(beyond, (len(self._levels),))
         for level, rows in enumerate([*self._levels, iter(rest)], 1):
             for number, _ in rows:
                 problem = "stands for changesets that are not there: the tail was cut"
@@ -269,7 +269,7 @@ class _Tree:
     def _compare(self, level: int, number: int, expected: bytes) -> Iterator[Finding]:
         if level > len(self._levels):
             select = "SELECT number, hash FROM tree_node WHERE level = ? ORDER BY number"
-            self._levels.append(iter(self._db.execute(select, (level,))))
+            self._levels.append(iter(self._log.db.execute(select, (level,))))
         there, stored = next(self._levels[level - 1], (-1, b""))
         if there != number or stored != expected:
             problem = "differs from the changesets below it" if there == number else "is missing"
@@ -284,8 +284,8 @@ _ORPHANS = {
 }
 
 
-def _orphans(db: sqlite3.Connection, last: int) -> Iterator[Finding]:
+def _orphans(log: Log, last: int) -> Iterator[Finding]:
     """Yield rows that only a changeset which is no longer there can have left."""
     for table, select in _ORPHANS.items():
-        for (what,) in db.execute(f"{select} LIMIT {MOST}", (last,) if "?1" in select else ()):
+        for (what,) in log.db.execute(f"{select} LIMIT {MOST}", (last,) if "?1" in select else ()):
             yield Finding("chain", shown(what), f"no event or changeset stands for this {table} row: the tail was cut")

@@ -6,10 +6,10 @@ from contextlib import closing
 from typing import NamedTuple
 
 from eventstore.integrity.findings import Finding, of_event
-from eventstore.log.changeset_writer import shown_name
 from eventstore.log.log import Log
 from eventstore.log.schema import kinds, migrate, version
 from eventstore.model.events import Kind
+from eventstore.model.paths import shown_name
 
 MOST = 1000
 _CONTAINERS = "(SELECT id FROM stream WHERE kind = 'container')"
@@ -30,20 +30,20 @@ _WRONG = {
 }
 
 
-def check(db: sqlite3.Connection) -> Iterator[Finding]:
+def check(log: Log) -> Iterator[Finding]:
     """Yield what is wrong with columns and rows that the log's truth does not need: O(events).
 
     `node` of a container's events is checked for what it can be; what it must be, replaying alone tells.
     """
-    yield from _columns(db)
-    yield from _layer_links(Log(db))
-    yield from _paths(db)
+    yield from _columns(log)
+    yield from _layer_links(log)
+    yield from _paths(log)
 
 
-def _columns(db: sqlite3.Connection) -> Iterator[Finding]:
+def _columns(log: Log) -> Iterator[Finding]:
     conditions = " OR ".join(f"({wrong})" for wrong in _WRONG.values())
     which = ", ".join(f"({wrong}) AS {column}" for column, wrong in _WRONG.items())
-    for position, *wrong in db.execute(f"SELECT position, {which} FROM event WHERE {conditions} LIMIT {MOST}"):
+    for position, *wrong in log.db.execute(f"SELECT position, {which} FROM event WHERE {conditions} LIMIT {MOST}"):
         for column, is_wrong in zip(_WRONG, wrong, strict=True):
             if is_wrong:
                 yield index_finding(position, column)
@@ -70,33 +70,33 @@ def layer_node(log: Log, stream: int, target: bytes) -> int | None:
     return None if row[0] is None else int(row[0])
 
 
-def _paths(db: sqlite3.Connection) -> Iterator[Finding]:
+def _paths(log: Log) -> Iterator[Finding]:
     loose = "SELECT id FROM path p WHERE id <> 1 AND (parent >= id OR NOT EXISTS (SELECT 1 FROM path q WHERE q.id = p.parent))"
-    for (path,) in db.execute(f"{loose} LIMIT {MOST}"):
+    for (path,) in log.db.execute(f"{loose} LIMIT {MOST}"):
         yield Finding("index", f"path {path}", "its parent is missing, so all events about it and below it are unreadable")
-    for path, name, shown in db.execute("SELECT id, name, shown FROM path WHERE shown IS NOT NULL"):
+    for path, name, shown in log.db.execute("SELECT id, name, shown FROM path WHERE shown IS NOT NULL"):
         if shown != shown_name(name):
             yield Finding("index", f"path {path}", "its column shown is not how its name is shown")
 
 
-def pages(db: sqlite3.Connection) -> Iterator[Finding]:
+def pages(log: Log) -> Iterator[Finding]:
     """Yield what SQLite's own check of the file says."""
-    for (said,) in db.execute("PRAGMA integrity_check(20)"):
+    for (said,) in log.db.execute("PRAGMA integrity_check(20)"):
         if said != "ok":
             yield Finding("schema", "log.db", f"SQLite finds: {said}")
 
 
-def schema(db: sqlite3.Connection) -> Iterator[Finding]:
+def schema(log: Log) -> Iterator[Finding]:
     """Compare tables, indexes, triggers, views and the titles of kinds with those of the store's own schema."""
-    there = _objects(db)
-    for name, expected in _objects_of(version(db)).items():
+    there = _objects(log.db)
+    for name, expected in _objects_of(version(log.db)).items():
         if there.get(name) != expected:
             problem = "was changed" if name in there else "is missing"
             if name not in there or expected.type == "view":
                 problem += "; `layerlog repair` makes it anew"
             yield Finding("schema", f"{expected.type} {name}", problem)
-    titles = dict(db.execute("SELECT id, name FROM kind"))
-    for kind in kinds(version(db)):
+    titles = dict(log.db.execute("SELECT id, name FROM kind"))
+    for kind in kinds(version(log.db)):
         if titles.get(kind) != kind.title:
             yield Finding("schema", f"kind {kind:d}", f"its title, which the views show, is not {kind.title}")
 

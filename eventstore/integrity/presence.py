@@ -19,7 +19,7 @@ _NAMED = (
 
 def check(store: Store) -> Iterator[Finding]:
     """Yield every content that is named and not there, every segment that is missing or too short, and erasures as notes."""
-    gone = reachability.erased(store.db)
+    gone = reachability.erased(store.log)
     if compaction.must_wipe(store):
         yield Finding("content", "content", "an erasure was interrupted before its bytes were gone; run `layerlog gc`")
     yield from _erasures(store, gone)

@@ -14,7 +14,8 @@ from eventstore.integrity import derived_columns, presence, scrub
 from eventstore.integrity.findings import Advance, Finding
 from eventstore.retention import compaction
 from eventstore.retention.reachability import Needs
-from eventstore.store.store import Store, Writer
+from eventstore.store.store import Store
+from eventstore.store.writer import Writer
 
 _ROW = "SELECT * FROM content WHERE digest = ?"
 
@@ -30,7 +31,7 @@ def find(store: Store, advance: Advance) -> list[Finding]:
     """Return what is wrong with contents: O(all of them), as `verify` does."""
     found = [finding for finding in presence.check(store) if not finding.note]
     lost = {digest for finding in found for digest in finding.digests}
-    return found + list(scrub.check(store.db, store.content, advance, lost=frozenset(lost)))
+    return found + list(scrub.check(store, advance, lost=frozenset(lost)))
 
 
 def mend_schema(store: Store) -> list[str]:
@@ -68,7 +69,7 @@ def replacing(store: Store, writer: Writer, findings: Iterable[Finding]) -> Iter
 def _set_aside(store: Store, findings: Iterable[Finding]) -> Aside:
     """A large content keeps its row unless its list of chunks is what is wrong; what lacks only its dictionary, too."""
     damaged = {digest for finding in findings for digest in finding.digests}
-    wanted = Needs(store.db, damaged).all()
+    wanted = Needs(store.log, damaged).all()
     rows = []
     for digest in damaged:
         row = store.db.execute(_ROW, (digest,)).fetchone()

@@ -1,6 +1,5 @@
 """Suspects: what several damaged changesets have in common, named once instead of each of them."""
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 
 from eventstore.integrity.findings import Finding
@@ -11,20 +10,20 @@ from eventstore.model.paths import shown
 MOST = 20
 
 
-def named(db: sqlite3.Connection, findings: Sequence[Finding]) -> Iterator[Finding]:
+def named(log: Log, findings: Sequence[Finding]) -> Iterator[Finding]:
     """Yield *findings*, merged where one edited context explains them, and the paths whose edited name may explain others."""
     yield from (finding for finding in findings if finding.cause != "context")
-    yield from _contexts(db, [finding for finding in findings if finding.cause == "context"])
-    yield from _paths(Log(db), [finding for finding in findings if finding.cause == "events"])
+    yield from _contexts(log, [finding for finding in findings if finding.cause == "context"])
+    yield from _paths(log, [finding for finding in findings if finding.cause == "events"])
 
 
-def _contexts(db: sqlite3.Connection, findings: list[Finding]) -> Iterator[Finding]:
+def _contexts(log: Log, findings: list[Finding]) -> Iterator[Finding]:
     by_context: dict[int, list[Finding]] = {}
     for finding in findings:
-        row = db.execute("SELECT context FROM changeset WHERE first = ?", (finding.events[0][0],)).fetchone()
+        row = log.db.execute("SELECT context FROM changeset WHERE first = ?", (finding.events[0][0],)).fetchone()
         by_context.setdefault(row[0], []).append(finding)
     for context, found in by_context.items():
-        users = db.execute("SELECT count(*) FROM changeset WHERE context = ?", (context,)).fetchone()[0]
+        users = log.db.execute("SELECT count(*) FROM changeset WHERE context = ?", (context,)).fetchone()[0]
         if len(found) == users > 1:
             spans = tuple(span for finding in found for span in finding.events)
             problem = f"the who, command and why of {users} changesets was changed, or is missing"

@@ -1,7 +1,6 @@
 """Rehashing: every block is read and unpacked once, in the order in which it lies on disk; every content in it hashed."""
 
 import os
-import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Container, Iterator
 from hashlib import sha256
@@ -14,6 +13,7 @@ from eventstore.content.reader import PART, Content
 from eventstore.content.segments import Place
 from eventstore.errors import LayerlogError
 from eventstore.integrity.findings import Advance, Finding, of_content
+from eventstore.store.store import Store
 
 NEAR = 8 << 20
 _BLOCKS = (
@@ -30,29 +30,28 @@ class _Member(NamedTuple):
 
 
 def check(
-    db: sqlite3.Connection, content: Content, advance: Advance, *, wanted: Callable[[Place], bool] | None = None,
-    lost: Container[bytes] = (),
-) -> Iterator[Finding]:  # fmt: skip
+    store: Store, advance: Advance, *, wanted: Callable[[Place], bool] | None = None, lost: Container[bytes] = ()
+) -> Iterator[Finding]:
     """Yield every content whose bytes are not what its digest names; *advance* is told of the bytes unpacked.
 
     *wanted* chooses the blocks, all without it; *lost* are digests that need not be looked for.
     Memory is that of one block and of the large contents' chunk lists.
     """
-    wholes = _Wholes(db, content)
-    for (segment, offset, stored), rows in groupby(db.execute(_BLOCKS), key=lambda row: row[:3]):
+    wholes = _Wholes(store)
+    for (segment, offset, stored), rows in groupby(store.db.execute(_BLOCKS), key=lambda row: row[:3]):
         members = [member for row in rows if (member := _Member(*row[3:])).digest not in lost]
         place = Place(segment, offset, stored)
         if not members or (wanted is not None and not wanted(place)):
             continue
-        yield from _block(content, place, members, wholes)
+        yield from _block(store.content, place, members, wholes)
         advance(sum(member.size for member in members))
     if wanted is None:
         yield from wholes.left_over(advance)
 
 
-def total(db: sqlite3.Connection) -> int:
+def total(store: Store) -> int:
     """Return the bytes that `check` unpacks where nothing is left out."""
-    return int(db.execute("SELECT coalesce(sum(size), 0) FROM content WHERE parts IS NULL").fetchone()[0])
+    return int(store.db.execute("SELECT coalesce(sum(size), 0) FROM content WHERE parts IS NULL").fetchone()[0])
 
 
 def _block(content: Content, place: Place, members: list[_Member], wholes: "_Wholes") -> Iterator[Finding]:
@@ -120,11 +119,11 @@ class _Passed:
 class _Wholes:
     """Hashes large contents while their chunks pass; those whose chunks lie in another order are read again at the end."""
 
-    def __init__(self, db: sqlite3.Connection, content: Content) -> None:
-        self._content = content
+    def __init__(self, store: Store) -> None:
+        self._content = store.content
         self._wanted: dict[bytes, list[_Whole]] = {}
         self._passed = _Passed()
-        rows: Iterator[Any] = iter(db.execute("SELECT digest, parts FROM content WHERE length(parts) >= 36"))
+        rows: Iterator[Any] = iter(store.db.execute("SELECT digest, parts FROM content WHERE length(parts) >= 36"))
         for digest, parts in rows:
             self._wanted.setdefault(parts[:32], []).append(_Whole(digest, parts))
 

@@ -13,7 +13,8 @@ from eventstore.log import merkle
 from eventstore.log.log import ROOT_ID, Changeset, Context, Log, Stream, header
 from eventstore.model.changes import Change
 from eventstore.model.events import ATTRIBUTES, HIDES, NAMES, PUTS_DIRECTORY, Event, Kind, event_bytes
-from eventstore.model.paths import shown, split
+from eventstore.model.nodes import node_of
+from eventstore.model.paths import shown_name, split
 
 BATCH = 512
 _EFFECTS: dict[int, int] = {
@@ -76,20 +77,16 @@ class Appending:
         self, stream: Stream, change: Change, *, about_path: bool, node: int | None = None, fresh: bool = False,
     ) -> bytes:  # fmt: skip
         """Append *change* as the stream's next event and return its hash; rules are the caller's business."""
-        kind, path, mode, uid, gid, mtime, size, content, target, detail = change
+        kind, path, stated = change.kind, change.path, node_of(change)
         stream.version += 1
-        data = event_bytes(
-            stream.name.encode(), stream.version, kind, path, mode, uid, gid, mtime, size,
-            content or b"", target or b"", detail.encode() if detail else b"",
-        )  # fmt: skip
-        leaf = sha256(b"\0" + data).digest()
+        leaf = sha256(b"\0" + event_bytes(stream.name.encode(), stream.version, kind, path, stated)).digest()
         self._merkle.push(leaf)
         path_id = self._paths.intern(path) if about_path else None
-        source = self._paths.intern(target or b"") if kind == Kind.PATH_MOVED else None
+        source = self._paths.intern(change.target or b"") if kind == Kind.PATH_MOVED else None
         self._rows.append(
             (
-                self._next, stream.id, stream.version, kind, path_id, mode, uid, gid, mtime, size, content, target,
-                detail, node, source, effect(kind, mode), 1 if fresh else None, leaf if kind == Kind.COMMITTED else None,
+                self._next, stream.id, stream.version, kind, path_id, *stated,
+                node, source, effect(kind, change.mode), 1 if fresh else None, leaf if kind == Kind.COMMITTED else None,
             )
         )  # fmt: skip
         self._next += 1
@@ -186,11 +183,13 @@ class _Paths:
         if self._rows:
             self._db.executemany("INSERT INTO path VALUES (?, ?, ?, ?)", self._rows)
             self._rows.clear()
-        if len(self._ids) > 20_000:
+        if len(self._ids) > 20_000:  # no Memory: only here, where nothing waits, may both forget, and both at once
             self._ids = {b"": ROOT_ID}
             self._new.clear()
 
     def _known_child(self, parent: int, name: bytes) -> int | None:
+        if (remembered := self._log.path_ids.get((parent, name))) is not None:
+            return remembered
         row = self._db.execute("SELECT id FROM path WHERE parent = ? AND name = ?", (parent, name)).fetchone()
         return row[0] if row else None
 
@@ -201,9 +200,3 @@ class _Paths:
         self._new.add(self._next)
         self._rows.append((self._next, parent, name, shown_name(name)))
         return self._next
-
-
-def shown_name(name: bytes) -> str | None:
-    """Return how *name* is shown where its bytes are not plain printable text, else None."""
-    text = shown(name)
-    return None if text.encode() == name else text

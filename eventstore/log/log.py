@@ -16,6 +16,8 @@ from eventstore.log import merkle
 from eventstore.model.events import Event, Kind, lifted
 
 ROOT_ID = 1
+DatabaseError = sqlite3.DatabaseError
+"""What reading raises where log.db is damaged, busy or cannot be read: for whoever goes on without the answer."""
 
 
 @dataclass(frozen=True)
@@ -122,8 +124,12 @@ class Log:
 
     def stream(self, kind: str, name: str) -> Stream | None:
         """Return the stream with its latest version, or None."""
-        row = self.db.execute("SELECT id FROM stream WHERE kind = ? AND name = ?", (kind, name)).fetchone()
-        return Stream(row[0], kind, name, self.version(row[0])) if row else None
+        row = self.db.execute(
+            "SELECT s.id, (SELECT max(e.version) FROM event e WHERE e.stream = s.id) FROM stream s "
+            "WHERE s.kind = ? AND s.name = ?",
+            (kind, name),
+        ).fetchone()
+        return Stream(row[0], kind, name, row[1] or 0) if row else None
 
     def existing(self, kind: str, name: str) -> Stream:
         """As `stream`, for one that other events name; raise DamagedError where the log lacks it."""
@@ -186,10 +192,11 @@ class Log:
 
     def written(self, stream: int, first: int = 1, last: int = 2**62) -> Iterator[tuple[int | None, bytes]]:
         """Yield (interned path, content) of the stream's events first..last that name a content."""
-        return self.db.execute(
+        rows = self.db.execute(
             "SELECT path, content FROM event WHERE stream = ? AND version BETWEEN ? AND ? AND content IS NOT NULL",
             (stream, first, last),
         )
+        return ((path, content) for path, content in rows)
 
     def latest(self, kind: Kind, stream: int, upto: int = 2**62) -> Event | None:
         """Return the stream's last event of a kind that is about no path, not after version *upto*: one index look-up."""

@@ -1,6 +1,7 @@
 """Interned paths, back as text and as the keys that sort them in tree order."""
 
 from eventstore.log.log import ROOT_ID, Log
+from eventstore.model.memory import Memory
 from eventstore.model.paths import path_of
 
 REMEMBERED = 5_000
@@ -14,7 +15,7 @@ class PathTable:
 
     def __init__(self, log: Log) -> None:
         self._db = log.db
-        self._prefixes = {0: b"", ROOT_ID: b""}
+        self._prefixes = Memory(REMEMBERED, {0: b"", ROOT_ID: b""})
         self._latest = (ROOT_ID, b"")
 
     def text(self, path_id: int) -> bytes:
@@ -38,8 +39,6 @@ class PathTable:
             parent, name = self._row(directory)
             missing.append((directory, name))
             directory = parent
-        if len(self._prefixes) > REMEMBERED:
-            self._prefixes = {0: b"", ROOT_ID: b""}
         for directory, name in reversed(missing):
             found += name + b"\0"
             self._prefixes[directory] = found

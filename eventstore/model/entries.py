@@ -53,13 +53,11 @@ Read = Callable[[Entry], Iterable[Piece]]
 """Gives the bytes of a regular file."""
 
 
-def same(one: Entry, other: Entry) -> bool:
-    """Whether two entries are equal in all that a filesystem shows: type, mode, owner, time, content, target, xattrs."""
-    return one[1:9] == other[1:9]
-
-
 class Tree(Protocol):
-    """The point questions that `rules` asks."""
+    """The point questions that `rules` asks of a container as it is before anything is appended."""
 
     def lookup(self, path: bytes) -> Entry | None:
         """Return what *path* is, or None; symlinks are not followed."""
+
+    def live(self) -> "Tree":
+        """Return the container as it is at each moment of asking."""

@@ -1,9 +1,11 @@
 """Events: facts in the past tense, and the exact bytes that the hash chain covers (FORMAT.md, "An event's bytes")."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import Any, NamedTuple
+
+from eventstore.model.nodes import Node, place_in
 
 
 class Kind(IntEnum):
@@ -103,44 +105,13 @@ class Event(NamedTuple):
         return json.loads(self.detail) if self.detail else {}
 
     @property
-    def encoder(self) -> int:
-        """How a Committed event says that its layer is encoded; those of schema 1 state none, and mean the first."""
-        return int(self.stated.get("encoder", 1))
-
-    @property
     def commit(self) -> str:
         """The id (64 hex digits) of the commit that a Committed event makes."""
         return (self.id or b"").hex()
 
 
-class ConfigChange(NamedTuple):
-    """What a ConfigChanged event states: the `instructions` as they were given, and which fields of the run config (by OCI's
-    names) they left how: those of `set` have these values from then on, those of `unset` none.
-
-    `set` is None where schema 1 wrote the event: then the instructions alone say it, as its parser reads them.
-    """
-
-    instructions: tuple[str, ...]
-    set: dict[str, Any] | None
-    unset: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, event: Event) -> "ConfigChange":
-        stated = event.stated
-        return cls(tuple(stated["instructions"]), stated.get("set"), tuple(stated.get("unset", ())))
-
-    def texts(self) -> Iterator[str]:
-        """Yield every text in what the change sets, names and values alike."""
-        waiting: list[Any] = [self.set]
-        while waiting:
-            match waiting.pop():
-                case str(text):
-                    yield text
-                case dict(fields):
-                    waiting += [*fields.keys(), *fields.values()]
-                case list(items):
-                    waiting += items
-
+NODE_IN_EVENT = place_in(Event._fields)
+"""Where an event's row, as it comes from the table, has the node that it states."""
 
 LIFTS: dict[int, Callable[[Event], Event]] = {}
 """Kinds of older schemas, by number: each gives its event as the kind and shape of today.  There are none so far."""
@@ -156,22 +127,11 @@ def lifted(row: Iterable[Any]) -> Event:
 EVENT_BYTES = b"%d:%b %d %d %d %d %d %d %d %d:%b %d:%b %d:%b %d:%b"
 
 
-def event_bytes(
-    stream: bytes,
-    version: int,
-    kind: int,
-    path: bytes,
-    mode: int,
-    uid: int,
-    gid: int,
-    mtime: int,
-    size: int,
-    content: bytes,
-    target: bytes,
-    detail: bytes,
-) -> bytes:
+def event_bytes(stream: bytes, version: int, kind: int, path: bytes, node: Node) -> bytes:
     """Return the bytes that the chain covers: decimal numbers and length-prefixed strings, absent strings empty."""
+    mode, uid, gid, mtime, size, content, target, detail = node
+    content, target, said = content or b"", target or b"", detail.encode() if detail else b""
     return EVENT_BYTES % (
         len(stream), stream, version, kind, mode, uid, gid, mtime, size,
-        len(path), path, len(content), content, len(target), target, len(detail), detail,
+        len(path), path, len(content), content, len(target), target, len(said), said,
     )  # fmt: skip

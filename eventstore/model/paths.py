@@ -72,3 +72,9 @@ def shown(text: bytes | str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text)
+
+
+def shown_name(name: bytes) -> str | None:
+    """Return how *name* is shown where its bytes are not plain printable text, else None."""
+    text = shown(name)
+    return None if text.encode() == name else text

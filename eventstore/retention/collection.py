@@ -5,7 +5,8 @@ from typing import NamedTuple
 from eventstore.retention import compaction, reachability
 from eventstore.retention.compaction import Freed
 from eventstore.store import commands
-from eventstore.store.store import Store, Writer
+from eventstore.store.store import Store
+from eventstore.store.writer import Writer
 
 _BLOCKS_FREED = """
     SELECT coalesce(sum(stored) FILTER (WHERE segment > 0), 0), coalesce(sum(stored) FILTER (WHERE segment < 0), 0) FROM (
@@ -31,17 +32,16 @@ class Garbage(NamedTuple):
 
 def survey(store: Store, *, originals: bool = False) -> Garbage:
     """Return what `collect` would free: O(events + contents).  Nothing is changed."""
-    db = store.db
-    reachability.mark_live(db, originals=not originals)
-    dead = db.execute(_DEAD).fetchone()[0]
-    content_bytes, original_bytes = db.execute(_BLOCKS_FREED).fetchone()
+    reachability.mark_live(store.log, originals=not originals)
+    dead = store.db.execute(_DEAD).fetchone()[0]
+    content_bytes, original_bytes = store.db.execute(_BLOCKS_FREED).fetchone()
     unnamed = sum(usage.size - usage.live for usage in compaction.usages(store))
     cached = compaction.folder_size(store.cache.path())
     return Garbage(dead, content_bytes, unnamed, len(dropped(store)), original_bytes, cached)
 
 
 def collect(store: Store, writer: Writer, *, originals: bool = False) -> tuple[Garbage, Freed]:
-    """Free what `survey` says, in the exclusive lock that *writer* holds (`Store.alone`); return that and what went.
+    """Free what `survey` says, in the exclusive lock that *writer* holds (`writer.alone`); return that and what went.
 
     With *originals*, the compressed blobs that images came in go too, and an event says so.
     """
@@ -59,7 +59,7 @@ def collect(store: Store, writer: Writer, *, originals: bool = False) -> tuple[G
 
 
 def dropped(store: Store) -> list[bytes]:
-    """Return the kept blobs that temp.live, as `needed.mark_live` left it, does not hold."""
+    """Return the kept blobs that temp.live, as `reachability.mark_live` left it, does not hold."""
     alive = "SELECT EXISTS (SELECT 1 FROM live WHERE digest = ?)"
     kept = (blob for blob in reachability.originals(store.log) if store.content.has(blob))
     return [blob for blob in kept if not store.db.execute(alive, (blob,)).fetchone()[0]]

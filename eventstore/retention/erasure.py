@@ -8,7 +8,8 @@ from eventstore.errors import ConflictError, DamagedError
 from eventstore.model.digests import named
 from eventstore.retention import compaction, reachability
 from eventstore.store import commands
-from eventstore.store.store import Store, Writer
+from eventstore.store.store import Store
+from eventstore.store.writer import Writer
 
 
 class Extent(NamedTuple):
@@ -33,7 +34,8 @@ def extent(store: Store, digests: Iterable[bytes], blobs: Iterable[bytes] = ()) 
     there = {digest: store.content.size(digest) for digest in {*digests, *blobs} if store.content.has(digest)}
     parts, users = _large(store)
     chunks = {chunk for digest in there for chunk in parts.get(digest, ())}
-    files = {found.digest for found in reachability.occurrences(store.db, chunks)}  # a small file can equal a large one's chunk
+    # a small file can equal a large one's chunk
+    files = {found.digest for found in reachability.occurrences(store.log, chunks)}
     kept = {chunk for chunk in chunks - there.keys() if chunk in files or users[chunk] - there.keys()}
     for digest in there:
         whole = next(iter(users.get(digest, set()) - there.keys()), None)
@@ -69,7 +71,7 @@ def _neighbours(store: Store, rows: frozenset[bytes]) -> frozenset[bytes]:
 def erase(store: Store, writer: Writer, found: Extent, reason: str, blobs: Iterable[bytes] = ()) -> None:
     """Erase what *found* says, with an event for each content that was asked for; *blobs* that are kept are dropped.
 
-    Needs the exclusive lock (`Store.alone`).  The log says so before a byte goes: interrupted, the next `gc` or the same
+    Needs the exclusive lock (`writer.alone`).  The log says so before a byte goes: interrupted, the next `gc` or the same
     command again removes what is left.  Raise DamagedError, with nothing done, where a neighbour cannot be read.
     """
     compaction.will_wipe(store)

@@ -2,7 +2,6 @@
 
 import json
 import re
-import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -10,10 +9,14 @@ from eventstore.content.reader import ERASURES, PART
 from eventstore.log.log import Log
 from eventstore.model.digests import raw
 from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind
+from eventstore.model.facts import Arrival
 
 _HEX = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 NOT_KEPT = (*DEPARTURES, Kind.CONTENT_ERASED, Kind.CONTENT_READMITTED)
 """Kinds whose digest says what left the store, or what is gone: nothing needs to be here for it."""
+
+
+_NAMED = "digest IN (SELECT content FROM event WHERE content IS NOT NULL)"
 
 
 class Occurrence(NamedTuple):
@@ -36,8 +39,19 @@ def documents(log: Log) -> Iterator[tuple[int, bytes]]:
 
 def kept_by(arrival: Event) -> set[bytes]:
     """Return the digests of the config, manifest and index that an image's arrival keeps."""
-    stated = arrival.stated
-    return set(map(bytes.fromhex, {stated.get("config"), stated.get("index"), *stated.get("documents", ())} - {None}))
+    stated = Arrival.of(arrival)
+    return {bytes.fromhex(digest) for digest in (stated.config, stated.index, *stated.documents) if digest}
+
+
+def stored_contents(log: Log) -> Iterator[tuple[bytes, int]]:
+    """Yield (digest, size) of every content here that an event names, in the order in which they are stored, streaming."""
+    rows = log.db.execute(f"SELECT digest, size FROM content WHERE {_NAMED} ORDER BY segment, offset, start")
+    return ((digest, size) for digest, size in rows)
+
+
+def total_stored(log: Log) -> int:
+    """Return the sizes of all that `stored_contents` yields, together: O(events)."""
+    return int(log.db.execute(f"SELECT total(size) FROM content WHERE {_NAMED}").fetchone()[0])
 
 
 def originals(log: Log) -> set[bytes]:
@@ -46,49 +60,49 @@ def originals(log: Log) -> set[bytes]:
         raw(blob["digest"])
         for kind in ARRIVALS
         for event in log.of_kind(kind)
-        for blob in event.stated.get("blobs", ())
+        for blob in Arrival.of(event).blobs
     }
 
 
-def erased(db: sqlite3.Connection) -> dict[bytes, int]:
+def erased(log: Log) -> dict[bytes, int]:
     """Return digest -> position of the event, for every content that was erased and may not come back."""
-    rows = db.execute(f"SELECT content, position, kind FROM event WHERE {ERASURES} AND content IS NOT NULL ORDER BY position")
-    latest = {digest: (position, kind) for digest, position, kind in rows}
+    named = f"SELECT content, position, kind FROM event WHERE {ERASURES} AND content IS NOT NULL ORDER BY position"
+    latest = {digest: (position, kind) for digest, position, kind in log.db.execute(named)}
     return {digest: position for digest, (position, kind) in latest.items() if kind == Kind.CONTENT_ERASED}
 
 
-def mark_live(db: sqlite3.Connection, *, originals: bool = True) -> None:
+def mark_live(log: Log, *, originals: bool = True) -> None:
     """Fill temp.live with the digest of every content that the log needs; without *originals*, of blobs only those that
     something else needs too.
 
     Any digest in any event's detail counts, so that a kind of event that this version does not know loses nothing.
     """
-    _empty(db, "live")
+    _empty(log, "live")
     needed = f"SELECT content FROM event WHERE content IS NOT NULL AND NOT {ERASURES}"
-    db.execute(f"INSERT OR IGNORE INTO live {needed}")
-    add_live(db, _in_details(db, originals=originals))
+    log.db.execute(f"INSERT OR IGNORE INTO live {needed}")
+    add_live(log, _in_details(log, originals=originals))
 
 
-def _empty(db: sqlite3.Connection, table: str) -> None:
+def _empty(log: Log, table: str) -> None:
     """A table is emptied, not dropped: that would fail while any other statement of the connection is open."""
-    db.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table} (digest BLOB PRIMARY KEY) WITHOUT ROWID")
-    db.execute(f"DELETE FROM temp.{table}")
+    log.db.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table} (digest BLOB PRIMARY KEY) WITHOUT ROWID")
+    log.db.execute(f"DELETE FROM temp.{table}")
 
 
-def add_live(db: sqlite3.Connection, digests: Iterable[bytes]) -> None:
+def add_live(log: Log, digests: Iterable[bytes]) -> None:
     """Add *digests* to temp.live, and what all that is there is made of: chunks and dictionaries."""
-    db.executemany("INSERT OR IGNORE INTO live VALUES (?)", ((digest,) for digest in digests))
-    wholes = db.execute("SELECT parts FROM content JOIN live USING (digest) WHERE parts IS NOT NULL").fetchall()
+    log.db.executemany("INSERT OR IGNORE INTO live VALUES (?)", ((digest,) for digest in digests))
+    wholes = log.db.execute("SELECT parts FROM content JOIN live USING (digest) WHERE parts IS NOT NULL").fetchall()
     for (parts,) in wholes:
-        db.executemany("INSERT OR IGNORE INTO live VALUES (?)", ((digest,) for digest, _ in PART.iter_unpack(parts)))
+        log.db.executemany("INSERT OR IGNORE INTO live VALUES (?)", ((digest,) for digest, _ in PART.iter_unpack(parts)))
     bases = "SELECT base FROM content JOIN live USING (digest) WHERE base IS NOT NULL"
-    while db.execute(f"INSERT OR IGNORE INTO live {bases}").rowcount > 0:
+    while log.db.execute(f"INSERT OR IGNORE INTO live {bases}").rowcount > 0:
         pass
 
 
-def _in_details(db: sqlite3.Connection, *, originals: bool) -> Iterator[bytes]:
+def _in_details(log: Log, *, originals: bool) -> Iterator[bytes]:
     past = (Kind.CONTENT_ERASED, Kind.CONTENT_READMITTED, Kind.ORIGINALS_DROPPED)
-    for kind, detail in db.execute("SELECT kind, detail FROM event WHERE path IS NULL AND detail IS NOT NULL"):
+    for kind, detail in log.db.execute("SELECT kind, detail FROM event WHERE path IS NULL AND detail IS NOT NULL"):
         if kind in ARRIVALS and not originals:
             detail = json.dumps({key: value for key, value in json.loads(detail).items() if key != "blobs"})
         if kind not in past:
@@ -98,13 +112,13 @@ def _in_details(db: sqlite3.Connection, *, originals: bool) -> Iterator[bytes]:
 class Needs:
     """What cannot be read without certain contents: those that they are a chunk or the dictionary of."""
 
-    def __init__(self, db: sqlite3.Connection, digests: Iterable[bytes]) -> None:
+    def __init__(self, log: Log, digests: Iterable[bytes]) -> None:
         """Read the content table's large and dependent rows as often as needs are stacked (once or twice)."""
         self._direct: dict[bytes, set[bytes]] = {digest: set() for digest in digests}
         size = -1
         while len(self._direct) > size:
             size = len(self._direct)
-            self._add(db)
+            self._add(log)
 
     def of(self, digest: bytes) -> set[bytes]:
         """Return *digest* and all that needs it."""
@@ -118,10 +132,10 @@ class Needs:
     def all(self) -> set[bytes]:
         return set(self._direct)
 
-    def _add(self, db: sqlite3.Connection) -> None:
-        for digest, base in db.execute("SELECT digest, base FROM content WHERE base IS NOT NULL"):
+    def _add(self, log: Log) -> None:
+        for digest, base in log.db.execute("SELECT digest, base FROM content WHERE base IS NOT NULL"):
             self._need(digest, base)
-        for digest, parts in db.execute("SELECT digest, parts FROM content WHERE parts IS NOT NULL"):
+        for digest, parts in log.db.execute("SELECT digest, parts FROM content WHERE parts IS NOT NULL"):
             for part, _ in PART.iter_unpack(parts[: len(parts) // PART.size * PART.size]):
                 self._need(digest, part)
 
@@ -131,20 +145,20 @@ class Needs:
             self._direct.setdefault(digest, set())
 
 
-def in_range(db: sqlite3.Connection, first: int, last: int) -> Iterator[Occurrence]:
+def in_range(log: Log, first: int, last: int) -> Iterator[Occurrence]:
     """Yield the events at the positions first..last, whatever they name: `digest` is empty."""
-    rows = db.execute("SELECT x'', position, stream, version, path FROM event WHERE position BETWEEN ? AND ?", (first, last))
-    return map(Occurrence._make, rows)
+    rows = "SELECT x'', position, stream, version, path FROM event WHERE position BETWEEN ? AND ?"
+    return map(Occurrence._make, log.db.execute(rows, (first, last)))
 
 
-def occurrences(db: sqlite3.Connection, digests: Iterable[bytes]) -> Iterator[Occurrence]:
+def occurrences(log: Log, digests: Iterable[bytes]) -> Iterator[Occurrence]:
     """Yield, in no order, the events that name one of *digests*: one pass over the log."""
     sought = set(digests)
-    _empty(db, "sought")
-    db.executemany("INSERT OR IGNORE INTO sought VALUES (?)", ((digest,) for digest in sought))
+    _empty(log, "sought")
+    log.db.executemany("INSERT OR IGNORE INTO sought VALUES (?)", ((digest,) for digest in sought))
     rows = "SELECT e.content, e.position, e.stream, e.version, e.path FROM event e JOIN sought ON digest = e.content"
-    yield from map(Occurrence._make, db.execute(f"{rows} WHERE NOT e.{ERASURES}").fetchall())
-    arrivals = "SELECT position, stream, version, detail FROM event WHERE path IS NULL AND kind IN (?, ?)"
-    for position, stream, version, detail in db.execute(arrivals, ARRIVALS).fetchall():
+    yield from map(Occurrence._make, log.db.execute(f"{rows} WHERE NOT e.{ERASURES}").fetchall())
+    arrivals = f"SELECT position, stream, version, detail FROM event WHERE path IS NULL AND kind IN {tuple(map(int, ARRIVALS))}"
+    for position, stream, version, detail in log.db.execute(arrivals).fetchall():
         for digest in set(map(bytes.fromhex, _HEX.findall(detail or ""))) & sought:
             yield Occurrence(digest, position, stream, version, None)

@@ -11,85 +11,77 @@ from typing import Any
 from eventstore.errors import ConflictError, NotFoundError
 from eventstore.index.names import container_named, tag_target
 from eventstore.log.changeset_writer import Appending
-from eventstore.log.log import Stream
+from eventstore.log.log import Log, Stream
 from eventstore.model.changes import Change
 from eventstore.model.entries import Tree
-from eventstore.model.events import ENCODER, ConfigChange, Kind
+from eventstore.model.events import ENCODER, Kind
+from eventstore.model.facts import Arrival, Base, ConfigChange, Creation, Departure, FolderBase, Seal, Signature, TagMove
 from eventstore.model.paths import shown
 from eventstore.model.spelling import check_container_name, check_tag
-from eventstore.store.rules import Rules, check_name
+from eventstore.store.rules import Recording, check_name
 from eventstore.store.staging import Staged
-from eventstore.store.store import Writer
+from eventstore.store.writer import Writer
 
 CONTAINER, LAYER, IMAGE, TAG, STORE = "container", "layer", "image", "tag", "store"
 
 
-def _fact(kind: Kind, content: bytes | None = None, **detail: Any) -> Change:
-    text = json.dumps(detail, sort_keys=True, separators=(",", ":")) if detail else None
-    return Change(kind, b"", content=content, detail=text)
-
-
-def _add_fact(appending: Appending, stream: Stream, kind: Kind, content: bytes | None = None, **detail: Any) -> bytes:
-    return appending.add(stream, _fact(kind, content, **detail), about_path=False)
+def _add_fact(
+    appending: Appending, stream: Stream, kind: Kind, stated: Mapping[str, Any] | None = None, content: bytes | None = None
+) -> bytes:
+    text = json.dumps(stated, sort_keys=True, separators=(",", ":")) if stated else None
+    return appending.add(stream, Change(kind, b"", content=content, detail=text), about_path=False)
 
 
 # -- the store
 
 
 def create_store(writer: Writer) -> None:
-    """Record the store's birth and random id as the first event; does nothing in a store that has events."""
+    """Record the store's birth and random id as the first event; in a store that has events nothing is locked or done."""
+    if writer.log.head().position:
+        return
     with writer.transaction():
-        if writer.log.head().position == 0:
+        if not writer.log.head().position:
             with writer.changeset() as appending:
-                _add_fact(appending, appending.open(STORE, "store"), Kind.STORE_CREATED, id=os.urandom(16).hex())
+                _add_fact(appending, appending.open(STORE, "store"), Kind.STORE_CREATED, {"id": os.urandom(16).hex()})
 
 
 # -- containers
 
 
-def create_container(writer: Writer, name: str, base: Mapping[str, Any] | None) -> str:
-    """Open a container over *base*, which `lineage.base_of` describes; None is scratch.
-
-    Return its random id, 64 hex digits.  The caller checked that *name* is free; inside the transaction it is checked
-    again by `names_in_use`.
-    """
+def create_container(writer: Writer, name: str, base: Base) -> str:
+    """Open a container over *base*; return its random id, 64 hex digits.  Raise ConflictError where *name* is in use."""
     container = os.urandom(32).hex()
     with writer.changeset() as appending:
         _require_free_name(appending, writer, name)
         stream = appending.open(CONTAINER, container)
-        _add_fact(appending, stream, Kind.CONTAINER_CREATED, name=name, base=dict(base) if base else None)
+        _add_fact(appending, stream, Kind.CONTAINER_CREATED, Creation(name, base).stated)
     return container
 
 
-def rename_container(writer: Writer, container: str, name: str) -> None:
+def rename_container(writer: Writer, container: str, name: str, *, expected: int | None = None) -> None:
     with writer.changeset() as appending:
         _require_free_name(appending, writer, name)
-        _add_fact(appending, appending.open(CONTAINER, container), Kind.CONTAINER_RENAMED, name=name)
+        _add_fact(appending, appending.open(CONTAINER, container, expected), Kind.CONTAINER_RENAMED, {"name": name})
 
 
-def remove_container(writer: Writer, container: str) -> None:
+def remove_container(writer: Writer, container: str, *, expected: int | None = None) -> None:
     """Take the container out of listings; its events stay, and `restore_container` brings it back."""
     with writer.changeset() as appending:
-        _add_fact(appending, appending.open(CONTAINER, container), Kind.CONTAINER_REMOVED)
+        _add_fact(appending, appending.open(CONTAINER, container, expected), Kind.CONTAINER_REMOVED)
 
 
-def restore_container(writer: Writer, container: str, name: str) -> None:
+def restore_container(writer: Writer, container: str, name: str, *, expected: int | None = None) -> None:
     with writer.changeset() as appending:
         _require_free_name(appending, writer, name)
-        stream = appending.open(CONTAINER, container)
-        _add_fact(appending, stream, Kind.CONTAINER_RENAMED, name=name)
+        stream = appending.open(CONTAINER, container, expected)
+        _add_fact(appending, stream, Kind.CONTAINER_RENAMED, {"name": name})
         _add_fact(appending, stream, Kind.CONTAINER_RESTORED)
 
 
-def configure(writer: Writer, container: str, change: ConfigChange) -> None:
+def configure(writer: Writer, container: str, change: ConfigChange, *, expected: int | None = None) -> None:
     """Record a change of what the container's images say about running them (`run_config.change` makes one of it)."""
     with writer.changeset() as appending:
-        _add_config(appending, appending.open(CONTAINER, container), change)
-
-
-def _add_config(appending: Appending, stream: Stream, change: ConfigChange) -> None:
-    said = list(change.instructions)
-    _add_fact(appending, stream, Kind.CONFIG_CHANGED, instructions=said, set=change.set or {}, unset=list(change.unset))
+        _add_fact(appending, appending.open(CONTAINER, container, expected), Kind.CONFIG_CHANGED, change.stated)
 
 
 def record(
@@ -98,15 +90,15 @@ def record(
 ) -> int:  # fmt: skip
     """Append *changes* to the container under the tree rules, as one changeset; return its new version.
 
-    *tree* is the container as it is now and must see what this transaction appends.  Raise ConflictError or
-    NotFoundError naming the path that breaks a rule, ConcurrencyError where the container is not at *expected*.
+    *tree* is the container as it is now, at *expected* where that is given.  Raise ConflictError or NotFoundError naming
+    the path that breaks a rule, ConcurrencyError where the container is not at *expected*.
     Cost: O(changes x log events).
     """
     with writer.changeset(key) as appending:
         stream = appending.open(CONTAINER, container, expected)
-        rules = Rules(appending, writer, stream, tree)
+        recording = Recording(appending, writer, stream, tree)
         for change in changes:
-            rules.apply(change)
+            recording.add(change)
     return stream.version
 
 
@@ -120,40 +112,47 @@ def commit(
     """
     with writer.changeset() as appending:
         stream = appending.open(CONTAINER, container, expected)
-        sealed = _last_seal(writer, stream)
+        sealed = _last_seal(writer.log, stream)
         if config is not None:
-            _add_config(appending, stream, config)
-        elif not allow_empty and not _has_unsealed(writer, stream, sealed):
-            raise ConflictError(
-                f"container {container[:12]} has nothing to seal since its last commit; "
-                "to give the image one more name use `layerlog tag`, to commit all the same use --allow-empty"
-            )
-        detail: dict[str, Any] = {"from": sealed + 1, "events": stream.version - sealed}
-        detail |= {"parent": parent, "author": author, "message": message, "encoder": ENCODER}
-        found = _add_fact(appending, stream, Kind.COMMITTED, **detail)
+            _add_fact(appending, stream, Kind.CONFIG_CHANGED, config.stated)
+        elif not allow_empty:
+            require_unsealed(writer.log, container)
+        seal = Seal(sealed + 1, stream.version - sealed, parent, author, message, ENCODER)
+        found = _add_fact(appending, stream, Kind.COMMITTED, seal.stated)
         if tag is not None:
             _move_tag(appending, writer, tag, found.hex())
     return found
 
 
-def _last_seal(writer: Writer, stream: Stream) -> int:
-    seal = writer.log.latest(Kind.COMMITTED, stream.id)
+def _last_seal(log: Log, stream: Stream) -> int:
+    seal = log.latest(Kind.COMMITTED, stream.id)
     return seal.version if seal else 0
 
 
-def _has_unsealed(writer: Writer, stream: Stream, sealed: int) -> bool:
-    row = writer.store.db.execute(
+def require_unsealed(log: Log, container: str) -> None:
+    """Raise ConflictError where the container has nothing that a commit could seal; `commit` asks it too."""
+    stream = log.existing(CONTAINER, container)
+    row = log.db.execute(
         "SELECT 1 FROM event WHERE stream = ? AND version > ? "
         f"AND (path IS NOT NULL OR kind = {Kind.CONFIG_CHANGED:d}) LIMIT 1",
-        (stream.id, sealed),
+        (stream.id, _last_seal(log, stream)),
     ).fetchone()
-    return row is not None
+    if row is None:
+        raise ConflictError(
+            f"container {container[:12]} has nothing to seal since its last commit; "
+            "to give the image one more name use `layerlog tag`, to commit all the same use --allow-empty"
+        )
 
 
 def _require_free_name(appending: Appending, writer: Writer, name: str) -> None:
-    check_container_name(name)
     appending.flush()
-    holder = container_named(writer.log, name)
+    require_free_name(writer.log, name)
+
+
+def require_free_name(log: Log, name: str) -> None:
+    """Raise ConflictError where a live container bears *name*, InvalidError where none can; what gives one asks it too."""
+    check_container_name(name)
+    holder = container_named(log, name)
     if holder is not None:
         raise ConflictError(
             f"the name {shown(name)!r} is in use by container {holder[:12]}; "
@@ -172,7 +171,7 @@ def import_layer(writer: Writer, diff_id: bytes, changes: Staged, framing: bytes
     with writer.changeset() as appending:
         stream = appending.open(LAYER, diff_id.hex())
         if not stream.version:
-            _add_layer(appending, stream, changes, framing, size=size)
+            _add_layer(appending, stream, changes, framing, {"size": size})
 
 
 def import_folder(
@@ -184,7 +183,7 @@ def import_folder(
         with writer.changeset() as appending:
             stream = appending.open(LAYER, os.urandom(32).hex())
             _add_layer(appending, stream, changes, None)
-        container = create_container(writer, f"import-{stream.name[:12]}", {"layer": stream.name, "platform": platform})
+        container = create_container(writer, f"import-{stream.name[:12]}", FolderBase(stream.name, platform))
         found = commit(
             writer, container, parent=None, author=author, message=message, config=config, tag=tag, allow_empty=True
         )
@@ -192,20 +191,22 @@ def import_folder(
     return found
 
 
-def _add_layer(appending: Appending, stream: Stream, changes: Staged, framing: bytes | None, **detail: Any) -> None:
+def _add_layer(
+    appending: Appending, stream: Stream, changes: Staged, framing: bytes | None, stated: Mapping[str, Any] | None = None
+) -> None:
     targets = changes.link_targets()
     first = appending.position
     for change in changes.in_layer_order():
         check_name(change)
         target = targets.get(change.target or b"") if change.kind == Kind.LINK_MADE else None
         appending.add(stream, change, about_path=True, node=None if target is None else first + target)
-    _add_fact(appending, stream, Kind.LAYER_IMPORTED, framing, **detail)
+    _add_fact(appending, stream, Kind.LAYER_IMPORTED, stated, framing)
 
 
-def record_image(writer: Writer, kind: Kind, image: str, manifest: bytes | None, **detail: Any) -> None:
+def record_image(writer: Writer, kind: Kind, image: str, manifest: bytes | None, travel: Arrival | Departure) -> None:
     """Record that an image (by its config digest or commit id) was loaded, pulled, saved or pushed."""
     with writer.changeset() as appending:
-        _add_fact(appending, appending.open(IMAGE, image), kind, manifest, **detail)
+        _add_fact(appending, appending.open(IMAGE, image), kind, travel.stated, manifest)
 
 
 def remove_image(writer: Writer, image: str, tags: Iterable[str]) -> None:
@@ -239,7 +240,7 @@ def _move_tag(appending: Appending, writer: Writer, tag: str, image: str) -> Non
     appending.flush()
     old = tag_target(writer.log, check_tag(tag))
     if old != image:
-        _add_fact(appending, appending.open(TAG, tag), Kind.TAG_MOVED, image=image, old=old)
+        _add_fact(appending, appending.open(TAG, tag), Kind.TAG_MOVED, TagMove(image, old).stated)
 
 
 def _delete_tag(appending: Appending, writer: Writer, tag: str) -> None:
@@ -247,7 +248,7 @@ def _delete_tag(appending: Appending, writer: Writer, tag: str) -> None:
     old = tag_target(writer.log, tag)
     if old is None:
         raise NotFoundError(f"no tag {shown(tag)}; `layerlog images` lists those there are")
-    _add_fact(appending, appending.open(TAG, tag), Kind.TAG_DELETED, old=old)
+    _add_fact(appending, appending.open(TAG, tag), Kind.TAG_DELETED, TagMove(None, old).stated)
 
 
 # -- proof and upkeep
@@ -257,25 +258,26 @@ def sign_commit(writer: Writer, commit_id: str, signature: str, signer: str) -> 
     """Record a signature (armoured) over a commit, made with the key of fingerprint *signer*."""
     with writer.changeset() as appending:
         stream = appending.open(IMAGE, commit_id)
-        _add_fact(appending, stream, Kind.COMMIT_SIGNED, commit=commit_id, signature=signature, signer=signer)
+        _add_fact(appending, stream, Kind.COMMIT_SIGNED, Signature(commit_id, signature, signer).stated)
 
 
 def erase_contents(writer: Writer, sizes: Mapping[bytes, int], reason: str) -> None:
-    """Record that the contents (digest -> bytes) are erased and may not come back; `eventstore.erase` removes the bytes."""
+    """Record that the contents (digest -> bytes) are erased and may not come back; `retention.erasure` removes the bytes."""
     with writer.changeset() as appending:
         stream = appending.open(STORE, "store")
         for digest, size in sizes.items():
-            _add_fact(appending, stream, Kind.CONTENT_ERASED, digest, reason=reason, size=size)
+            _add_fact(appending, stream, Kind.CONTENT_ERASED, {"reason": reason, "size": size}, digest)
 
 
 def let_return(writer: Writer, digest: bytes, reason: str) -> None:
     """Record that a content which was erased may come back."""
     with writer.changeset() as appending:
-        _add_fact(appending, appending.open(STORE, "store"), Kind.CONTENT_READMITTED, digest, reason=reason)
+        _add_fact(appending, appending.open(STORE, "store"), Kind.CONTENT_READMITTED, {"reason": reason}, digest)
 
 
 def drop_originals(writer: Writer, blobs: Iterable[bytes], reason: str) -> None:
     """Record that compressed blobs are dropped: the manifests that name them can no longer be given out as they came."""
     with writer.changeset() as appending:
         stream = appending.open(STORE, "store")
-        _add_fact(appending, stream, Kind.ORIGINALS_DROPPED, blobs=sorted(blob.hex() for blob in blobs), reason=reason)
+        stated = {"blobs": sorted(blob.hex() for blob in blobs), "reason": reason}
+        _add_fact(appending, stream, Kind.ORIGINALS_DROPPED, stated)

@@ -1,6 +1,8 @@
 """The rules for changing a tree: what a container's events may say, given what the container is."""
 
 import stat
+from collections.abc import Callable, Iterable
+from itertools import islice
 
 from eventstore.errors import ConflictError, InvalidError, NotFoundError
 from eventstore.log.changeset_writer import Appending
@@ -9,7 +11,7 @@ from eventstore.model.changes import Change
 from eventstore.model.entries import Entry, Tree
 from eventstore.model.events import TREE_KINDS, Kind
 from eventstore.model.paths import ancestors, checked, is_marker, shown, split
-from eventstore.store.store import Writer
+from eventstore.store.writer import Writer
 
 PUTS_NAME = (Kind.FILE_WRITTEN, Kind.LINK_MADE, Kind.PATH_MOVED, Kind.DIRECTORY_IMPLIED)
 
@@ -23,35 +25,30 @@ def check_name(change: Change) -> None:
         raise InvalidError(f"/{shown(change.path)}: a name that begins with '.wh.' means a deletion in a layer; choose another")
 
 
+def well_formed(change: Change) -> Change:
+    """Return *change* with its path as the log spells it; raise ConflictError or InvalidError where it can be no tree's."""
+    if change.kind not in TREE_KINDS:
+        raise ConflictError(f"{Kind(change.kind).title} is no change of a tree")
+    path = checked(change.path)
+    check_name(change)
+    return change if path is change.path else change._replace(path=path)
+
+
+def require_allowed(changes: Iterable[Change], tree: Tree) -> None:
+    """Raise what recording the first of *changes* would raise: most are alone, and to refuse one needs no lock."""
+    for change in islice(changes, 1):
+        change = well_formed(change)
+        Rules(tree.lookup).check(change, tree.lookup(change.path))
+
+
 class Rules:
-    """Applies Changes to one container's stream.  Rows are buffered; a question about a buffered path flushes them."""
+    """What a change may do, given what its path is and what *find* says of other paths."""
 
-    def __init__(self, appending: Appending, writer: Writer, stream: Stream, tree: Tree) -> None:
-        self._appending = appending
-        self._log = writer.log
-        self._db = writer.store.db
-        self._stream = stream
-        self._tree = tree
+    def __init__(self, find: Callable[[bytes], Entry | None]) -> None:
+        self._find = find
         self._directories: set[bytes] = set()
-        self._buffered: set[bytes] = set()
-        self._about: set[bytes] = set()
-        self._moves = self._db.execute("SELECT 1 FROM event WHERE source IS NOT NULL LIMIT 1").fetchone() is not None
 
-    def apply(self, change: Change) -> None:
-        if change.kind not in TREE_KINDS:
-            raise ConflictError(f"{change.kind.title} is no change of a tree")
-        path = checked(change.path)
-        check_name(change)
-        known = self._known(path)
-        found = self._lookup(path) if known else None
-        if path is not change.path:
-            change = change._replace(path=path)
-        node = self._check(change, found)
-        fresh = not known or not self._touched(path)
-        self._appending.add(self._stream, change, about_path=True, node=node, fresh=fresh)
-        self._remember(change, found)
-
-    def _check(self, change: Change, found: Entry | None) -> int | None:
+    def check(self, change: Change, found: Entry | None) -> int | None:
         """Return the node that the event is about, where it is about one that exists; raise where a rule forbids it."""
         match change.kind:
             case Kind.PATH_DELETED | Kind.ATTRIBUTES_CHANGED | Kind.DIRECTORY_CLEARED:
@@ -82,7 +79,7 @@ class Rules:
         return None
 
     def _link_node(self, change: Change, found: Entry | None) -> int:
-        target = self._lookup(checked(change.target or b""))
+        target = self._find(checked(change.target or b""))
         if target is None:
             raise NotFoundError(f"no such path to link to: /{shown(change.target or b'')}")
         if target.is_dir:
@@ -93,14 +90,13 @@ class Rules:
 
     def _check_move(self, change: Change, found: Entry | None) -> None:
         source = checked(change.target or b"")
-        moved = self._lookup(source)
+        moved = self._find(source)
         if moved is None:
             raise NotFoundError(f"no such path to move: /{shown(source)}")
         if not source or change.path == source or change.path.startswith(source + b"/"):
             raise ConflictError(f"/{shown(source)} cannot be moved into itself (/{shown(change.path)})")
         if found is not None and (found.is_dir or moved.is_dir):
             raise ConflictError(f"/{shown(change.path)} exists; delete it first")
-        self._moves = True
 
     def _require_parent(self, path: bytes) -> None:
         if not path:
@@ -108,12 +104,48 @@ class Rules:
         parent = split(path)[0]
         if parent in self._directories or not parent:
             return
-        found = self._lookup(parent) if self._known(parent) else None
+        found = self._find(parent)
         if found is None:
             raise NotFoundError(f"no such directory: /{shown(parent)}; make it first (`layerlog mkdir -p`)")
         if not found.is_dir:
             raise ConflictError(f"/{shown(parent)} is not a directory, so /{shown(path)} cannot be below it")
         self._directories.add(parent)
+
+    def passed(self, change: Change, found: Entry | None) -> None:
+        """Remember that *change* is made of what was *found* at its path."""
+        if change.kind == Kind.FILE_WRITTEN and stat.S_ISDIR(change.mode):
+            self._directories.add(change.path)
+        elif change.kind == Kind.PATH_MOVED or (found is not None and found.is_dir and change.kind != Kind.ATTRIBUTES_CHANGED):
+            self._directories.clear()
+
+
+class Recording:
+    """Appends Changes to one container's stream.  Rows are buffered; a question about a buffered path flushes them."""
+
+    def __init__(self, appending: Appending, writer: Writer, stream: Stream, tree: Tree) -> None:
+        self._appending = appending
+        self._db = writer.store.db
+        self._stream = stream
+        self._tree = tree
+        """The tree as it was, which may remember its answers, until something that was appended must be seen."""
+        self._rules = Rules(self._find)
+        self._buffered: set[bytes] = set()
+        self._about: set[bytes] = set()
+        self._moves = self._db.execute("SELECT 1 FROM event WHERE source IS NOT NULL LIMIT 1").fetchone() is not None
+
+    def add(self, change: Change) -> None:
+        """Append *change*; raise ConflictError, NotFoundError or InvalidError where a rule forbids it."""
+        change = well_formed(change)
+        known = self._known(change.path)
+        found = self._lookup(change.path) if known else None
+        node = self._rules.check(change, found)
+        fresh = not known or not self._touched(change.path)
+        self._appending.add(self._stream, change, about_path=True, node=node, fresh=fresh)
+        self._remember(change)
+        self._rules.passed(change, found)
+
+    def _find(self, path: bytes) -> Entry | None:
+        return self._lookup(path) if self._known(path) else None
 
     def _known(self, path: bytes) -> bool:
         """Whether *path* can exist: a path that no event was ever about does not, unless something was moved."""
@@ -134,19 +166,17 @@ class Rules:
             self._flush()
         return self._tree.lookup(path)
 
-    def _remember(self, change: Change, found: Entry | None) -> None:
+    def _remember(self, change: Change) -> None:
         self._buffered.add(change.path)
         self._about.add(change.path)
         if change.kind == Kind.PATH_MOVED:
             self._buffered.add(change.target or b"")
+            self._moves = True
         if len(self._buffered) > 4096:
             self._flush()
-        if change.kind == Kind.FILE_WRITTEN and stat.S_ISDIR(change.mode):
-            self._directories.add(change.path)
-        elif change.kind == Kind.PATH_MOVED or (found is not None and found.is_dir and change.kind != Kind.ATTRIBUTES_CHANGED):
-            self._directories.clear()
 
     def _flush(self) -> None:
         self._appending.flush()
+        self._tree = self._tree.live()
         self._buffered.clear()
         self._about.clear()

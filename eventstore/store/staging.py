@@ -1,16 +1,17 @@
-"""Changes on their way in, kept in a temporary file: whatever their number, memory stays flat and no lock is held."""
+"""Changes on their way in, many of them in a temporary file: whatever their number, memory stays flat and no lock is held."""
 
 import marshal
-import sqlite3
 import struct
 import weakref
 from collections.abc import Iterable, Iterator
-from itertools import chain, count, islice
+from itertools import chain, count
 from typing import IO
 
+from eventstore.model.batches import batches
 from eventstore.model.changes import Change
 from eventstore.model.events import Kind
 from eventstore.model.paths import order
+from eventstore.store.store import Store
 
 BATCH = 512
 FEW = 20_000  # are sorted in memory, 12 MB of them
@@ -22,20 +23,18 @@ _HIDES = (Kind.PATH_DELETED, Kind.DIRECTORY_CLEARED)
 class Staged:
     """A run of Changes, read once from their source and then as often as wanted.  Close it to free its room."""
 
-    def __init__(self, db: sqlite3.Connection, changes: Iterable[Change]) -> None:
-        import tempfile  # noqa: PLC0415 - 5 ms, for what comes in alone
-
-        self._db = db
+    def __init__(self, store: Store, changes: Iterable[Change]) -> None:
+        self._store = store
         self._table = ""
-        self._file: IO[bytes] = tempfile.TemporaryFile(buffering=1 << 20)  # noqa: SIM115 - closed by _free
-        self._free = weakref.finalize(self, self._file.close)
+        self._file: IO[bytes] | None = None
         self._count = 0
         self._in_order, self._links = True, False
-        rows = self._watched(changes)
-        while batch := [(int(kind), *rest) for kind, *rest in islice(rows, BATCH)]:
-            data = marshal.dumps(batch)
+        arriving = batches(self._watched(changes), BATCH)
+        self._first = next(arriving, [])
+        for batch in arriving:
+            self._file = self._file or self._opened()
+            data = marshal.dumps([(int(kind), *rest) for kind, *rest in batch])
             self._file.write(_LENGTH.pack(len(data)) + data)
-            self._count += len(batch)
 
     def _watched(self, changes: Iterable[Change]) -> Iterator[Change]:
         last = (0, b"")
@@ -43,12 +42,13 @@ class Staged:
             place = _place(change)
             self._in_order = self._in_order and place >= last
             self._links = self._links or change.kind == Kind.LINK_MADE
+            self._count += 1
             last = place
             yield change
 
     def __iter__(self) -> Iterator[Change]:
         """Yield the changes as they came; one reading at a time."""
-        return map(Change._make, chain.from_iterable(self._batches()))
+        return chain(self._first, map(Change._make, chain.from_iterable(self._batches())))
 
     def __len__(self) -> int:
         return self._count
@@ -68,11 +68,21 @@ class Staged:
         return {c.path: n for n, c in ordered if c.kind == Kind.FILE_WRITTEN and c.path in wanted}
 
     def close(self) -> None:
-        self._free()
+        if self._file is not None:
+            self._file.close()
         if self._table:
-            self._db.execute(f"DROP TABLE IF EXISTS {self._table}")  # a rollback takes it away too
+            self._store.db.execute(f"DROP TABLE IF EXISTS {self._table}")  # a rollback takes it away too
+
+    def _opened(self) -> IO[bytes]:
+        import tempfile  # noqa: PLC0415 - 5 ms, for many changes alone
+
+        file = tempfile.TemporaryFile(buffering=1 << 20)  # noqa: SIM115 - closed by _free
+        self._free = weakref.finalize(self, file.close)
+        return file
 
     def _batches(self) -> Iterator[list[tuple[object, ...]]]:
+        if self._file is None:
+            return
         self._file.seek(0)
         while size := self._file.read(_LENGTH.size):
             yield marshal.loads(self._file.read(*_LENGTH.unpack(size)))  # noqa: S302 - our own, written above
@@ -80,13 +90,13 @@ class Staged:
     def _sorted(self) -> Iterator[Change]:
         if not self._table:
             self._table = f"temp.staged_{next(_NUMBERS)}"
-            self._db.execute(
+            self._store.db.execute(
                 f"CREATE TABLE {self._table} (seq INTEGER PRIMARY KEY, phase INTEGER, key BLOB, "
                 "kind, path, mode, uid, gid, mtime, size, content, target, detail)"
             )
             rows = ((None, *_place(change), *change) for change in self)
-            self._db.executemany(f"INSERT INTO {self._table} VALUES ({', '.join('?' * 13)})", rows)
-        cursor = self._db.execute(
+            self._store.db.executemany(f"INSERT INTO {self._table} VALUES ({', '.join('?' * 13)})", rows)
+        cursor = self._store.db.execute(
             f"SELECT kind, path, mode, uid, gid, mtime, size, content, target, detail FROM {self._table} ORDER BY phase, key"
         )
         return map(Change._make, cursor)

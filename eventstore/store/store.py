@@ -2,20 +2,17 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from types import TracebackType
 from typing import Self
 
 from eventstore.content.reader import Content
-from eventstore.content.writer import ContentWriter
 from eventstore.disk import folder
 from eventstore.disk.cache import Cache
 from eventstore.disk.fsync import sync_folder
-from eventstore.disk.lock import exclusive, shared
+from eventstore.disk.lock import exclusive
 from eventstore.errors import StoreError
-from eventstore.log.changeset_writer import Appending, changeset
-from eventstore.log.log import Context, Log
+from eventstore.log.log import Log
 from eventstore.log.schema import SCHEMA, add_temporary_views, migrate, version
 
 APPLICATION_ID = 0x4C4C4F47  # "LLOG"
@@ -82,20 +79,6 @@ class Store:
         was, self.schema = self.schema, SCHEMA
         return was < SCHEMA
 
-    @contextmanager
-    def writer(self, context: Context) -> Iterator["Writer"]:
-        """Write in the name of *context*; a garbage collection waits for the writers that are open."""
-        self.migrate()
-        with shared(self.path), closing(Writer(self, context)) as writer:
-            yield writer
-
-    @contextmanager
-    def alone(self, context: Context) -> Iterator["Writer"]:
-        """As `writer`, with every other writer kept out; waits for those that are open, so never inside `writer`."""
-        self.migrate()
-        with exclusive(self.path), closing(Writer(self, context)) as writer:
-            yield writer
-
     def close(self) -> None:
         self.content.close()
         self.db.close()
@@ -107,89 +90,6 @@ class Store:
         self.close()
 
 
-class Writer:
-    """Puts content, then appends: everything inside one `transaction` becomes true together, durably, or not at all."""
-
-    def __init__(self, store: Store, context: Context) -> None:
-        self.store = store
-        self.context = context
-        self.log = store.log
-        self.content = ContentWriter(store.db, store.content)
-        self._originals: ContentWriter | None = None
-        self._open = False
-        self._appending: Appending | None = None
-
-    @property
-    def originals(self) -> ContentWriter:
-        """Where blobs that cannot be derived are put: they can be dropped apart from all else."""
-        if self._originals is None:
-            self._originals = ContentWriter(self.store.db, self.store.content, originals=True)
-        return self._originals
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """One intent.  Inside another transaction it joins that one."""
-        if self._open:
-            yield
-            return
-        self._sync()
-        self.store.db.execute("BEGIN IMMEDIATE")
-        self._open = True
-        try:
-            yield
-            for content in self._contents():
-                content.name()
-            self.store.db.execute("COMMIT")
-            for content in self._contents():
-                content.named()
-        except BaseException:
-            if self.store.db.in_transaction:
-                self.store.db.execute("ROLLBACK")
-            raise
-        finally:
-            self._open = False
-
-    @contextmanager
-    def changeset(self, key: str | None = None) -> Iterator[Appending]:
-        """Append one changeset, all or nothing, in the transaction that is open or in one of its own.
-
-        Inside another one, and without a key of its own, it joins that one.
-        """
-        if self._appending is not None and key is None:
-            yield self._appending
-            return
-        intent = self._savepoint() if self._open else self.transaction()
-        with intent, changeset(self.log, self.context, key) as appending:
-            self._appending = appending
-            try:
-                yield appending
-            finally:
-                self._appending = None
-
-    def close(self) -> None:
-        for content in self._contents():
-            content.close()
-
-    @contextmanager
-    def _savepoint(self) -> Iterator[None]:
-        """A part of the transaction that is open, undone alone where it fails."""
-        self.store.db.execute("SAVEPOINT part")
-        try:
-            yield
-        except BaseException:
-            self.store.db.execute("ROLLBACK TO part")
-            raise
-        finally:
-            self.store.db.execute("RELEASE part")
-
-    def _contents(self) -> list[ContentWriter]:
-        return [self.content] if self._originals is None else [self.content, self._originals]
-
-    def _sync(self) -> None:
-        for content in self._contents():
-            content.sync()
-
-
 def _create(path: str) -> None:
     folder.make(path)
     with exclusive(path):
@@ -197,7 +97,7 @@ def _create(path: str) -> None:
         if os.path.exists(file):
             return
         folder.fill(path)
-        fresh = os.path.join(path, "log.db.new")
+        fresh = os.path.join(path, "log.db.new")  # by hand: SQLite opens files by name, and has three beside it
         for leftover in (fresh, fresh + "-journal", fresh + "-wal", fresh + "-shm"):
             if os.path.lexists(leftover):
                 os.unlink(leftover)

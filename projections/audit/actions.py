@@ -4,14 +4,16 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from eventstore.index import changesets, names, streams
 from eventstore.log.log import Log
 from eventstore.model.digests import named
 from eventstore.model.events import Event, Kind
+from eventstore.model.facts import Erasure, Seal, Signature, TagMove, travelled
 from eventstore.model.paths import order
 from eventstore.model.times import rfc3339
 from projections.events.records import Record, Records
 from projections.history import commits
-from projections.refs import containers, tags
+from projections.refs import containers
 
 REMEMBERED = 50_000
 OTHERS = {
@@ -56,60 +58,46 @@ def deeds(log: Log, since: int = 1, until: int = 2**62, *, only_commits: bool = 
     """Yield the deeds at the positions since..until, oldest first: O(the events that their commits sealed)."""
     records = Records(log)
     kinds = [Kind.COMMITTED] if only_commits else [Kind.COMMITTED, *OTHERS]
-    positions = log.db.execute(
-        f"SELECT position FROM event INDEXED BY event_kind WHERE path IS NULL AND kind IN ({','.join('?' * len(kinds))}) "
-        "AND position BETWEEN ? AND ? ORDER BY position",
-        (*kinds, since, until),
-    ).fetchall()
-    for (position,) in positions:
+    for position in changesets.positions_of(log, kinds, since, until):
         event = log.at(position)
         yield _of_commit(log, records, event) if event.kind == Kind.COMMITTED else _other(log, records.of(event))
 
 
 def _of_commit(log: Log, records: Records, seal: Event) -> Deed:
     commit = commits.of_seal(records, seal)
-    held = sealed(log, seal.stream, commit.first, commit.last)
+    held = Sealed(*streams.sums(log, seal.stream, commit.first, commit.last))
     return Deed(
         "commit", commit.id, commit.record, commit.author, commit.message, commit.container, held,
-        signer=signer(log, commit.id), tags=tuple(tags.ever(log, commit.id)), sent=tuple(commits.sent(log, commit.id)),
+        signer=signer(log, commit.id), tags=tuple(names.tags_ever(log, commit.id)), sent=tuple(commits.sent(log, commit.id)),
     )  # fmt: skip
 
 
 def _other(log: Log, record: Record) -> Deed:
-    detail, kind = record.detail, Kind(record.event.kind)
+    kind = Kind(record.event.kind)
     if record.kind == "tag":
-        return _of_tag(record, OTHERS[kind], detail.get("image"), detail["old"])
+        return _of_tag(record, OTHERS[kind], TagMove.of(record.event))
+    names, place = travelled(record.event)
     content = record.event.content
     of_content = kind in (Kind.CONTENT_ERASED, Kind.CONTENT_READMITTED)
     name = named(content) if of_content and content is not None else record.name
-    said = detail.get("reason") or commits.place(detail) or _container_name(log, record)
-    return Deed(OTHERS[kind], name, record, record.author, said, tags=tuple(detail.get("names") or ()))
+    said = Erasure.of(record.event).reason or place or _container_name(log, record)
+    return Deed(OTHERS[kind], name, record, record.author, said, tags=tuple(names))
 
 
-def _of_tag(record: Record, what: str, image: str | None, old: str | None) -> Deed:
-    said = f"was {old[:12]}" if image and old else ""
-    return Deed(what, image or old or "", record, record.author, said, tags=(record.name,), before=old)
+def _of_tag(record: Record, what: str, move: TagMove) -> Deed:
+    said = f"was {move.old[:12]}" if move.image and move.old else ""
+    return Deed(what, move.image or move.old or "", record, record.author, said, tags=(record.name,), before=move.old)
 
 
 def _container_name(log: Log, record: Record) -> str:
     return containers.get(log, record.name).name if record.kind == "container" else ""
 
 
-def sealed(log: Log, stream: int, first: int, last: int) -> Sealed:
-    """Return what the events first..last of a container are: how many, about how many paths, and the bytes they wrote."""
-    row = log.db.execute(
-        f"SELECT count(*), count(DISTINCT path), total(CASE kind WHEN {Kind.FILE_WRITTEN:d} THEN size END) FROM event "
-        "WHERE stream = ? AND version BETWEEN ? AND ? AND path IS NOT NULL",
-        (stream, first, last),
-    ).fetchone()
-    return Sealed(row[0], row[1], int(row[2]))
-
-
 def signer(log: Log, commit: str) -> str | None:
     """Return the fingerprint of the key that signed a commit last, or None; whether it holds `verify` says."""
     stream = log.stream("image", commit)
     signed = log.latest(Kind.COMMIT_SIGNED, stream.id) if stream is not None else None
-    return str(signed.stated.get("signer")) if signed is not None else None
+    return Signature.of(signed).signer if signed is not None else None
 
 
 # -- grouping
@@ -159,17 +147,14 @@ def by_prefix(log: Log, found: Iterable[Deed], depth: int) -> list[Group]:
 
 
 def _sealed_below(log: Log, prefix_of: Callable[[int], bytes], deed: Deed) -> dict[bytes, Sealed]:
-    rows = log.db.execute(
-        f"SELECT path, count(*), total(CASE kind WHEN {Kind.FILE_WRITTEN:d} THEN size END) FROM event "
-        "WHERE stream = ? AND version BETWEEN ? AND ? AND path IS NOT NULL GROUP BY path",
-        (deed.record.event.stream, deed.record.detail["from"], deed.record.event.version),
-    )
+    event = deed.record.event
+    first = Seal.of(event).first
     sums: dict[bytes, list[int]] = {}
-    for path_id, events, size in rows:
+    for path_id, events, size in streams.sums_by_path(log, event.stream, first, event.version):
         held = sums.setdefault(prefix_of(path_id), [0, 0, 0])
         held[0] += events
         held[1] += 1
-        held[2] += int(size)
+        held[2] += size
     return {prefix: Sealed(*held) for prefix, held in sums.items()}
 
 

@@ -1,14 +1,15 @@
 """Which events a subscriber wants, and those among the events in the global order."""
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
 from eventstore.errors import InvalidError, NotFoundError
+from eventstore.index.changesets import selected
 from eventstore.index.names import bearers
 from eventstore.log.log import Log
-from eventstore.model.events import Kind, lifted
+from eventstore.model.events import Kind
 from eventstore.model.paths import as_bytes, shown
 from projections.events.actors import Matches, Who, any_of
 from projections.events.pathspecs import known, matcher
@@ -98,36 +99,19 @@ def _streams(log: Log, text: str) -> list[int]:
 def select(log: Log, wanted: Wanted, first: int, last: int) -> Iterator[Record]:
     """Yield the wanted events with first <= position <= last in order; between batches others may write and collect."""
     records, paths = Records(log), _few_paths(log, wanted)
+    streams = frozenset() if wanted.stream_kinds or len(wanted.streams) > FEW else wanted.streams
     while first <= last:
         end = min(first + AT_ONCE - 1, last)
-        for row in log.db.execute(*_statement(wanted, paths, first, end)).fetchall():
-            record = records.of(lifted(row))
+        for record in map(records.of, selected(log, first, end, streams=streams, kinds=wanted.kinds, paths=paths)):
             if wanted.keeps(record):
                 yield record
         first = end + 1
 
 
 def _few_paths(log: Log, wanted: Wanted) -> list[int]:
-    """Return the ids of the paths that are wanted, for SQLite to choose by; [] where they are many.
+    """Return the ids of the paths that are wanted, for the log to choose by; [] where they are all or many.
 
     Complete for the events that are there by now: ask again for later ones.
     """
     found = [path_id for path_id, _ in islice(known(log, wanted.patterns), FEW + 1)]
-    return [] if len(found) > FEW else found or [0]
-
-
-def _statement(wanted: Wanted, paths: Sequence[int], first: int, last: int) -> tuple[str, list[int]]:
-    where, values = "position BETWEEN ? AND ?", [first, last]
-    streams = frozenset() if wanted.stream_kinds or len(wanted.streams) > FEW else wanted.streams
-    for column, allowed in (("stream", streams), ("kind", wanted.kinds)):
-        if allowed:
-            where += f" AND +{column} IN ({_marks(allowed)})"
-            values += sorted(allowed)
-    if wanted.patterns and paths:
-        where += f" AND (+path IN ({_marks(paths)}) OR +source IN ({_marks(paths)}))"
-        values += [*paths, *paths]
-    return f"SELECT * FROM event WHERE {where} ORDER BY position", values
-
-
-def _marks(values: Collection[int]) -> str:
-    return ",".join("?" * len(values))
+    return [] if not wanted.patterns or len(found) > FEW else found or [0]

@@ -1,19 +1,19 @@
 """Holders: the images, containers and paths that an event or a content is part of, whether they still show it or not."""
 
-import sqlite3
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from eventstore.errors import LayerlogError
-from eventstore.log.log import Log
+from eventstore.log.log import DatabaseError, Log
 from eventstore.model.events import ARRIVALS, Kind
+from eventstore.model.facts import Arrival, ContainerBase, Creation, FolderBase, ImageBase
 from eventstore.retention.reachability import Occurrence
 from projections.events.records import Records
 from projections.refs import containers, tags
 
-UNREADABLE = (LayerlogError, sqlite3.DatabaseError, ValueError, KeyError, TypeError)
+UNREADABLE = (LayerlogError, DatabaseError, ValueError, KeyError, TypeError)
 """What reading rows that are damaged raises."""
 
 
@@ -71,17 +71,17 @@ class Holders:
     def _read(self) -> None:
         log = self._log
         for event in log.of_kind(Kind.CONTAINER_CREATED):
-            base: Mapping[str, Any] = event.stated.get("base") or {}
             name = log.stream_of(event.stream).name
-            if "image" in base:
-                self._on_image[base["image"]].append(name)
-            elif "layer" in base:
-                self._on_layer[base["layer"]].append(name)
-            elif "container" in base:
-                self._on_container[base["container"]].append((base["version"], name))
+            match Creation.of(event).base:
+                case ImageBase(image):
+                    self._on_image[image].append(name)
+                case FolderBase(layer):
+                    self._on_layer[layer].append(name)
+                case ContainerBase(container, version):
+                    self._on_container[container].append((version, name))
         for kind in ARRIVALS:
             for event in log.of_kind(kind):
-                for layer in event.stated.get("layers", ()):
+                for layer in Arrival.of(event).layers:
                     self._with_layer[layer].append(log.stream_of(event.stream).name)
 
     def _spread(self, kind: str, name: str, version: int) -> Carriers:

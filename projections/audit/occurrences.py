@@ -1,14 +1,16 @@
 """Holdings: where a path or a content ever was - containers, images, what they were sent to - and where it still is."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 from eventstore.content.reader import Content
+from eventstore.index import by_path
 from eventstore.index.tree_events import streams_about
 from eventstore.log.log import ROOT_ID, Log
 from eventstore.model.entries import Entry
-from eventstore.model.events import ConfigChange, Event, Kind, lifted
+from eventstore.model.events import Event, Kind
+from eventstore.model.facts import ConfigChange
 from eventstore.model.paths import ancestors, as_bytes
 from eventstore.retention.reachability import occurrences
 from projections.audit.plain_paths import PlainPath, PlainPaths
@@ -63,7 +65,7 @@ def of_paths(log: Log, content: Content, patterns: Sequence[bytes]) -> Sought:
 def of_contents(log: Log, content: Content, digests: Iterable[bytes]) -> Sought:
     """Return the paths that ever had one of the contents: one pass over the log."""
     wanted = frozenset(digests)
-    found = {one.path for one in occurrences(log.db, wanted) if one.path is not None}
+    found = {one.path for one in occurrences(log, wanted) if one.path is not None}
     return _everywhere(log, content, Sought(wanted, {log.path_text(path_id): path_id for path_id in found}))
 
 
@@ -85,9 +87,8 @@ def _everywhere(log: Log, content: Content, sought: Sought) -> Sought:
 def _renames(log: Log) -> dict[bytes, list[tuple[Event, bytes]]]:
     """Return, for each path that was moved or linked, the events that did so and the new names."""
     found: dict[bytes, list[tuple[Event, bytes]]] = {}
-    for where in ("source IS NOT NULL", f"kind = {Kind.LINK_MADE:d}"):
-        for event in map(lifted, log.db.execute(f"SELECT * FROM event WHERE {where}").fetchall()):
-            found.setdefault(event.target or b"", []).append((event, log.path_text(event.path or ROOT_ID)))
+    for event in chain(by_path.moves(log), by_path.links(log)):
+        found.setdefault(event.target or b"", []).append((event, log.path_text(event.path or ROOT_ID)))
     return found
 
 
@@ -110,7 +111,7 @@ class Document(NamedTuple):
 def in_documents(log: Log, digests: Iterable[bytes]) -> Iterator[Document]:
     """Yield the images whose config, manifest or index is one of the contents."""
     records = Records(log)
-    for position in sorted({one.position for one in occurrences(log.db, digests) if one.path is None}):
+    for position in sorted({one.position for one in occurrences(log, digests) if one.path is None}):
         record = records.at(position)
         if record.kind == "image":
             yield Document("image", record.name, record, (record.name,))
@@ -185,7 +186,7 @@ class _Everywhere:
 
     def __init__(self, log: Log, content: Content) -> None:
         self.records = Records(log)
-        self.moving = {row[0] for row in log.db.execute("SELECT stream FROM event WHERE source IS NOT NULL")}
+        self.moving = {stream for _, stream in by_path.moved(log)}
         """The streams that move something: what is below that has a new path that no event is about."""
         self._places: list[_Image | _Container] = [*self._images(log, content), *self._containers(log, content)]
         self._by_stream: dict[int, list[int]] = {}

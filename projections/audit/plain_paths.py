@@ -4,12 +4,15 @@ Such a path was only ever written and deleted itself; nothing above it was hidde
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby, islice
+from itertools import groupby
 from typing import NamedTuple
 
+from eventstore.index import by_path
+from eventstore.index.paths import parent_id
 from eventstore.log.log import ROOT_ID, Log
+from eventstore.model.batches import batches
 from eventstore.model.entries import Entry
-from eventstore.model.events import Event, Kind, lifted
+from eventstore.model.events import Event, Kind
 from projections.tree.view import Order, View, of_event
 
 AT_ONCE = 500
@@ -42,28 +45,22 @@ class PlainPaths:
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._taken = {row[0] for row in log.db.execute("SELECT source FROM event WHERE source IS NOT NULL")}
+        self._taken = {path_id for path_id, _ in by_path.moved(log)}
         self._calm = {0: True}
         """Whether all below a directory, by its id, was ever named by events of its own alone."""
 
     def among(self, paths: Iterable[tuple[bytes, int | None]]) -> Iterator[tuple[bytes, PlainPath | None]]:
         """Yield each path, in the order given, and what is known of it if it is plain; with each its id, where it has one."""
-        waiting = iter(paths)
-        while batch := list(islice(waiting, AT_ONCE)):
+        for batch in batches(paths, AT_ONCE):
             events = self._events([path_id for _, path_id in batch if path_id is not None])
             for path, path_id in batch:
                 found = None if path_id is None else events.get(path_id)
                 yield path, None if found is None else PlainPath(path, found)
 
     def _events(self, ids: Sequence[int]) -> dict[int, tuple[Event, ...]]:
-        rows = self._log.db.execute(
-            "SELECT p.parent, e.* FROM event e JOIN path p ON p.id = e.path "
-            f"WHERE e.path IN ({','.join('?' * len(ids))}) AND e.effect IN (0, 1) ORDER BY e.path",
-            ids,
-        ).fetchall()
         found = {}
-        for (path_id, parent), group in groupby(rows, key=lambda row: (row[5], row[0])):
-            events = tuple(lifted(row[1:]) for row in group)
+        for (path_id, parent), group in groupby(by_path.naming(self._log, ids), key=lambda one: (one.event.path, one.parent)):
+            events = tuple(one.event for one in group)
             plain = path_id != ROOT_ID and path_id not in self._taken and all(event.kind in _SAYS_ALL for event in events)
             if plain and self._is_calm(parent):
                 found[path_id] = events
@@ -73,12 +70,8 @@ class PlainPaths:
         chain = []
         while directory not in self._calm:
             chain.append(directory)
-            directory = self._log.db.execute("SELECT parent FROM path WHERE id = ?", (directory,)).fetchone()[0]
+            directory = parent_id(self._log, directory)
         calm = self._calm[directory]
         for path_id in reversed(chain):
-            calm = self._calm[path_id] = calm and path_id not in self._taken and not self._was_hidden(path_id)
+            calm = self._calm[path_id] = calm and path_id not in self._taken and not by_path.was_hidden(self._log, path_id)
         return calm
-
-    def _was_hidden(self, path_id: int) -> bool:
-        statement = "SELECT EXISTS (SELECT 1 FROM event WHERE path = ? AND effect IN (1, 3))"
-        return bool(self._log.db.execute(statement, (path_id,)).fetchone()[0])

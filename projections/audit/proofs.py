@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from eventstore.errors import DamagedError, InvalidError, NotFoundError
+from eventstore.index import changesets, streams
 from eventstore.integrity.findings import Finding
 from eventstore.log import merkle
 from eventstore.log.log import Changeset, Log, header
-from eventstore.model.events import Event, event_bytes
+from eventstore.model.events import event_bytes
+from eventstore.model.nodes import node_of
 from eventstore.model.times import rfc3339
 from projections.events.records import Records
 
@@ -94,8 +96,8 @@ def check_checkpoint(log: Log, stated: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _check_past(log: Log, stated: dict[str, Any], size: int) -> Iterator[Finding]:
-    row = log.db.execute("SELECT first + events - 1, hash, time FROM changeset WHERE number = ?", (size,)).fetchone()
-    position, digest, when = row or (0, b"", 0)
+    found = changesets.numbered(log, size)
+    position, digest, when = (found.first + found.events - 1, found.hash, found.time) if found else (0, b"", 0)
     if digest.hex() != stated.get("hash") or position != stated.get("position") or rfc3339(when) != stated.get("time"):
         yield Finding("checkpoint", f"changeset {size}", "is not the one that the checkpoint names: the past was changed")
     try:
@@ -141,9 +143,8 @@ def _sealed(log: Log, position: int) -> tuple[Changeset, str, bytes]:
     changeset = log.changeset(position)
     if not changeset.first <= position < changeset.first + changeset.events:
         raise NotFoundError(f"no event at position {position}; the log ends at {log.head().position}")
-    body = log.db.execute("SELECT body FROM context WHERE id = ?", (changeset.context,)).fetchone()[0]
-    before = log.db.execute("SELECT hash FROM changeset WHERE number = ?", (changeset.number - 1,)).fetchone()
-    return changeset, body, before[0] if before else b""
+    before = changesets.numbered(log, changeset.number - 1)
+    return changeset, changesets.context(log, changeset.context), before.hash if before else b""
 
 
 def _levels(leaves: list[bytes]) -> list[list[bytes]]:
@@ -157,14 +158,10 @@ def _levels(leaves: list[bytes]) -> list[list[bytes]]:
 
 def stored_bytes(log: Log, first: int, last: int) -> Iterator[bytes]:
     """Yield the bytes of the stored events first..last, which their changesets' roots cover."""
-    records, names = Records(log), dict(log.db.execute("SELECT id, name FROM stream"))
-    for row in log.db.execute("SELECT * FROM event WHERE position BETWEEN ? AND ? ORDER BY position", (first, last)):
-        event = Event._make(row)
+    records, names = Records(log), {stream: name for stream, _, name in streams.every(log)}
+    for event in changesets.stored(log, first, last):
         path = b"" if event.path is None else records.path(event.path)
-        yield event_bytes(
-            names[event.stream].encode(), event.version, event.kind, path, *event[5:10],
-            event.content or b"", event.target or b"", (event.detail or "").encode(),
-        )  # fmt: skip
+        yield event_bytes(names[event.stream].encode(), event.version, event.kind, path, node_of(event))
 
 
 def check_proof(document: dict[str, Any]) -> Proved:

@@ -1,5 +1,6 @@
 """What only removed things hold: contents that no live container and no image, at any point of its history, shows."""
 
+from eventstore.index import streams
 from eventstore.log.log import Log
 from eventstore.model.events import Kind
 from projections.images import images
@@ -16,8 +17,8 @@ def prunable(log: Log, before: int = NEVER) -> set[bytes]:
     """
     alive = _alive(log, before)
     found: set[bytes] = set()
-    for stream, name in log.db.execute("SELECT id, kind FROM stream").fetchall():
-        if name in ("layer", "container"):
+    for stream, kind, _ in streams.every(log):
+        if kind in ("layer", "container"):
             found.update(log.contents(stream, alive.get(stream, 0) + 1))
     if found:
         for stream, upto in alive.items():

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from eventstore.content.reader import Content
 from eventstore.errors import DamagedError, ErasedError
 from eventstore.log.log import Log
-from eventstore.retention.reachability import documents
+from eventstore.retention import reachability
 from projections.diff.line_diff import is_binary
 
 
@@ -33,23 +33,16 @@ def search(log: Log, content: Content, needle: Needle) -> Iterator[Searched]:
 
     O(bytes stored), each read once; memory flat.
     """
-    rows = log.db.execute(
-        "SELECT c.digest, c.size FROM content c WHERE c.digest IN (SELECT content FROM event WHERE content IS NOT NULL) "
-        "ORDER BY c.segment, c.offset, c.start"
-    )
-    for digest, size in rows:
+    for digest, size in reachability.stored_contents(log):
         yield Searched(digest, size, _holds(content, digest, needle))
-    for digest in sorted({digest for _, digest in documents(log)}):
+    for digest in sorted({digest for _, digest in reachability.documents(log)}):
         if content.has(digest):
             yield Searched(digest, content.size(digest), _holds(content, digest, needle))
 
 
 def total(log: Log) -> int:
     """Return the bytes that `search` reads."""
-    row = log.db.execute(
-        "SELECT total(size) FROM content WHERE digest IN (SELECT content FROM event WHERE content IS NOT NULL)"
-    ).fetchone()
-    return int(row[0])
+    return reachability.total_stored(log)
 
 
 def _holds(content: Content, digest: bytes, needle: Needle) -> bool | None:

@@ -1,4 +1,4 @@
-"""Differences as text: one line of docker diff, or a patch in git's form with owners and xattrs beside it."""
+"""A difference as a patch in git's form with owners and xattrs beside it, and how much it is."""
 
 import stat
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from eventstore.errors import ErasedError
 from eventstore.model.entries import Entry
-from eventstore.model.paths import shown
+from eventstore.model.nodes import node_of
 from projections.diff.line_diff import MAX_TEXT, PROBE, Match, is_binary, matches
 from projections.diff.tree_diff import Difference
 from projections.tree.view import View
@@ -16,8 +16,8 @@ CONTEXT = 3
 _NO_NEWLINE = b"\\ No newline at end of file\n"
 
 
-class Stat(NamedTuple):
-    """Lines (or, where `binary`, bytes) that came and went."""
+class Amount(NamedTuple):
+    """The lines that came and went, or, where `binary`, the bytes after and before."""
 
     added: int
     removed: int
@@ -32,10 +32,6 @@ class Hunk(NamedTuple):
     lines: list[tuple[bytes, bytes]]  # (" ", "-" or "+", line)
 
 
-def line(difference: Difference) -> str:
-    return f"{difference.letter} /{shown(difference.path)}"
-
-
 def patch(before: View, after: View, difference: Difference) -> Iterator[bytes]:
     """Yield the lines of one path as a patch; git and POSIX patch read of it what text became."""
     old, new = difference.before, difference.after
@@ -46,19 +42,19 @@ def patch(before: View, after: View, difference: Difference) -> Iterator[bytes]:
         yield from _body(before, after, difference)
 
 
-def stat_of(before: View, after: View, difference: Difference) -> Stat:
-    """Return how much of a path's content came and went."""
+def amount(before: View, after: View, difference: Difference) -> Amount:
+    """Return how much of a path's content came and went: reads both contents, where they differ."""
     old, new = difference.before, difference.after
     if _same_body(old, new):
-        return Stat(0, 0, binary=False)
+        return Amount(0, 0, binary=False)
     try:
         before_lines, after_lines = _texts(before, old), _texts(after, new)
     except ErasedError:
         before_lines = after_lines = None
     if before_lines is None or after_lines is None:
-        return Stat(new.size if new else 0, old.size if old else 0, binary=True)
+        return Amount(new.size if new else 0, old.size if old else 0, binary=True)
     shared = sum(count for _, _, count in matches(before_lines, after_lines))
-    return Stat(len(after_lines) - shared, len(before_lines) - shared, binary=False)
+    return Amount(len(after_lines) - shared, len(before_lines) - shared, binary=False)
 
 
 def _attribute_lines(old: Entry | None, new: Entry | None) -> Iterator[bytes]:
@@ -75,7 +71,7 @@ def _attribute_lines(old: Entry | None, new: Entry | None) -> Iterator[bytes]:
         for key in sorted(old.xattrs.keys() | new.xattrs.keys()):
             if old.xattrs.get(key) != new.xattrs.get(key):
                 yield b"xattr %b %b\n" % (key, _came(old.xattrs.get(key), new.xattrs.get(key)))
-        if old[1:4] == new[1:4] and old[5:9] == new[5:9]:
+        if old.mtime != new.mtime and node_of(old)._replace(mtime=new.mtime) == node_of(new):
             yield b"modified time %d -> %d (ns)\n" % (old.mtime, new.mtime)
         if old.rdev != new.rdev:
             yield b"device %b -> %b\n" % (_device(old), _device(new))

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from eventstore.index.nodes import changed_in
 from eventstore.index.stream_paths import count_paths, count_paths_between, touched_between
-from eventstore.model.entries import Entry, same
+from eventstore.model.entries import Entry
+from eventstore.model.nodes import same_node
 from eventstore.model.paths import order, path_of
 from projections.tree.hard_links import linked_among, names_of
 from projections.tree.view import View
@@ -70,7 +71,7 @@ def _whole(before: View, after: View, top: bytes) -> Iterator[Difference]:
 def _differ(old: Entry | None, new: Entry | None) -> bool:
     if old is None or new is None:
         return old is not new
-    return not same(old, new)
+    return not same_node(old, new)
 
 
 def touched_by(before: View, after: View, stream: int, first: int, last: int) -> Iterator[Difference]:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from eventstore.model.changes import Change
-from eventstore.model.entries import Entry, same
+from eventstore.model.entries import Entry
+from eventstore.model.nodes import same_node
 from eventstore.model.paths import order, split
 from projections.diff.between import Around, differences
 from projections.diff.tree_diff import Difference
@@ -63,4 +64,4 @@ def _will_be_directory(wanted: dict[bytes, Difference], live: View, path: bytes)
 
 
 def _equal(one: Entry | None, other: Entry | None) -> bool:
-    return one is other if one is None or other is None else same(one, other)
+    return one is other if one is None or other is None else same_node(one, other)

@@ -1,13 +1,16 @@
 """Taking back: the Changes that make a container what it was, or a path what it was, as new events."""
 
+import stat
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from eventstore.index.moments import version_at
+from eventstore.index.streams import has_moves, last_tree_event
 from eventstore.log.log import Log
 from eventstore.model.changes import Change, attributes, delete, link, move
-from eventstore.model.entries import Entry, same
+from eventstore.model.entries import Entry
 from eventstore.model.events import Kind
+from eventstore.model.nodes import same_node
 from eventstore.model.paths import order
 from eventstore.store.store import Store
 from projections.diff.tree_diff import Difference, paired, touched_by
@@ -27,17 +30,10 @@ class Run(NamedTuple):
 
 def runs(log: Log, stream: int, version: int) -> Iterator[Run]:
     """Yield the changesets that changed files of a container, newest first: look-ups for each."""
-    while True:
-        row = log.db.execute(
-            "SELECT version, position FROM event WHERE stream = ? AND version <= ? AND path IS NOT NULL "
-            "ORDER BY version DESC LIMIT 1",
-            (stream, version),
-        ).fetchone()
-        if row is None:
-            return
-        changeset = log.changeset(row[1])
+    while (last := last_tree_event(log, stream, version)) is not None:
+        changeset = log.changeset(last.position)
         first = version_at(log, stream, changeset.first - 1) + 1
-        yield Run(first, row[0])
+        yield Run(first, last.version)
         version = first - 1
 
 
@@ -47,7 +43,7 @@ def taken_back(store: Store, container: str, taken: list[Run]) -> Iterator[Chang
     A lone move is moved back; where there are moves among more each changeset is undone for itself, else all at once.
     """
     stream = _stream(store.log, container)
-    if not any(_moves(store.log, stream, run) for run in taken):
+    if not any(has_moves(store.log, stream, *run) for run in taken):
         taken = [Run(taken[-1].first, taken[0].last)]
     for run in taken:
         back = _moved_back(store, container, stream, run)
@@ -100,13 +96,17 @@ def restored(live: View, path: bytes, source: View, top: bytes) -> Iterator[Chan
     wanted = beneath(below(source, top), path)
     differences = (
         d for d in paired(walk(live, path), wanted)
-        if d.before is None or d.after is None or not same(d.before, d.after) or d.after.node in linked
+        if d.before is None or d.after is None or not same_node(d.before, d.after) or d.after.node in linked
     )  # fmt: skip
     return as_edits(differences, linked)
 
 
 def _same_but_attributes(before: Entry, after: Entry) -> bool:
-    return before.mode >> 12 == after.mode >> 12 and before[5:8] == after[5:8] and before.rdev == after.rdev
+    return _what_it_is(before) == _what_it_is(after)
+
+
+def _what_it_is(entry: Entry) -> tuple[object, ...]:
+    return stat.S_IFMT(entry.mode), entry.size, entry.content, entry.target, entry.rdev
 
 
 def _regrouped(now: View, old: View, linked: set[int], changed: set[bytes]) -> dict[bytes, Difference]:
@@ -121,13 +121,6 @@ def _regrouped(now: View, old: View, linked: set[int], changed: set[bytes]) -> d
 
 def _groups(view: View, linked: set[int]) -> set[frozenset[bytes]]:
     return {frozenset(entry.path for entry in entries) for entries in grouped(view, linked).values()}
-
-
-def _moves(log: Log, stream: int, run: Run) -> bool:
-    row = log.db.execute(
-        "SELECT 1 FROM event WHERE stream = ? AND version BETWEEN ? AND ? AND source IS NOT NULL LIMIT 1", (stream, *run)
-    ).fetchone()
-    return row is not None
 
 
 def _moved_back(store: Store, container: str, stream: int, run: Run) -> Change | None:

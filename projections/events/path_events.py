@@ -5,16 +5,17 @@ another name of its node.
 """
 
 import heapq
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 from typing import NamedTuple
 
-from eventstore.index.tree_events import streams_about
+from eventstore.index.by_path import about
+from eventstore.index.nodes import attribute_changes, changed_among
+from eventstore.index.tree_events import moves_from, streams_about
 from eventstore.log.log import ROOT_ID
-from eventstore.model.batches import runs
-from eventstore.model.entries import same
-from eventstore.model.events import ATTRIBUTES, HIDES, NAMES, PUTS_DIRECTORY, Event, Kind, lifted
+from eventstore.model.batches import growing_batches
+from eventstore.model.events import ATTRIBUTES, HIDES, NAMES, PUTS_DIRECTORY, Event, Kind
+from eventstore.model.nodes import same_node
 from projections.tree.view import FEW_SPANS, Order, View, of_event
 
 MAKING = (Kind.FILE_WRITTEN, Kind.DIRECTORY_IMPLIED)
@@ -68,7 +69,7 @@ def _touches(view: View, path: bytes) -> Iterator[Touch]:
     waiting: list[Touch] = []
     newest = (len(view.spans), 0)
     last = None
-    for run in runs(pairwise(chain(_candidates(view, path), [None]))):
+    for run in growing_batches(pairwise(chain(_candidates(view, path), [None]))):
         as_made = _as_made(view, [candidate for candidate, _ in run if candidate])
         for candidate, older in run:
             assert candidate is not None
@@ -97,7 +98,7 @@ def restates(view: View, touch: Touch) -> bool:
     if not rank or not view.spans[rank].layer or not _is_named_below(view, rank, event.path or ROOT_ID):
         return False
     below, here = view.through(rank - 1).lookup(path), view.through(rank).lookup(path)
-    if below is None or here is None or not same(below, here):
+    if below is None or here is None or not same_node(below, here):
         return False
     if not here.is_dir:
         return True
@@ -116,15 +117,14 @@ def _restated(view: View, candidate: Candidate, older: Candidate | None, path: b
     if older is not None and direct and older[2] and event.kind == older[1].kind == Kind.FILE_WRITTEN:
         rank, lower = order[0], older[0][0]
         if lower < rank and view.spans[rank].layer and view.spans[lower].layer:
-            return same(of_event(path, event), of_event(path, older[1]))
+            return same_node(of_event(path, event), of_event(path, older[1]))
     return restates(view, Touch(order, event, path))
 
 
 def _as_made(view: View, run: Iterable[Candidate]) -> set[int]:
     """Return the nodes that the events of *run* made and whose attributes no event changed."""
     made = {event.position for _, event, direct in run if direct and event.kind in MAKING}
-    statement = f"SELECT node FROM event WHERE node IN (SELECT value FROM json_each(?)) AND effect = {ATTRIBUTES:d}"
-    return made.difference(row[0] for row in view.log.db.execute(statement, (json.dumps(list(made)),)))
+    return made - changed_among(view.log, made)
 
 
 def _mattered(view: View, order: Order, event: Event, path: bytes, *, direct: bool) -> bool:
@@ -149,15 +149,10 @@ def _node_named(view: View, order: Order, event: Event, path: bytes, *, direct: 
 
 def _through_other_names(view: View, node: int | None, order: Order, newest: Order, path: bytes) -> Iterator[Touch]:
     """Yield the attribute changes of *node* between two orders that came by another name than *path*."""
-    for event in _attribute_changes(view, node) if node is not None else ():
+    for event in attribute_changes(view.log, node) if node is not None else ():
         found = view.order(event.stream, event.version)
         if found is not None and order < found < newest and view.log.path_text(event.path or ROOT_ID) != path:
             yield Touch(found, event, path)
-
-
-def _attribute_changes(view: View, node: int) -> Iterator[Event]:
-    cursor = view.log.db.execute("SELECT * FROM event WHERE node = ? AND effect = ?", (node, ATTRIBUTES))
-    return map(lifted, cursor)
 
 
 def _candidates(view: View, path: bytes) -> Iterable[Candidate]:
@@ -174,11 +169,7 @@ def _candidates(view: View, path: bytes) -> Iterable[Candidate]:
 def _about(view: View, path_id: int, effect: int, *, direct: bool) -> Iterator[Candidate]:
     for rank in _ranks_about(view, path_id, effect):
         span = view.spans[rank]
-        for row in view.log.db.execute(
-            "SELECT * FROM event WHERE path = ? AND effect = ? AND stream = ? AND version <= ? ORDER BY version DESC",
-            (path_id, effect, span.stream, span.upto),
-        ):
-            event = lifted(row)
+        for event in about(view.log, path_id, effect, span.stream, span.upto):
             yield (rank, event.version), event, direct
 
 
@@ -192,6 +183,5 @@ def _ranks_about(view: View, path_id: int, effect: int) -> Sequence[int]:
 
 def _taken(view: View, path_id: int, *, direct: bool) -> Iterator[Candidate]:
     """Yield the moves that took the path away: few, so all at once."""
-    events = map(lifted, view.log.db.execute("SELECT * FROM event WHERE source = ?", (path_id,)).fetchall())
-    ordered = ((view.order(event.stream, event.version), event) for event in events)
+    ordered = ((view.order(event.stream, event.version), event) for event in moves_from(view.log, [path_id]))
     yield from sorted(((order, event, direct) for order, event in ordered if order), key=lambda c: c[0], reverse=True)

@@ -5,18 +5,18 @@ In a glob `*` and `?` match any bytes, `/` too, and `[...]` one of a set, as in 
 
 import fnmatch
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from eventstore.index import by_path, streams
+from eventstore.index.paths import known_below
 from eventstore.log.log import ROOT_ID, Log
-from eventstore.model.events import ATTRIBUTES, TREE_KINDS, Kind, lifted
+from eventstore.model.events import TREE_KINDS
 from eventstore.model.paths import ancestors
 from projections.events.path_events import Touch, restates, touches
 from projections.tree.view import Order, View
 from projections.tree.walk import walk
 
-AT_ONCE = 400
 _MAGIC = re.compile(rb"[*?\[]")
 
 
@@ -47,27 +47,15 @@ def _expression(pattern: bytes) -> bytes:
     return b"(?:%b(?:/.*)?\\Z)" % re.escape(pattern) if pattern else b".*\\Z"
 
 
-def below(log: Log, path: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield (id, path) of *path* and of every path below it that an event was ever about, parents first."""
-    path_id = log.path_id(path)
-    if path_id is not None:
-        yield from log.db.execute(
-            "WITH RECURSIVE below (id, text) AS (SELECT ?1, ?2 UNION ALL SELECT p.id, "
-            "CASE WHEN length(below.text) THEN CAST(below.text || '/' || p.name AS BLOB) ELSE p.name END "
-            "FROM below JOIN path p ON p.parent = below.id) SELECT id, text FROM below",
-            (path_id, path),
-        )
-
-
 def known(log: Log, patterns: Sequence[bytes]) -> Iterator[tuple[int, bytes]]:
     """Yield (id, path) of every path that one of *patterns* means and that an event was ever about."""
     for pattern in patterns:
         if is_glob(pattern):
             matches = matcher([pattern]).match
             start = _MAGIC.split(pattern)[0].rpartition(b"/")[0]
-            yield from ((path_id, path) for path_id, path in below(log, start) if matches(path))
+            yield from ((path_id, path) for path_id, path in known_below(log, start) if matches(path))
         else:
-            yield from below(log, pattern)
+            yield from known_below(log, pattern)
 
 
 def touched_by_any(view: View, patterns: Sequence[bytes]) -> Iterator[Touch]:
@@ -91,11 +79,7 @@ def touched_by_any(view: View, patterns: Sequence[bytes]) -> Iterator[Touch]:
 def _everything(view: View) -> Iterator[Touch]:
     for rank in range(len(view.spans) - 1, -1, -1):
         span = view.spans[rank]
-        cursor = view.log.db.execute(
-            "SELECT * FROM event WHERE stream = ? AND version <= ? AND path IS NOT NULL ORDER BY version DESC",
-            (span.stream, span.upto),
-        )
-        for event in map(lifted, cursor):
+        for event in streams.tree_events_down(view.log, span.stream, span.upto):
             yield Touch((rank, event.version), event, view.log.path_text(event.path or ROOT_ID))
 
 
@@ -119,7 +103,7 @@ def _selected(view: View, patterns: Sequence[bytes]) -> Selected:
 def _moved_in(view: View, patterns: Sequence[bytes]) -> Iterator[bytes]:
     """Yield the paths that globs match only because a directory above them was moved: no event is about those."""
     matches = matcher(patterns).match
-    for event in map(lifted, view.log.db.execute("SELECT * FROM event WHERE source IS NOT NULL")):
+    for event in by_path.moves(view.log):
         order = view.order(event.stream, event.version)
         if order is not None:
             path = view.log.path_text(event.path or ROOT_ID)
@@ -127,21 +111,13 @@ def _moved_in(view: View, patterns: Sequence[bytes]) -> Iterator[bytes]:
 
 
 def _direct(view: View, selected: Selected) -> Iterator[Order]:
-    for column in ("path", "source"):
-        for batch in _batches(selected.paths):
-            statement = f"SELECT stream, version FROM event WHERE {column} IN ({','.join('?' * len(batch))})"
-            yield from filter(None, (view.order(*row) for row in view.log.db.execute(statement, batch)))
+    return filter(None, (view.order(*place) for place in by_path.places_of(view.log, selected.paths)))
 
 
 def _above(view: View, selected: Selected) -> Iterator[tuple[Order, list[bytes]]]:
     """Yield the events that hide or move a directory above some of the paths, and which to look for."""
     for path_id, tops in selected.above.items():
-        rows = view.log.db.execute(
-            "SELECT stream, version FROM event WHERE path = ?1 AND effect IN (1, 3) "
-            "UNION SELECT stream, version FROM event WHERE source = ?1",
-            (path_id,),
-        ).fetchall()
-        for order in filter(None, (view.order(*row) for row in rows)):
+        for order in filter(None, (view.order(*place) for place in by_path.places_hiding(view.log, path_id))):
             yield order, tops
 
 
@@ -149,39 +125,22 @@ def _through_other_names(view: View, selected: Selected) -> Iterator[tuple[Order
     """Yield the attribute changes of selected files by names that are not, and the names that are."""
     if not _has_links(view):
         return
-    for batch in _batches(selected.paths):
-        rows = view.log.db.execute(
-            "SELECT a.stream, a.version, a.path, w.path FROM event w JOIN event a "
-            f"ON a.node = coalesce(w.node, w.position) AND a.effect = {ATTRIBUTES} "
-            f"WHERE w.path IN ({','.join('?' * len(batch))}) AND w.kind IN (1, 2)",
-            batch,
-        )
-        for stream, version, path, name in rows.fetchall():
-            order = view.order(stream, version)
-            if order is not None and path not in selected.paths:
-                yield order, [selected.paths[name]]
+    for change in by_path.changes_of_shared(view.log, selected.paths):
+        order = view.order(change.stream, change.version)
+        if order is not None and change.path not in selected.paths:
+            yield order, [selected.paths[change.name]]
 
 
 def _has_links(view: View) -> bool:
-    statement = f"SELECT 1 FROM event WHERE kind = {Kind.LINK_MADE:d} AND stream = ? LIMIT 1"
-    return any(view.log.db.execute(statement, (span.stream,)).fetchone() for span in view.spans)
+    return any(streams.has_links(view.log, span.stream) for span in view.spans)
 
 
 def _touch(view: View, order: Order, wanted: list[bytes] | None) -> Touch | None:
     """Return the touch at *order*; of an event about another path (*wanted* is given) only if it changed one of those."""
-    row = view.log.db.execute(
-        "SELECT * FROM event WHERE stream = ? AND version = ?", (view.spans[order[0]].stream, order[1])
-    ).fetchone()
-    event = lifted(row)
+    event = view.log.event(view.spans[order[0]].stream, order[1])
     if wanted is None:
         paths = [view.log.path_text(event.path or ROOT_ID)] if event.kind in TREE_KINDS else []
     else:
         before, now = view.before(order), view.after(order)
         paths = [path for path in wanted if before.lookup(path) != now.lookup(path)]
     return next((touch for path in paths if not restates(view, touch := Touch(order, event, path))), None)
-
-
-def _batches(paths: Iterable[int]) -> Iterator[list[int]]:
-    ids = iter(paths)
-    while batch := list(islice(ids, AT_ONCE)):
-        yield batch

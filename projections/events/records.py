@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
+from eventstore.index import changesets, streams
 from eventstore.log.log import Changeset, Log
 from eventstore.log.path_table import PathTable
-from eventstore.model.batches import runs
+from eventstore.model.batches import growing_batches
 from eventstore.model.events import Event, Kind
+from eventstore.model.memory import Memory
 
 REMEMBERED = 5_000
 
@@ -69,8 +71,8 @@ class Records:
     def __init__(self, log: Log) -> None:
         self.log = log
         self._changeset: Changeset | None = None
-        self._contexts: dict[int, Mapping[str, Any]] = {}
-        self._streams: dict[int, tuple[str, str]] = {}
+        self._contexts: Memory[int, Mapping[str, Any]] = Memory(REMEMBERED)
+        self._streams: Memory[int, tuple[str, str]] = Memory(REMEMBERED)
         self._paths = PathTable(log)
 
     def of(self, event: Event) -> Record:
@@ -78,8 +80,8 @@ class Records:
 
     def each(self, events: Iterable[Event]) -> Iterator[Record]:
         """Yield the record of each event, streaming: one statement finds the changesets of many."""
-        for run in runs(events):
-            yield from map(self._record, run, self._changesets([event.position for event in run]))
+        for batch in growing_batches(events):
+            yield from map(self._record, batch, self._changesets([event.position for event in batch]))
 
     def at(self, position: int) -> Record:
         """Return the record of one position; raise NotFoundError."""
@@ -97,12 +99,7 @@ class Records:
         lowest = self.changeset(min(positions))
         if max(positions) < lowest.first + lowest.events:
             return [lowest] * len(positions)
-        rows = self.log.db.execute(
-            "SELECT * FROM changeset WHERE number IN (SELECT (SELECT number FROM changeset WHERE first <= t.value "
-            "ORDER BY first DESC LIMIT 1) FROM json_each(?) t) ORDER BY number",
-            (json.dumps(positions),),
-        )
-        found = [lowest, *map(Changeset._make, rows)]
+        found = [lowest, *changesets.holding(self.log, positions)]
         firsts = [changeset.first for changeset in found]
         return [found[bisect_right(firsts, position) - 1] for position in positions]
 
@@ -113,9 +110,7 @@ class Records:
     def context(self, number: int) -> Mapping[str, Any]:
         found = self._contexts.get(number)
         if found is None:
-            row = self.log.db.execute("SELECT body FROM context WHERE id = ?", (number,)).fetchone()
-            _make_room(self._contexts)
-            found = self._contexts[number] = json.loads(row[0])
+            found = self._contexts[number] = json.loads(changesets.context(self.log, number))
         return found
 
     def path(self, path_id: int) -> bytes:
@@ -124,15 +119,8 @@ class Records:
     def _stream(self, stream: int) -> tuple[str, str]:
         found = self._streams.get(stream)
         if found is None:
-            row = self.log.db.execute("SELECT kind, name FROM stream WHERE id = ?", (stream,)).fetchone()
-            _make_room(self._streams)
-            found = self._streams[stream] = (row[0], row[1])
+            found = self._streams[stream] = streams.kind_and_name(self.log, stream)
         return found
-
-
-def _make_room(memory: dict[int, Any]) -> None:
-    if len(memory) >= REMEMBERED:
-        memory.clear()
 
 
 def each(log: Log, events: Iterable[Event]) -> Iterator[Record]:

@@ -1,10 +1,12 @@
 """Bisection: which event made good into bad, by halving - over commits first, then over the events of the guilty one."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from eventstore.errors import ConflictError, InvalidError
+from eventstore.index import seals
+from eventstore.index.streams import tree_versions
 from eventstore.log.log import Log
-from eventstore.model.events import Kind
 from eventstore.model.paths import shown
 from projections.refs import containers, references
 from projections.refs.references import Target
@@ -110,28 +112,22 @@ def _middle(points: list[Point]) -> Point:
 
 def _seals(log: Log, state: State) -> list[Point]:
     """Return the commits after the good point and before the bad one."""
-    return _points(log, state, f"path IS NULL AND kind = {Kind.COMMITTED:d}", last=False)
+    found = (Point(segment, version) for segment, *span in _spans(log, state) for version in seals.versions(log, *span))
+    return [point for point in found if point != state.bad]
 
 
 def _events(log: Log, state: State) -> list[Point]:
     """Return the events after the good point, up to the bad one, that changed files; the last of them made the bad state."""
-    return _points(log, state, "path IS NOT NULL", last=True)
+    return [Point(segment, version) for segment, *span in _spans(log, state) for version in tree_versions(log, *span)]
 
 
-def _points(log: Log, state: State, which: str, *, last: bool) -> list[Point]:
+def _spans(log: Log, state: State) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (segment, stream, first, last) of what lies after the good point, up to the bad one, in order."""
     good, bad = state.good or Point(0, 0), state.bad or Point(0, 0)
-    found: list[Point] = []
-    for index in range(good.segment, bad.segment + 1):
-        container, upto = state.line[index]
-        stream = log.stream("container", container)
-        low = good.version if index == good.segment else 0
-        high = upto if index < bad.segment else bad.version if last else bad.version - 1
-        rows = log.db.execute(
-            f"SELECT version FROM event WHERE stream = ? AND version > ? AND version <= ? AND {which} ORDER BY version",
-            (stream.id if stream else 0, low, high),
-        )
-        found.extend(Point(index, version) for (version,) in rows)
-    return found
+    for segment in range(good.segment, bad.segment + 1):
+        container, upto = state.line[segment]
+        first = good.version + 1 if segment == good.segment else 1
+        yield segment, log.existing("container", container).id, first, upto if segment < bad.segment else bad.version
 
 
 def _base(log: Log, line: Line) -> str | None:

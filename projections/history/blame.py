@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 from eventstore.content.reader import Content
 from eventstore.errors import NotFoundError
+from eventstore.index.nodes import attribute_changes
 from eventstore.log.log import ROOT_ID, Log
 from eventstore.model.entries import Entry
-from eventstore.model.events import ATTRIBUTES
 from eventstore.model.paths import shown
 from projections.events.path_events import MAKING, NAMING, touches
 from projections.events.records import Record
@@ -101,11 +101,8 @@ def _erased(causes: Causes, view: View, entry: Entry | None) -> Cause | None:
 
 def _attributes_changed(view: View, entry: Entry) -> int | None:
     """Return the position of the latest change of the node's attributes, by whichever name."""
-    changes = view.log.db.execute(
-        "SELECT position, stream, version FROM event WHERE node = ? AND effect = ? ORDER BY position DESC",
-        (entry.node, ATTRIBUTES),
-    )
-    return next((position for position, *place in changes if view.order(*place) is not None), None)
+    changes = attribute_changes(view.log, entry.node)
+    return next((change.position for change in changes if view.order(change.stream, change.version) is not None), None)
 
 
 def _of_absent(causes: Causes, view: View, path: bytes) -> Blame:

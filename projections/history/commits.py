@@ -1,19 +1,18 @@
 """Commits: what a seal says, who sealed it, what it is called, where it went; and those that a view stands on."""
 
-import json
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from eventstore.content.reader import Content
+from eventstore.index import seals
 from eventstore.log.log import Log
-from eventstore.model.events import Event, Kind, lifted
+from eventstore.model.events import Event, Kind
+from eventstore.model.facts import Departure, Seal
 from projections.events.records import Record, Records
 from projections.images import images
 from projections.oci.config import History, history, parse_config
 from projections.refs.references import Target, base_image, containers_under
 from projections.tree import lineage
-
-_SEALS = f"path IS NULL AND kind = {Kind.COMMITTED:d}"
 
 
 class Commit(NamedTuple):
@@ -66,87 +65,21 @@ def of_seal(records: Records, seal: Event) -> Commit:
     return _of_record(records.of(seal))
 
 
-def of_seals(records: Records, seals: Iterable[Event]) -> Iterator[Commit]:
+def of_seals(records: Records, found: Iterable[Event]) -> Iterator[Commit]:
     """Yield the commit of each seal, streaming."""
-    return map(_of_record, records.each(seals))
+    return map(_of_record, records.each(found))
 
 
 def _of_record(record: Record) -> Commit:
-    seal = record.event
-    stated = seal.stated
-    return Commit(
-        seal.commit, record.name, stated["from"], seal.version, stated["parent"], stated["author"],
-        stated["message"] or "", record,
-    )  # fmt: skip
-
-
-def sealing(log: Log, stream: int, version: int) -> Event | None:
-    """Return the seal that closes over an event of a container's stream, or None where it is not yet sealed."""
-    row = log.db.execute(
-        f"SELECT * FROM event WHERE {_SEALS} AND stream = ? AND version >= ? ORDER BY version LIMIT 1", (stream, version)
-    ).fetchone()
-    return lifted(row) if row else None
+    event, seal = record.event, Seal.of(record.event)
+    return Commit(event.commit, record.name, seal.first, event.version, seal.parent, seal.author, seal.message or "", record)
 
 
 def over(records: Records, positions: Iterable[int]) -> dict[int, Commit]:
     """Return the commits that close over the events at *positions*, by those; what is not sealed is left out."""
-    db = records.log.db
-    closing = dict(
-        db.execute(
-            f"SELECT e.position, (SELECT position FROM event WHERE {_SEALS} AND stream = e.stream AND version >= e.version "
-            "ORDER BY version LIMIT 1) FROM event e WHERE e.position IN (SELECT value FROM json_each(?))",
-            (json.dumps(list(positions)),),
-        ).fetchall()
-    )
-    wanted = "SELECT * FROM event WHERE position IN (SELECT value FROM json_each(?))"
-    seals = map(lifted, db.execute(wanted, (json.dumps(list({*closing.values()} - {None})),)).fetchall())
-    found = {commit.position: commit for commit in of_seals(records, seals)}
-    return {position: found[seal] for position, seal in closing.items() if seal is not None}
-
-
-def seals_down(log: Log, stream: int, version: int) -> Iterator[Event]:
-    """Yield a container's seals up to *version*, newest first, streaming."""
-    cursor = log.db.execute(
-        f"SELECT * FROM event WHERE {_SEALS} AND stream = ? AND version <= ? ORDER BY version DESC", (stream, version)
-    )
-    return map(lifted, cursor)
-
-
-def newest(log: Log) -> Iterator[Event]:
-    """Yield every container's seals, newest first, streaming."""
-    rows = log.db.execute(f"SELECT * FROM event INDEXED BY event_commit WHERE {_SEALS} ORDER BY position DESC")
-    return map(lifted, rows)
-
-
-def authors(log: Log) -> Iterator[str]:
-    """Yield the distinct claimed authors of commits: one index look-up each.
-
-    The + keeps SQLite from converting the indexed side, so that the index serves; bytes, as not every author is UTF-8.
-    """
-    found: bytes | None = b""
-    while True:
-        row = log.db.execute(
-            "SELECT CAST(min(json_extract(detail, '$.author')) AS BLOB) FROM event INDEXED BY event_author "
-            f"WHERE {_SEALS} AND json_extract(detail, '$.author') > +CAST(? AS TEXT)",
-            (found,),
-        ).fetchone()
-        found = row[0]
-        if found is None:
-            return
-        yield found.decode("utf-8", "surrogatepass")
-
-
-def by_author(log: Log, author: str, stream: int | None = None, version: int = lineage.LIVE) -> Iterator[int]:
-    """Yield the positions of one author's commits; those of one container up to *version*, newest first, where it is given."""
-    which, values = "", tuple[int, ...]()
-    if stream is not None:
-        which, values = " AND stream = ? AND version <= ? ORDER BY version DESC", (stream, version)
-    rows = log.db.execute(
-        f"SELECT position FROM event INDEXED BY event_author WHERE {_SEALS} "
-        f"AND json_extract(detail, '$.author') = +CAST(? AS TEXT){which}",
-        (author.encode("utf-8", "surrogatepass"), *values),
-    )
-    return (row[0] for row in rows)
+    closing = seals.over_each(records.log, positions)
+    found = {commit.position: commit for commit in of_seals(records, set(closing.values()))}
+    return {position: found[seal.position] for position, seal in closing.items()}
 
 
 # -- what a view stands on
@@ -156,7 +89,7 @@ def commits_under(log: Log, target: Target) -> Iterator[Commit]:
     """Yield the commits that the target's view stands on, newest first."""
     records = Records(log)
     for stream, version in containers_under(log, target):
-        yield from of_seals(records, seals_down(log, stream, version))
+        yield from of_seals(records, seals.down(log, stream, version))
 
 
 def image_layers_under(log: Log, content: Content, target: Target) -> list[ImageLayer]:
@@ -186,12 +119,4 @@ def sent(log: Log, image: str) -> Iterator[Sent]:
     for kind, how in ((Kind.IMAGE_SAVED, "save"), (Kind.IMAGE_PUSHED, "push")):
         for event in log.of_kind(kind, stream.id) if stream else ():
             record = records.of(event)
-            yield Sent(how, place(record.detail), record)
-
-
-def place(detail: dict[str, Any]) -> str:
-    """Return where an image went or came from, as its event says; "" where it does not."""
-    for key in ("destination", "target", "source", "file"):
-        if detail.get(key):
-            return str(detail[key])
-    return ""
+            yield Sent(how, Departure.of(event).destination, record)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from eventstore.errors import DamagedError
 from eventstore.log.log import Log
-from eventstore.model.entries import same
+from eventstore.model.nodes import same_node
 from eventstore.model.paths import order
 from projections.diff.between import Around
 from projections.diff.tree_diff import Difference
@@ -61,5 +61,5 @@ def differences_at(found: Around, item: Item, log: Log) -> Iterator[Difference]:
         before, after = found.before.lookup(path), found.after.lookup(path)
         if before is None and after is None:
             continue
-        if before is None or after is None or not same(before, after):
+        if before is None or after is None or not same_node(before, after):
             yield Difference(path, before, after)

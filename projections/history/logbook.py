@@ -6,8 +6,9 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from eventstore.content.reader import Content
+from eventstore.index import seals
 from eventstore.log.log import Log
-from eventstore.model.batches import runs
+from eventstore.model.batches import growing_batches
 from projections.events.actors import Matches, Who
 from projections.events.path_events import Touch, touches
 from projections.events.pathspecs import is_glob, touched_by_any
@@ -70,12 +71,12 @@ def of_target(log: Log, content: Content, target: Target) -> Iterator[Item]:
 
 def of_everything(log: Log) -> Iterator[Item]:
     """Yield every commit of the store, newest first."""
-    return map(of_commit, commits.of_seals(Records(log), commits.newest(log)))
+    return map(of_commit, commits.of_seals(Records(log), seals.newest(log)))
 
 
 def by_author(log: Log, content: Content, target: Target | None, matches: Matches) -> Iterator[Item]:
     """As the two above, but only what an author made who *matches*: O(authors + those commits) index look-ups."""
-    names = [name for name in commits.authors(log) if matches(name)]
+    names = [name for name in seals.authors(log) if matches(name)]
     yield from map(of_commit, commits.of_seals(Records(log), map(log.at, _positions_by(log, target, names))))
     for layer in commits.image_layers_under(log, content, target) if target is not None else ():
         if matches(layer.built.author):
@@ -84,10 +85,10 @@ def by_author(log: Log, content: Content, target: Target | None, matches: Matche
 
 def _positions_by(log: Log, target: Target | None, names: Sequence[str]) -> Iterator[int]:
     if target is None:
-        yield from sorted((position for name in names for position in commits.by_author(log, name)), reverse=True)
+        yield from sorted((position for name in names for position in seals.by_author(log, name)), reverse=True)
         return
     for stream, version in references.containers_under(log, target):
-        found = heapq.merge(*(commits.by_author(log, name, stream, version) for name in names), reverse=True)
+        found = heapq.merge(*(seals.by_author_down(log, name, stream, version) for name in names), reverse=True)
         yield from found
 
 
@@ -102,9 +103,9 @@ def of_paths(view: View, target: Target, patterns: Sequence[bytes], *, follow: b
         found = touched_by_any(view, patterns)
     origins = Origins(view.log, view.content, target)
     item: Item | None = None
-    for run in runs(origins.records.each(touch.event for touch in found)):
-        sealed = commits.over(origins.records, [record.event.position for record in run if record.kind == "container"])
-        for record in run:
+    for batch in growing_batches(origins.records.each(touch.event for touch in found)):
+        sealed = commits.over(origins.records, [record.event.position for record in batch if record.kind == "container"])
+        for record in batch:
             if item is not None and _holds(item, record):
                 item.touched.append(record)
                 continue

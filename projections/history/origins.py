@@ -3,7 +3,9 @@
 from functools import cached_property
 
 from eventstore.content.reader import Content
+from eventstore.index import seals
 from eventstore.log.log import Log
+from eventstore.model.facts import FolderBase
 from projections.events.records import Record, Records
 from projections.history import commits
 from projections.history.commits import Commit, ImageLayer
@@ -24,9 +26,9 @@ class Origins:
     def commit(self, record: Record) -> Commit | None:
         """Return the commit over a container's event, or over the folder that an import made a layer of; else None."""
         if record.kind == "container":
-            seal = commits.sealing(self.log, record.event.stream, record.event.version)
+            seal = seals.over(self.log, record.event.stream, record.event.version)
         elif self._folder is not None and self._folder[0] == record.name:
-            seal = commits.sealing(self.log, self._folder[1], 1)
+            seal = seals.over(self.log, self._folder[1], 1)
         else:
             return None
         return None if seal is None else commits.of_seal(self.records, seal)
@@ -43,5 +45,5 @@ class Origins:
     def _folder(self) -> tuple[str, int] | None:
         """The folder's layer at the bottom of the view, and the stream of the container that its commit sealed."""
         under = references.containers_under(self.log, self._target)
-        name = (lineage.base_of(self.log, under[-1][0]) or {}).get("layer") if under else None
-        return None if name is None else (name, under[-1][0])
+        base = lineage.base_of(self.log, under[-1][0]) if under else None
+        return (base.layer, under[-1][0]) if isinstance(base, FolderBase) else None

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from eventstore.index.streams import count_changes
 from eventstore.log.log import Log
 from eventstore.model.events import Event, Kind
+from eventstore.model.facts import ContainerBase, ImageBase
 from eventstore.store.store import Store
 from projections.diff.tree_diff import Difference, between
 from projections.images import images
@@ -57,11 +59,7 @@ def topmost(found: Iterable[Difference]) -> Iterator[Difference]:
 
 def count_unsealed(log: Log, container: Container) -> int:
     """Return how many events since the last seal change files or the config."""
-    row = log.db.execute(
-        f"SELECT count(*) FROM event WHERE stream = ? AND version > ? AND (path IS NOT NULL OR kind = {Kind.CONFIG_CHANGED:d})",
-        (container.stream, container.sealed),
-    ).fetchone()
-    return int(row[0])
+    return count_changes(log, container.stream, container.sealed)
 
 
 def unsealed_instructions(log: Log, container: Container) -> list[str]:
@@ -75,15 +73,13 @@ def last_commit(log: Log, container: Container) -> Event | None:
 
 def base_name(log: Log, container: Container) -> str:
     """Return what `ps` calls a container's base: an image's name or short id, NAME@VERSION, or scratch."""
-    base = container.base or {}
-    if "image" in base:
-        return _image_name(log, base["image"])
-    if "container" not in base:
-        return "scratch"
-    made = log.event(log.existing("container", base["container"]).id, base["version"])
-    if made.kind == Kind.COMMITTED:
-        return _image_name(log, made.commit)
-    return f"{base['container'][:12]}@{base['version']}"
+    match container.base:
+        case ImageBase(image):
+            return _image_name(log, image)
+        case ContainerBase(below, version):
+            made = log.event(log.existing("container", below).id, version)
+            return _image_name(log, made.commit) if made.kind == Kind.COMMITTED else f"{below[:12]}@{version}"
+    return "scratch"
 
 
 def _image_name(log: Log, image: str) -> str:

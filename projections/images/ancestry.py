@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from eventstore.index import seals
 from eventstore.log.log import Log
-from eventstore.model.events import Kind
+from eventstore.model.facts import ContainerBase, ImageBase
 from projections.images import images
 from projections.refs import containers, tags
 from projections.refs.containers import Container
@@ -75,19 +76,17 @@ class Family:
             self.children.setdefault(parent, []).append(member)
 
     def _container(self, container: Container) -> Member:
-        count = self._log.db.execute(
-            f"SELECT count(*) FROM event WHERE path IS NULL AND kind = {Kind.COMMITTED:d} AND stream = ?", (container.stream,)
-        ).fetchone()[0]
-        version = int((container.base or {}).get("version", 0))
+        count = seals.count(self._log, container.stream)
+        version = container.base.version if isinstance(container.base, ContainerBase) else 0
         return Member("container", container.id, [container.name], version, count, container.removed)
 
     def _parent(self, container: Container) -> Key:
-        base = container.base or {}
-        if "image" in base:
-            return ("image", str(base["image"]))
-        if "container" in base:
-            made = self._seal_at(base["container"], base["version"])
-            return ("commit", made) if made is not None else ("container", str(base["container"]))
+        match container.base:
+            case ImageBase(image):
+                return ("image", image)
+            case ContainerBase(below, version):
+                made = self._seal_at(below, version)
+                return ("commit", made) if made is not None else ("container", below)
         return ROOT
 
     def _add_commits(self, everyone: list[Container]) -> None:
@@ -101,7 +100,5 @@ class Family:
 
     def _seal_at(self, container: str, version: int) -> str | None:
         stream = self._log.stream("container", container)
-        row = self._log.db.execute(
-            "SELECT id FROM event WHERE stream = ? AND version = ?", (stream.id if stream else 0, version)
-        ).fetchone()
-        return None if row is None or row[0] is None else str(row[0].hex())
+        event = next(self._log.events(stream.id, version, version), None) if stream else None
+        return event.commit or None if event else None

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from eventstore.content.reader import Content
+from eventstore.index.streams import bytes_written
 from eventstore.log.log import Log
 from projections.images import images
 from projections.images.images import Image
@@ -41,7 +42,7 @@ def _taken(log: Log, content: Content, base: str) -> Iterator[Row]:
 def _made(log: Log, image: Image) -> Iterator[Row]:
     for step in images.build_steps(log, image):
         event = step.event
-        size = images.bytes_written(log, event.stream, step.first, event.version)
+        size = bytes_written(log, event.stream, step.first, event.version)
         if step.verb == "import":
             size += sum(images.layer_size(log, layer) for layer in layers.of_base(log, lineage.base_of(log, event.stream)))
         yield Row(step.commit or None, step.history(log, filled=size > 0), size)

@@ -31,7 +31,7 @@ def unless_erased(ask: Callable[[], T]) -> T | None:
 
 def of_image(log: Log, image: Image) -> Iterator[Erased]:
     """Yield what was erased of an image and its layers, hidden files too: O(events of its layers), if anything ever was."""
-    gone = reachability.erased(log.db)
+    gone = reachability.erased(log)
     if not gone:
         return
     base = images.base_image(log, image)

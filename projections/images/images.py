@@ -1,13 +1,16 @@
 """Images: those taken from elsewhere and those that commits made, their names, sizes and configs."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from eventstore.content.reader import Content
 from eventstore.errors import ConflictError, ErasedError
+from eventstore.index import provenance
 from eventstore.index.stream_paths import has_tree_events
+from eventstore.index.streams import bytes_written
 from eventstore.log.log import Log
-from eventstore.model.events import ARRIVALS, DEPARTURES, ConfigChange, Event, Kind
+from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind
+from eventstore.model.facts import Arrival, Base, ConfigChange, Departure, FolderBase, Framing, Seal, image_of, platform_of
 from eventstore.model.times import rfc3339
 from projections.layers import layers
 from projections.layers.layers import ImportedLayer, Layer, SealedLayer
@@ -56,21 +59,12 @@ def newest_first(log: Log, images: Iterable[Image]) -> Iterator[Image]:
 
 def arrived(log: Log) -> Iterator[Image]:
     """Yield the images taken from elsewhere, removed ones too."""
-    rows = log.db.execute(
-        "SELECT s.name, min(e.position) FROM event e JOIN stream s ON s.id = e.stream "
-        "WHERE e.path IS NULL AND e.kind IN (?, ?) GROUP BY e.stream",
-        ARRIVALS,
-    )
-    return (Image(name, None, position, removed=False) for name, position in rows)
+    return (Image(name, None, position, removed=False) for name, position in provenance.arrived(log))
 
 
 def removed(log: Log) -> set[str]:
     """Return the images that are removed now: O(removals)."""
-    rows = log.db.execute(
-        "SELECT DISTINCT s.name FROM event e JOIN stream s ON s.id = e.stream "
-        f"WHERE e.path IS NULL AND e.kind = {Kind.IMAGE_REMOVED:d}"
-    ).fetchall()
-    return {name for (name,) in rows if _removed(log, name)}
+    return {name for name in provenance.ever_removed(log) if _removed(log, name)}
 
 
 def _removed(log: Log, image: str) -> bool:
@@ -99,7 +93,7 @@ def layers_of(log: Log, image: Image) -> list[Layer]:
 
 def layer_size(log: Log, layer: Layer) -> int:
     if isinstance(layer, ImportedLayer):
-        return int(imported_layer(log, layer.diff_id)["size"])
+        return imported_layer(log, layer.diff_id).size
     return bytes_written(log, *events_of(log, layer))
 
 
@@ -110,19 +104,9 @@ def events_of(log: Log, layer: Layer) -> tuple[int, int, int]:
     return log.existing("layer", layer[0]).id, 1, lineage.LIVE
 
 
-def bytes_written(log: Log, stream: int, first: int, last: int) -> int:
-    """Return the sizes of the files that a stream's events first..last wrote, together: O(events)."""
-    row = log.db.execute(
-        f"SELECT sum(size) FROM event WHERE stream = ? AND version BETWEEN ? AND ? AND kind = {Kind.FILE_WRITTEN:d}",
-        (stream, first, last),
-    ).fetchone()
-    return row[0] or 0
-
-
-def imported_layer(log: Log, diff_id: str) -> dict[str, Any]:
-    """Return what is known of an imported layer: `size` of its tar in bytes, `framing` (digest, 32 bytes)."""
-    event = next(log.of_kind(Kind.LAYER_IMPORTED, log.existing("layer", diff_id).id))
-    return {**event.stated, "framing": event.content}
+def imported_layer(log: Log, diff_id: str) -> Framing:
+    """Return the framing of a layer that came as a tar."""
+    return Framing.of(next(log.of_kind(Kind.LAYER_IMPORTED, log.existing("layer", diff_id).id)))
 
 
 def created(log: Log, content: Content, image: Image) -> str:
@@ -138,7 +122,7 @@ def created(log: Log, content: Content, image: Image) -> str:
 
 def original_config(log: Log, content: Content, image: str) -> bytes:
     """Return the config of an image taken from elsewhere, byte for byte."""
-    return content.read_all(bytes.fromhex(lineage.arrival(log, image).stated["config"]))
+    return content.read_all(bytes.fromhex(Arrival.of(lineage.arrival(log, image)).config))
 
 
 # -- the OCI form of an image born here
@@ -188,17 +172,16 @@ def base_image(log: Log, image: Image) -> str | None:
     """Return the image taken from elsewhere that *image* is or stands on, or None where that is scratch or a folder."""
     if image.seal is None:
         return image.id
-    found: str | None = _bottom(log, image).get("image")
-    return found
+    return image_of(_bottom(log, image))
 
 
 def platform(log: Log, image: Image) -> Platform:
     """Return what an image without a base image runs on: what was recorded, else linux/amd64, on every machine alike."""
-    return parse_platform(_bottom(log, image).get("platform") or "linux/amd64")
+    return parse_platform(platform_of(_bottom(log, image)) or "linux/amd64")
 
 
-def _bottom(log: Log, image: Image) -> Mapping[str, Any]:
-    return lineage.base_of(log, containers_under(log, image)[-1][0]) or {}
+def _bottom(log: Log, image: Image) -> Base:
+    return lineage.base_of(log, containers_under(log, image)[-1][0])
 
 
 def containers_under(log: Log, image: Image) -> list[tuple[int, int]]:
@@ -236,15 +219,16 @@ class BuildStep(NamedTuple):
 
     def history(self, log: Log, *, filled: bool) -> History:
         """Return how an OCI config tells it; *filled* says whether there is a layer for it."""
-        stated = self.event.stated if self.commit else {}
-        created = rfc3339(log.time_of(self.event.position))
-        author, message = stated.get("author") or "", stated.get("message") or ""
+        created, author, message = rfc3339(log.time_of(self.event.position)), "", ""
+        if self.commit:
+            seal = Seal.of(self.event)
+            author, message = seal.author or "", seal.message or ""
         return History(created, f"layerlog {self.verb}", author, message, empty_layer=not filled)
 
 
 def build_steps(log: Log, image: Image) -> Iterator[BuildStep]:
     """Yield what was done since the base image, oldest first; nothing for an image taken from elsewhere."""
-    verb = "import" if image.seal is not None and "layer" in _bottom(log, image) else "commit"
+    verb = "import" if image.seal is not None and isinstance(_bottom(log, image), FolderBase) else "commit"
     for stream, version in reversed(containers_under(log, image)):
         first = 1
         for seal in layers.seals(log, stream):
@@ -266,7 +250,7 @@ def born_as(log: Log, config: str) -> str | None:
     for kind in DEPARTURES:
         for event in log.of_kind(kind):
             image = log.stream_of(event.stream).name
-            if event.stated.get("config") == config and image != config:
+            if Departure.of(event).config == config and image != config:
                 return image
     return None
 
@@ -275,4 +259,5 @@ def layer_blobs(log: Log) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (diff_id, the blob's descriptor) of every form in which a layer ever came in: O(images)."""
     for kind in ARRIVALS:
         for event in log.of_kind(kind):
-            yield from zip(event.stated["layers"], event.stated["blobs"], strict=False)
+            arrival = Arrival.of(event)
+            yield from zip(arrival.layers, arrival.blobs, strict=False)

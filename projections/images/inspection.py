@@ -8,6 +8,7 @@ from eventstore.content.reader import Content
 from eventstore.log.log import Log
 from eventstore.model.digests import digest_of, named
 from eventstore.model.events import ARRIVALS, DEPARTURES, Event
+from eventstore.model.facts import Arrival, Base, ContainerBase, Erasure, Seal, base_stated, image_of
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from projections.images import erased, image_list, images, run_config
@@ -67,7 +68,7 @@ def container_document(log: Log, content: Content, target: Target) -> Json:
         "Image": base and f"sha256:{base}",
         "Config": run_config.run_config(log, content, target),
         "State": {"Version": version, "Sealed": sealed, "Unsealed": version - max(sealed, 1), "Removed": found.removed},
-        "Base": found.base,
+        "Base": base_stated(found.base),
         "Lineage": [_layer(layer) for layer in layers.of_container(log, found.id, version)],
     }
 
@@ -95,7 +96,7 @@ def _last_move(log: Log, name: str) -> Event | None:
 
 
 def _parent(image: Image) -> str:
-    parent = image.seal.stated["parent"] if image.seal else None
+    parent = Seal.of(image.seal).parent if image.seal else None
     return f"sha256:{parent}" if parent else ""
 
 
@@ -110,15 +111,15 @@ def _own(log: Log, image: Image, config: bytes | None) -> Json:
     digest = _config_digest_left(log, image) if config is None else digest_of(config)
     own: Json = {"ConfigDigest": digest, "Manifests": manifests, "Removed": image.removed}
     if image.seal is not None:
-        stated = image.seal.stated
+        seal = Seal.of(image.seal)
         own |= {"Commit": image.id, "Container": log.stream_of(image.seal.stream).name, "Version": image.seal.version}
-        own |= {"Events": stated["events"], "Message": stated["message"] or ""}
+        own |= {"Events": seal.events, "Message": seal.message or ""}
     return own | {"Layers": list(_sized(log, image)), "Erased": [_erased(log, one) for one in erased.of_image(log, image)]}
 
 
 def _config_digest_left(log: Log, image: Image) -> str | None:
     """Return the digest under which the config last came or went, None where it never did."""
-    digests = (event.stated.get("config") for event in _travels(log, image.id))
+    digests = (Arrival.of(event).config for event in _travels(log, image.id))
     return next((f"sha256:{digest}" for digest in digests if digest), None)
 
 
@@ -128,7 +129,7 @@ def _erased(log: Log, one: Erased) -> Json:
         "Content": named(one.digest),
         "Event": one.position,
         "Time": _time(log, one.position),
-        "Reason": log.at(one.position).stated.get("reason"),
+        "Reason": Erasure.of(log.at(one.position)).reason,
     }
 
 
@@ -149,14 +150,13 @@ def _layer(layer: Layer) -> dict[str, Any]:
     return {"Container": layer.container, "From": layer.first, "To": layer.last, "Commit": layer.commit or None}
 
 
-def _base_image(log: Log, base: Any) -> str | None:
+def _base_image(log: Log, base: Base) -> str | None:
     """Return the image that a container stands on, None where that is no image: scratch, or an unsealed point."""
-    if base and "container" in base:
-        stream = log.stream("container", base["container"])
-        event = next(log.events(stream.id, base["version"]), None) if stream else None
-        return event.id.hex() if event is not None and event.id is not None else None
-    found: str | None = (base or {}).get("image")
-    return found
+    if not isinstance(base, ContainerBase):
+        return image_of(base)
+    stream = log.stream("container", base.container)
+    event = next(log.events(stream.id, base.version), None) if stream else None
+    return event.commit or None if event is not None else None
 
 
 def _time(log: Log, position: int) -> str:

@@ -7,6 +7,7 @@ from eventstore.errors import AmbiguousError, ConflictError, NotFoundError
 from eventstore.index.names import bearers, is_removed, tag_target
 from eventstore.log.log import Log
 from eventstore.model.events import Kind
+from eventstore.model.facts import TagMove
 from eventstore.model.paths import shown
 from projections.images import image_list, images
 from projections.images.images import Image
@@ -101,7 +102,7 @@ def _deleted_tag(log: Log, text: str) -> Removed | None:
     for full in spellings(text):
         stream = log.stream("tag", full)
         if stream is not None and tag_target(log, full) is None:
-            return Removed("tag", full, text, log.event(stream.id, stream.version).stated["old"])
+            return Removed("tag", full, text, TagMove.of(log.event(stream.id, stream.version)).old)
     return None
 
 
@@ -123,7 +124,7 @@ def _tags_lost(log: Log, image: str) -> Iterator[str]:
     assert removal is not None
     changeset = log.changeset(removal.position)
     for event in log.everything(changeset.first, changeset.first + changeset.events - 1):
-        if event.kind == Kind.TAG_DELETED and event.stated["old"] == image:
+        if event.kind == Kind.TAG_DELETED and TagMove.of(event).old == image:
             name = log.stream_of(event.stream).name
             if tag_target(log, name) is None:
                 yield name

@@ -7,7 +7,7 @@ from functools import reduce
 from eventstore.content.reader import Content
 from eventstore.errors import InvalidError
 from eventstore.log.log import Log
-from eventstore.model.events import ConfigChange
+from eventstore.model.facts import ConfigChange
 from eventstore.model.paths import shown
 from projections.images import images
 from projections.oci import documents

@@ -14,6 +14,7 @@ from eventstore.log.log import Log
 from eventstore.model.changes import Change, delete
 from eventstore.model.entries import Entry
 from eventstore.model.events import ENCODER, Event, Kind
+from eventstore.model.facts import Base, ContainerBase, FolderBase, ImageBase, Seal
 from eventstore.model.paths import ancestors, is_marker, order, split
 from projections.diff.tree_diff import Difference, touched_by
 from projections.tree import lineage
@@ -61,19 +62,20 @@ def ignored(_: bytes) -> None:
     """Where nobody asks what is left out."""
 
 
-def of_base(log: Log, base: object) -> list[Layer]:
+def of_base(log: Log, base: Base) -> list[Layer]:
     """Return the layers of what a container is made from, lowest first."""
     return _with_encoders(_of_base(log, base))
 
 
-def _of_base(log: Log, base: object) -> list[Layer]:
-    if not isinstance(base, dict):
-        return []
-    if "container" in base:
-        return _of_container(log, base["container"], base["version"])
-    if "layer" in base:
-        return [FolderLayer(base["layer"], UNSEALED)]
-    return [ImportedLayer(diff_id) for diff_id in lineage.layers_of(log, base["image"])] if "image" in base else []
+def _of_base(log: Log, base: Base) -> list[Layer]:
+    match base:
+        case ContainerBase(container, version):
+            return _of_container(log, container, version)
+        case FolderBase(layer):
+            return [FolderLayer(layer, UNSEALED)]
+        case ImageBase(image):
+            return [ImportedLayer(diff_id) for diff_id in lineage.layers_of(log, image)]
+    return []
 
 
 def of_container(log: Log, container: str, version: int) -> list[Layer]:
@@ -101,9 +103,10 @@ def _of_container(log: Log, container: str, version: int) -> list[Layer]:
 
 def _known(seal: Event) -> int:
     """Return the encoder that a seal states; StoreError where that is one of a later layerlog."""
-    if seal.encoder > ENCODER:
-        raise StoreError(f"commit {seal.commit[:12]} is encoded by a newer layerlog (encoder {seal.encoder}); update layerlog")
-    return seal.encoder
+    encoder = Seal.of(seal).encoder
+    if encoder > ENCODER:
+        raise StoreError(f"commit {seal.commit[:12]} is encoded by a newer layerlog (encoder {encoder}); update layerlog")
+    return encoder
 
 
 def _with_encoders(layers: list[Layer]) -> list[Layer]:

@@ -7,7 +7,7 @@ from functools import reduce
 
 from eventstore.errors import InvalidError
 from eventstore.model.digests import check_digest, named, raw
-from eventstore.model.events import ConfigChange
+from eventstore.model.facts import ConfigChange
 from eventstore.model.paths import shown
 from projections.oci import documents
 from projections.oci.documents import MAX_CONFIG, Json

@@ -1,26 +1,27 @@
 """Containers: what each is called, what it was made from, what is sealed, and its view at any version."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from eventstore.errors import NotFoundError
-from eventstore.index import names
+from eventstore.index import names, streams
 from eventstore.log.log import Log
 from eventstore.model.events import Kind
+from eventstore.model.facts import Base, Creation
 from eventstore.store.store import Store
 from projections.tree import lineage
 from projections.tree.view import View
 
 
 class Container(NamedTuple):
-    """A container as it is now: `sealed` is its last commit's version (0: none), `base` as `lineage.base_of` says."""
+    """A container as it is now: `sealed` is its last commit's version (0: none), `base` what it was made from."""
 
     id: str
     stream: int
     name: str
     version: int
     sealed: int
-    base: Mapping[str, Any] | None
+    base: Base
     created: int
     removed: bool
 
@@ -35,8 +36,7 @@ def get(log: Log, container: str) -> Container:
 
 def all_containers(log: Log) -> Iterator[Container]:
     """Yield every container there ever was, newest first."""
-    rows = log.db.execute("SELECT id, name FROM stream WHERE kind = 'container' ORDER BY id DESC").fetchall()
-    for stream, name in rows:
+    for stream, name in streams.newest(log, "container"):
         yield _container(log, stream, name, log.version(stream))
 
 
@@ -50,7 +50,7 @@ def _container(log: Log, stream: int, container: str, version: int) -> Container
     created = next(log.of_kind(Kind.CONTAINER_CREATED, stream))
     sealed = log.latest(Kind.COMMITTED, stream)
     return Container(
-        container, stream, names.name_of(log, stream), version, sealed.version if sealed else 0, created.stated["base"],
+        container, stream, names.name_of(log, stream), version, sealed.version if sealed else 0, Creation.of(created).base,
         created.position, names.is_removed(log, stream),
     )  # fmt: skip
 
@@ -58,6 +58,13 @@ def _container(log: Log, stream: int, container: str, version: int) -> Container
 def live_view(store: Store, container: str) -> View:
     """Return the container as it is at each moment of asking: what the appender's rules need."""
     return View(store.log, store.content, lineage.of_container(store.log, container))
+
+
+def view_now(store: Store, container: str) -> View:
+    """Return the container as it is now; what is appended later does not show."""
+    stream = store.log.existing("container", container)
+    own = lineage.Span(stream.id, stream.version, layer=False)
+    return View(store.log, store.content, [*lineage.of_base(store.log, lineage.base_of(store.log, stream.id)), own])
 
 
 def view_at(store: Store, container: str, version: int) -> View:

@@ -5,15 +5,20 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from eventstore.errors import AmbiguousError, ConflictError, InvalidError, NotFoundError
+from eventstore.index import seals
 from eventstore.index.moments import position_at, version_at
 from eventstore.index.names import container_named, tag_target
+from eventstore.index.streams import last_event
 from eventstore.log.log import Log
-from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind, lifted
+from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind
+from eventstore.model.facts import Arrival, Base, ContainerBase, ImageBase, Seal, TagMove, image_of
 from eventstore.model.paths import as_bytes, checked, shown
+from eventstore.store.store import Store
 from projections.refs import containers
 from projections.refs.containers import Container
 from projections.refs.image_names import ImageName, image_name, local, spellings
 from projections.tree import lineage
+from projections.tree.view import View
 
 _POINT = re.compile(r"(?P<ref>.+?)@(?:(?P<version>\d+)|\{(?P<step>\d+)\}|\{(?P<time>[^}]*)\})", re.DOTALL)
 _BACK = re.compile(r"(?P<ref>.+)(?:~(?P<count>\d{0,9})|\^)", re.DOTALL)
@@ -78,7 +83,10 @@ def resolve_container(log: Log, text: str) -> str:
     if _is_point(text):
         point = shown(text)
         raise ConflictError(f"{point} is a point of history and stays as it is; `layerlog fork {point}` goes on from it")
-    found = container_named(log, text) or _one(text, _containers(log, text), "containers")
+    named = container_named(log, text)
+    if named is not None:
+        return named
+    found = _one(text, _containers(log, text), "containers")
     if found is None:
         _refuse_image(log, text)
         found = containers.removed_named(log, text)
@@ -114,11 +122,11 @@ def resolve_base(log: Log, text: str, clock: Clock) -> Target:
     return resolve(log, text, clock) if image is None else of_image(log, text, image)
 
 
-def as_base(target: Target) -> dict[str, str | int]:
+def as_base(target: Target) -> Base:
     """Return *target* as a container's base: its point in the container where it was born here, else the image."""
     if target.container is not None:
-        return {"container": target.container, "version": target.version}
-    return {"image": target.image or ""}
+        return ContainerBase(target.container, target.version)
+    return ImageBase(target.image or "")
 
 
 def spans(log: Log, target: Target) -> list[lineage.Span]:
@@ -126,6 +134,11 @@ def spans(log: Log, target: Target) -> list[lineage.Span]:
     if target.container is not None:
         return lineage.of_container(log, target.container, target.version)
     return lineage.of_layers(log, lineage.layers_of(log, target.image or ""))
+
+
+def view(store: Store, target: Target) -> View:
+    """Return what *target* holds; nothing is read yet."""
+    return View(store.log, store.content, spans(store.log, target))
 
 
 def of_image(log: Log, text: str, image: str) -> Target:
@@ -152,7 +165,7 @@ def tagged(log: Log, text: str) -> str | None:
     stream = _tag_stream(log, name)
     if stream is None:
         return None
-    image = _tag_value(_last_event(log, stream, 2**62))
+    image = _tag_value(last_event(log, stream, 2**62))
     if image is not None and name.digest is not None and name.digest.removeprefix("sha256:") not in _digests(log, image):
         raise NotFoundError(f"{shown(text)}: the tag names another image now ({image[:12]}); leave the digest out, or the tag")
     return image
@@ -176,7 +189,7 @@ def _digests(log: Log, image: str) -> set[str]:
 
 
 def _digests_in(event: Event) -> set[str]:
-    digests = (event.stated.get("manifest"), event.stated.get("config"), event.content and event.content.hex())
+    digests = (Arrival.of(event).config, event.content and event.content.hex())
     return {digest for digest in digests if digest}
 
 
@@ -238,10 +251,7 @@ def _images(log: Log, text: str) -> set[str]:
     prefix = id_prefix(text.rpartition("@")[2])
     if prefix is None:
         return set()
-    low, high = bytes.fromhex(prefix.ljust(64, "0")), bytes.fromhex(prefix.ljust(64, "f"))
-    commits = log.db.execute("SELECT id FROM event WHERE id BETWEEN ? AND ? AND id IS NOT NULL LIMIT 20", (low, high))
-    found = set(log.beginning("image", prefix)) | {row[0].hex() for row in commits}
-    return found or set(_recorded(log, prefix))
+    return {*log.beginning("image", prefix), *seals.beginning(log, prefix)} or set(_recorded(log, prefix))
 
 
 def _recorded(log: Log, prefix: str) -> Iterator[str]:
@@ -274,8 +284,7 @@ def last_commit(log: Log, target: Target) -> str | None:
         seal = log.latest(Kind.COMMITTED, stream, version)
         if seal is not None:
             return seal.commit
-    base: str | None = (lineage.base_of(log, under[-1][0]) or {}).get("image")
-    return base
+    return image_of(lineage.base_of(log, under[-1][0]))
 
 
 def _commits_back(log: Log, text: str, target: Target, count: int) -> Target:
@@ -283,7 +292,7 @@ def _commits_back(log: Log, text: str, target: Target, count: int) -> Target:
     image = last_commit(log, target)
     for _ in range(count):
         seal = log.seal(image) if image else None
-        image = seal.stated["parent"] if seal else None
+        image = Seal.of(seal).parent if seal else None
         if image is None:
             break
     if image is None:
@@ -306,7 +315,7 @@ def _at_version(log: Log, target: Target, version: int) -> Target:
 def _at_step(log: Log, ref: str, step: int) -> Target:
     stream = _require_tag(log, ref)
     last = log.version(stream)
-    image = _tag_value(_last_event(log, stream, last - step)) if step < last else None
+    image = _tag_value(last_event(log, stream, last - step)) if step < last else None
     if image is None:
         raise NotFoundError(f"{shown(ref)} names nothing {step} steps ago; it moved {last} times")
     return of_image(log, f"{ref}@{{{step}}}", image)
@@ -320,7 +329,7 @@ def _at_time(log: Log, ref: str, when: int) -> Target:
         if version:
             return Target(ref, None, container, version)
     else:
-        image = _tag_value(_last_event(log, stream := _require_tag(log, ref), version_at(log, stream, position)))
+        image = _tag_value(last_event(log, stream := _require_tag(log, ref), version_at(log, stream, position)))
         if image is not None:
             return of_image(log, ref, image)
     raise NotFoundError(f"{shown(ref)} was not there at that time; `layerlog log {shown(ref)}` shows its history")
@@ -338,24 +347,14 @@ def _require_tag(log: Log, ref: str) -> int:
 def _tag_stream(log: Log, name: ImageName) -> int | None:
     for full in (name, local(name)):
         stream = log.stream("tag", str(full))
-        if stream is not None and (full != name or _tag_value(_last_event(log, stream.id, stream.version)) is not None):
+        if stream is not None and (full != name or _tag_value(last_event(log, stream.id, stream.version)) is not None):
             return stream.id
     stream = log.stream("tag", str(name))
     return stream.id if stream else None
 
 
-def _last_event(log: Log, stream: int, version: int) -> Event | None:
-    row = log.db.execute(
-        "SELECT * FROM event WHERE stream = ? AND version <= ? ORDER BY version DESC LIMIT 1", (stream, version)
-    ).fetchone()
-    return lifted(row) if row else None
-
-
 def _tag_value(event: Event | None) -> str | None:
-    if event is None or event.kind != Kind.TAG_MOVED:
-        return None
-    image: str = event.stated["image"]
-    return image
+    return None if event is None or event.kind != Kind.TAG_MOVED else TagMove.of(event).image
 
 
 # -- what a view stands on
@@ -372,6 +371,4 @@ def base_image(log: Log, target: Target) -> str | None:
     """Return the image taken from elsewhere at the bottom of the view, or None where that is scratch or a folder."""
     if target.container is None:
         return target.image
-    base = lineage.base_of(log, containers_under(log, target)[-1][0]) or {}
-    found: str | None = base.get("image")
-    return found
+    return image_of(lineage.base_of(log, containers_under(log, target)[-1][0]))

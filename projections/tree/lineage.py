@@ -1,11 +1,11 @@
 """Lineage: which runs of which streams make a view, lowest first."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from eventstore.errors import DamagedError
 from eventstore.log.log import Log
 from eventstore.model.events import ARRIVALS, Event, Kind
+from eventstore.model.facts import Arrival, Base, ContainerBase, Creation, FolderBase, ImageBase
 
 LIVE = 2**62
 
@@ -24,32 +24,28 @@ def of_container(log: Log, container: str, version: int = LIVE) -> list[Span]:
     return [*of_base(log, base_of(log, stream.id)), Span(stream.id, version, layer=False)]
 
 
-def base_of(log: Log, stream: int) -> Mapping[str, Any] | None:
-    """Return what a container was made from: {"image": id}, {"container": id, "version": n}, {"layer": name} or None (scratch).
-
-    {"platform": text} alone, or beside a layer, says what an image without a base image runs on.
-    """
-    created = next(log.of_kind(Kind.CONTAINER_CREATED, stream))
-    base: Mapping[str, Any] | None = created.stated.get("base")
-    return base
+def base_of(log: Log, stream: int) -> Base:
+    """Return what a container was made from."""
+    return Creation.of(next(log.of_kind(Kind.CONTAINER_CREATED, stream))).base
 
 
 def containers_under(log: Log, stream: int, version: int) -> list[tuple[int, int]]:
     """Return (stream, version) of each container that makes the view of one at *version*, its own first."""
     found = [(stream, version)]
-    while "container" in (base := base_of(log, found[-1][0]) or {}):
-        found.append((log.existing("container", base["container"]).id, base["version"]))
+    while isinstance(base := base_of(log, found[-1][0]), ContainerBase):
+        found.append((log.existing("container", base.container).id, base.version))
     return found
 
 
-def of_base(log: Log, base: Mapping[str, Any] | None) -> list[Span]:
-    if not base:
-        return []
-    if "container" in base:
-        return of_container(log, base["container"], base["version"])
-    if "layer" in base:
-        return of_layers(log, [base["layer"]])
-    return of_layers(log, layers_of(log, base["image"]) if "image" in base else [])
+def of_base(log: Log, base: Base) -> list[Span]:
+    match base:
+        case ContainerBase(container, version):
+            return of_container(log, container, version)
+        case FolderBase(layer):
+            return of_layers(log, [layer])
+        case ImageBase(image):
+            return of_layers(log, layers_of(log, image))
+    return []
 
 
 def of_layers(log: Log, names: list[str]) -> list[Span]:
@@ -66,8 +62,7 @@ def of_layers(log: Log, names: list[str]) -> list[Span]:
 
 def layers_of(log: Log, image: str) -> list[str]:
     """Return the diff_ids (hex) of an imported image, lowest first."""
-    layers: list[str] = arrival(log, image).stated["layers"]
-    return layers
+    return Arrival.of(arrival(log, image)).layers
 
 
 def arrival(log: Log, image: str) -> Event:

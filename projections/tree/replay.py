@@ -13,8 +13,9 @@ from eventstore.log.log import Log
 from eventstore.log.path_table import PathTable
 from eventstore.model.entries import Entry
 from eventstore.model.events import Event, Kind
+from eventstore.model.nodes import node_of
 from projections.tree.lineage import Span
-from projections.tree.view import with_device
+from projections.tree.view import EMPTY_DIRECTORY, with_device
 
 AT_ONCE = 200
 
@@ -44,11 +45,8 @@ class Name:
 
     def entry(self, path: bytes, events: Mapping[int, Event]) -> Entry:
         made, changed = events.get(self.node.made), events.get(self.node.changed)
-        if made is None:
-            entry = Entry(path, stat.S_IFDIR | 0o755, 0, 0, 0, 0, None, None, None, 0, 0)
-        else:
-            shape = (made.mode, made.uid, made.gid, made.mtime, made.size, made.content, made.target, made.detail)
-            entry = Entry(path, *shape, made.position, self.origin)
+        stated, position, origin = (EMPTY_DIRECTORY, 0, 0) if made is None else (node_of(made), made.position, self.origin)
+        entry = Entry(path, *stated, position, origin)
         if changed is None:
             return entry
         return entry._replace(

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from eventstore.model.changes import Change, link
 from eventstore.model.entries import Entry
 from eventstore.model.events import Kind
+from eventstore.model.nodes import node_of
 from eventstore.model.paths import join, split
 from projections.tree.hard_links import linked_nodes
 from projections.tree.symlinks import require
@@ -39,7 +40,7 @@ def as_changes(view: View, entries: Iterable[Entry]) -> Iterator[Change]:
 
 
 def as_change(entry: Entry) -> Change:
-    return Change(Kind.FILE_WRITTEN, *entry[:9])
+    return Change(Kind.FILE_WRITTEN, entry.path, *node_of(entry))
 
 
 def as_link(entry: Entry, target: bytes) -> Change:

@@ -4,6 +4,7 @@ The rules (which event decides what a path is) stand here; `walk.py` applies the
 An event's order in a view is (rank of its span, version); the latest one decides.
 """
 
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
@@ -13,12 +14,14 @@ from eventstore.errors import ConflictError
 from eventstore.index import nodes, paths, tree_events
 from eventstore.log.log import ROOT_ID, Log
 from eventstore.model.entries import Entry
-from eventstore.model.events import HIDING, Event, Kind
+from eventstore.model.events import HIDING, NODE_IN_EVENT, Event, Kind
+from eventstore.model.nodes import Node
 from eventstore.model.paths import join, shown, split
 from projections.tree.lineage import LIVE, Span
 from projections.tree.symlinks import require
 
 Order = tuple[int, int]
+EMPTY_DIRECTORY = Node(stat.S_IFDIR | 0o755)
 BOTTOM: Order = (-1, 0)
 FEW_SPANS = 4
 AT_ONCE = 200
@@ -59,6 +62,11 @@ class View:
         self._memory: dict[bytes, Entry | None] | None = None if self._is_live() else {}
         self._directories: dict[bytes, Above] = {}
         self._lower: dict[int, View] = {}
+
+    @property
+    def version(self) -> int:
+        """The last event of the top stream that shows."""
+        return self.spans[-1].upto
 
     def lookup(self, path: bytes) -> Entry | None:
         """Return what *path* is, or None; symlinks are not followed."""
@@ -106,6 +114,10 @@ class View:
     def after(self, order: Order) -> "View":
         """Return the view as it was just after the event at *order*."""
         return self.before((order[0], order[1] + 1))
+
+    def live(self) -> "View":
+        """Return the view in which every later event of the top stream shows, at each moment of asking."""
+        return self if self._is_live() else View(self.log, self.content, [*self.spans[:-1], self.spans[-1]._replace(upto=LIVE)])
 
     def through(self, rank: int) -> "View":
         """Return the view of the spans up to and with *rank*; the latest are at hand, with what they remember."""
@@ -186,7 +198,7 @@ class View:
 
     def _root(self) -> Entry:
         """The root that no event made; attributes may have been given to it all the same."""
-        return self.attributed(Entry(b"", 0o040755, 0, 0, 0, 0, None, None, None, 0, 0))
+        return self.attributed(Entry(b"", *EMPTY_DIRECTORY, 0, 0))
 
     # -- point questions
 
@@ -306,7 +318,7 @@ class View:
 
 def of_event(path: bytes, event: Sequence[Any]) -> Entry:
     """Return the entry that a FileWritten event (or its stored row) makes at *path*."""
-    return Entry._make((path, *event[5:13], event[0], event[0]))
+    return Entry._make((path, *event[NODE_IN_EVENT], event[0], event[0]))
 
 
 def with_device(detail: str | None, original: str | None) -> str | None:

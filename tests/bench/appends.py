@@ -12,7 +12,8 @@ from eventstore.log.log import Context
 from eventstore.log.schema_1 import TABLES
 from eventstore.model.changes import Change, put
 from eventstore.store import commands
-from eventstore.store.store import Store, Writer
+from eventstore.store.store import Store
+from eventstore.store.writer import Writer, writing
 from projections.refs.containers import live_view, view_at
 from projections.tree.view import View
 from projections.tree.walk import walk
@@ -28,7 +29,7 @@ Answer = dict[str, float]
 @contextmanager
 def container(store: str, name: str) -> Iterator[tuple[Writer, str, View]]:
     """Open the store and give a new container with FOLDERS directories, its writer and its live view."""
-    with Store.open_or_create(store) as opened, opened.writer(ADA) as writer:
+    with Store.open_or_create(store) as opened, writing(opened, ADA) as writer:
         commands.create_store(writer)
         made = commands.create_container(writer, name, None)
         view = live_view(opened, made)
@@ -141,14 +142,14 @@ def git_stream(path: str, commits: int) -> None:
 def seal(store: str, name: str, changed: int, salt: int) -> Answer:
     """W3: seconds for `commit` once *changed* files of the container *name* (an image's) were rewritten and the store closed."""
     made = _rewrite(store, name, changed, salt)
-    with Store.open_or_create(store) as opened, opened.writer(ADA) as writer:
+    with Store.open_or_create(store) as opened, writing(opened, ADA) as writer:
         start = time.perf_counter()
         commands.commit(writer, made, parent=None, message="bench")
         return {"seconds": time.perf_counter() - start}
 
 
 def _rewrite(store: str, name: str, changed: int, salt: int) -> str:
-    with Store.open_or_create(store) as opened, opened.writer(ADA) as writer:
+    with Store.open_or_create(store) as opened, writing(opened, ADA) as writer:
         made = container_named(opened.log, name)
         assert made is not None
         now = view_at(opened, made, opened.log.existing("container", made).version)

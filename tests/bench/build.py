@@ -12,7 +12,8 @@ from eventstore.model.changes import Change, delete, put
 from eventstore.model.events import Event, Kind
 from eventstore.store import commands
 from eventstore.store.staging import Staged
-from eventstore.store.store import Store, Writer
+from eventstore.store.store import Store
+from eventstore.store.writer import Writer, writing
 from projections.refs.containers import live_view
 from projections.tree.view import View
 from tests.bench.appends import ADA, DIRECTORY, FILE
@@ -25,11 +26,11 @@ Answer = dict[str, float]
 
 def history(store: str, folder: str) -> Answer:
     """Keep each version as a commit, tagged c3:0, c3:1, ..."""
-    with Store.open_or_create(store) as opened, opened.writer(ADA) as writer:
+    with Store.open_or_create(store) as opened, writing(opened, ADA) as writer:
         commands.create_store(writer)
         made = commands.create_container(writer, "c3", None)
         view = live_view(opened, made)
-        base = Staged(opened.db, scan(os.path.join(folder, "base"), writer.content))
+        base = Staged(opened, scan(os.path.join(folder, "base"), writer.content))
         commands.record(writer, made, base, view)
         base.close()
         parent = commands.commit(writer, made, parent=None, message="v0", tag=tag(0)).hex()
@@ -147,12 +148,12 @@ def _git_change(store: Store, event: Event, path: bytes) -> Iterator[bytes]:
 
 def layered(store: str, counts: list[int], files: int) -> Answer:
     """Keep *files* files of 1 kB as so many imported layers, once for each of *counts*."""
-    with Store.open_or_create(store) as opened, opened.writer(ADA) as writer:
+    with Store.open_or_create(store) as opened, writing(opened, ADA) as writer:
         commands.create_store(writer)
         for count in counts:
             with writer.transaction():
                 for number, diff_id in enumerate(layer_ids(count)):
-                    staged = Staged(opened.db, _layer(writer, count, number, files // count))
+                    staged = Staged(opened, _layer(writer, count, number, files // count))
                     commands.import_layer(writer, bytes.fromhex(diff_id), staged, writer.content.put(b""), 0)
                     staged.close()
     return {}

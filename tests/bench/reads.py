@@ -100,4 +100,4 @@ def _target(store: Store, text: str) -> Target:
 
 
 def _view(store: Store, target: Target) -> View:
-    return View(store.log, store.content, references.spans(store.log, target))
+    return references.view(store, target)

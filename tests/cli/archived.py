@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.distribution import archive
-from cli.streams.reader import layer_tar
+from cli.distribution.receive import open_layer
 from eventstore.model.digests import digest_of
 from projections.oci.oci_image import OciImage
 from tests import images
@@ -36,7 +36,7 @@ def complete(found: OciImage) -> OciImage:
 def docker_archived(folder: Path, found: OciImage, tags: Sequence[str] | None) -> str:
     """What `docker save` wrote before it knew of OCI."""
     path = str(folder / "docker.tar")
-    layers = {f"{layer.diff_id.hex()}/layer.tar": layer_tar(layer).read() for layer in found.layers}
+    layers = {f"{layer.diff_id.hex()}/layer.tar": open_layer(layer).read() for layer in found.layers}
     config = digest_of(found.config).removeprefix("sha256:") + ".json"
     manifest = json.dumps([{"Config": config, "RepoTags": tags, "Layers": list(layers)}]).encode()
     with tarfile.open(path, "w") as tar:

@@ -63,8 +63,9 @@ class Memory:
     def __init__(self) -> None:
         self.contents: dict[bytes, bytes] = {}
 
-    def put(self, data: bytes) -> bytes:
+    def put(self, data: bytes, /, like: bytes | None = None) -> bytes:
         assert len(data) <= 128 * 1024
+        assert like is None or like in self.contents
         return self._keep(data)
 
     def put_stream(self, chunks: Iterable[bytes]) -> bytes:

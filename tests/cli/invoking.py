@@ -10,10 +10,12 @@ from click.testing import CliRunner, Result
 
 from cli.distribution.receive import receive
 from cli.main import cli
+from eventstore.index.names import container_named
 from eventstore.model.changes import put
 from eventstore.model.events import Kind
 from eventstore.store import commands
-from eventstore.store.store import Store, Writer
+from eventstore.store.store import Store
+from eventstore.store.writer import Writer, writing
 from projections.refs.containers import live_view
 from tests import images
 from tests.conftest import ADA
@@ -78,14 +80,14 @@ class Layerlog:
 
     def tree(self, name: str = "web") -> Literal:
         with Store.open_or_create(self.store) as store:
-            return tree(live_view(store, commands.container_named(store.log, name) or ""))
+            return tree(live_view(store, container_named(store.log, name) or ""))
 
     def entry(self, place: str) -> dict[str, Any]:
         return self.json("stat", place)[0]
 
     @contextmanager
     def writer(self) -> Iterator[Writer]:
-        with Store.open_or_create(self.store) as store, store.writer(ADA) as writer:
+        with Store.open_or_create(self.store) as store, writing(store, ADA) as writer:
             commands.create_store(writer)
             yield writer
 

@@ -7,7 +7,7 @@ from cli.catalog import COMMANDS, HEADINGS
 from cli.main import cli
 
 
-def test_every_command_can_be_imported():
+def test_every_command_can_be_imported() -> None:
     """The table is a promise; this names every row that nothing keeps."""
     missing = []
     for name, entry in COMMANDS.items():
@@ -21,23 +21,23 @@ def test_every_command_can_be_imported():
     assert not missing, f"{len(missing)} of {len(COMMANDS)} commands are missing:\n" + "\n".join(missing)
 
 
-def test_a_command_stands_under_one_heading():
+def test_a_command_stands_under_one_heading() -> None:
     assert sum(map(len, HEADINGS.values())) == len(COMMANDS)
 
 
-def test_help_lines_fit_a_terminal_of_80_columns():
+def test_help_lines_fit_a_terminal_of_80_columns() -> None:
     width = max(map(len, COMMANDS))
     assert not [name for name, entry in COMMANDS.items() if 2 + width + 2 + len(entry.help) > 78]
 
 
-def test_examples_in_a_help_stay_on_their_lines():
+def test_examples_in_a_help_stay_on_their_lines() -> None:
     """Docstrings are raw, so that click's sign for it comes as two characters."""
     helps = {name: CliRunner().invoke(cli, [name, "--help"]).output for name in COMMANDS}
     assert not [name for name, text in helps.items() if "\\b" in text]
     assert "\n    docker save tomcat | layerlog load\n" in helps["load"]
 
 
-def test_h_is_short_for_help_wherever_it_means_nothing_else():
+def test_h_is_short_for_help_wherever_it_means_nothing_else() -> None:
     """With chown it is --no-dereference, as everywhere."""
     for name in COMMANDS.keys() - {"chown"}:
         asked = [CliRunner().invoke(cli, [name, option]) for option in ("-h", "--help")]

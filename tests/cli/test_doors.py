@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from eventstore.errors import InvalidError
+from eventstore.index.names import container_named
 from eventstore.model.changes import link, move, put
 from eventstore.model.events import Kind
 from eventstore.model.spelling import check_container_name, check_tag
@@ -15,15 +16,10 @@ from eventstore.store import commands
 from eventstore.store.staging import Staged
 from projections.refs.containers import live_view
 from projections.refs.image_names import image_name
-from tests.cli.invoking import Layerlog, with_base
+from tests.cli.invoking import Layerlog
 
 ID = "0123456789abcdef" * 4
 DIGEST = f"sha256:{ID}"
-
-
-@pytest.fixture
-def ll(tmp_path: Path) -> Layerlog:
-    return with_base(tmp_path / "store")
 
 
 # -- names that begin with .wh.
@@ -73,11 +69,11 @@ def test_a_tar_from_standard_input_brings_no_such_name_in(ll: Layerlog) -> None:
 def test_the_appender_itself_refuses(ll: Layerlog) -> None:
     """So that no library, nor a door to come, can bring one in."""
     with ll.writer() as writer:
-        web = commands.container_named(writer.log, "web") or ""
+        web = container_named(writer.log, "web") or ""
         for change in (put(b"srv/.wh.x", 0o100644), link(b".wh.l", b"etc/motd"), move(b"etc/motd", b"srv/.wh.m"), put(b".wh.d", 0o40755)):
             with pytest.raises(InvalidError, match="means a deletion"):
                 commands.record(writer, web, [change], live_view(writer.store, web))
-        staged = Staged(writer.store.db, [put(b"", 0o40755), put(b".wh.f", 0o100644)])
+        staged = Staged(writer.store, [put(b"", 0o40755), put(b".wh.f", 0o100644)])
         with pytest.raises(InvalidError, match="means a deletion"):
             commands.import_folder(writer, staged, platform="linux/amd64", author=None, message=None, config=None, tag=None)
         staged.close()

@@ -36,7 +36,7 @@ def started(program: str, *args: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def test_an_interrupted_save_or_export_leaves_the_old_file_alone(tmp_path):
+def test_an_interrupted_save_or_export_leaves_the_old_file_alone(tmp_path: Path) -> None:
     (tmp_path / "out.tar").write_bytes(b"old")
     process = started(WRITING, str(tmp_path / "out.tar"))
     assert process.stdout is not None
@@ -47,7 +47,7 @@ def test_an_interrupted_save_or_export_leaves_the_old_file_alone(tmp_path):
 
 
 @pytest.mark.parametrize("old", [b"old", None])
-def test_a_killed_save_or_export_leaves_nothing(tmp_path, old):
+def test_a_killed_save_or_export_leaves_nothing(tmp_path: Path, old: bytes | None) -> None:
     if not _has_unnamed_files(tmp_path):
         pytest.skip("the filesystem has no files without a name")
     before = []
@@ -70,7 +70,7 @@ def _has_unnamed_files(folder: Path) -> bool:
     return True
 
 
-def test_an_interrupted_checkout_says_that_its_folder_is_incomplete(tmp_path):
+def test_an_interrupted_checkout_says_that_its_folder_is_incomplete(tmp_path: Path) -> None:
     ll = with_base(tmp_path / "store")
     (tmp_path / "tree").mkdir()
     for number in range(4000):

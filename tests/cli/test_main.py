@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -34,18 +35,18 @@ def failing(body: str, verbosity: int = 0) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-def test_version_is_that_of_the_project():
+def test_version_is_that_of_the_project() -> None:
     setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     assert setuptools["dynamic"]["version"] == {"attr": "cli.version.VERSION"}
     assert CliRunner().invoke(cli, ["--version"]).output == f"layerlog version {VERSION}\n"
 
 
 @pytest.mark.parametrize("args", [["--version"], ["--help"], ["nonesuch"], ["completion", "zsh"]])
-def test_start_imports_nothing_heavy(args):
+def test_start_imports_nothing_heavy(args: list[str]) -> None:
     """The start of every command is paid for by every command."""
     watch = (
         "import atexit, sys; from cli.main import main\n"
-        "heavy = ('structlog', 'sqlite_utils', 'sqlite3', 'tabulate', 'isal', 'zstandard', 'lz4', 'fastcdc',\n"
+        "heavy = ('structlog', 'sqlite_utils', 'sqlite3', 'tabulate', 'isal', 'zstandard', 'lz4', 'fastcdc', 'regex',\n"
         "         'importlib.metadata', 'subprocess', 'email')\n"
         "found = lambda: [m for m in sys.modules if m in heavy or m.startswith('cli.commands.') and m.count('.') > 2]\n"
         "atexit.register(lambda: print(found(), file=sys.stderr)); main()"
@@ -54,52 +55,52 @@ def test_start_imports_nothing_heavy(args):
     assert loaded == ("['cli.commands.store.completion']" if args[0] == "completion" else "[]")
 
 
-def test_help_lists_every_command_under_its_heading():
+def test_help_lists_every_command_under_its_heading() -> None:
     text = CliRunner().invoke(cli, ["--help"]).output
     headings = [line for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
     assert headings == ["Options:", "Images:", "Containers:", "Files:", "History:", "Store:"]
     assert "\n  commit      Seal a container's changes as a new image\n" in text
 
 
-def test_no_command_at_all_shows_the_help_and_is_wrong_usage():
+def test_no_command_at_all_shows_the_help_and_is_wrong_usage() -> None:
     done = layerlog()
     assert (done.returncode, done.stdout) == (2, "")
     assert "Containers:" in done.stderr
 
 
 @pytest.mark.parametrize(("word", "meant"), [("comit", "'commit'"), ("histroy", "'history'"), ("imagse", "'images'")])
-def test_an_unknown_command_is_answered_with_the_nearest(word, meant):
+def test_an_unknown_command_is_answered_with_the_nearest(word: str, meant: str) -> None:
     done = layerlog(word)
     assert done.returncode == 2
     assert done.stderr.endswith(f"Error: No such command '{word}'. Did you mean {meant}?\n")
 
 
-def test_an_unknown_command_that_is_near_to_none():
+def test_an_unknown_command_that_is_near_to_none() -> None:
     assert layerlog("xyzzy").stderr.endswith("Error: No such command 'xyzzy'.\n")
 
 
 @pytest.mark.parametrize(
     "args", [["--nonesuch"], ["-x"], ["completion"], ["completion", "tcsh"], ["--log-format", "xml"]]
 )
-def test_wrong_usage_is_2_and_on_stderr(args):
+def test_wrong_usage_is_2_and_on_stderr(args: list[str]) -> None:
     done = layerlog(*args)
     assert (done.returncode, done.stdout) == (2, "")
     assert "Error: " in done.stderr
 
 
-def test_a_common_option_behind_the_command_is_told_where_it_stands():
+def test_a_common_option_behind_the_command_is_told_where_it_stands() -> None:
     done = layerlog("completion", "--store", "/x", "bash")
     assert done.returncode == 2
     assert "'--store' here; it stands before the command: layerlog --store ... completion" in done.stderr
 
 
-def test_arguments_never_reach_the_terminal_raw():
+def test_arguments_never_reach_the_terminal_raw() -> None:
     done = layerlog("completion", "bash", "\x1b]0;title\x07\x9b31m\u202e")
     assert r"\x9b31m\u202e" in done.stderr
     assert done.stderr.replace("\n", "").isprintable()
 
 
-def test_settings_hold_what_stands_before_the_command(capsys):
+def test_settings_hold_what_stands_before_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     args = ["--store", "/x", "--log-format", "json", "-vv", "completion", "zsh"]
     with cli.make_context("layerlog", args.copy()) as ctx:
         cli.invoke(ctx)
@@ -115,7 +116,7 @@ def test_settings_hold_what_stands_before_the_command(capsys):
         ({"HOME": "/c"}, "/c/.local/share/layerlog"),
     ],
 )
-def test_where_the_store_is(env, store):
+def test_where_the_store_is(env: dict[str, str], store: str) -> None:
     assert f"store={store}" in layerlog("-v", "completion", "zsh", env=env).stderr
     assert "store=/d" in layerlog("-v", "--store", "/d", "completion", "zsh", env=env).stderr
 
@@ -124,7 +125,7 @@ def test_where_the_store_is(env, store):
     "args", [["ps"], ["images"], ["log"], ["ls", "web"], ["verify"], ["gc"], ["rm", "web"], ["cp", "/etc/passwd", "web:/f"],
              ["create", "tomcat"], ["backup", "/nonesuch/backup"]],
 )  # fmt: skip
-def test_a_store_that_is_named_and_not_there_is_not_made(tmp_path, args):
+def test_a_store_that_is_named_and_not_there_is_not_made(tmp_path: Path, args: list[str]) -> None:
     """A slip of the pen must neither look like an empty store nor leave one behind."""
     for name in ("typo", "empty"):
         (tmp_path / "empty").mkdir(exist_ok=True)
@@ -135,7 +136,7 @@ def test_a_store_that_is_named_and_not_there_is_not_made(tmp_path, args):
 
 
 @pytest.mark.parametrize("args", [["ps", "-q"], ["images"], ["log"], ["verify"], ["tag", "a", "b"], ["completion", "bash"]])
-def test_reading_makes_no_store(tmp_path, args):
+def test_reading_makes_no_store(tmp_path: Path, args: list[str]) -> None:
     """Whoever asks before there is anything is told what makes a store, and finds none afterwards."""
     done = layerlog(*args, env={"XDG_DATA_HOME": str(tmp_path)})
     if args[0] != "completion":
@@ -145,7 +146,7 @@ def test_reading_makes_no_store(tmp_path, args):
 
 
 @pytest.mark.parametrize("args", [["create", "scratch"], ["import", "."], ["load", "-i", "none.tar"]])
-def test_commands_that_begin_a_store_make_it(tmp_path, monkeypatch, args):
+def test_commands_that_begin_a_store_make_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: list[str]) -> None:
     (tmp_path / "folder").mkdir()
     monkeypatch.chdir(tmp_path / "folder")
     CliRunner().invoke(cli, args, env={"LAYERLOG_STORE": str(tmp_path / "store")})
@@ -182,7 +183,7 @@ def test_commands_that_begin_a_store_make_it(tmp_path, monkeypatch, args):
         ("ctx.fail('no')", 2, "Error: no"),
     ],
 )  # fmt: skip
-def test_an_error_is_one_line_and_an_exit_code(body, code, line):
+def test_an_error_is_one_line_and_an_exit_code(body: str, code: int, line: str | None) -> None:
     got, out, err = failing(body)
     assert got == code
     assert "Traceback" not in err
@@ -219,7 +220,7 @@ one.execute('begin exclusive'); two.execute('begin exclusive')"""
         (LOCKED, "locked", "run the command again"),
     ],
 )  # fmt: skip
-def test_sqlite_trouble_names_the_store_and_the_next_step(trouble, reason, step):
+def test_sqlite_trouble_names_the_store_and_the_next_step(trouble: str, reason: str, step: str) -> None:
     code, _, err = failing(trouble)
     assert code == 1, err
     assert err.startswith("layerlog: store /the/store: ")
@@ -228,7 +229,7 @@ def test_sqlite_trouble_names_the_store_and_the_next_step(trouble, reason, step)
     assert step in err
 
 
-def test_wrong_sql_is_a_bug():
+def test_wrong_sql_is_a_bug() -> None:
     code, _, err = failing("sqlite3.connect('').execute('select nonsense')")
     assert (code, err) == (
         70,
@@ -236,7 +237,7 @@ def test_wrong_sql_is_a_bug():
     )
 
 
-def test_a_traceback_is_for_verbose_alone():
+def test_a_traceback_is_for_verbose_alone() -> None:
     code, _, err = failing("raise ValueError('odd')", verbosity=1)
     assert code == 70
     assert err.startswith("Traceback")
@@ -244,7 +245,7 @@ def test_a_traceback_is_for_verbose_alone():
     assert failing("raise ConflictError('no')", verbosity=2)[2] == "layerlog: no\n"
 
 
-def test_output_that_cannot_be_written_is_an_error():
+def test_output_that_cannot_be_written_is_an_error() -> None:
     """A full disk behind stdout must not look like success, whether noticed at once or at the last flush."""
     for body in ("print('a')", "click.echo('a')", "ctx.exit(print('a') or 0)"):
         program = FRAME.replace("BODY", body)
@@ -265,7 +266,7 @@ def test_output_that_cannot_be_written_is_an_error():
 
 @pytest.mark.parametrize("args", [["--help"], ["--version"], ["completion", "bash"]])
 @pytest.mark.parametrize("stderr_too", [False, True])
-def test_a_reader_that_left_is_no_news(args, stderr_too):
+def test_a_reader_that_left_is_no_news(args: list[str], stderr_too: bool) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
@@ -276,7 +277,7 @@ def test_a_reader_that_left_is_no_news(args, stderr_too):
     assert not done.stderr
 
 
-def test_a_closed_stdout_is_no_trouble():
+def test_a_closed_stdout_is_no_trouble() -> None:
     program = f"{sys.executable} -c 'from cli.main import main; main()' --version >&-"
     done = subprocess.run(
         ["sh", "-c", program], cwd=ROOT, env=clean({}), stderr=subprocess.PIPE, text=True, check=False
@@ -284,7 +285,7 @@ def test_a_closed_stdout_is_no_trouble():
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_interrupt_from_the_keyboard():
+def test_interrupt_from_the_keyboard() -> None:
     program = FRAME.replace("BODY", "import time; print('here', flush=True); time.sleep(60)")
     process = subprocess.Popen(
         [sys.executable, "-c", program, "0"], cwd=ROOT, env=clean({}), stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -297,7 +298,7 @@ def test_interrupt_from_the_keyboard():
     assert process.returncode == 130
 
 
-def test_names_that_the_encoding_lacks_are_escaped():
+def test_names_that_the_encoding_lacks_are_escaped() -> None:
     program = FRAME.replace("BODY", "print('na\\u00efve \\u65e5')")
     assert python(program, "0", env={"PYTHONIOENCODING": "ascii"}).stdout == "na\\xefve \\u65e5\n"
 
@@ -310,7 +311,7 @@ def test_names_that_the_encoding_lacks_are_escaped():
         ("layerlog --st", ["--store"]),
     ],
 )
-def test_completion_needs_no_command_it_does_not_complete(line, expected):
+def test_completion_needs_no_command_it_does_not_complete(line: str, expected: list[str]) -> None:
     asked = {"_LAYERLOG_COMPLETE": "bash_complete", "LAYERLOG_LINE": line}
     assert layerlog(env=asked).stdout.split() == expected
 
@@ -324,7 +325,7 @@ def test_completion_needs_no_command_it_does_not_complete(line, expected):
         (["nonesuch"], "2>&-", ""),
     ],
 )
-def test_closed_streams(tmp_path, args, closed, said):
+def test_closed_streams(tmp_path: Path, args: list[str], closed: str, said: str) -> None:
     store = str(tmp_path / "store")
     layerlog("--store", store, "create", "--name", "c", "scratch")
     layerlog("--store", store, "write", "--text", "x", "c:/etc")
@@ -334,18 +335,18 @@ def test_closed_streams(tmp_path, args, closed, said):
     assert (done.returncode, done.stdout, done.stderr) == (1 if said else 2 * (args == ["nonesuch"]), "", said)
 
 
-def test_a_usage_error_shows_no_escaped_tabs():
+def test_a_usage_error_shows_no_escaped_tabs() -> None:
     assert layerlog("completion").stderr.endswith("Choose from:\n    bash,\n    zsh,\n    fish\n")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_prints_the_script_of_the_shell(shell):
+def test_completion_prints_the_script_of_the_shell(shell: str) -> None:
     done = layerlog("completion", shell)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"_LAYERLOG_COMPLETE={shell}_complete" in done.stdout
 
 
-def test_bash_takes_the_completion_script():
+def test_bash_takes_the_completion_script() -> None:
     script = layerlog("completion", "bash").stdout
     done = subprocess.run(
         ["bash", "--norc", "-c", script + "\ncomplete -p layerlog"], capture_output=True, text=True, check=False
@@ -353,7 +354,7 @@ def test_bash_takes_the_completion_script():
     assert done.stdout == "complete -o nosort -F _layerlog_completion layerlog\n"
 
 
-def test_the_installed_command():
+def test_the_installed_command() -> None:
     command = os.path.join(os.path.dirname(sys.executable), "layerlog")
     if not os.path.exists(command):
         pytest.skip("layerlog is not installed in this environment (pip install -e .)")

@@ -5,10 +5,12 @@ import sys
 
 from cli.distribution.receive import receive
 from eventstore.errors import ConcurrencyError, ConflictError
+from eventstore.index.names import container_named, tag_target
 from eventstore.model.changes import put
 from eventstore.model.events import Kind
 from eventstore.store import commands
 from eventstore.store.store import Store
+from eventstore.store.writer import Writer, writing
 from projections.refs.containers import live_view
 from tests import images
 from tests.conftest import ADA
@@ -19,9 +21,9 @@ TAG = "docker.io/library/raced:1"
 
 def main(path: str, number: int, rounds: int) -> None:
     """Append to one container of its own and to one of all, load images, commit, and move one tag; print what was done."""
-    with Store.open_or_create(path) as store, store.writer(ADA) as writer:
+    with Store.open_or_create(path) as store, writing(store, ADA) as writer:
         own = commands.create_container(writer, f"own{number}", None)
-        shared = commands.container_named(store.log, "shared") or ""
+        shared = container_named(store.log, "shared") or ""
         for turn in range(rounds):
             data = b"writer %d, turn %d" % (number, turn)
             change = put(b"f%d-%d" % (number, turn), FILE, size=len(data), content=writer.content.put(data))
@@ -35,12 +37,12 @@ def main(path: str, number: int, rounds: int) -> None:
                 print("loaded", receive(writer, [images.image(tars=tars)], Kind.IMAGE_LOADED, "test", lambda _: None)[0].id)
 
 
-def move(writer: object, commit: str) -> tuple[str, str]:
+def move(writer: Writer, commit: str) -> tuple[str, str]:
     """Move the tag that all move, only if nobody else did since it was looked at; return (from, to)."""
     while True:
-        old = commands.tag_target(writer.log, TAG)  # type: ignore[attr-defined]
+        old = tag_target(writer.log, TAG)
         try:
-            commands.move_tag(writer, TAG, commit, expected=old)  # type: ignore[arg-type]
+            commands.move_tag(writer, TAG, commit, expected=old)
         except (ConflictError, ConcurrencyError):
             continue
         return str(old), commit

@@ -12,6 +12,7 @@ from eventstore.errors import LayerlogError
 from eventstore.log import merkle
 from eventstore.log.log import Changeset, header
 from eventstore.model.events import Kind, event_bytes
+from eventstore.model.nodes import node_of
 from eventstore.store.store import Store
 
 _KNOWN = {"log.db", "log.db-wal", "log.db-shm", "lock", "content", "cache", "wipe"}
@@ -78,10 +79,7 @@ def _leaves(store: Store, changeset: Changeset) -> Iterator[bytes]:
     for event in store.log.everything(changeset.first, changeset.first + changeset.events - 1):
         path = b"" if event.path is None else store.log.path_text(event.path)
         name = store.log.stream_of(event.stream).name.encode()
-        data = event_bytes(
-            name, event.version, event.kind, path, event.mode, event.uid, event.gid, event.mtime, event.size,
-            event.content or b"", event.target or b"", (event.detail or "").encode(),
-        )  # fmt: skip
+        data = event_bytes(name, event.version, event.kind, path, node_of(event))
         yield sha256(b"\0" + data).digest()
 
 

@@ -103,8 +103,7 @@ class Disk:
         elif op.kind == "o":
             self._unnamed[op.path] = _File()
         elif op.kind in "cdu":
-            made: _Node | None = {"c": _File, "d": _Folder, "u": lambda: None}[op.kind]()
-            self._set(op.path, made)
+            self._set(op.path, _File() if op.kind == "c" else _Folder() if op.kind == "d" else None)
         elif op.kind in "rl":
             old = os.fsdecode(op.data)
             node = self._node(old)

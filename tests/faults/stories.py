@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from eventstore.errors import ErasedError
-from eventstore.store.commands import container_named
+from eventstore.index.names import container_named
 from eventstore.store.store import Store
 from projections.refs import references
 from projections.tree.view import View
@@ -46,7 +46,7 @@ def _no_time(text: str) -> int:
 
 def view(store: Store, ref: str) -> View:
     target = references.resolve(store.log, ref, _no_time)
-    return View(store.log, store.content, references.spans(store.log, target))
+    return references.view(store, target)
 
 
 def text(store: Store, ref: str, path: bytes) -> bytes | None:

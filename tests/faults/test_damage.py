@@ -166,7 +166,9 @@ def test_a_store_that_lost_many_bits_is_mended_from_its_backup(whole: Whole, com
 
 
 @pytest.mark.damages
-def test_a_segment_that_is_gone_is_mended_from_the_archive_as_far_as_it_goes(whole: Whole, commands: Commands, tmp_path: Path) -> None:
+def test_a_segment_that_is_gone_is_mended_from_the_archive_as_far_as_it_goes(
+    whole: Whole, commands: Commands, tmp_path: Path
+) -> None:
     store = Path(shutil.copytree(whole.store, tmp_path / "store"))
     for file in (store / "content/segments").iterdir():
         file.unlink()

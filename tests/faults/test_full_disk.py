@@ -50,7 +50,9 @@ def check_clear(done: Done) -> None:
 
 
 @pytest.mark.parametrize("rooms", [[40 * KIB, 160 * KIB], pytest.param(ROOMS, marks=pytest.mark.slow)], ids=["some", "all"])
-def test_a_full_disk_stops_a_command_and_breaks_nothing(small_disk: Path, commands: Commands, tmp_path: Path, rooms: list[int]) -> None:
+def test_a_full_disk_stops_a_command_and_breaks_nothing(
+    small_disk: Path, commands: Commands, tmp_path: Path, rooms: list[int]
+) -> None:
     store, kept = small_disk / "store", tmp_path / "kept"
     commands.ok(store, ["create", "--name", "first", "scratch"])
     steps = [*day(tmp_path), Step(["save", "-o", str(small_disk / "saved.tar"), "localhost/app:1"], lambda _: True)]

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from eventstore.index.names import container_named, tag_target
 from eventstore.model.changes import Change
 from eventstore.model.events import Event, Kind
-from eventstore.store.commands import container_named, tag_target
 from eventstore.store.store import Store
 from projections.refs.containers import view_at
 from projections.tree.walk import walk

@@ -14,9 +14,8 @@ def count(what: str, stood: int, tried: int) -> None:
 
 
 def show(reporter: pytest.TerminalReporter) -> None:
-    """Print every total once, whichever folders of the suite ran."""
+    """Print every total."""
     if _TRIED:
         reporter.section("faults, load and hostile input")
         for what in sorted(_TRIED):
             reporter.line(f"{what}: {_STOOD[what]} of {_TRIED[what]}")
-        _TRIED.clear()

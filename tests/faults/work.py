@@ -10,10 +10,12 @@ from typing import Any, TextIO
 
 from cli import main
 from eventstore.errors import ConcurrencyError
+from eventstore.index.names import container_named
 from eventstore.log.log import Context
 from eventstore.model.changes import put
 from eventstore.store import commands
 from eventstore.store.store import Store
+from eventstore.store.writer import writing
 from projections.refs.containers import live_view
 from tests.hostile.making import docker_archive
 from tests.projections.tar_blocks import END, entry
@@ -65,7 +67,7 @@ class Worker:
     def expect(self) -> None:
         """Append only if nobody else did meanwhile."""
         with self._library() as (store, writer):
-            container = commands.container_named(store.log, SHARED)
+            container = container_named(store.log, SHARED)
             assert container
             stream = store.log.stream("container", container)
             assert stream
@@ -80,7 +82,7 @@ class Worker:
     def once(self) -> None:
         """Append what only one process may ever append."""
         with self._library() as (store, writer):
-            container = commands.container_named(store.log, SHARED)
+            container = container_named(store.log, SHARED)
             assert container
             key = f"key {self._chance.randrange(40)}"
             data = f"{self.seed} once {key}".encode()
@@ -94,7 +96,7 @@ class Worker:
     @contextlib.contextmanager
     def _library(self) -> Any:
         actor = Context({"login": "w", "uid": 0, "login_uid": None, "host": "h"}, ("work", str(self.seed)))
-        with Store.open_or_create(self.store) as store, store.writer(actor) as writer:
+        with Store.open_or_create(self.store) as store, writing(store, actor) as writer:
             yield store, writer
 
     def _run(self, command: str, *places: str, argv: list[str] | None = None, **noted: Any) -> None:
@@ -156,7 +158,7 @@ def read_on(store: str, seconds: float) -> None:
 def write_on(store: str, seconds: float) -> None:
     """Hold a segment, the shared lock and the one write transaction for a while."""
     opened = Store.open_or_create(store)
-    with opened.writer(Context({"login": "w"}, ("work",))) as writer:
+    with writing(opened, Context({"login": "w"}, ("work",))) as writer:
         writer.content.put(b"never named")
         with writer.transaction():
             Path(store).parent.joinpath("writing").touch()

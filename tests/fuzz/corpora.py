@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable
 from hashlib import sha256
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from tests.fuzz.targets import TARGETS
-from tests.hostile.hostile_layers import HOSTILE
-from tests.hostile.legal_layers import LEGAL, zstd
+from tests.hostile.hostile_layers import HOSTILE, Hostile
+from tests.hostile.legal_layers import LEGAL, Legal, zstd
 from tests.hostile.making import Layout, docker_archive
 from tests.hostile.test_texts import TEXTS
 
+CASES: list[Legal | Hostile] = [*LEGAL.values(), *HOSTILE.values()]
 HERE = Path(__file__).with_name("corpus")
 SMALL = 4096
 TYPED = (
@@ -56,7 +58,7 @@ def _steps(target: str, data: bytes) -> set[tuple[str, int, int]]:
     steps: set[tuple[str, int, int]] = set()
     last: dict[int, int] = {}
 
-    def trace(frame: FrameType, event: str, _: object) -> Callable[..., object] | None:
+    def trace(frame: FrameType, event: str, _: object) -> Any:
         if f"{os.sep}tests{os.sep}" in frame.f_code.co_filename or "site-packages" in frame.f_code.co_filename:
             return None if event == "call" else trace
         steps.add((frame.f_code.co_filename, last.get(id(frame), 0), frame.f_lineno))
@@ -72,11 +74,11 @@ def _steps(target: str, data: bytes) -> set[tuple[str, int, int]]:
 
 
 def _tars() -> Iterable[bytes]:
-    return [case.tar for case in (*LEGAL.values(), *HOSTILE.values()) if len(case.tar) <= SMALL]
+    return [case.tar for case in CASES if len(case.tar) <= SMALL]
 
 
 def _packed() -> Iterable[bytes]:
-    stored = [case.stored for case in (*LEGAL.values(), *HOSTILE.values())]
+    stored = [case.stored for case in CASES]
     return [data for data in stored if data and len(data) <= SMALL] + [zstd(LEGAL["an absolute name"].tar)]
 
 
@@ -94,7 +96,7 @@ def _images() -> Iterable[bytes]:
     return [gzip.compress(one, mtime=0), one.rstrip(b"\0")]
 
 
-_SEEDS = {
+_SEEDS: dict[str, Callable[[], Iterable[bytes]]] = {
     "layer": _tars,
     "entries": _tars,
     "packed": _packed,

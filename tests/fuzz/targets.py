@@ -7,14 +7,15 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 
 from cli.display.formats import parse_size, parse_time
 from cli.distribution import archive
-from cli.streams.reader import decompressed, pieces
+from cli.streams.compression import decompressed
+from cli.streams.reader import chunks_of
 from eventstore.content.segments import MAGIC, Place, Segments
 from eventstore.errors import LayerlogError
 from eventstore.log.log import Context
@@ -22,10 +23,11 @@ from eventstore.model import spelling
 from eventstore.model.paths import checked, shown
 from eventstore.store import commands
 from eventstore.store.store import Store
+from eventstore.store.writer import writing
 from projections.edits import modes
 from projections.layers.tar import decode, reassemble
 from projections.oci import docker_archive, documents, oci_image, oci_layout
-from projections.oci.config import build_config, diff_ids, history, parse_config
+from projections.oci.config import build_config, diff_ids, history, parse_config, platform_of
 from projections.oci.instructions import apply_changes
 from projections.oci.platform import Platform
 from projections.refs import image_names, references
@@ -43,8 +45,8 @@ class _Contents:
         self.held[digest] = data
         return digest
 
-    def put_stream(self, chunks: object, /) -> bytes:
-        return self.put(b"".join(chunks))  # type: ignore[arg-type]
+    def put_stream(self, chunks: Iterable[bytes], /) -> bytes:
+        return self.put(b"".join(chunks))
 
 
 class _Dribble:
@@ -125,7 +127,7 @@ def _index(data: bytes) -> None:
 def _config(data: bytes) -> None:
     config = parse_config(data, "fuzz")
     history(config)
-    oci_image.platform_of(config)
+    platform_of(config)
     build_config(data, layers=diff_ids(config), platform=Platform("linux", "amd64", ""))
 
 
@@ -171,7 +173,7 @@ _READERS: tuple[Callable[[str], object], ...] = (
 def _store() -> Store:
     folder = tempfile.mkdtemp(prefix="layerlog-fuzz-")
     store = Store.open_or_create(folder)
-    with store.writer(Context({"login": "ada"}, ("fuzz",))) as writer:
+    with writing(store, Context({"login": "ada"}, ("fuzz",))) as writer:
         commands.create_store(writer)
         container = commands.create_container(writer, "web", None)
         commands.commit(writer, container, parent=None, tag="docker.io/library/a:latest", allow_empty=True)
@@ -182,7 +184,7 @@ def packed(data: bytes) -> None:
     """What unpacks stays within its limit."""
     total = 0
     with suppress(LayerlogError), decompressed(io.BytesIO(data), max_size=LIMIT) as plain:
-        for piece in pieces(plain):
+        for piece in chunks_of(plain):
             total += len(piece)
             assert total <= LIMIT
 

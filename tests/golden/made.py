@@ -13,9 +13,11 @@ from typing import Any
 from eventstore.log.log import Context
 from eventstore.log.schema import SCHEMA
 from eventstore.model.changes import attributes, clear, delete, link, move, put
+from eventstore.model.facts import ContainerBase
 from eventstore.store import commands
 from eventstore.store.staging import Staged
 from eventstore.store.store import Store
+from eventstore.store.writer import writing
 from projections.oci.config import change_of
 from projections.refs import tags
 from projections.refs.containers import all_containers, live_view, view_at
@@ -28,12 +30,12 @@ WHO = Context(actor={"login": "ada", "uid": 1000, "login_uid": None, "host": "go
 
 def fill(store: Store) -> None:
     """Write at least one event of every kind that a tree knows, and a commit, tags, an image and its removal."""
-    with store.writer(WHO) as writer:
+    with writing(store, WHO) as writer:
         commands.create_store(writer)
         keep = writer.content.put
         big = writer.content.put_stream(bytes([n]) * 70_000 for n in range(20))
         folder = Staged(
-            store.db,
+            store,
             [
                 put(b"", DIRECTORY | 0o755),
                 put(b"etc", DIRECTORY | 0o755, mtime=1_700_000_000_123_456_789),
@@ -50,7 +52,7 @@ def fill(store: Store) -> None:
         )  # fmt: skip
         folder.close()
         seal = store.db.execute("SELECT stream, version FROM event WHERE id = ?", (base,)).fetchone()
-        under = {"container": store.log.stream_of(seal[0]).name, "version": seal[1]}
+        under = ContainerBase(store.log.stream_of(seal[0]).name, seal[1])
         web = commands.create_container(writer, "web", under)
         for change in (
             put(b"srv", DIRECTORY | 0o755),

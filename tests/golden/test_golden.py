@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from eventstore.index.names import container_named
 from eventstore.log.schema import SCHEMA
 from eventstore.store import commands
 from eventstore.store.store import Store
+from eventstore.store.writer import writing
 from projections.refs import references
-from projections.tree.view import View
 from projections.tree.walk import walk
 from tests.cli.invoking import Layerlog
 from tests.conftest import ADA
@@ -167,7 +168,7 @@ def walked(ll: Layerlog, name: str) -> dict[bytes, tuple[object, ...]]:
     """Every path of an image, with all that a filesystem shows of it."""
     with Store.open(ll.store) as store:
         target = references.resolve(store.log, name, int)
-        return {entry.path: entry[1:9] for entry in walk(View(store.log, store.content, references.spans(store.log, target)))}
+        return {entry.path: entry[1:9] for entry in walk(references.view(store, target))}
 
 
 def test_an_older_store_shows_its_events_through_today_s_views(tmp_path: Path) -> None:
@@ -192,21 +193,13 @@ def test_a_newer_store_is_refused_by_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.damages
-def test_a_commit_of_a_newer_encoder_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_commit_of_a_newer_encoder_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ll = Layerlog(unpacked("images-1", tmp_path))
     brought_up(ll)
     ll("create", "--name", "new", "base:1")
     ll("write", "--text", "x", "new:/x")
-    with Store.open(ll.store) as store, patched_encoder(), store.writer(ADA) as writer:
-        made = commands.commit(writer, commands.container_named(store.log, "new") or "", parent=None)
+    monkeypatch.setattr(commands, "ENCODER", 99)
+    with Store.open(ll.store) as store, writing(store, ADA) as writer:
+        made = commands.commit(writer, container_named(store.log, "new") or "", parent=None)
     assert "encoded by a newer layerlog (encoder 99); update layerlog" in ll.run("save", "-o", str(tmp_path / "x"), made.hex()).stderr
 
-
-@contextmanager
-def patched_encoder() -> Iterator[None]:
-    """Commit as a layerlog to come would."""
-    kept, commands.ENCODER = commands.ENCODER, 99
-    try:
-        yield
-    finally:
-        commands.ENCODER = kept

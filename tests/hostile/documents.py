@@ -77,7 +77,7 @@ def replaced(path: Path, how: Callable[[Path], object]) -> None:
 
 def blob(folder: Path, number: int = 0) -> Path:
     """The layer's blob (0), the config's (1) or the manifest's (2)."""
-    stated = json.loads((folder / "index.json").read_bytes())["manifests"][0]["digest"]
+    stated: str = json.loads((folder / "index.json").read_bytes())["manifests"][0]["digest"]
     at = folder / "blobs/sha256"
     if number < 2:
         document = json.loads((at / stated.removeprefix("sha256:")).read_bytes())
@@ -176,7 +176,7 @@ BLOBS = {
     "a manifest that is a symlink": Document("as a layer", touched(lambda at: replaced(blob(at, 2), lambda path: path.symlink_to("/etc/passwd"))), r"symlink"),
     "a blob that is a fifo": Document("reading it would wait for ever", touched(lambda at: replaced(blob(at), os.mkfifo)), r"not a regular file"),
     "a blob that is a folder": Document("no bytes", touched(lambda at: replaced(blob(at), os.mkdir)), r"not a regular file"),
-    "blobs as a symlink": Document("it leads out of the layout", touched(lambda at: ((at / "blobs").rename(at.parent / "elsewhere"), (at / "blobs").symlink_to(at.parent / "elsewhere"))), r"blobs: a symlink"),
+    "blobs as a symlink": Document("it leads out of the layout", touched(lambda at: (at / "blobs").symlink_to((at / "blobs").rename(at.parent / "elsewhere"))), r"blobs: a symlink"),
     "index.json as a symlink": Document("it could be any file of the host", touched(lambda at: replaced(at / "index.json", lambda path: path.symlink_to("/etc/passwd"))), r"index\.json: a symlink"),
     "oci-layout as a symlink": Document("as index.json", touched(lambda at: replaced(at / "oci-layout", lambda path: path.symlink_to("/etc/passwd"))), r"oci-layout: a symlink"),
 }  # fmt: skip

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import zstandard
 
 from tests.hostile.legal_layers import LOWER, ONE, folder
-from tests.projections import test_layer_tar, test_tar_hostile
+from tests.projections.layers import test_tar
+from tests.projections.tar import test_hostile
 from tests.projections.tar_blocks import END, GNU, base256, block, entry, pax
 
 MIB = 1 << 20
@@ -99,9 +100,9 @@ def _own() -> Iterator[tuple[str, Hostile]]:
 
 def _readers() -> Iterator[tuple[str, Hostile]]:
     """The tar reader's and the layer rules' cases: why each is refused is its name and its message."""
-    for name, (tar, says) in test_tar_hostile.REFUSED.items():
+    for name, (tar, says) in test_hostile.REFUSED.items():
         yield f"tar: {name}", Hostile(name, tar, f"{says}|hold over {64 << 30} bytes")
-    for name, (tar, text) in test_layer_tar.REFUSED.items():
+    for name, (tar, text) in test_tar.REFUSED.items():
         yield f"layer: {name}", Hostile(name, tar + END, re.escape(text))
 
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import zstandard
 
+from tests.projections.tar.test_reader import EXPANDED, SPARSE
 from tests.projections.tar_blocks import END, GNU, V7, base256, block, entry, long_name, octal, padded, pax
-from tests.projections.test_tar_format import EXPANDED, SPARSE
 
 
 class Legal(NamedTuple):

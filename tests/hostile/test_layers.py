@@ -18,7 +18,7 @@ from tests.hostile.legal_layers import LEGAL, Legal
 from tests.hostile.making import NAME, docker_archive
 from tests.hostile.refusals import check_refused, state
 from tests.hostile.trees import tree
-from tests.projections import test_tar_hostile
+from tests.projections.tar import test_hostile
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,9 @@ def test_a_hostile_layer_is_refused_whole(name: str, shop: Path, commands: Comma
 
 
 @pytest.mark.parametrize("name", LEGAL)
-def test_an_odd_layer_becomes_its_tree_and_comes_back_byte_for_byte(name: str, empty: Path, commands: Commands, tmp_path: Path) -> None:
+def test_an_odd_layer_becomes_its_tree_and_comes_back_byte_for_byte(
+    name: str, empty: Path, commands: Commands, tmp_path: Path
+) -> None:
     case, store = LEGAL[name], tmp_path / "store"
     shutil.copytree(empty, store)
     load = ["load", "-i", str(written(case, tmp_path))]
@@ -83,9 +85,9 @@ def a_third(names: list[str]) -> list[Any]:
     return [name if number % 3 == 0 else pytest.param(name, marks=pytest.mark.slow) for number, name in enumerate(names)]
 
 
-@pytest.mark.parametrize("name", a_third(["a sparse file of an exbibyte", *test_tar_hostile.REFUSED]))
+@pytest.mark.parametrize("name", a_third(["a sparse file of an exbibyte", *test_hostile.REFUSED]))
 def test_a_broken_tar_is_refused_by_import_and_by_cp(name: str, shop: Path, commands: Commands, tmp_path: Path) -> None:
-    tar, says = test_tar_hostile.REFUSED.get(name, (sparse(1 << 60), "hold over"))
+    tar, says = test_hostile.REFUSED.get(name, (sparse(1 << 60), "hold over"))
     path = tmp_path / "root.tar"
     path.write_bytes(tar)
     before = state(shop)

@@ -3,8 +3,6 @@
 import json
 import os
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ from typing import Any
 import pytest
 
 from cli.distribution import archive, layout
-from cli.streams.reader import layer_tar
+from cli.distribution.receive import open_layer
 from eventstore.model.digests import digest_of, named
 from projections.oci import oci_image
 from projections.oci.oci_image import OciImage
@@ -30,13 +28,6 @@ def run(tool: str, *args: str) -> str:
     return done.stdout
 
 
-@pytest.fixture
-def podman() -> Iterator[list[str]]:
-    """Options for a storage of its own; podman takes no run root of more than 50 characters."""
-    with tempfile.TemporaryDirectory(prefix="pod", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        yield ["--root", f"{folder}/root", "--runroot", f"{folder}/run", "--storage-driver", "vfs"]
-
-
 def saved(folder: Path, *found: OciImage) -> str:
     path = str(folder / "saved.tar")
     with open(path, "wb") as out:
@@ -49,7 +40,7 @@ def diff_ids(image: OciImage) -> list[str]:
 
 
 def unpacked(image: OciImage) -> list[bytes]:
-    return [layer_tar(layer).read() for layer in image.layers]
+    return [open_layer(layer).read() for layer in image.layers]
 
 
 @pytest.mark.parametrize("how", [*WAYS, ("zstd",)])

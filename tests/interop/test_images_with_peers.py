@@ -5,14 +5,12 @@ import os
 import shutil
 import stat
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cli.distribution import layout
-from cli.streams.reader import layer_tar
+from cli.distribution.receive import open_layer
 from tests.cli.hosttrees import Link, Node, Special, Symlink, as_root, build
 from tests.cli.invoking import Layerlog
 from tests.interop.host import overlay, snapshot
@@ -97,13 +95,6 @@ def ll(tmp_path: Path) -> Layerlog:
     return Layerlog(tmp_path / "store")
 
 
-@pytest.fixture
-def podman() -> Iterator[list[str]]:
-    """Options for a storage of its own; podman takes no run root of more than 50 characters."""
-    with tempfile.TemporaryDirectory(prefix="pod", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        yield ["--root", f"{folder}/root", "--runroot", f"{folder}/run", "--storage-driver", "vfs"]
-
-
 def checked_out(ll: Layerlog, ref: str, folder: Path) -> Path:
     ll.run("checkout", ref, str(folder))
     return folder
@@ -130,7 +121,7 @@ def test_the_merged_view_is_the_kernel_s_overlayfs(ll: Layerlog, tmp_path: Path,
     tars = []
     for number, layer in enumerate(layout.read(str(source))[0].layers):
         tars.append(tmp_path / f"{number}.tar")
-        tars[-1].write_bytes(whole(layer_tar(layer).read()))
+        tars[-1].write_bytes(whole(open_layer(layer).read()))
     ours = snapshot(checked_out(ll, NAME, tmp_path / "out"))[0]
     with overlay(tars, tmp_path) as merged:
         kernels = snapshot(merged)[0]

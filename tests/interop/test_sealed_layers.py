@@ -51,13 +51,13 @@ def some_change(chance: random.Random, tree: list[Entry], content: bytes) -> Cha
     paths = [entry for entry in tree if entry.path]
     parent, name = chance.choice(directories), chance.choice(NAMES)
     path = parent + b"/" + name if parent else name
-    mode, owner = chance.choice(MODES), {"uid": chance.choice((0, 5, 1000)), "gid": chance.choice((0, 7))}
+    mode, uid, gid = chance.choice(MODES), chance.choice((0, 5, 1000)), chance.choice((0, 7))
     mtime = chance.randrange(10**9, 10**18)
     match chance.randrange(9) if paths else chance.randrange(4):
         case 0 | 1:
-            return put(path, stat.S_IFDIR | mode, mtime=mtime, **owner)
+            return put(path, stat.S_IFDIR | mode, mtime=mtime, uid=uid, gid=gid)
         case 2 | 3:
-            return put(path, stat.S_IFREG | mode, size=1, content=content, mtime=mtime, **owner)
+            return put(path, stat.S_IFREG | mode, size=1, content=content, mtime=mtime, uid=uid, gid=gid)
         case 4:
             return delete(chance.choice(paths).path)
         case 5:
@@ -66,7 +66,7 @@ def some_change(chance: random.Random, tree: list[Entry], content: bytes) -> Cha
             return link(path, chance.choice(paths).path)
         case _:
             found = chance.choice(paths)
-            return attributes(found.path, stat.S_IFMT(found.mode) | mode, mtime=mtime, **owner)
+            return attributes(found.path, stat.S_IFMT(found.mode) | mode, mtime=mtime, uid=uid, gid=gid)
 
 
 def grow(ll: Layerlog, chance: random.Random, container: str, steps: int) -> None:

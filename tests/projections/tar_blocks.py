@@ -3,6 +3,7 @@
 import hashlib
 import io
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from eventstore.model.changes import Change
 from projections.layers.tar import decode
@@ -59,8 +60,8 @@ def padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % 512)
 
 
-def entry(name: bytes = b"f", data: bytes = b"", **fields: object) -> bytes:
-    return block(name, **{"size": len(data), **fields}) + padded(data)  # type: ignore[arg-type]
+def entry(name: bytes = b"f", data: bytes = b"", **fields: Any) -> bytes:
+    return block(name, **{"size": len(data), **fields}) + padded(data)
 
 
 def record(key: bytes, value: bytes) -> bytes:

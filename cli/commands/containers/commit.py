@@ -8,7 +8,8 @@ import click
 from cli.display.formats import parse_size
 from cli.options import completion
 from cli.options.signing import Signing, signing_options
-from cli.session.session import Session, repeated, session
+from cli.session.session import Session, session
+from cli.session.writing import repeated, writing
 from eventstore.errors import ConflictError, InvalidError, LayerlogError
 from eventstore.model.digests import named
 from eventstore.model.entries import Entry
@@ -88,7 +89,9 @@ def _seal(s: Session, container: str, wanted: Wanted) -> bytes:
         from projections.images import run_config
 
         config = run_config.change(s.log, s.store.content, target, wanted.changes)
-    with s.writer(wanted.author) as writer:
+    elif not wanted.allow_empty:
+        commands.require_unsealed(s.log, found.id)
+    with writing(s, wanted.author) as writer:
         return commands.commit(
             writer, found.id, parent=references.last_commit(s.log, target), message=wanted.message,
             author=writer.context.author, config=config, tag=wanted.tag, allow_empty=wanted.allow_empty, expected=found.version,
@@ -114,8 +117,8 @@ def _sign(s: Session, commit_id: str, key: str | None) -> None:
     from cli.maintenance import signing
 
     signature = signing.signed(s.log, commit_id, key)
-    with s.writer() as writer:
-        commands.sign_commit(writer, commit_id, signature.text, signature.key)
+    with writing(s) as writer:
+        commands.sign_commit(writer, commit_id, signature.signature, signature.signer)
 
 
 @click.command()
@@ -159,13 +162,13 @@ def _guard(store: Store, container: Container, rules: Iterable[str], author: str
 
 def _preview(store: Store, container: Container) -> Iterator[str]:
     """Yield the lines that --dry-run prints: every path with its content's digest, config changes, and the layer's digest."""
-    from cli.display.diff_lines import coloured
+    from cli.display.diff_lines import letter_line
     from cli.distribution.send import encoded
 
     found = status.unsealed(store, container.id, container.version)
     for difference in status.topmost(status.differences(found)):
         content = difference.after.content if difference.after else None
-        yield coloured(difference) + (f"  {named(content)}" if content else "")
+        yield letter_line(difference) + (f"  {named(content)}" if content else "")
     yield from (f"config  {text}" for text in status.unsealed_instructions(store.log, container))
     layer = encoded(store, SealedLayer(container.id, found.first, found.last, "", ENCODER))
     yield f"layer  {named(layer.diff_id)}  {layer.size} bytes"

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from cli.options import completion
-from cli.session.session import session
+from cli.session.session import Session, session
+from cli.session.writing import repeated, writing
 from eventstore.store import commands
 from projections.images import run_config
 from projections.refs import containers, references
@@ -40,12 +41,16 @@ def config(container: str, *, show: bool, **options: Any) -> None:
     instructions = list(_instructions(options))
     with session() as s:
         if instructions:
-            with s.writer() as writer, writer.transaction():
-                found = containers.get(s.log, s.container(container))
-                if change := run_config.change(s.log, s.store.content, references.target_of(found), instructions):
-                    commands.configure(writer, found.id, change)
+            repeated(lambda: _configure(s, container, instructions))
         if show or not instructions:
             print(_pretty(run_config.run_config(s.log, s.store.content, s.resolve(container))))
+
+
+def _configure(s: Session, container: str, instructions: list[str]) -> None:
+    found = containers.get(s.log, s.container(container))
+    if change := run_config.change(s.log, s.store.content, references.target_of(found), instructions):
+        with writing(s) as writer:
+            commands.configure(writer, found.id, change, expected=found.version)
 
 
 def _instructions(options: dict[str, Any]) -> Iterator[str]:

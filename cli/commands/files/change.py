@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import chain
 
 import click
@@ -12,11 +11,13 @@ from cli.commands.files import copy
 from cli.display.output import note
 from cli.options import completion
 from cli.session.session import session
-from cli.streams.spool import pieces, put, spooled
+from cli.session.writing import change, record, writing
+from cli.streams.spool import given, put, spooled
 from eventstore.errors import InvalidError
 from eventstore.model.changes import Change
 from eventstore.model.paths import as_bytes
-from eventstore.store.store import Writer
+from eventstore.store.rules import require_allowed
+from eventstore.store.writer import Writer
 from projections.edits import edits, modes
 from projections.edits.owners import parse_owner
 from projections.tree.symlinks import follow
@@ -29,8 +30,7 @@ def _change(texts: Sequence[str], make: Callable[[View, list[bytes]], Iterable[C
     """Append what *make* says of the paths *texts*, which lie in one container."""
     with session() as s:
         container, paths = s.places(texts)
-        with s.writer() as writer:
-            s.record(writer, container, lambda view: make(view, paths))
+        change(s, container, lambda view: make(view, paths))
 
 
 @click.command()
@@ -73,29 +73,30 @@ def write(place: str, text: str | None, mode: str | None, *, append: bool, paren
       layerlog write --text 'PORT=8080' -p web:/etc/app/env
     """
     permissions = None if mode is None else modes.octal(mode)
+
+    def written(view: View, content: bytes, size: int) -> list[Change]:
+        return list(edits.written(view, path, content, size, mode=permissions, parents=parents, now=time.time_ns()))
+
     with session() as s:
         container, path = s.place(place)
-        with s.writer() as writer, _source(text, writer, append=append) as data:
-            now = s.now(container)
-            old = now.lookup(follow(now, path))
-            like = old.content if old else None
-            before = now.read(old) if old and append else iter(())
-            content, size = put(writer.content, chain(before, data), like)
-            s.record(
-                writer, container, lambda view: edits.written(
-                    view, path, content, size, mode=permissions, parents=parents, now=time.time_ns()
-                ),
-            )  # fmt: skip
+        now = s.now(container)
+        require_allowed(written(now, b"", 0), now)
+        if append:  # what it is added to may be another file by the time that it is recorded
+            with spooled(given(text)) as again, writing(s) as writer:
+                record(s, writer, container, lambda view: written(view, *_put(writer, view, path, again, append=True)), now)
+        else:
+            with writing(s) as writer:
+                new = _put(writer, now, path, lambda: given(text))
+                record(s, writer, container, lambda view: written(view, *new), now)
 
 
-@contextmanager
-def _source(text: str | None, writer: Writer, *, append: bool) -> Iterator[Iterator[bytes]]:
-    """Give the new bytes; to *append* them the old ones must be read while nobody else can write."""
-    if not append:
-        yield pieces(text)
-        return
-    with spooled(pieces(text)) as data, writer.transaction():
-        yield data
+def _put(
+    writer: Writer, view: View, path: bytes, data: Callable[[], Iterator[bytes]], *, append: bool = False
+) -> tuple[bytes, int]:
+    """Put *data* as what comes after the file that is at *path*, or behind its bytes; return (digest, size)."""
+    old = view.lookup(follow(view, path))
+    before = view.read(old) if old and append else iter(())
+    return put(writer.content, chain(before, data()), old.content if old else None)
 
 
 @click.command()

@@ -10,12 +10,13 @@ from cli.commands.files.outgoing import counted, tar_output, write_tar
 from cli.display.output import progress
 from cli.hostfs import scan
 from cli.session.session import Session
-from cli.streams.counting import telling
+from cli.session.writing import record, writing
+from cli.streams.tee import tee
 from eventstore.errors import ConflictError, InvalidError
 from eventstore.model.changes import Change
 from eventstore.model.paths import join, shown, split
 from eventstore.store.staging import Staged
-from eventstore.store.store import Writer
+from eventstore.store.writer import Writer
 from projections.edits.copying import Source, There, destination, kind_of, placed
 from projections.layers import plain_tar
 from projections.layers.plain_tar import Like
@@ -70,9 +71,9 @@ def _into_container(s: Session, source: str, target: str, how: How) -> None:
     there = kind_of(now.lookup(path))
     incoming = _incoming(s, source, there, path, how)
     top = destination(incoming.source, path, there, slash=target.endswith("/"))
-    with s.writer() as writer, progress(None, "Copying", quiet=how.quiet) as advance:
-        staged = Staged(s.store.db, telling(incoming.changes(writer, _like(now, top)), lambda _: advance(1)))
-        s.record(writer, container, lambda view: placed(staged, view, top, contents=incoming.source.contents))
+    with writing(s) as writer, progress(None, "Copying", quiet=how.quiet) as advance:
+        staged = Staged(s.store, tee(incoming.changes(writer, _like(now, top)), lambda _: advance(1)))
+        record(s, writer, container, lambda view: placed(staged, view, top, contents=incoming.source.contents), now)
         staged.close()
 
 
@@ -124,7 +125,7 @@ def _like(view: View, top: bytes) -> Like:
 
 
 def _standard_input() -> BinaryIO:
-    from cli.streams.reader import decompressed
+    from cli.streams.compression import decompressed
 
     if sys.stdin.isatty():
         raise InvalidError("'-' reads a tar from standard input, which is a terminal; pipe one in")

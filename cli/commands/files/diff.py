@@ -4,9 +4,10 @@ import sys
 
 import click
 
-from cli.display.diff_lines import Compared, print_json, print_lines, print_names, print_patch, print_stat, print_status
+from cli.display.diff_lines import Compared, print_changes
 from cli.display.formats import listed
 from cli.options import completion
+from cli.options.changes import changes_options
 from cli.session.session import Session, session
 from eventstore.errors import ConflictError, InvalidError, LayerlogError
 from eventstore.model.paths import shown
@@ -18,25 +19,17 @@ from projections.refs.references import Target
 from projections.tree.symlinks import follow
 from projections.tree.view import View
 
-SHOW = {
-    "lines": print_lines, "status": print_status, "names": print_names, "patch": print_patch, "stat": print_stat,
-    "json": print_json,
-}  # fmt: skip
-
 
 @click.command()
 @click.argument("first", metavar="REF[:PATH]", shell_complete=completion.paths)
 @click.argument("second", metavar="[REF[:PATH]]", required=False, shell_complete=completion.paths)
 @click.option("--base", is_flag=True, help="All since the container's base, sealed or not: what docker diff shows.")
-@click.option("-p", "--patch", "how", flag_value="patch", help="Texts line by line, modes and owners: a patch.")
-@click.option("--stat", "how", flag_value="stat", help="How much of each path changed.")
-@click.option("--name-status", "how", flag_value="status", help="A, C or D for what is below a deleted directory, too.")
-@click.option("--name-only", "how", flag_value="names", help="Paths alone.")
+@changes_options
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", help="json: one object a line.")
 @click.option("--exit-code", is_flag=True, help="Exit 1 where something differs, 0 where nothing does.")
 @click.pass_context
 def diff(
-    ctx: click.Context, first: str, second: str | None, how: str | None, output_format: str, *, base: bool, exit_code: bool
+    ctx: click.Context, first: str, second: str | None, ways: list[str], output_format: str, *, base: bool, exit_code: bool
 ) -> None:
     r"""Show what differs: paths added (A), changed (C) and deleted (D).
 
@@ -49,10 +42,9 @@ def diff(
       layerlog diff -p tomcat web:/etc      from an image to a container, below /etc, line by line
       layerlog diff --stat web@10 web@42    between two events
     """
-    show = SHOW["json" if output_format == "json" else how or "lines"]
     with session() as s:
-        compared = _compare(s, first, second, base=base)
-        differs = show(compared)
+        asked = ["json"] if output_format == "json" else ways or ["topmost"]
+        differs = print_changes(asked, lambda: _compare(s, first, second, base=base))
         if second is not None and ":/" not in first + second:
             _note_config(s, first, second)
         if differs and exit_code:

@@ -6,8 +6,8 @@ from typing import BinaryIO
 
 from cli.session.session import Session
 from cli.session.settings import Settings
-from cli.streams.counting import telling
 from cli.streams.prefetch import Reading
+from cli.streams.tee import tee
 from eventstore.errors import InvalidError
 from eventstore.model.entries import Entry, Read
 from projections.tree.subtree import below
@@ -17,7 +17,7 @@ from projections.tree.walk import to_read
 
 def counted(read: Read, advance: Callable[[int], None]) -> Read:
     """Return *read*, which tells *advance* of the bytes it gives."""
-    return lambda entry: telling(read(entry), lambda chunk: advance(len(chunk)))
+    return lambda entry: tee(read(entry), lambda chunk: advance(len(chunk)))
 
 
 def reader_of(settings: Settings, view: View, path: bytes) -> Reading:

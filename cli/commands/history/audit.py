@@ -56,22 +56,22 @@ def audit(shape: str, *, no_trunc: bool, by: str | None, depth: int, **options: 
       layerlog audit --format html > audit.html
     """
     with session() as s:
-        found = _deeds(s, **options)
+        found = _actions(s, **options)
         if shape == "html":
             _write_page(s, list(found))
         elif by is None:
-            _write(shape, no_trunc, map(audit_rows.deed_row, found), audit_rows.DEEDS)
+            _write(shape, no_trunc, map(audit_rows.action_row, found), audit_rows.ACTIONS)
         else:
             rows = [audit_rows.group_row(group, by) for group in _groups(s, found, by, depth)]
             _write(shape, no_trunc, rows, audit_rows.group_columns(by))
 
 
-def _deeds(
+def _actions(
     s: Session, since: str | None, until: str | None, author: str | None, actor: str | None, *, only_commits: bool
 ) -> Iterator[Deed]:
-    who = Who(optional_matcher(author, "--author"), optional_matcher(actor, "--actor"))
+    wanted = Who(optional_matcher(author, "--author"), optional_matcher(actor, "--actor"))
     found = actions.deeds(s.log, *_between(s, since, until), only_commits=only_commits)
-    return (deed for deed in found if who.did(deed.record, deed.author))
+    return (action for action in found if wanted.did(action.record, action.author))
 
 
 def _between(s: Session, since: str | None, until: str | None) -> tuple[int, int]:
@@ -206,7 +206,7 @@ def _found(s: Session, patterns: Sequence[str], digests: Sequence[str], needle: 
         yield from map(rows.of_document, occurrences.in_documents(log, contents))
         if needle.data:
             yield from map(rows.of_document, occurrences.in_instructions(log, needle))
-    yield from map(rows.of_holding, occurrences.holdings(log, content, sought))
+    yield from map(rows.of_occurrence, occurrences.holdings(log, content, sought))
 
 
 def _content(s: Session, text: str) -> bytes:

@@ -4,6 +4,7 @@ import json
 import os
 from typing import Any, NamedTuple
 
+from eventstore.disk.atomic import replacing
 from eventstore.errors import NotFoundError, StoreError
 from projections.history.bisect import Point, Segment, State
 
@@ -29,13 +30,10 @@ def load(store: str) -> Kept:
 
 def save(store: str, kept: Kept) -> None:
     """Keep it, whole or not at all; only the store's owner may read it."""
-    path = _path(store)
-    fd = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with open(fd, "w", encoding="ascii") as file:
+    with replacing(_path(store)) as fd, open(fd, "w", encoding="ascii", closefd=False) as file:
         json.dump(_written(kept), file)
         file.flush()
         os.fsync(fd)
-    os.replace(f"{path}.new", path)
 
 
 def remove(store: str) -> bool:

@@ -1,26 +1,26 @@
 """History: commits and what they changed, single events, and who made a path what it is."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
 import click
 
 from cli.display import history_rows, history_text
-from cli.display.diff_lines import change_lines
+from cli.display.diff_lines import Compared, difference_row, print_changes
 from cli.display.formats import listed, parse_time
 from cli.display.history_rows import item_row
 from cli.display.output import json_line, or_say_nothing_found
 from cli.options import completion
+from cli.options.changes import changes_options
 from cli.options.regexes import optional_matcher
 from cli.session.session import Session, session
 from eventstore.errors import InvalidError, NotFoundError
-from eventstore.model.batches import runs
+from eventstore.model.batches import growing_batches
 from eventstore.model.events import Kind
 from eventstore.model.paths import as_bytes, shown
-from projections.diff.between import Around, differences
-from projections.diff.tree_diff import Difference
+from projections.diff.between import differences
 from projections.events import pathspecs
 from projections.events.actors import Who
 from projections.events.records import Record, Records
@@ -34,19 +34,6 @@ from projections.refs.references import Target
 from projections.tree.view import View
 
 _SHAPE = click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", help="json: one object a line.")
-_CHANGES = {
-    "patch": click.option("-p", "--patch", is_flag=True, help="Show what changed, line by line."),
-    "name_status": click.option("--name-status", is_flag=True, help="Show which paths changed, and how: A, C or D."),
-    "name_only": click.option("--name-only", is_flag=True, help="Show which paths changed."),
-    "stat": click.option("--stat", is_flag=True, help="Show which paths changed, and how much."),
-}
-
-
-def _changes_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add git's options for what a commit changed."""
-    for option in _CHANGES.values():
-        command = option(command)
-    return command
 
 
 class Counted(click.Command):
@@ -73,7 +60,7 @@ class Counted(click.Command):
 @click.option("--author", metavar="PATTERN", help="The claimed author matches this regular expression.")
 @click.option("--actor", metavar="PATTERN", help="The observed actor matches it: login@host (uid N, login uid N).")
 @click.option("--grep", metavar="PATTERN", help="The message matches it.")
-@_changes_options
+@changes_options
 @click.option("--follow", is_flag=True, help="Follow one PATH back through moves and hard links.")
 @click.option("--reverse", is_flag=True, help="The oldest first.")
 @click.option("--graph", is_flag=True, help="Show which image and container came from which.")
@@ -101,9 +88,9 @@ def log(ref: str | None, paths: tuple[str, ...], *, everything: bool, graph: boo
         if asked.patterns:
             sought = f"{listed(paths, 3)} in {ref}" if paths else ref
             items = or_say_nothing_found(items, f"no event that was asked for is about {sought}")
-        for run in runs(_limited(items, options)):
-            names = tags.of(s.log, filter(None, map(_image, run)))
-            for item in run:
+        for batch in growing_batches(_limited(items, options)):
+            names = tags.of(s.log, filter(None, map(_image, batch)))
+            for item in batch:
                 _show_item(s, asked.view, item, names.get(_image(item), []), options, touched=bool(asked.patterns))
 
 
@@ -153,33 +140,26 @@ def _image(item: Item) -> str:
 
 
 def _show_item(s: Session, view: View | None, item: Item, tags: list[str], options: dict[str, Any], *, touched: bool) -> None:
-    changes = any(options[key] for key in _CHANGES)
+    ways = options["ways"]
     if options["shape"] == "json":
-        print(json_line(item_row(item, tags, touched=touched) | (_changes_row(s, view, item) if changes else {})))
+        print(json_line(item_row(item, tags, touched=touched) | (_changes_row(s, view, item) if ways else {})))
         return
     print(history_text.oneline(item, tags) if options["oneline"] else "\n".join(history_text.item_lines(item, tags)))
     for record in item.touched:
         print(f"  {history_text.event_line(record)}")
-    if changes:
-        _print_changes(s, view, item, options)
-    if (touched or changes) and not options["oneline"]:
+    print_changes(ways, lambda: _compared(s, view, item))
+    if (touched or ways) and not options["oneline"]:
         print()
 
 
-def _print_changes(s: Session, view: View | None, item: Item, options: dict[str, Any]) -> None:
-    how = {key: options[key] for key in ("name_only", "stat", "patch")}
-    for line in change_lines(*_changed(s, view, item), **how):
-        print(line)
-
-
-def _changed(s: Session, view: View | None, item: Item) -> tuple[Around, Iterator[Difference]]:
+def _compared(s: Session, view: View | None, item: Item) -> Compared:
     found = item_changes.around(view or View(s.log, s.store.content, []), item)
-    return found, item_changes.differences_at(found, item, s.log) if item.touched else differences(found)
+    rows = item_changes.differences_at(found, item, s.log) if item.touched else differences(found)
+    return Compared(found.before, found.after, rows)
 
 
 def _changes_row(s: Session, view: View | None, item: Item) -> dict[str, Any]:
-    _, differences = _changed(s, view, item)
-    return {"changes": [history_rows.difference_row(difference) for difference in differences]}
+    return {"changes": list(map(difference_row, _compared(s, view, item).rows))}
 
 
 def print_graph(s: Session, ref: str | None) -> None:
@@ -195,9 +175,9 @@ def print_graph(s: Session, ref: str | None) -> None:
 
 @click.command()
 @click.argument("what", metavar="COMMIT|POSITION|REF[@POINT]", shell_complete=completion.references)
-@_changes_options
+@changes_options
 @_SHAPE
-def show(what: str, shape: str, **options: Any) -> None:
+def show(what: str, shape: str, ways: list[str]) -> None:
     r"""Show one commit with the paths it added (A), changed (C) and deleted (D) and its changes of the config, or one event
     with all that is known of it.
 
@@ -214,7 +194,7 @@ def show(what: str, shape: str, **options: Any) -> None:
         if isinstance(found, Record):
             _show_event(found, shape)
         else:
-            _show_commit(s, found, shape, options)
+            _show_commit(s, found, shape, ways)
 
 
 def _commit_or_event(s: Session, what: str) -> commits.Commit | Record:
@@ -239,7 +219,7 @@ def _show_event(record: Record, shape: str) -> None:
         print(*history_text.event_lines(record), sep="\n")
 
 
-def _show_commit(s: Session, commit: commits.Commit, shape: str, options: dict[str, Any]) -> None:
+def _show_commit(s: Session, commit: commits.Commit, shape: str, ways: list[str]) -> None:
     item = logbook.of_commit(commit)
     names = tags.now(s.log, commit.id)
     config = images.instructions(s.log, commit.record.event.stream, commit.first, commit.last)
@@ -248,7 +228,7 @@ def _show_commit(s: Session, commit: commits.Commit, shape: str, options: dict[s
         print(json_line(row | _changes_row(s, None, item)))
         return
     print(*history_text.commit_lines(commit, names, config), sep="\n")
-    _print_changes(s, None, item, options)
+    print_changes(ways or ["topmost"], lambda: _compared(s, None, item))
 
 
 # -- who made a path what it is

@@ -6,15 +6,16 @@ from itertools import islice
 import click
 
 from cli.display import history_text
-from cli.display.diff_lines import change_lines
+from cli.display.diff_lines import Compared, print_changes
 from cli.display.formats import listed
 from cli.options import completion
 from cli.session.session import Session, session
+from cli.session.writing import append, repeated, writing
 from eventstore.errors import ConflictError, InvalidError
 from eventstore.model.paths import shown
 from eventstore.model.spelling import check_tag
 from eventstore.store import commands
-from eventstore.store.store import Writer
+from eventstore.store.writer import Writer
 from projections.diff.between import Around, differences
 from projections.edits import undo
 from projections.edits.revert import Conflict
@@ -26,6 +27,7 @@ from projections.history.commits import Commit, of_seal
 from projections.images import images
 from projections.images.removal import Removed, find_removed
 from projections.refs import containers, references
+from projections.refs.containers import Container
 from projections.tree.view import View
 
 MOST_CONFLICTS = 10
@@ -44,16 +46,22 @@ def undo_(container: str, count: int) -> None:
       layerlog undo web
       layerlog undo web 3
     """
-    with session() as s, s.writer() as writer, writer.transaction():
-        found = containers.get(s.log, s.container(container))
-        taken = list(islice(undo.runs(s.log, found.stream, found.version), count))
-        if len(taken) < count:
-            raise ConflictError(f"container {shown(found.name)} has {len(taken)} changes of files to take back, not {count}")
-        live = containers.live_view(s.store, found.id)
-        commands.record(writer, found.id, undo.taken_back(s.store, found.id, taken), live)
+    with session() as s:
+        found, taken = repeated(lambda: _take_back(s, container, count))
         for line in _taken_lines(s, found.stream, taken):
             print(line)
         _note(_what_stays(s, found.stream, taken[-1].first, found.version))
+
+
+def _take_back(s: Session, container: str, count: int) -> tuple[Container, list[Run]]:
+    """Return the container as it was, and the changes that were taken back."""
+    found = containers.get(s.log, s.container(container))
+    taken = list(islice(undo.runs(s.log, found.stream, found.version), count))
+    if len(taken) < count:
+        raise ConflictError(f"container {shown(found.name)} has {len(taken)} changes of files to take back, not {count}")
+    now = containers.view_at(s.store, found.id, found.version)
+    append(s, found.id, now, undo.taken_back(s.store, found.id, taken))
+    return found, taken
 
 
 def _taken_lines(s: Session, stream: int, taken: list[Run]) -> list[str]:
@@ -90,21 +98,26 @@ def revert(commit: str, container: str | None) -> None:
       layerlog revert 3f2a9c
       layerlog commit -m "Revert" web
     """
-    with session() as s, s.writer() as writer, writer.transaction():
+    with session() as s:
         sealed = _commit(s, commit)
         found = s.container(container) if container is not None else sealed.container
-        view = s.now(found)
-        planned = reverting(item_changes.around_commit(view, sealed), view)
-        if planned.conflicts:
-            raise ConflictError(
-                f"commit {sealed.id[:12]} cannot be taken back: {_conflicts_text(planned.conflicts)}; nothing was changed"
-            )
-        if not planned.changes:
-            stays = _what_stays(s, sealed.record.event.stream, sealed.first, sealed.last)
-            raise ConflictError(f"nothing is left of what commit {sealed.id[:12]} changed in files{stays and f'; {stays}'}")
-        version = commands.record(writer, found, planned.changes, containers.live_view(s.store, found))
-        _print_changes(s, found, view, version)
+        before, version = repeated(lambda: _revert(s, sealed, found))
+        _print_changes(s, found, before, version)
         _note(_what_stays(s, sealed.record.event.stream, sealed.first, sealed.last))
+
+
+def _revert(s: Session, sealed: Commit, container: str) -> tuple[View, int]:
+    """Return the container as it was, and its new version."""
+    now = s.now(container)
+    planned = reverting(item_changes.around_commit(now, sealed), now)
+    if planned.conflicts:
+        raise ConflictError(
+            f"commit {sealed.id[:12]} cannot be taken back: {_conflicts_text(planned.conflicts)}; nothing was changed"
+        )
+    if not planned.changes:
+        stays = _what_stays(s, sealed.record.event.stream, sealed.first, sealed.last)
+        raise ConflictError(f"nothing is left of what commit {sealed.id[:12]} changed in files{stays and f'; {stays}'}")
+    return now, append(s, container, now, planned.changes)
 
 
 def _conflicts_text(conflicts: list[Conflict]) -> str:
@@ -117,8 +130,7 @@ def _print_changes(s: Session, container: str, before: View, version: int) -> No
     after = containers.view_at(s.store, container, version)
     span = before.spans[-1]
     made = Around(before, after, (span.stream, span.upto + 1, version))
-    for line in change_lines(made, differences(made)):
-        print(line)
+    print_changes(["topmost"], lambda: Compared(before, after, differences(made)))
 
 
 def _commit(s: Session, text: str) -> Commit:
@@ -146,16 +158,19 @@ def restore(source: str, place: str | None) -> None:
     ref, top = references.split_path(source)
     if top is None:
         raise InvalidError(f"{shown(source)}: name a path behind it, as in {shown(source)}:/etc/motd")
-    with session() as s, s.writer() as writer, writer.transaction():
+    with session() as s:
         target = s.resolve(ref)
         if place is None and target.container is None:
             raise InvalidError(f"{shown(source)} is no container's; say where to bring it back: CONTAINER:PATH")
         found, path = s.place(place) if place is not None else (target.container or "", top)
         view = s.view(target)
         view.get(top)
-        before = s.now(found)
-        version = commands.record(writer, found, undo.restored(before, path, view, top), containers.live_view(s.store, found))
-        _print_changes(s, found, before, version)
+
+        def act() -> tuple[View, int]:
+            now = s.now(found)
+            return now, append(s, found, now, undo.restored(now, path, view, top))
+
+        _print_changes(s, found, *repeated(act))
 
 
 @click.command()
@@ -171,13 +186,23 @@ def undelete(name: str, new_name: str | None) -> None:
       layerlog undelete mytomcat:1.0
       layerlog undelete --name web-old 6b6585a6169b
     """
-    with session() as s, s.writer() as writer, writer.transaction():
+    with session() as s:
         removed = find_removed(s.log, name)
         if removed.kind == "container":
-            commands.restore_container(writer, removed.id, new_name or containers.get(s.log, removed.id).name)
+            _restore_container(s, removed.id, new_name)
         else:
-            _restore_image(s, writer, removed)
+            with writing(s) as writer, writer.transaction():
+                removed = find_removed(s.log, name)  # as it is now that nobody else can change it
+                _restore_image(s, writer, removed)
         print(removed.shown())
+
+
+def _restore_container(s: Session, container: str, new_name: str | None) -> None:
+    found = containers.get(s.log, container)
+    name = new_name or found.name
+    commands.require_free_name(s.log, name)
+    with writing(s) as writer:
+        commands.restore_container(writer, container, name, expected=found.version)
 
 
 def _restore_image(s: Session, writer: Writer, removed: Removed) -> None:

@@ -10,6 +10,7 @@ from cli.display.output import progress
 from cli.options import completion
 from cli.session.session import Session, session
 from cli.session.settings import Settings
+from cli.session.writing import alone, writing
 from eventstore.errors import ConflictError, NotFoundError
 from eventstore.integrity.findings import Finding
 from eventstore.model.digests import named, parsed
@@ -37,7 +38,7 @@ def gc(*, originals: bool, dry_run: bool) -> None:
         if dry_run:
             found, waiting = collector.survey(s.store, originals=originals), 0
         else:
-            with s.alone() as writer:
+            with alone(s) as writer:
                 found, freed = collector.collect(s.store, writer, originals=originals)
             waiting = freed.waiting
     total = found.content_bytes + found.unnamed_bytes + found.original_bytes + found.cache_bytes
@@ -73,7 +74,7 @@ def prune(contents_before: str | None, *, dry_run: bool, yes: bool) -> None:
         if dry_run or not planned.extent.sizes:
             return
         _confirm(yes, "Erase them for ever?")
-        with s.alone() as writer:
+        with alone(s) as writer:
             erasure.carry_out(s.store, writer, erasure.plan(s.store, prunable(s.log, before)), "pruned")
 
 
@@ -117,10 +118,10 @@ def erase(
         print(*plan_lines(s.log, planned, derive=derive), sep="\n")
         if not dry_run:
             _confirm(yes, "Erase this for ever?")
-            with s.alone() as writer:
+            with alone(s) as writer:
                 erasure.carry_out(s.store, writer, erasure.plan(s.store, wanted), reason)
         if derive and not dry_run:
-            with s.writer() as writer:
+            with writing(s) as writer:
                 made = derivation.derive(s.store, writer, planned.held.images, wanted)
             for one in made:
                 print(f"sha256:{one.old} -> sha256:{one.new}")
@@ -140,10 +141,11 @@ def _require_erased(s: Session, digests: set[bytes]) -> None:
 
 
 def _let_return(s: Session, digests: set[bytes], reason: str) -> None:
-    with s.writer() as writer, writer.transaction():
+    for digest in sorted(digests):
+        if s.store.content.erased(digest) is None:
+            raise ConflictError(f"content {named(digest)} was not erased, so nothing keeps it out")
+    with writing(s) as writer, writer.transaction():
         for digest in sorted(digests):
-            if s.store.content.erased(digest) is None:
-                raise ConflictError(f"content {named(digest)} was not erased, so nothing keeps it out")
             commands.let_return(writer, digest, reason)
 
 
@@ -168,10 +170,10 @@ def repair(ctx: click.Context, source: str | None) -> None:
     from eventstore.integrity import scrub
 
     repairs.require_source(source)
-    with session() as s, s.alone() as writer:
+    with session() as s, alone(s) as writer:
         for name in repairs.mend_schema(s.store):
             print(f"made anew: {escape(name)}")
-        with progress(scrub.total(s.store.db), "Reading", "bytes") as advance:
+        with progress(scrub.total(s.store), "Reading", "bytes") as advance:
             findings = repairs.find(s.store, advance)
         done = repairs.mend(s.store, writer, findings, source, lambda _: None)
         print(f"{len(done.restored)} contents brought back, {len(done.left)} findings left")

@@ -1,0 +1,105 @@
+"""How commands write: they look without a lock, refuse what is to be refused, and append in a short transaction."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from itertools import chain
+from typing import TypeVar
+
+from cli.session import logs
+from cli.session.session import Session
+from eventstore.errors import ConcurrencyError
+from eventstore.log.log import Context
+from eventstore.model.changes import Change
+from eventstore.model.paths import shown
+from eventstore.store import commands
+from eventstore.store import writer as writers
+from eventstore.store.rules import require_allowed
+from eventstore.store.staging import Staged
+from eventstore.store.writer import Writer
+from projections.tree.view import View
+
+T = TypeVar("T")
+TRIES = 5
+
+
+@contextmanager
+def writing(s: Session, author: str | None = None, known: str = "recorded") -> Iterator[Writer]:
+    """Write in this command's name; says in the operational log what was appended."""
+    _migrate(s)
+    context = s.context(author, known)
+    with _told(s, context), writers.writing(s.store, context) as writer:
+        commands.create_store(writer)
+        yield writer
+
+
+@contextmanager
+def alone(s: Session) -> Iterator[Writer]:
+    """As `writing`, with every other writer kept out; never inside `writing`."""
+    _migrate(s)
+    context = s.context()
+    with _told(s, context), writers.alone(s.store, context) as writer:
+        commands.create_store(writer)
+        yield writer
+
+
+def record(s: Session, writer: Writer, container: str, make: Callable[[View], Iterable[Change]], now: View) -> int:
+    """As `change`, with a writer that is open for the contents; *now* is the container as it was looked at."""
+    views = chain([now], iter(lambda: s.now(container), None))
+
+    def act() -> int:
+        view = next(views)
+        return commands.record(writer, container, make(view), view, expected=view.version)
+
+    return repeated(act)
+
+
+def repeated(act: Callable[[], T]) -> T:
+    """Return what *act* returns; where another writer was faster, look again and repeat, a few times."""
+    for _ in range(TRIES):
+        with suppress(ConcurrencyError):
+            return act()
+    return act()
+
+
+def change(s: Session, container: str, make: Callable[[View], Iterable[Change]]) -> int:
+    """Append, as one changeset, what *make* says of the container as it is now; return the container's new version."""
+
+    def act() -> int:
+        now = s.now(container)
+        return append(s, container, now, make(now))
+
+    return repeated(act)
+
+
+def append(s: Session, container: str, now: View, changes: Iterable[Change]) -> int:
+    """Append *changes*, which come of looking at *now* and are read to their end before anything is locked.
+
+    Return the container's new version; raise ConcurrencyError where the container is no longer *now*.
+    """
+    with closing(Staged(s.store, changes)) as staged:
+        require_allowed(staged, now)
+        with writing(s) as writer:
+            return commands.record(writer, container, staged, now, expected=now.version)
+
+
+def _migrate(s: Session) -> None:
+    old = s.store.schema
+    if s.store.migrate():
+        now = f"brought from schema {old} to schema {s.store.schema}"
+        print(f"layerlog: the store {shown(s.store.path)} was {now}", file=sys.stderr)
+
+
+@contextmanager
+def _told(s: Session, context: Context) -> Iterator[None]:
+    if not logs.wanted():
+        yield
+        return
+    before = s.log.head()
+    yield
+    after = s.log.head()
+    if after.changesets > before.changesets:
+        logs.event(
+            "appended", changesets=after.changesets - before.changesets, head=after.changesets,
+            events=after.position - before.position, actor=context.actor["login"], author=context.author,
+        )  # fmt: skip

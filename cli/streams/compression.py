@@ -1,0 +1,144 @@
+"""Compression: unpacked within limits, packed the same way every time."""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from cli.streams.reader import PIECE, ChunkSource, Readable, Reader, chunks_of, pieces_of
+from eventstore.errors import InvalidError
+
+MAX_SIZE = 64 << 30
+"""Bytes that a blob may unpack to where the caller says nothing."""
+FREE = 256 << 20
+MAX_RATIO = 2000
+"""How much zstd may unpack to: FREE, and then MAX_RATIO times what was read.  Real layers stay below 100; gzip cannot
+exceed 1,032 (RFC 1951), so a genuine file of zeros always passes as gzip; zstd could reach 30,000."""
+MAX_WINDOW = 128 << 20
+"""zstd's own tools refuse more unless told otherwise (RFC 8878, 3.1.1.1.2)."""
+
+HEAD = 10
+
+
+def decompressed(stream: Readable, *, max_size: int = MAX_SIZE, what: str = "blob") -> Reader:
+    """Return what *stream* unpacks to: gzip (also of several members), zstd (also of several frames) or plain bytes.
+
+    InvalidError for cut or broken data, more than *max_size* bytes, a zstd window over 128 MiB or a zstd bomb.
+    """
+    return Reader(limit(unpack(chunks_of(stream), what), max_size, what), stream)
+
+
+def unpack(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
+    """Yield what *chunks* unpack to, as their first bytes say; raise InvalidError as `decompressed` does."""
+    head = b""
+    while len(head) < HEAD and (chunk := next(chunks, None)) is not None:
+        head += chunk
+    how = stored_as(head, what)
+    whole = chain([head], chunks)
+    yield from whole if not how else {"gzip": _gunzip, "zstd": _unzstd}[how](ChunkSource(whole), what)
+
+
+def limit(chunks: Iterable[bytes], max_size: int, what: str) -> Iterator[bytes]:
+    """Yield *chunks*; raise InvalidError instead of the byte after *max_size*."""
+    left = max_size
+    for chunk in chunks:
+        left -= len(chunk)
+        if left < 0:
+            raise InvalidError(f"{what}: unpacks to more than {max_size} bytes; allow more with --max-layer-size")
+        yield chunk
+
+
+def stored_as(head: bytes, what: str) -> str:
+    """Return "gzip", "zstd" or "" (plain) by the first HEAD bytes of a blob; InvalidError for xz and bzip2."""
+    if head.startswith(b"\xfd7zXZ\0") or (head.startswith(b"BZh") and head[4:10] == b"1AY&SY"):
+        raise InvalidError(f"{what}: xz and bzip2 are not read; unpack it first, as with xz -d or bunzip2")
+    return "gzip" if head.startswith(b"\x1f\x8b\x08") else "zstd" if _is_zstd(head[:4]) else ""
+
+
+def gzip_blocks(chunks: Iterable[bytes], level: int = 1) -> Iterator[bytes]:
+    """Return *chunks* as one gzip member without name or time; *level* 0-3.
+
+    The same isal version on the same kind of CPU gives the same bytes, however the input is cut into chunks.
+    """
+    from isal import isal_zlib
+
+    packer = isal_zlib.compressobj(level, isal_zlib.DEFLATED, 31)
+    for chunk in pieces_of(Reader(chunks)):  # what isal makes depends on how its input is cut
+        if packed := packer.compress(chunk):
+            yield packed
+    yield packer.flush()
+
+
+def _gunzip(source: ChunkSource, what: str) -> Iterator[bytes]:
+    import gzip
+
+    from isal import igzip, isal_zlib
+
+    broken: tuple[type[Exception], ...] = (gzip.BadGzipFile, isal_zlib.IsalError, OverflowError)  # type: ignore[assignment]
+    with igzip.IGzipFile(fileobj=source) as unpacker:  # type: ignore[no-untyped-call]
+        try:
+            yield from pieces_of(unpacker)
+        except EOFError:
+            raise InvalidError(f"{what}: the gzip data is cut off after {source.count} bytes; get it again") from None
+        except broken as error:
+            raise InvalidError(f"{what}: broken gzip data: {error}; get it again") from None
+
+
+_FRAME = b"\x28\xb5\x2f\xfd"
+_SKIPPABLE = b"\x2a\x4d\x18"
+
+
+def _is_zstd(head: bytes) -> bool:
+    return head == _FRAME or (len(head) == 4 and head[0] >> 4 == 5 and head[1:] == _SKIPPABLE)
+
+
+def _unzstd(source: ChunkSource, what: str) -> Iterator[bytes]:
+    import zstandard
+
+    made = 0
+    while head := source.exactly(4):
+        unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).decompressobj()
+        try:
+            for block in _frame(source, head, what):
+                chunk = unpacker.decompress(block)
+                made += len(chunk)
+                if made > FREE + MAX_RATIO * source.count:
+                    raise InvalidError(f"{what}: a zstd bomb, over {MAX_RATIO} times its size; if genuine, gzip it")
+                yield chunk
+        except zstandard.ZstdError as error:
+            hint = "make it with a window of 128 MiB at most" if "too much memory" in str(error) else "get it again"
+            raise InvalidError(f"{what}: broken zstd data: {error}; {hint}") from None
+
+
+def _frame(source: ChunkSource, head: bytes, what: str) -> Iterator[bytes]:
+    """A frame's header, blocks and checksum one by one (RFC 8878, 3.1.1); nothing for a skippable frame.
+
+    Given whole blocks, the decompressor's output is bounded by 128 KiB a call, and a cut frame is seen.
+    """
+
+    def exactly(size: int) -> bytes:
+        found = source.exactly(size)
+        if len(found) < size:
+            raise InvalidError(f"{what}: the zstd data is cut off after {source.count} bytes; get it again")
+        return found
+
+    if not _is_zstd(head):
+        raise InvalidError(f"{what}: other bytes follow the zstd data; get it again")
+    if head != _FRAME:
+        left = int.from_bytes(exactly(4), "little")
+        while left:
+            left -= len(exactly(min(left, PIECE)))
+        return
+    flags = exactly(1)
+    yield head + flags + exactly(_header_rest(flags[0]))
+    last = 0
+    while not last:
+        block = exactly(3)
+        last, kind, size = block[0] & 1, block[0] >> 1 & 3, int.from_bytes(block, "little") >> 3
+        yield block + exactly(1 if kind == 1 else size)
+    if flags[0] & 4:
+        yield exactly(4)
+
+
+def _header_rest(flags: int) -> int:
+    """The bytes of a frame header after its descriptor: window, dictionary id, content size (RFC 8878, 3.1.1.1)."""
+    single, content = flags >> 5 & 1, flags >> 6
+    return (1 - single) + (0, 1, 2, 4)[flags & 3] + (single, 2, 4, 8)[content]

@@ -1,0 +1,212 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from projections.diff import tree_diff
+from projections.diff.patches import hunks
+from tests.cli.invoking import Layerlog, with_base, with_loaded
+from tests.cli.running import on_terminal
+from tests.peers import peer
+
+LINES = ["C /etc/group", "C /etc/motd", "A /srv/new", "C /usr/bin/sh", "D /usr/lib"]
+
+
+def test_diff_shows_what_is_not_sealed(changed: Layerlog) -> None:
+    assert changed.lines("diff", "web") == LINES
+    changed("commit", "web", "app:1")
+    assert changed("diff", "web") == ""
+    changed("delete", "web:/srv/new")
+    assert changed.lines("diff", "web") == ["D /srv/new"]
+
+
+@pytest.mark.parametrize(("few", "many"), [(0, 0), (1, 1), (3, 3), (6, 6), (8, 8), (0, 100)])
+def test_diff_is_the_same_path_by_path_and_by_a_walk(
+    changed: Layerlog, monkeypatch: pytest.MonkeyPatch, few: int, many: int
+) -> None:
+    monkeypatch.setattr(tree_diff, "FEW", few)
+    monkeypatch.setattr(tree_diff, "MANY", many)
+    changed("move", "web:/etc", "web:/srv/etc")
+    assert changed.lines("diff", "web") == [
+        "D /etc", "A /srv/etc", "A /srv/etc/group", "A /srv/etc/motd", "A /srv/etc/os-release", "A /srv/etc/passwd",
+        "A /srv/new", "C /usr/bin/sh", "D /usr/lib",
+    ]  # fmt: skip
+
+
+def test_diff_knows_of_attributes_changed_by_another_name(ll: Layerlog) -> None:
+    ll("link", "web:/etc/motd", "web:/srv/motd")
+    ll("commit", "web")
+    ll("chmod", "600", "web:/srv/motd")
+    assert ll.lines("diff", "web") == ["C /etc/motd", "C /srv/motd"]
+
+
+def test_diff_base_shows_what_docker_shows(changed: Layerlog) -> None:
+    changed("commit", "web")
+    assert changed.lines("diff", "--base", "web") == LINES
+    changed("write", "--text", "2", "web:/srv/new")
+    assert changed.lines("diff", "--base", "web") == LINES
+
+
+def test_diff_of_a_point_is_what_was_not_sealed_then(changed: Layerlog) -> None:
+    assert changed.lines("diff", "web@3") == ["C /etc/motd", "A /srv/new"]
+    changed("commit", "web")
+    assert changed.lines("diff", "web@3") == ["C /etc/motd", "A /srv/new"]
+
+
+def test_diff_of_any_two(changed: Layerlog) -> None:
+    changed("commit", "web", "app:1")
+    assert changed.lines("diff", "base:1", "app:1") == LINES
+    assert changed.lines("diff", "web@2", "web@3") == ["A /srv/new"]
+    assert changed.lines("diff", "web@3", "web@2") == ["D /srv/new"]
+    assert changed("diff", "app:1", "web") == ""
+    with_loaded(changed, "other:1")
+    done = changed.run("diff", "base:1", "other:1")
+    lines = done.stdout.splitlines()
+    assert "A /bin" not in lines
+    assert "C /bin" in lines
+    assert "D /usr" in lines
+    assert done.stderr == "layerlog: the config differs too (Env); `layerlog inspect` shows it\n"
+
+
+def test_diff_below_a_path(changed: Layerlog) -> None:
+    assert changed.lines("diff", "web:/etc") == LINES[:2]
+    assert changed.lines("diff", "base:1", "web:/etc/motd") == ["C /etc/motd"]
+    assert changed.lines("diff", "base:1:/usr/lib", "web") == ["D /usr/lib"]
+    assert "name the same in both" in changed.refused("diff", "base:1:/etc", "web:/usr")
+
+
+def test_diff_needs_two_of_images(ll: Layerlog) -> None:
+    assert ll.refused("diff", "base:1").endswith("name two to compare: `layerlog diff base:1 OTHER`")
+    assert "name one alone" in ll.refused("diff", "--base", "web", "base:1")
+
+
+def test_diff_exit_code(changed: Layerlog) -> None:
+    assert changed.run("diff", "web").exit_code == 0
+    assert changed.run("diff", "--exit-code", "web").exit_code == 1
+    assert changed.run("diff", "--exit-code", "web", "web").exit_code == 0
+
+
+def test_diff_names_and_json_say_every_path(changed: Layerlog) -> None:
+    assert changed.lines("diff", "--name-only", "web") == [*(line[2:] for line in LINES), "/usr/lib/os-release"]
+    assert changed.lines("diff", "--name-status", "web") == [*LINES, "D /usr/lib/os-release"]
+    rows = {row["path"]: row for row in changed.json("diff", "web")}
+    assert (rows["/etc/group"]["change"], rows["/etc/group"]["before"]["mode"], rows["/etc/group"]["after"]["mode"]) == ("C", "0644", "0600")
+    assert rows["/srv/new"]["before"] is rows["/usr/lib"]["after"] is None
+
+
+def test_diff_stat(changed: Layerlog) -> None:
+    assert changed.lines("diff", "--stat", "web") == [
+        " /etc/group          | attributes",
+        " /etc/motd           | 1 +",
+        " /srv/new            | 1 +",
+        " /usr/bin/sh         | attributes",
+        " /usr/lib            | deleted",
+        " /usr/lib/os-release | 1 -",
+        " 6 paths changed, 2 insertions(+), 1 deletion(-)",
+    ]
+
+
+def test_diff_patch(changed: Layerlog) -> None:
+    changed("write", "--text", "\0", "web:/usr/bin/su")
+    changed("link", "-sf", "sh", "web:/usr/bin/zsh")
+    assert changed("diff", "-p", "web").splitlines() == """\
+diff --git a/etc/group b/etc/group
+old mode 100644
+new mode 100600
+diff --git a/etc/motd b/etc/motd
+--- a/etc/motd
++++ b/etc/motd
+@@ -1 +1,2 @@
+ hello
++world
+diff --git a/srv/new b/srv/new
+new file mode 100644
+--- /dev/null
++++ b/srv/new
+@@ -0,0 +1 @@
++new
+\\ No newline at end of file
+diff --git a/usr/bin/sh b/usr/bin/sh
+old owner 0:0
+new owner 7:0
+diff --git a/usr/bin/su b/usr/bin/su
+Binary files a/usr/bin/su and b/usr/bin/su differ
+diff --git a/usr/bin/zsh b/usr/bin/zsh
+new file mode 120777
+--- /dev/null
++++ b/usr/bin/zsh
+@@ -0,0 +1 @@
++sh
+\\ No newline at end of file
+diff --git a/usr/lib b/usr/lib
+deleted file mode 40755
+diff --git a/usr/lib/os-release b/usr/lib/os-release
+deleted file mode 100644
+--- a/usr/lib/os-release
++++ /dev/null
+@@ -1 +0,0 @@
+-ID=base
+""".splitlines()
+
+
+def test_diff_patch_is_raw_to_a_program_and_escaped_on_a_terminal(ll: Layerlog) -> None:
+    ll("write", "web:/f", stdin=b"\xff\x1b[31m\t.\n")
+    assert b"+\xff\x1b[31m\t.\n" in ll.raw("diff", "-p", "web")
+    program = "from cli.main import main; main()"
+    shown = on_terminal([sys.executable, "-c", program, "--store", ll.store, "diff", "-p", "web"], env={"TERM": "xterm"})
+    assert b"\x1b[32m+\\xff\\x1b[31m\t.\x1b[0m" in shown
+    assert b"--- /dev/null\x1b[0m\r\n\x1b[32m+++ b/f\x1b[0m\r\n" in shown
+
+
+def test_a_patch_goes_on_past_what_was_erased(ll: Layerlog, tmp_path: Path) -> None:
+    for text in ("password", "none", "still none"):
+        ll("write", "--text", text, "web:/f")
+        ll("commit", "web")
+    first, second = (row["version"] for row in ll.json("log", "web")[2:0:-1])
+    ll("erase", "--path", f"web@{first}:/f", "--reason", "a password", "-y")
+    said = ll("log", "-p", "web", "--", "/f")
+    assert "+still none\n" in said
+    assert said.count("differ: content sha256:") == 2
+    assert ll("diff", "--stat", f"web@{first}", f"web@{second}").startswith(" /f | Bin 8 -> 4 bytes\n")
+    assert re.search(r"^Erased:    2\d{3}-\S+ by event \d+, .*@.*: a password$", ll("stat", f"web@{first}:/f"), re.MULTILINE)
+    assert ll.json("stat", f"web@{first}:/f")[0]["erased"]["detail"] == {"reason": "a password", "size": 8}
+    assert "Erased" not in ll("stat", f"web@{second}:/f")
+    refused = ll.refused("checkout", f"web@{first}", str(tmp_path / "out"))
+    assert f": a password; {tmp_path}/out is incomplete: remove it; to go on without it, delete the path" in refused
+
+
+LINE = st.sampled_from([b"a\n", b"b\n", b"c\n", b"d\r\n", b"\r\n", b"\n"])
+TEXT = st.builds(lambda lines, last: b"".join(lines) + last, st.lists(LINE, max_size=25), st.sampled_from([b"", b"end"]))
+
+
+@settings(max_examples=40, deadline=None)
+@given(TEXT, TEXT)
+def test_a_patch_turns_the_old_text_into_the_new(tmp_path_factory: pytest.TempPathFactory, old: bytes, new: bytes) -> None:
+    """patch(1) applies what diff prints."""
+    patch = peer("patch")
+    folder = tmp_path_factory.mktemp("patch")
+    ll = with_base(folder / "store")
+    ll("write", "web:/f", stdin=old)
+    ll("write", "web:/f", stdin=new)
+    (folder / "f").write_bytes(old)
+    text = ll.raw("diff", "-p", "web@2", "web@3")
+    if old == new:
+        assert text.startswith(b"diff --git a/f b/f\nmodified time ")
+        return
+    subprocess.run([patch, "-s", "-p1", "--binary"], input=text, cwd=folder, check=True, capture_output=True)
+    assert ((folder / "f").read_bytes() if (folder / "f").exists() else b"") == new
+
+
+@given(st.lists(st.sampled_from([b"x", b"y", b"z"]), max_size=30), st.lists(st.sampled_from([b"x", b"y", b"z"]), max_size=30))
+def test_hunks_are_in_order_and_keep_three_lines_around(old: list[bytes], new: list[bytes]) -> None:
+    end = -1
+    for hunk in hunks(old, new):
+        signs = b"".join(sign for sign, _ in hunk.lines)
+        assert hunk.old > end
+        assert len(signs) - len(signs.lstrip(b" ")) <= 3
+        assert len(signs) - len(signs.rstrip(b" ")) <= 3
+        end = hunk.old + sum(sign != b"+" for sign, _ in hunk.lines)

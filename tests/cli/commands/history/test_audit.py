@@ -1,0 +1,322 @@
+"""audit and events: right, complete, resumable, and safe to read."""
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from eventstore.model.changes import put
+from eventstore.model.events import Kind
+from eventstore.model.facts import Departure
+from eventstore.store import commands
+from eventstore.store.store import Store
+from projections.refs.containers import live_view
+from tests.cli.invoking import Layerlog, with_loaded, write_and_commit
+from tests.cli.running import ROOT, clean
+
+EVIL = "<script>alert(1)</script>\x1b[2J\u202e\n=cmd()"
+
+
+# -- audit
+
+
+def test_audit_says_who_sealed_what_and_where_it_went(ll: Layerlog) -> None:
+    image = write_and_commit(ll, "12345", "-m", "title\nbody", "-a", "Bo <b@x>", "web", "app:1")
+    ll("tag", "app:1", "app:2")
+    ll("rmi", "app:2")
+    ll("save", "-o", f"{ll.store}.tar", "app:1")
+    row = ll.json("audit", "--commits")[-1]
+    assert (row["what"], row["id"], row["author"], row["message"]) == ("commit", image, "Bo <b@x>", "title\nbody")
+    assert (row["events"], row["files"], row["bytes"], row["signer"]) == (1, 1, 5, None)
+    assert row["tags"] == ["app:1", "app:2"]
+    assert [(sent["how"], sent["where"]) for sent in row["sent"]] == [("save", f"{ll.store}.tar")]
+    assert row["actor"].keys() >= {"login", "uid", "login_uid", "host"}
+    assert row["command"][-4:] == ["-a", "Bo <b@x>", "web", "app:1"]
+
+
+def test_audit_shows_loads_removals_and_erasures_but_not_with_commits(ll: Layerlog) -> None:
+    image = with_loaded(ll, "far:1")
+    ll("rmi", "far:1")
+    with ll.writer() as writer:
+        commands.erase_contents(writer, {b"\1" * 32: 9}, "asked to")
+    kinds = [(row["what"], row["id"]) for row in ll.json("audit")]
+    here = [("load", image), ("tag", image)]
+    assert kinds[-5:] == [*here, ("untag", image), ("remove", image), ("erase", f"sha256:{'01' * 32}")]
+    assert ll.json("audit")[-1]["message"] == "asked to"
+    assert {row["what"] for row in ll.json("audit", "--commits")} == {"commit"}
+
+
+def deeds_of(ll: Layerlog, first: int) -> list[tuple[str, str, list[str], str | None]]:
+    rows = ll.json("audit")[first:]
+    return [(row["what"], row["id"], row["tags"], row["before"]) for row in rows]
+
+
+def test_audit_says_who_moved_a_tag_and_what_it_was_before(ll: Layerlog) -> None:
+    one = write_and_commit(ll, "1", "web", "app:1")
+    seen = len(ll.json("audit"))
+    ll("tag", "base:1", "app:1")
+    base = ll.json("images", "base")[0]["id"].removeprefix("sha256:")
+    ll("rmi", "app:1")
+    ll("undelete", "app:1")
+    assert deeds_of(ll, seen) == [("tag", base, ["app:1"], one), ("untag", base, ["app:1"], base), ("tag", base, ["app:1"], None)]
+    assert [row["message"] for row in ll.json("audit")[seen:]] == [f"was {one[:12]}", "", ""]
+    assert ll.json("audit")[seen]["command"][-3:] == ["tag", "base:1", "app:1"]
+    assert re.search(rf"  tag +{base[:12]} .*  app:1 +was {one[:12]}", ll("audit"))
+
+
+def test_audit_says_who_brought_something_back_and_who_saved_what_where(ll: Layerlog) -> None:
+    image = with_loaded(ll, "far:1")
+    ll("save", "-o", f"{ll.store}.tar", "far:1")
+    ll("rm", "web")
+    ll("rmi", "far:1")
+    seen = len(ll.json("audit"))
+    ll("undelete", "web")
+    ll("undelete", image)
+    web = ll.json("ps")[0]["id"]
+    assert deeds_of(ll, seen) == [("undelete", web, [], None), ("undelete", image, [], None), ("tag", image, ["localhost/far:1"], None)]
+    assert (ll.json("audit")[seen]["message"], ll.json("audit")[seen]["events"]) == ("web", None)
+    saved = next(row for row in ll.json("audit") if row["what"] == "save")
+    assert (saved["id"], saved["message"]) == (image, f"{ll.store}.tar")
+    assert "<dt>sent out</dt><dd>1</dd>" in ll("audit", "--format", "html")
+
+
+@pytest.mark.parametrize(
+    ("key", "who", "count"),
+    [("author", "^Bo <", 1), ("author", "^Cy|b@x>$", 2), ("author", "^$", 1), ("author", "", 3), ("author", "nobody", 0),
+     ("actor", r"\)$", 3), ("actor", "^ada@test ", 0), ("actor", "^$", 0)],
+)  # fmt: skip
+def test_log_audit_and_events_mean_the_same_people(
+    ll: Layerlog, monkeypatch: pytest.MonkeyPatch, key: str, who: str, count: int
+) -> None:
+    """Commits by Bo, by Cy and by nobody named."""
+    monkeypatch.delenv("LAYERLOG_AUTHOR", raising=False)
+    monkeypatch.setenv("HOME", ll.store)
+    for number, author in enumerate(["Bo <b@x>", "Cy <c@x>", ""]):
+        write_and_commit(ll, f"{number}", *(("-a", author) if author else ()), "web")
+    base = ll.json("images", "base:1")[0]["id"].removeprefix("sha256:")
+    found = [row["id"] for row in ll.json("events", "--filter", "kind=Committed", "--filter", f"{key}={who}", "--filter", "stream=web")]
+    assert len(found) == count
+    assert [row["id"] for row in ll.json("audit", "--commits", f"--{key}", who) if row["id"] != base] == found
+    assert [row["commit"] for row in ll.json("log", f"--{key}", who) if row["commit"] != base] == found[::-1]
+
+
+def test_audit_of_one_person(ll: Layerlog, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_and_commit(ll, "1", "-a", "Bo <b@x>", "web")
+    monkeypatch.setenv("LAYERLOG_AUTHOR", "Cy <c@x>")
+    ll("tag", "base:1", "other:1")
+    assert [row["what"] for row in ll.json("audit", "--author", "^Cy")] == ["tag"]
+    assert [row["author"] for row in ll.json("audit", "--author", "b@x")] == ["Bo <b@x>"]
+    assert {row["actor"]["login"] for row in ll.json("audit", "--actor", "^ada@test ")} == {"ada"}
+    assert ll.json("audit", "--actor", "^nobody@") == []
+
+
+def test_audit_names_the_signer(ll: Layerlog) -> None:
+    image = write_and_commit(ll, "1", "web")
+    with ll.writer() as writer:
+        commands.sign_commit(writer, image, "SIG", "SHA256:abc")
+    assert ll.json("audit")[-1]["signer"] == "SHA256:abc"
+
+
+def test_audit_groups(ll: Layerlog) -> None:
+    write_and_commit(ll, "12345", "-a", "Bo", "web")
+    ll("write", "-p", "--text", "1", "web:/usr/lib/x/y")
+    write_and_commit(ll, "1", "-a", "Bo", "web")
+    authors = {row["author"]: row for row in ll.json("audit", "--by", "author")}
+    assert (authors["Bo"]["commits"], authors["Bo"]["events"], authors["Bo"]["bytes"]) == (2, 4, 7)
+    day = ll.json("audit", "--by", "day")
+    assert [(row["day"], row["commits"]) for row in day] == [(time.strftime("%Y-%m-%d", time.gmtime()), 3)] or len(day) == 2
+    prefixes = {row["prefix"]: row for row in ll.json("audit", "--by", "prefix")}
+    assert (prefixes["/f"]["commits"], prefixes["/f"]["bytes"]) == (2, 6)
+    assert set(prefixes) == {"/bin", "/etc", "/f", "/srv", "/usr"}
+    deeper = {row["prefix"]: row for row in ll.json("audit", "--by", "prefix", "--depth", "2")}
+    assert deeper["/usr/lib"]["authors"] == ["Ada", "Bo"]
+    assert "AUTHOR" in ll("audit", "--by", "author")
+
+
+def test_audit_between_times(ll: Layerlog) -> None:
+    write_and_commit(ll, "1", "-m", "later", "web")
+    rows = ll.json("audit")
+    assert ll.json("audit", "--since", rows[-1]["time"]) == rows[-1:]
+    assert ll.json("audit", "--until", rows[0]["time"]) == rows[:2], "the commit, and its tag"
+    assert ll.json("audit", "--since", "2030-01-01") == []
+
+
+def test_csv_has_one_line_for_each_and_no_formula(ll: Layerlog) -> None:
+    write_and_commit(ll, "1", "-m", EVIL, "-a", "=HYPERLINK()", "web")
+    text = ll.raw("audit", "--format", "csv").decode()
+    assert len(text.splitlines()) == len(ll.json("audit")) + 1
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert rows[-1]["author"] == "'=HYPERLINK()"
+    assert rows[-1]["message"] == "<script>alert(1)</script>\\x1b[2J\\u202e\\n=cmd()"
+    assert "PREFIX".lower() in ll("audit", "--by", "prefix", "--format", "csv")
+
+
+class Page(HTMLParser):
+    """Collects tags and text, and fails on a tag that closes nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.urls: list[str] = []
+        self.said = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.urls += [value for key, value in attrs if key in ("src", "href", "action") and value]
+        if tag not in ("meta", "br", "col", "line"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        del attrs
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.said += data
+
+
+def page_of(ll: Layerlog) -> Page:
+    page = Page()
+    page.feed(ll("audit", "--format", "html"))
+    assert page.open == []
+    return page
+
+
+def test_the_page_stands_alone_and_escapes_everything(ll: Layerlog) -> None:
+    image = write_and_commit(ll, "1", "-m", EVIL + "\nsecond", "-a", EVIL, "web", "app:1")
+    with ll.writer() as writer:
+        commands.record_image(writer, Kind.IMAGE_SAVED, image, None, Departure("", 1, [], EVIL))
+    page = page_of(ll)
+    assert "script" not in page.tags
+    assert page.urls == []
+    assert "svg" in page.tags
+    assert page.tags.count("circle") >= 2
+    assert "<script>alert(1)</script>\\x1b[2J\\u202e" in page.said
+    assert "\x1b" not in page.said
+    assert "\u202e" not in page.said
+    assert "app:1" in page.said
+    assert "unsigned" in page.said
+
+
+def test_the_page_of_an_empty_store_and_of_long_messages(ll: Layerlog, tmp_path: Path) -> None:
+    empty = Layerlog(tmp_path / "empty")
+    with empty.writer():
+        pass
+    assert "nothing happened yet" in page_of(empty).said
+    write_and_commit(ll, "1", "-m", "x" * 100_000, "web")
+    assert len(ll("audit", "--format", "html")) < 20_000
+    assert "(100000 characters in all)" in page_of(ll).said
+
+
+# -- events
+
+
+def test_events_are_all_events_in_order_with_all_keys(ll: Layerlog) -> None:
+    rows = [json.loads(line) for line in ll.lines("events")]
+    assert [row["position"] for row in rows] == list(range(1, ll.head()[1] + 1))
+    assert len({tuple(row) for row in rows}) == 1
+    assert rows[0]["event"] == "StoreCreated"
+    motd = next(row for row in rows if row["path"] == "/etc/motd")
+    assert (motd["event"], motd["stream"], motd["mode"], motd["size"], motd["known"]) == ("FileWritten", "container", "100644", 6, "recorded")
+    assert motd["content"].startswith("sha256:")
+    link = next(row for row in rows if row["path"] == "/bin")
+    assert link["target"] == "usr/bin"
+
+
+def test_events_can_be_resumed(ll: Layerlog) -> None:
+    whole = ll.lines("events")
+    half = len(whole) // 2
+    first = ll.lines("events", "--to", str(half))
+    last = json.loads(first[-1])["position"]
+    assert first + ll.lines("events", "--from", str(last + 1)) == whole
+    assert ll("events", "--from", "100000") == ""
+    assert ll("events", "--to", "2", "--follow").count("\n") == 2
+
+
+def test_events_between_times(ll: Layerlog) -> None:
+    ll("write", "--text", "1", "web:/f")
+    rows = ll.lines("events")
+    times = [json.loads(row)["time"] for row in rows]
+    assert ll.lines("events", "--since", times[-1]) == rows[-1:]
+    assert ll.lines("events", "--until", times[0]) == rows[:1]
+    assert ll.lines("events", "--since", times[0], "--until", times[-1], "--from", "3", "--to", "4") == rows[2:4]
+    assert ll("events", "--since", "2130-01-01") == ""
+    assert "give one of them" in ll.run("events", "--follow", "--until", times[0]).stderr
+
+
+def test_events_filtered(ll: Layerlog) -> None:
+    ll("write", "--text", "1", "web:/srv/x.conf")
+    ll("chmod", "600", "web:/etc/motd")
+    with_loaded(ll, "far:1")
+
+    def names(*filters: str) -> list[str]:
+        return [json.loads(line)["event"] for line in ll.lines("events", *(f"--filter={f}" for f in filters))]
+
+    assert names("stream=web") == ["ContainerCreated", "FileWritten", "AttributesChanged"]
+    assert names("stream=web", "path=/etc") == ["AttributesChanged"]
+    assert names("stream=web", "path=*.conf", "path=/etc") == ["FileWritten", "AttributesChanged"]
+    assert names("stream=web", "kind=filewritten") == ["FileWritten"]
+    ll("move", "web:/srv/x.conf", "web:/srv/y")
+    assert names("stream=web", "path=/srv/x.conf") == ["FileWritten", "PathMoved"]
+    assert names("stream=far:1") == ["TagMoved"]
+    assert names("stream=tag") == ["TagMoved", "TagMoved"]
+    assert names("author=^Ada", "kind=FileWritten") == ["FileWritten"]
+    assert set(names("actor=ada@test")) > {"ContainerCreated", "FileWritten", "Committed"}
+    assert "KEY=VALUE" in ll.refused("events", "--filter", "colour=red")
+    assert "no kind of event" in ll.refused("events", "--filter", "kind=Nonesuch")
+    assert "no stream" in ll.refused("events", "--filter", "stream=nonesuch")
+    assert "regular expression" in ll.refused("events", "--filter", "author=(")
+
+
+def test_events_as_a_table_are_one_line_each(ll: Layerlog) -> None:
+    write_and_commit(ll, "1", "-m", EVIL, "web")
+    assert len(ll.lines("events", "--format", "table")) == ll.head()[1]
+
+
+def test_events_as_a_table_say_whose_they_are(ll: Layerlog) -> None:
+    ll("commit", "--allow-empty", "web", "site:named")
+    commit, tag = ll.lines("events", "--format", "table")[-2:]
+    image = ll.json("images", "site")[0]["id"].removeprefix("sha256:")[:12]
+    assert tag.endswith(f" TagMoved site:named to {image}")
+    assert commit.endswith(f" as {image}")
+    ll("tag", "base:1", "site:named")
+    ll("rmi", "site:named")
+    base = ll.json("images", "base")[0]["id"].removeprefix("sha256:")[:12]
+    moved, deleted = ll.lines("events", "--format", "table")[-2:]
+    assert moved.endswith(f" TagMoved site:named to {base} from {image}")
+    assert deleted.endswith(f" TagDeleted site:named from {base}")
+
+
+@pytest.mark.parametrize("command", ["log", "audit"])
+def test_an_empty_time_is_no_time(ll: Layerlog, command: str) -> None:
+    assert ll.refused(command, "--since", "").startswith("time '': not understood")
+
+
+def test_a_follower_sees_every_event_once(ll: Layerlog) -> None:
+    """Events appended by others while it waits come out at once, in order, none twice."""
+    start = ll.head()[1] + 1
+    program = "from cli.main import main; main()"
+    argv = [sys.executable, "-c", program, "--store", ll.store, "events", "--from", str(start), "-f", "--to", str(start + 29)]
+    follower = subprocess.Popen(argv, cwd=ROOT, env=clean({}), stdout=subprocess.PIPE, text=True)
+    try:
+        with Store.open_or_create(ll.store), ll.writer() as writer:
+            container = ll.json("ps")[0]["id"]
+            view = live_view(writer.store, container)
+            for number in range(10):
+                nodes = [put(b"f%d" % n, 0o100644, mtime=number) for n in range(3)]
+                commands.record(writer, container, nodes, view)
+                time.sleep(0.03)
+        out, _ = follower.communicate(timeout=30)
+    finally:
+        follower.kill()
+    assert [json.loads(line)["position"] for line in out.splitlines()] == list(range(start, start + 30))

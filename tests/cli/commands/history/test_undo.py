@@ -1,0 +1,236 @@
+"""undo, revert, restore and undelete: all as new events, nothing rewritten, nothing done on a conflict."""
+
+
+
+from tests.cli.invoking import BASE, Layerlog, with_loaded
+
+
+def commit(ll: Layerlog, message: str, tag: str | None = None) -> str:
+    return ll("commit", "-m", message, "web", *([tag] if tag else [])).strip().removeprefix("sha256:")
+
+
+# -- undo
+
+
+def test_undo_takes_back_the_last_change_and_can_be_undone(ll: Layerlog) -> None:
+    before = ll.tree()
+    ll("write", "--text", "x", "web:/f")
+    ll("delete", "-r", "web:/etc")
+    changed = ll.tree()
+    assert ll("undo", "web").endswith("PathDeleted /etc\n")
+    assert ll.tree()["etc"] == BASE["etc"]
+    ll("undo", "web")
+    assert ll.tree() == changed
+    ll("undo", "web", "3")
+    assert ll.tree() == {**before, "f": b"x"}
+
+
+def test_undo_of_several_says_what_it_took_back(ll: Layerlog) -> None:
+    before = ll.tree()
+    ll("write", "-p", "--text", "x", "web:/a/b/f")
+    ll("chmod", "600", "web:/etc/motd")
+    lines = ll.lines("undo", "web", "2")
+    assert lines[0].endswith("AttributesChanged /etc/motd 0600 0:0")
+    assert lines[1].endswith("FileWritten /a 0755 0:0 and 2 more")
+    assert ll.tree() == before
+
+
+def test_undo_of_a_move_is_one_move(ll: Layerlog) -> None:
+    ll("move", "web:/etc", "web:/conf")
+    ll("undo", "web")
+    assert ll.json("show", "web@3")[0]["event"] == "PathMoved"
+    assert "etc" in ll.tree()
+    assert ll.json("blame", "web:/etc/motd")[0]["content"]["commit"]["message"] == "base"
+
+
+def test_undo_of_attributes_writes_no_content_anew(ll: Layerlog) -> None:
+    ll("chown", "-R", "7:8", "web:/etc")
+    ll("undo", "web")
+    assert {row["event"] for row in ll.json("events") if row["position"] > ll.head()[1] - 5} == {"AttributesChanged"}
+    assert ll.entry("web:/etc/motd")["uid"] == 0
+
+
+def test_undo_goes_across_commits_and_leaves_them(ll: Layerlog) -> None:
+    ll("write", "--text", "1", "web:/f")
+    commit(ll, "one", "app:1")
+    ll("undo", "web")
+    assert "f" not in ll.tree()
+    assert ll("cat", "app:1:/f") == "1"
+    assert ll.lines("diff", "web") == ["D /f"]
+
+
+def test_undo_keeps_hard_links(ll: Layerlog) -> None:
+    ll("link", "web:/etc/motd", "web:/motd")
+    ll("write", "--text", "other", "web:/motd")
+    ll("undo", "web")
+    ll("chmod", "640", "web:/motd")
+    assert ll.entry("web:/etc/motd")["mode"] == "0640"
+
+
+def test_undo_refuses_more_than_there_is(ll: Layerlog) -> None:
+    assert "has 0 changes of files to take back, not 1" in ll.refused("undo", "web")
+    ll("write", "--text", "1", "web:/f")
+    assert "has 1 changes" in ll.refused("undo", "web", "2")
+    assert "nonesuch" in ll.refused("undo", "nonesuch")
+    assert ll.run("undo", "web", "0").exit_code == 2
+
+
+# -- revert
+
+
+def test_revert_takes_back_one_commit_and_keeps_later_ones(ll: Layerlog) -> None:
+    ll("write", "--text", "1", "web:/one")
+    ll("write", "--text", "bye", "web:/etc/motd")
+    ll("delete", "web:/etc/passwd")
+    first = commit(ll, "first")
+    ll("write", "--text", "2", "web:/two")
+    commit(ll, "second")
+    assert ll.lines("revert", first) == ["C /etc/motd", "A /etc/passwd", "D /one"]
+    assert ll.tree()["etc"] == BASE["etc"]
+    assert ll.tree()["two"] == b"2"
+    assert "nothing is left" in ll.refused("revert", first)
+
+
+def test_revert_names_every_conflict_and_does_nothing(ll: Layerlog) -> None:
+    ll("write", "-p", "--text", "1", "web:/d/one")
+    ll("write", "--text", "1", "web:/f")
+    first = commit(ll, "first")
+    ll("write", "--text", "2", "web:/f")
+    ll("write", "--text", "2", "web:/d/two")
+    before = ll.tree()
+    said = ll.refused("revert", first)
+    assert "/f is no longer what the commit made it" in said
+    assert "/d/two came later, below what the commit made" in said
+    assert ll.tree() == before
+
+
+def test_revert_needs_a_directory_to_come_back_to(ll: Layerlog) -> None:
+    ll("write", "-p", "--text", "1", "web:/d/one")
+    commit(ll, "made")
+    ll("delete", "web:/d/one")
+    gone = commit(ll, "gone")
+    ll("delete", "web:/d")
+    assert "/d/one has no directory to come back to" in ll.refused("revert", gone)
+
+
+def test_revert_in_another_container(ll: Layerlog) -> None:
+    ll("write", "--text", "1", "web:/one")
+    made = commit(ll, "first", "app:1")
+    ll("create", "--name", "other", "app:1")
+    assert ll.lines("revert", "app:1", "other") == ["D /one"]
+    assert "one" not in ll.tree("other")
+    assert "one" in ll.tree("web")
+    assert made
+
+
+def test_revert_refuses_an_image_made_elsewhere(ll: Layerlog) -> None:
+    with_loaded(ll, "far:1")
+    assert "made elsewhere" in ll.refused("revert", "far:1")
+
+
+# -- restore
+
+
+def test_restore_brings_a_path_back_with_all_below(ll: Layerlog) -> None:
+    ll("write", "--text", "x", "web:/etc/new")
+    ll("write", "--text", "bye", "web:/etc/motd")
+    ll("delete", "web:/etc/passwd")
+    assert ll.lines("restore", "web@1:/etc") == ["C /etc/motd", "D /etc/new", "A /etc/passwd"]
+    assert ll.tree()["etc"] == BASE["etc"]
+    assert ll("restore", "web@1:/etc") == ""
+
+
+def test_restore_of_one_file_from_an_image_to_another_name(ll: Layerlog) -> None:
+    with_loaded(ll, "far:1")
+    ll("restore", "far:1:/etc/motd", "web:/srv/motd")
+    assert ll("cat", "web:/srv/motd") == "bye\n"
+    assert "say where to bring it back" in ll.refused("restore", "far:1:/etc/motd")
+    assert "make it first" in ll.refused("restore", "far:1:/etc/motd", "web:/nowhere/motd")
+
+
+def test_restore_refuses_what_was_not_there(ll: Layerlog) -> None:
+    assert "no such path" in ll.refused("restore", "web@1:/nonesuch")
+    assert "name a path" in ll.refused("restore", "web@1")
+
+
+# -- undelete
+
+
+def test_undelete_of_a_container_by_name_or_id(ll: Layerlog) -> None:
+    identity = ll.json("ps")[0]["id"]
+    for name in ("web", identity[:12], identity):
+        ll("rm", "web")
+        assert ll("undelete", name) == f"{identity}\n"
+    ll("rm", "web")
+    ll("create", "--name", "web", "base:1")
+    assert "in use" in ll.refused("undelete", identity[:12])
+    ll("undelete", "--name", "old", identity[:12])
+    assert {row["name"] for row in ll.json("ps")} == {"web", "old"}
+
+
+def test_undelete_by_an_old_name_means_the_last_that_bore_it(ll: Layerlog) -> None:
+    first = ll.json("ps")[0]["id"]
+    ll("rm", "web")
+    ll("create", "--name", "web", "base:1")
+    second = ll.json("ps")[0]["id"]
+    ll("rm", "web")
+    assert ll("undelete", "web") == f"{second}\n"
+    assert first != second
+
+
+def test_undelete_of_a_tag_gives_its_last_image(ll: Layerlog) -> None:
+    ll("tag", "base:1", "other:1")
+    ll("rmi", "other:1")
+    assert "that tag was deleted; other:1@{1} is what it named last" in ll.refused("ls", "other:1")
+    assert ll("ls", "other:1@{1}") == ll("ls", "base:1")
+    assert ll("undelete", "other:1") == "other:1\n"
+    assert {"base:1", "other:1"} <= set(ll.json("log", "other:1")[0]["tags"])
+
+
+def test_undelete_of_an_image_by_tag_and_by_id(ll: Layerlog) -> None:
+    image = with_loaded(ll, "far:1")
+    for name in ("far:1", image[:12]):
+        ll("rmi", "far:1")
+        assert ll("images", "-q", "far") == ""
+        ll("undelete", name)
+        assert ll("cat", "far:1:/etc/motd") == "bye\n"
+
+
+def test_undelete_refuses_what_is_there_or_never_was(ll: Layerlog) -> None:
+    assert "nothing that was removed" in ll.refused("undelete", "web")
+    assert "nothing that was removed" in ll.refused("undelete", "Not A Name")
+    container = ll("create", "--name", "base", "base:1")
+    ll("tag", "base:1", "base")
+    ll("rmi", "base")
+    ll("rm", "base")
+    assert f"means 2 removed things (container {container[:12]}, tag base:latest); " in ll.refused("undelete", "base")
+
+
+# -- the config
+
+
+def noted(ll: Layerlog, *args: str) -> str:
+    """Return what a command that succeeds says on stderr."""
+    done = ll.run(*args)
+    assert done.exit_code == 0, done.stderr
+    return done.stderr
+
+
+def test_undo_says_that_the_config_stays(ll: Layerlog) -> None:
+    ll("write", "--text", "1", "web:/f")
+    ll("config", "web", "--env", "A=1")
+    ll("write", "--text", "2", "web:/f")
+    assert noted(ll, "undo", "web") == "", "what was taken back came after it"
+    assert noted(ll, "undo", "web", "3") == "layerlog: the config stays as it was set (ENV A=1); `layerlog config` sets it anew\n"
+    assert "A=1" in ll("config", "web")
+
+
+def test_revert_says_that_the_config_stays(ll: Layerlog) -> None:
+    ll("write", "--text", "1", "web:/f")
+    one = ll("commit", "-c", "USER web", "web").strip().removeprefix("sha256:")
+    two = ll("commit", "-c", "ENV A=1", "web").strip().removeprefix("sha256:")
+    assert "(USER web)" in noted(ll, "revert", one)
+    assert "f" not in ll.tree()
+    assert "\nConfig: ENV A=1\n" in ll("show", two)
+    assert [ll.json("show", commit)[0]["config"] for commit in (one, two)] == [["USER web"], ["ENV A=1"]]
+    assert ll.refused("revert", two).startswith(f"nothing is left of what commit {two[:12]} changed in files; the config stays")

@@ -1,0 +1,191 @@
+import json
+import re
+import sys
+from base64 import b64decode
+from collections.abc import Iterator
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cli.display import output
+from cli.display.formats import human_size, short_id
+from cli.display.output import Column, Shape, listing, listing_options
+from eventstore.model import paths
+from tests.cli.running import on_terminal, python
+
+COLUMNS = [Column("name", "NAME"), Column("id", "IMAGE ID", short_id, full=str), Column("size", "SIZE", human_size)]
+ROWS: list[dict[str, Any]] = [
+    {"name": "debian:12", "id": "ab" * 32, "size": 116_234_567, "created": "2026-11-24T12:00:00Z"},
+    {"name": b"odd\xff\x1b[2J", "id": "cd" * 32, "size": None},
+]
+
+
+@click.command()
+@listing_options(trunc=True)
+def images(shape: Shape) -> None:
+    """List."""
+    listing(shape, ROWS, COLUMNS, "id")
+
+
+def shown(*args: str) -> list[str]:
+    result = CliRunner().invoke(images, args)
+    assert result.exit_code == 0, result.output
+    return result.output.splitlines()
+
+
+def test_a_table_is_dockers() -> None:
+    assert shown() == [
+        "NAME            IMAGE ID      SIZE",
+        "debian:12       abababababab  116MB",
+        r"odd\xff\x1b[2J  cdcdcdcdcdcd",
+    ]
+
+
+def test_no_trunc_shows_ids_in_full() -> None:
+    assert shown("--no-trunc")[1] == f"debian:12       {'ab' * 32}  116MB"
+    assert shown("--no-trunc", "-q") == ["ab" * 32, "cd" * 32]
+
+
+def test_quiet_is_the_key_alone() -> None:
+    assert shown("-q") == shown("--quiet") == shown("-q", "--format", "json") == ["abababababab", "cdcdcdcdcdcd"]
+
+
+def test_json_is_every_key_whole_one_object_a_line() -> None:
+    first, second = map(json.loads, shown("--format", "json"))
+    assert first == ROWS[0]
+    assert second["name"] == "odd\N{REPLACEMENT CHARACTER}\x1b[2J"
+    assert b64decode(second["name_b64"]) == ROWS[1]["name"]
+
+
+def test_json_and_quiet_come_as_they_are_found(capsys: pytest.CaptureFixture[str]) -> None:
+    for shape in (Shape(format="json"), Shape(quiet=True)):
+        listing(shape, rows_that_look(capsys), COLUMNS, "id")
+        assert capsys.readouterr().out.count("\n") == 1
+
+
+def rows_that_look(capsys: pytest.CaptureFixture[str]) -> Iterator[dict[str, Any]]:
+    yield ROWS[0]
+    assert capsys.readouterr().out.count("\n") == 1
+    yield ROWS[1]
+
+
+def test_an_empty_listing_has_a_head_and_no_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    listing(Shape(), [], COLUMNS, "id")
+    listing(Shape(format="json"), [], COLUMNS, "id")
+    listing(Shape(quiet=True), [], COLUMNS, "id")
+    assert capsys.readouterr().out == "NAME    IMAGE ID    SIZE\n"
+
+
+def test_cells_that_look_like_numbers_stay_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    listing(Shape(), [{"a": "1e5", "b": "007"}, {"a": "1.0", "b": "-"}], [Column("a", "A"), Column("b", "B")], "a")
+    assert capsys.readouterr().out == "A    B\n1e5  007\n1.0  -\n"
+
+
+def test_the_help_of_a_listing() -> None:
+    text = CliRunner().invoke(images, ["--help"]).output
+    for option in ("--format [table|json]", "-q, --quiet", "--no-trunc"):
+        assert option in text
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.text() | st.binary()
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.text(), LEAVES | st.lists(LEAVES) | st.dictionaries(st.text(), st.binary())))
+def test_any_row_is_one_line_of_ascii_json(row: dict[str, Any]) -> None:
+    line = output.json_line(row)
+    assert line.isascii()
+    assert line.isprintable()
+    assert set(row) <= set(json.loads(line))
+
+
+@given(st.binary())
+def test_bytes_are_exact_in_json(path: bytes) -> None:
+    row = json.loads(output.json_line({"path": path}))
+    assert (b64decode(row["path_b64"]) if "path_b64" in row else row["path"].encode()) == path
+
+
+@given(st.binary())
+def test_surrogates_of_argv_are_exact_in_json(argument: bytes) -> None:
+    row = json.loads(output.json_line({"arg": argument.decode("utf-8", "surrogateescape")}))
+    assert (b64decode(row["arg_b64"]) if "arg_b64" in row else row["arg"].encode()) == argument
+
+
+def test_items_of_a_list_keep_their_order_where_one_is_not_text() -> None:
+    listed: dict[Any, Any] = {"argv": ["rm", "\udcff"], "changes": [{"path": b"\xff"}], "odd": [None, [b"\xff"]], b"key": 1}
+    row = json.loads(output.json_line(listed))
+    assert (row["odd_b64"], row["key"]) == ([None, ["/w=="]], 1)
+    assert [b64decode(item) for item in row["argv_b64"]] == [b"rm", b"\xff"]
+    assert row["changes"] == [{"path": "\N{REPLACEMENT CHARACTER}", "path_b64": "/w=="}]
+
+
+@given(st.text() | st.binary())
+def test_nothing_that_steers_a_terminal_gets_out(text: str | bytes) -> None:
+    assert paths.shown(text).isprintable()
+
+
+PAINT = "from cli.display.output import paint; print(paint('a', 'red'))"
+
+
+@pytest.mark.parametrize(
+    ("env", "coloured"),
+    [
+        ({"TERM": "xterm"}, True),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+        ({"TERM": "xterm", "NO_COLOR": ""}, True),
+        ({"TERM": "dumb"}, False),
+    ],
+)
+def test_colours_are_for_terminals_that_want_them(env: dict[str, str], coloured: bool) -> None:
+    assert (b"\x1b" in on_terminal([sys.executable, "-c", PAINT], env)) is coloured
+    assert python(PAINT, env=env).stdout == "a\n"
+
+
+STEPS = """
+import sys, time
+from cli.display import output
+output._BAR_DELAY = float(sys.argv[3])
+with output.progress(eval(sys.argv[1]), "Reading\\x1b", sys.argv[2], quiet=len(sys.argv) > 4) as advance:
+    for _ in range(30):
+        advance(1_000_000)
+        time.sleep(0.005)
+"""
+
+
+def bar(*args: str) -> str:
+    return on_terminal([sys.executable, "-c", STEPS, *args], {"TERM": "xterm"}).decode()
+
+
+def test_a_bar_counts_bytes() -> None:
+    text = bar("30_000_000", "bytes", "0.02")
+    assert r"Reading\x1b  [" in text
+    assert "30MB of 30MB" in text
+    assert "100%" in text
+
+
+def test_a_bar_counts_what_has_no_known_end() -> None:
+    text = bar("None", "items", "0.02")
+    assert re.search(r"Reading.* \d+000000\b", text)
+    assert " of " not in text
+
+
+def test_what_is_quick_or_quiet_has_no_bar() -> None:
+    assert bar("30_000_000", "bytes", "60") == ""
+    assert bar("30_000_000", "bytes", "0.02", "quiet") == ""
+
+
+def test_a_bar_is_for_terminals_alone() -> None:
+    done = python(STEPS, "30_000_000", "bytes", "0")
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_a_table_longer_than_one_part_has_every_row_and_one_header(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"name": f"row-{number}", "id": "ab" * 32} for number in range(2 * output.ROWS_AT_ONCE + 1)]
+    listing(Shape(), iter(rows), COLUMNS, "id")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["NAME", "IMAGE", "ID", "SIZE"]
+    assert [line.split()[0] for line in lines[1:]] == [row["name"] for row in rows]

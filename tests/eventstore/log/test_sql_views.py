@@ -1,0 +1,135 @@
+"""The read-only views for an auditor's SQL, asked through sqlite-utils' own command line; FORMAT.md documents them."""
+
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eventstore.log.schema_2 import VIEWS
+from eventstore.model.events import Kind
+from eventstore.store import commands
+from tests.cli.invoking import Layerlog
+from tests.cli.running import ROOT
+from tests.mangling import copied, story
+
+ODD = b"od\xff d\nname\x1b"
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Layerlog:
+    ll = story(tmp_path_factory.mktemp("told") / "store")
+    ll("mkdir", "web:/srv/sub")
+    ll("write", f"web:/srv/sub/{os.fsdecode(ODD)}", "--text", "x")
+    ll("write", "web:/é", "--text", "x")
+    with ll.writer() as writer:
+        sealed = next(writer.log.of_kind(Kind.COMMITTED))
+        commands.sign_commit(writer, sealed.commit, "armoured", "SHA256:key")
+    return ll
+
+
+def asked(ll: Layerlog, sql: str, *options: str) -> list[dict[str, Any]]:
+    command = [sys.executable, "-m", "sqlite_utils", "query", os.path.join(ll.store, "log.db"), sql, *options]
+    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_answers_and_is_documented(told: Layerlog, view: str) -> None:
+    rows = asked(told, f"select * from {view}")
+    assert rows
+    documented = Path(ROOT, "eventstore/FORMAT.md").read_text()
+    section = documented.partition("## For an auditor's SQL")[2]
+    columns = re.search(rf"^\| `{view}` \|[^|]*\|([^|]*)\|$", section, re.MULTILINE)
+    assert columns is not None, f"FORMAT.md does not list {view}"
+    assert re.findall(r"`(\w+)`", columns[1]) == list(rows[0])
+
+
+def test_events(told: Layerlog) -> None:
+    rows = asked(told, "select * from event_log where event = 'PathMoved'")
+    assert [(row["path"], row["target"], row["stream_kind"], row["known"]) for row in rows] == [("/srv/index", "srv/page", "container", "recorded")]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", rows[0]["time"])
+    assert json.loads(rows[0]["command"])[-3:] == ["move", "app:/srv/page", "app:/srv/index"]
+    assert asked(told, "select count(*) n from event_log")[0]["n"] == told.head()[1]
+
+
+def test_odd_paths_are_shown_in_one_harmless_way(told: Layerlog) -> None:
+    """Bytes that are no text, newlines and escapes are shown escaped; other letters as they are."""
+    rows = asked(told, "select distinct path from event_log where path like '/srv/sub/%' or path = '/é'")
+    assert sorted(row["path"] for row in rows) == ["/srv/sub/od\\xff d\\nname\\x1b", "/é"]
+
+
+def test_the_root_is_a_path_and_no_path_is_null(told: Layerlog) -> None:
+    told("chmod", "711", "web:/")
+    assert asked(told, "select path from event_log where event = 'AttributesChanged' order by position desc limit 1") == [{"path": "/"}]
+    assert asked(told, "select path from event_log where event = 'Committed' limit 1") == [{"path": None}]
+
+
+def test_commits_and_tags(told: Layerlog) -> None:
+    rows = asked(told, "select author, message, events from commits where message in ('first', 'second') order by position")
+    assert [(row["author"], row["message"]) for row in rows] == [("Ada", "first"), ("Bob", "second")]
+    tags = asked(told, "select tag, c.message from tags t join commits c on c.id = t.image order by tag")
+    assert [tuple(row.values()) for row in tags] == [
+        ("docker.io/library/base:1", "base"), ("docker.io/library/site:1", "first"), ("docker.io/library/site:2", "second"),
+    ]  # fmt: skip
+
+
+def test_containers_images_moves_and_signatures(told: Layerlog) -> None:
+    told("tag", "site:1", "moved:1")
+    told("tag", "site:2", "moved:1")
+    told("rm", "app")
+    told("rmi", "moved:1")
+    rows = asked(told, "select name, removed, sealed > 0 sealed from containers where name in ('web', 'app') order by name")
+    assert [tuple(row.values()) for row in rows] == [("app", 1, 1), ("web", 0, 1)]
+    rows = asked(told, "select origin, count(*) n, sum(removed) removed from images group by origin order by origin")
+    assert [tuple(row.values()) for row in rows] == [("Committed", 3, 0), ("ImageLoaded", 1, 0)]
+    rows = asked(told, "select move, image is null gone, old is null first from tag_moves where tag = 'docker.io/library/moved:1' order by move")
+    assert [tuple(row.values()) for row in rows] == [(1, 0, 1), (2, 0, 0), (3, 1, 0)]
+    rows = asked(told, 'select s.signer, c.message from signatures s join commits c on c.id = s."commit"')
+    assert len(rows) == 1
+    told("undelete", "app")
+    assert asked(told, "select removed from containers where name = 'app'") == [{"removed": 0}]
+
+
+def test_an_event_of_a_kind_without_a_name_is_shown_too(told: Layerlog, tmp_path: Path) -> None:
+    """A store that a layerlog to come has written in leaves nothing out of its log."""
+    copy = mangled(told, tmp_path / "copy", "INSERT INTO event VALUES ((SELECT max(position) + 1 FROM event), 1, 99, 77, NULL, 0, 0, 0, 0, 0, NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL)")
+    assert asked(copy, "select event from event_log order by position desc limit 1") == [{"event": "kind 77"}]
+
+
+def mangled(ll: Layerlog, path: Path, statement: str) -> Layerlog:
+    copy = copied(ll, path)
+    with closing(sqlite3.connect(path / "log.db")) as db:
+        db.execute(statement)
+        db.commit()
+    return copy
+
+
+def test_a_question_that_an_auditor_has(told: Layerlog) -> None:
+    """Who changed what below /etc, by what command?"""
+    rows = asked(told, "select time, author, actor, json_extract(command, '$[3]') verb, path from event_log where path glob '/etc/*' and known = 'recorded' and stream_kind = 'container' and command like '%web%'")
+    assert [(row["verb"], row["path"]) for row in rows] == [("write", "/etc/motd")]
+
+
+def test_contents(told: Layerlog) -> None:
+    row = asked(told, "select sum(size) s, max(chunks) c from contents where chunks > 1")[0]
+    assert row["s"] == 190_000 * 8
+    assert row["c"] > 3
+    assert asked(told, "select count(*) n from event_log e join contents c on c.digest = e.content where e.path = '/srv/large'")[0]["n"] == 1
+
+
+def test_what_is_not_there_is_null(told: Layerlog) -> None:
+    assert asked(told, "select content, target from event_log where event = 'StoreCreated'") == [{"content": None, "target": None}]
+    assert asked(told, "select distinct base from contents") == [{"base": None}]
+
+
+def test_views_change_nothing(told: Layerlog) -> None:
+    command = [sys.executable, "-m", "sqlite_utils", "query", os.path.join(told.store, "log.db"), "update tags set tag = 'x'"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "cannot modify tags because it is a view" in done.stderr
