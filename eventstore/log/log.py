@@ -14,8 +14,10 @@ from eventstore.disk.cache import Cache
 from eventstore.errors import DamagedError, NotFoundError
 from eventstore.log import merkle
 from eventstore.model.events import Event, Kind, lifted
+from eventstore.model.memory import Memory
 
 ROOT_ID = 1
+REMEMBERED = 10_000
 DatabaseError = sqlite3.DatabaseError
 """What reading raises where log.db is damaged, busy or cannot be read: for whoever goes on without the answer."""
 
@@ -87,7 +89,7 @@ class Log:
         self.db = db
         self.cache = cache
         """Where what follows from the log may be remembered."""
-        self.path_ids: dict[tuple[int, bytes], int] = {}
+        self.path_ids: Memory[tuple[int, bytes], int] = Memory(REMEMBERED)
         """(parent's id, name) -> id, as far as views remember it; what a transaction may yet take back is never here."""
 
     def head(self) -> Head:

@@ -4,12 +4,13 @@ A layer's stream lies that way already; of a container the paths that it touched
 """
 
 from collections.abc import Iterator
-from itertools import islice, takewhile
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from eventstore.index import layers, stream_paths
 from eventstore.log.log import Log
 from eventstore.log.path_table import lies_within
+from eventstore.model.batches import batches
 from eventstore.model.entries import Entry
 from eventstore.model.events import Event, lifted
 from eventstore.model.paths import order as tree_order
@@ -67,7 +68,7 @@ def _sorted_run(log: Log, rank: int, stream: int, first: int, last: int, top: by
 
 def of_container(log: Log, rank: int, span: Span, paths: Iterator[Asked]) -> Iterator[Fact]:
     """Yield what a container's span says of *paths*, which come in tree order."""
-    while batch := list(islice(paths, PATHS_AT_ONCE)):
+    for batch in batches(paths, PATHS_AT_ONCE):
         yield from _latest_facts(log, rank, span, batch)
 
 

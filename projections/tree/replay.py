@@ -6,11 +6,11 @@ with it.
 
 import stat
 from collections.abc import Iterator, Mapping
-from itertools import islice
 
 from eventstore.index.nodes import events_at
 from eventstore.log.log import Log
 from eventstore.log.path_table import PathTable
+from eventstore.model.batches import batches
 from eventstore.model.entries import Entry
 from eventstore.model.events import Event, Kind
 from eventstore.model.nodes import node_of
@@ -64,8 +64,7 @@ class Replay:
 
     def entries(self) -> Iterator[Entry]:
         """Yield the whole tree in tree order."""
-        names = self._names()
-        while batch := list(islice(names, AT_ONCE)):
+        for batch in batches(self._names(), AT_ONCE):
             positions = {position for _, name in batch for position in (name.node.made, name.node.changed) if position}
             events = events_at(self._log, positions)
             for path, name in batch:

@@ -6,15 +6,16 @@ An event's order in a view is (rank of its span, version); the latest one decide
 
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Any, NamedTuple
 
 from eventstore.content.reader import Content
 from eventstore.errors import ConflictError
 from eventstore.index import nodes, paths, tree_events
 from eventstore.log.log import ROOT_ID, Log
+from eventstore.model.batches import batches
 from eventstore.model.entries import Entry
 from eventstore.model.events import HIDING, NODE_IN_EVENT, Event, Kind
+from eventstore.model.memory import Memory
 from eventstore.model.nodes import Node
 from eventstore.model.paths import join, shown, split
 from projections.tree.lineage import LIVE, Span
@@ -59,9 +60,9 @@ class View:
         self.spans = tuple(spans)
         self._ranks = {span.stream: rank for rank, span in enumerate(self.spans)}
         self._has_containers = any(not span.layer for span in self.spans)
-        self._memory: dict[bytes, Entry | None] | None = None if self._is_live() else {}
-        self._directories: dict[bytes, Above] = {}
-        self._lower: dict[int, View] = {}
+        self._memory: Memory[bytes, Entry | None] | None = None if self._is_live() else Memory(REMEMBERED)
+        self._directories: Memory[bytes, Above] = Memory(REMEMBERED)
+        self._lower: Memory[int, View] = Memory(FEW_SPANS)
 
     @property
     def version(self) -> int:
@@ -74,8 +75,6 @@ class View:
             return self._memory[path]
         found = self._lookup(path)
         if self._memory is not None:
-            if len(self._memory) >= REMEMBERED:
-                self._memory.clear()
             self._memory[path] = found
         return found
 
@@ -125,8 +124,6 @@ class View:
             return self
         found = self._lower.get(rank)
         if found is None:
-            if len(self._lower) >= FEW_SPANS:
-                self._lower.clear()
             found = self._lower[rank] = View(self.log, self.content, self.spans[: rank + 1])
         return found
 
@@ -191,8 +188,7 @@ class View:
 
     def with_attributes(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """Yield *entries*, each as `attributed` gives it: whose were ever changed is looked up for many at a time."""
-        arriving = iter(entries)
-        while batch := list(islice(arriving, AT_ONCE)):
+        for batch in batches(entries, AT_ONCE):
             changed = nodes.changed_among(self.log, [entry.node for entry in batch]) if self._has_containers else ()
             yield from (self.attributed(e) if e.node in changed else e for e in batch) if changed else batch
 
@@ -226,7 +222,7 @@ class View:
         ids, rest, floor = self._directory(parent)
         if rest:
             return ids, [*rest, name], floor
-        found = paths.child_id(self.log, ids[-1], name)
+        found = self._child_id(ids[-1], name)
         return (ids, [name], floor) if found is None else ([*ids, found], [], floor)
 
     def _directory(self, path: bytes) -> Above:
@@ -236,8 +232,6 @@ class View:
             ids, rest = self.prefix_ids(path)
             found = ids, rest, self.floor_below(ids)
             if self._memory is not None:
-                if len(self._directories) >= REMEMBERED:
-                    self._directories.clear()
                 self._directories[path] = found
         return found
 
@@ -265,8 +259,6 @@ class View:
         if found is None:
             found = paths.child_id(self.log, parent, name)
             if found is not None and self._memory is not None and not self.log.in_transaction:
-                if len(known) >= REMEMBERED:
-                    known.clear()
                 known[parent, name] = found
         return found
 

@@ -7,9 +7,9 @@ of `View`.
 import heapq
 import stat
 from collections.abc import Iterable, Iterator
-from itertools import islice
 
 from eventstore.log.log import ROOT_ID
+from eventstore.model.batches import batches
 from eventstore.model.entries import Entry
 from eventstore.model.events import HIDES, HIDING, Kind
 from eventstore.model.paths import order as tree_order
@@ -29,8 +29,7 @@ def walk(view: View, top: bytes = b"") -> Iterator[Entry]:
 
 def to_read(view: View, entries: Iterable[Entry]) -> Iterator[Entry]:
     """Yield *entries*, for who reads every file as it comes: where contents lie is looked up for many at a time."""
-    arriving = iter(entries)
-    while batch := list(islice(arriving, PATHS_AT_ONCE)):
+    for batch in batches(entries, PATHS_AT_ONCE):
         view.content.locate({entry.content for entry in batch if entry.content is not None})
         yield from batch
 

@@ -2,6 +2,7 @@
 
 import stat
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
