@@ -20,9 +20,6 @@ FILES = "cli.commands.files.read"
 CHANGES = "cli.commands.files.change"
 DIFF = "cli.commands.files.diff"
 VIEWS = "cli.commands.files.export"
-HISTORY = "cli.commands.history.history"
-AUDIT = "cli.commands.history.audit"
-BISECT = "cli.commands.history.bisect"
 UNDO = "cli.commands.history.undo"
 STORE = "cli.commands.store.store"
 UPKEEP = "cli.commands.store.upkeep"
@@ -67,17 +64,17 @@ HEADINGS: dict[str, dict[str, Entry]] = {
         "checkout": Entry(VIEWS, "checkout", "Write a view's files into a folder"),
     },
     "History": {
-        "log": Entry(HISTORY, "log", "Show commits, or every change of one path"),
-        "show": Entry(HISTORY, "show", "Show one commit or one event"),
-        "blame": Entry(HISTORY, "blame", "Show who wrote a path, when and by what command"),
-        "audit": Entry(AUDIT, "audit", "Show who did what to the whole store"),
-        "events": Entry(AUDIT, "events", "List events in the order in which they happened"),
-        "find": Entry(AUDIT, "find", "Find where a path or a content occurs, and ever did"),
+        "log": Entry("cli.commands.history.log", "log", "Show commits, or every change of one path"),
+        "show": Entry("cli.commands.history.show", "show", "Show one commit or one event"),
+        "blame": Entry("cli.commands.history.blame", "blame", "Show who wrote a path, when and by what command"),
+        "audit": Entry("cli.commands.history.audit", "audit", "Show who did what to the whole store"),
+        "events": Entry("cli.commands.history.events", "events", "List events in the order in which they happened"),
+        "find": Entry("cli.commands.history.find", "find", "Find where a path or a content occurs, and ever did"),
         "undo": Entry(UNDO, "undo_", "Take back a container's last change"),
         "revert": Entry(UNDO, "revert", "Take back one commit, keeping later ones"),
         "restore": Entry(UNDO, "restore", "Bring a path back as it was at a point of history"),
         "undelete": Entry(UNDO, "undelete", "Bring back a removed container, image or tag"),
-        "bisect": Entry(BISECT, "bisect", "Find the event that broke something, by halving"),
+        "bisect": Entry("cli.commands.history.bisect", "bisect", "Find the event that broke something, by halving"),
     },
     "Store": {
         "verify": Entry(STORE, "verify", "Check the chain of events and every content"),

@@ -6,7 +6,6 @@ from typing import Any
 from cli.display.formats import counted, human_size, short_id, whole_seconds
 from cli.display.output import paint
 from eventstore.log.log import Log
-from eventstore.model.digests import named
 from eventstore.model.events import Kind
 from eventstore.model.facts import Arrival
 from eventstore.model.paths import shown
@@ -15,8 +14,6 @@ from projections.events import rows
 from projections.events.actors import actor_text
 from projections.events.records import Record, Records
 from projections.history import commits
-from projections.history.blame import Blame, Cause
-from projections.history.blame_lines import Line
 from projections.history.commits import Commit, ImageLayer
 from projections.history.logbook import Item
 from projections.images.ancestry import Family, Key, Member
@@ -170,78 +167,6 @@ def command_text(record: Record) -> str:
 
 
 # -- blame
-
-
-def blame_text(found: Blame) -> Iterator[str]:
-    """Yield what made a path what it is, and why."""
-    path = "/" + shown(found.path)
-    if found.entry is None:
-        assert found.removed is not None
-        yield f"{path} is not there"
-        yield from cause_lines("removed", found.removed)
-        if found.last is not None and found.last.content is not None:
-            yield f"last:       {named(found.last.content)}, {human_size(found.last.size)}{_reach(found.removed, path)}"
-        yield from cause_lines("erased", found.erased) if found.erased is not None else ()
-        return
-    yield path
-    if found.content is None:
-        yield "the root of every view; no event made it"
-        return
-    yield from cause_lines("content", found.content)
-    for label, cause in (("name", found.name), ("attributes", found.attributes), ("erased", found.erased)):
-        if cause is not None:
-            yield from cause_lines(label, cause)
-
-
-def _reach(removed: Cause, path: str) -> str:
-    """Return how to see what a container removed, where that is by an event of its own."""
-    before = removed.record.event.version - 1
-    return f"; `layerlog cat {short_id(removed.record.name)}@{before}:{path}`" if removed.container else ""
-
-
-def cause_lines(label: str, cause: Cause) -> Iterator[str]:
-    record = cause.record
-    yield f"{label + ':':<12}{what(record)}"
-    yield f"  event    {record.event.position}, version {record.event.version} of {where(cause)}"
-    yield f"  when     {rfc3339(record.time)}"
-    yield f"  author   {shown(record.author) if record.author else 'nobody named'} (claimed)"
-    yield f"  actor    {shown(actor_text(record))} (observed)"
-    yield f"  command  {command_text(record)} ({shown(record.known)})"
-    yield from _sealed_lines(cause)
-    yield from _layer_lines(cause)
-
-
-def where(cause: Cause) -> str:
-    name = short_id(cause.record.name)
-    return f"container {shown(cause.container)} ({name})" if cause.container else f"{cause.record.kind} {name}"
-
-
-def _sealed_lines(cause: Cause) -> Iterator[str]:
-    commit = cause.commit
-    if commit is not None:
-        by = f" by {shown(commit.author)}" if commit.author else ""
-        yield f"  commit   {short_id(commit.id)}{names_text(cause.tags)}{by}: {subject(commit.message)}"
-    elif cause.record.kind == "container":
-        yield "  commit   not yet sealed"
-
-
-def _layer_lines(cause: Cause) -> Iterator[str]:
-    layer = cause.layer
-    if layer is not None:
-        yield f"  image    {short_id(layer.image)}{names_text(cause.tags)}, layer {layer.number} of {layer.total}"
-        yield f"  built by {subject(built_by(layer)) or 'not said'}"
-        yield f"  loaded   {rfc3339(layer.arrival.time)}{source_text(layer)}"
-
-
-def line_text(number: int, line: Line, cause: Cause, width: int, *, renamed: bool) -> str:
-    """Return one line of a text file behind what brought it: the commit or layer, who, when."""
-    record = cause.record
-    came = short_id(cause.commit.id) if cause.commit else short_id(record.name) if record.kind == "layer" else "(unsealed)  "
-    author = (cause.layer.built.author if cause.layer else record.author) or str(record.actor.get("login"))
-    name = f" /{shown(line.path)}" if renamed else ""
-    text = "\t".join(map(shown, line.text.split(b"\t")))
-    when = whole_seconds(rfc3339(record.time))
-    return f"{paint(came, 'yellow')} {line.position:>7}{name} ({subject(author, 24):<24} {when} {number:>{width}}) {text}"
 
 
 def family_lines(log: Log, target: Target | None) -> Iterator[str]:

@@ -27,3 +27,9 @@ def changes_options(command: F) -> F:
     for way, (*names, text) in _WAYS.items():
         decorated = click.option(*names, way, is_flag=True, help=text)(decorated)
     return decorated  # type: ignore[no-any-return]
+
+
+text_or_json = click.option(
+    "--format", "shape", type=click.Choice(["text", "json"]), default="text", help="json: one object a line."
+)
+"""--format of what is text for people or JSON for programs."""

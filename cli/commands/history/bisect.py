@@ -7,7 +7,7 @@ import click
 
 from cli.commands.history import bisect_state
 from cli.commands.history.bisect_state import Kept
-from cli.display import history_text
+from cli.display import blame_text, history_text
 from cli.display.formats import short_id
 from cli.options import completion
 from cli.session.session import Session, session
@@ -174,7 +174,7 @@ def _say_guilty(s: Session, state: State, step: Step) -> None:
     else:
         print(f"{shown(halving.point_text(s.log, line, step.guilty))} is the first bad event")
     cause = Causes(s.log, s.store.content, target).of(event_of(s.log, target).position)
-    print(*history_text.cause_lines("event", cause), sep="\n")
+    print(*blame_text.cause_lines("event", cause), sep="\n")
 
 
 def _commit_text(s: Session, state: State, point: Point) -> str:

@@ -52,7 +52,7 @@ def inspect(refs: tuple[str, ...], template: str) -> None:
     """
     import json
 
-    from cli.display.go_template import filled
+    from cli.options.go_template import filled
 
     with session() as s:
         found = [_inspected(s, ref) for ref in refs]

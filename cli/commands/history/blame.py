@@ -1,0 +1,56 @@
+"""`blame`: who made a path what it is."""
+
+import click
+
+from cli.display import blame_text, history_rows
+from cli.display.output import json_line
+from cli.options import completion
+from cli.options.changes import text_or_json
+from cli.session.session import session
+from eventstore.errors import InvalidError
+from eventstore.model.paths import shown
+from projections.history import blame as blaming
+from projections.history.blame_lines import blame_lines
+from projections.refs import references
+from projections.tree.view import View
+
+
+@click.command()
+@click.argument("place", metavar="REF[@POINT]:PATH", shell_complete=completion.paths)
+@click.option("--lines", is_flag=True, help="Of a text file, say it for each line, through moves and hard links.")
+@text_or_json
+def blame(place: str, shape: str, *, lines: bool) -> None:
+    r"""Show who made a path what it is: the event, its author, time, command, commit, and the image it came with.
+
+    What wrote the content, what brought it to its name and what changed its mode or owner later are shown apart. Of a
+    path that is not there: who removed it, and what its last content was. Where the content was erased: who did, and why.
+    Of a path that came with an image: `when` and `command` are those of the load that first brought its layer in, `loaded`
+    is when its image first came, and from where.
+
+    \b
+      layerlog blame web:/etc/motd
+      layerlog log -p web -- /etc/motd       what it was before, change by change
+      layerlog blame --lines web@42:/etc/motd
+    """
+    with session() as s:
+        ref, path = references.split_path(place)
+        if path is None:
+            raise InvalidError(f"{shown(place)}: name a path behind it, as in {shown(place)}:/etc/motd")
+        target = s.resolve(ref)
+        view, causes = s.view(target), blaming.Causes(s.log, s.store.content, target)
+        if lines:
+            _show_lines(causes, view, path, shape)
+            return
+        found = blaming.blame(causes, view, path)
+        print(json_line(history_rows.blame_row(found)) if shape == "json" else "\n".join(blame_text.blame_text(found)))
+
+
+def _show_lines(causes: blaming.Causes, view: View, path: bytes, shape: str) -> None:
+    found: dict[int, blaming.Cause] = {}
+    blamed = blame_lines(view, path)
+    for number, line in enumerate(blamed, 1):
+        cause = found.get(line.position) or found.setdefault(line.position, causes.of(line.position))
+        if shape == "json":
+            print(json_line(history_rows.line_row(number, line, cause)))
+        else:
+            print(blame_text.line_text(number, line, cause, len(str(len(blamed))), renamed=line.path != path))

@@ -1,0 +1,69 @@
+"""`events`: every event, as it comes."""
+
+import sys
+
+import click
+
+from cli.commands.history.audit import between
+from cli.commands.history.follow import heads
+from cli.display.history_text import event_line
+from cli.display.output import json_line
+from cli.options.regexes import matcher
+from cli.session.session import session
+from projections.audit import event_filter
+from projections.events.rows import event_row
+
+
+@click.command(context_settings={"max_content_width": 110})
+@click.option("--from", "first", type=click.IntRange(1), default=1, metavar="POSITION", help="Begin with this event.")
+@click.option("--to", "last", type=click.IntRange(1), metavar="POSITION", help="End with this event.")
+@click.option("--since", metavar="TIME", help="2026-11-24, 2026-11-24T10:00, '2 days ago', ...")
+@click.option("--until", metavar="TIME", help="Not later than this.")
+@click.option("-f", "--follow", is_flag=True, help="Go on with those that come.")
+@click.option("--filter", "filters", multiple=True, metavar="KEY=VALUE", help="Only these events; see above.")
+@click.option("--format", "shape", type=click.Choice(["json", "table"]), default="json", help="table: a line for people.")
+def events(
+    first: int, last: int | None, since: str | None, until: str | None, filters: tuple[str, ...], shape: str, *, follow: bool
+) -> None:
+    r"""List the events of the whole store in the order in which they happened, one JSON object a line.
+
+    Each has a position, and positions never change: who has read up to position N goes on with --from N+1, misses
+    nothing and sees nothing twice. Filters of one key are alternatives, those of different keys must all hold:
+
+    \b
+      stream=web, stream=tomcat:latest, stream=3f2a9c, stream=container (or layer, image, tag, store)
+      kind=FileWritten        path=/etc or path='*.conf'
+      author=PATTERN          actor=PATTERN (login@host (uid N, login uid N))
+
+    The keys of an object are always the same, null where an event has no such thing:
+
+    \b
+      position time changeset   where in the log; time is RFC 3339, UTC
+      stream name version       container + id, layer + diff_id, image + id, tag + name; its number there
+      event                     FileWritten, LinkMade, AttributesChanged, PathMoved, PathDeleted, DirectoryCleared,
+                                DirectoryImplied, Committed, TagMoved, ImageLoaded, ...
+      path target               with a leading slash; not UTF-8: approximate, and path_b64 beside it is exact
+      mode uid gid mtime size   mode in octal with type bits, mtime in ns since 1970, size in bytes
+      content                   "sha256:..."
+      detail id                 what else the event says; a commit's id
+      known                     recorded, observed or imported
+      author actor command      claimed; seen: {login, uid, login_uid, host}; the command line
+
+    \b
+      layerlog events --filter stream=web --filter path=/etc
+      layerlog events --since '1 day ago' --filter actor=^ada@ --format table
+      layerlog events --from 1042 --follow | while read -r event; do ...; done
+    """
+    if follow and until is not None:
+        raise click.UsageError("--follow goes on for ever and --until ends at a time; give one of them.")
+    with session() as s:
+        since_first, until_last = between(s, since, until)
+        first = max(first, since_first)
+        if until is not None:
+            last = until_last if last is None else min(last, until_last)
+        wanted = event_filter.wanted(s.log, filters, matcher)
+        for head in heads(s.log, last, keep_on=follow):
+            for record in event_filter.select(s.log, wanted, first, head):
+                print(json_line(event_row(record)) if shape == "json" else event_line(record))
+            sys.stdout.flush()
+            first = max(first, head + 1)

@@ -1,0 +1,79 @@
+"""`show`: one commit, or one event."""
+
+import re
+
+import click
+
+from cli.commands.history.log import changes_row, compared
+from cli.display import history_text
+from cli.display.diff_lines import print_changes
+from cli.display.history_rows import item_row
+from cli.display.output import json_line
+from cli.options import completion
+from cli.options.changes import changes_options, text_or_json
+from cli.session.session import Session, session
+from eventstore.errors import NotFoundError
+from eventstore.model.events import Kind
+from eventstore.model.paths import shown
+from projections.events.records import Record, Records
+from projections.history import commits, logbook
+from projections.images import images
+from projections.refs import references, tags
+
+
+@click.command()
+@click.argument("what", metavar="COMMIT|POSITION|REF[@POINT]", shell_complete=completion.references)
+@changes_options
+@text_or_json
+def show(what: str, shape: str, ways: list[str]) -> None:
+    r"""Show one commit with the paths it added (A), changed (C) and deleted (D) and its changes of the config, or one event
+    with all that is known of it.
+
+    A commit is an id, a tag, or a container (its last one). An event is its position in the log, or its place in a
+    container: web@42.
+
+    \b
+      layerlog show mytomcat:1.0
+      layerlog show -p 3f2a9c
+      layerlog show web@42
+    """
+    with session() as s:
+        found = _commit_or_event(s, what)
+        if isinstance(found, Record):
+            _show_event(found, shape)
+        else:
+            _show_commit(s, found, shape, ways)
+
+
+def _commit_or_event(s: Session, what: str) -> commits.Commit | Record:
+    records = Records(s.log)
+    if re.fullmatch(r"\d+", what, re.ASCII) and 0 < int(what) <= s.log.head().position:
+        return records.at(int(what))
+    target = s.resolve(what)
+    if target.container is None or (target.is_container and re.search(r"@\d+\Z", what)):
+        return records.of(references.event_of(s.log, target))
+    seal = s.log.latest(Kind.COMMITTED, s.log.existing("container", target.container).id, target.version)
+    if seal is None:
+        raise NotFoundError(f"{shown(what)} has no commit yet; `layerlog show {shown(what)}@1` shows its first event")
+    return commits.of_seal(records, seal)
+
+
+def _show_event(record: Record, shape: str) -> None:
+    from projections.events.rows import event_row
+
+    if shape == "json":
+        print(json_line(event_row(record) | {"events_in_changeset": record.changeset.events}))
+    else:
+        print(*history_text.event_lines(record), sep="\n")
+
+
+def _show_commit(s: Session, commit: commits.Commit, shape: str, ways: list[str]) -> None:
+    item = logbook.of_commit(commit)
+    names = tags.now(s.log, commit.id)
+    config = images.instructions(s.log, commit.record.event.stream, commit.first, commit.last)
+    if shape == "json":
+        row = item_row(item, names, touched=False) | {"config": config}
+        print(json_line(row | changes_row(s, None, item)))
+        return
+    print(*history_text.commit_lines(commit, names, config), sep="\n")
+    print_changes(ways or ["topmost"], lambda: compared(s, None, item))
