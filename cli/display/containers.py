@@ -3,12 +3,12 @@
 from typing import Any, TextIO
 
 from cli.display.diff_lines import WORDS, difference_row, letter_line
-from cli.display.formats import ago, counted, from_rfc3339, short_id
+from cli.display.formats import ago, counted, short_id
 from cli.display.output import Column
 from eventstore.log.log import Log
 from eventstore.model.facts import base_stated
 from eventstore.model.paths import shown
-from eventstore.model.times import rfc3339
+from eventstore.model.times import from_rfc3339, rfc3339
 from eventstore.store.store import Store
 from projections.events.records import Records
 from projections.history import commits, status

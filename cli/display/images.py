@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from cli.display.formats import ago, from_rfc3339, human_size, short_id
+from cli.display.formats import ago, human_size, short_id
 from cli.display.output import Column
 from eventstore.content.reader import Content
 from eventstore.errors import InvalidError
 from eventstore.log.log import Log
+from eventstore.model.times import from_rfc3339
 from projections.images import image_list, images, inspection
 from projections.images.build_history import Row
 from projections.images.images import Image

@@ -5,13 +5,13 @@ from contextlib import contextmanager
 
 import click
 
-from cli.display.formats import parse_time
 from cli.session import logs
 from cli.session.actor import claimed_author, observed_actor
 from cli.session.settings import Settings
 from eventstore.errors import ConflictError, ErasedError, InvalidError
 from eventstore.log.log import Context
 from eventstore.model.paths import shown
+from eventstore.model.times import parse_time
 from eventstore.store.store import Store
 from projections.refs import containers, references
 from projections.refs.references import Target

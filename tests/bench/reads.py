@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from cli.display.formats import parse_time
 from cli.hostfs.checkout import checkout
+from eventstore.model.times import parse_time
 from eventstore.store.store import Store
 from projections.diff.tree_diff import between
 from projections.events.path_events import touches

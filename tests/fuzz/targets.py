@@ -12,8 +12,8 @@ from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 
-from cli.display.formats import parse_size, parse_time
 from cli.distribution import archive
+from cli.options.sizes import parse_size
 from cli.streams.compression import decompressed
 from cli.streams.reader import chunks_of
 from eventstore.content.segments import MAGIC, Place, Segments
@@ -21,6 +21,7 @@ from eventstore.errors import LayerlogError
 from eventstore.log.log import Context
 from eventstore.model import spelling
 from eventstore.model.paths import checked, shown
+from eventstore.model.times import parse_time
 from eventstore.store import commands
 from eventstore.store.store import Store
 from eventstore.store.writer import writing

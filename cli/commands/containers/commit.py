@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import click
 
-from cli.display.formats import parse_size
 from cli.options import completion
 from cli.options.signing import Signing, signing_options
+from cli.options.sizes import parse_size
 from cli.session import logs
 from cli.session.session import Session, session
 from cli.session.writing import repeated, writing

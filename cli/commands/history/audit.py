@@ -7,11 +7,11 @@ from typing import Any
 import click
 
 from cli.display import audit_rows
-from cli.display.formats import parse_time
 from cli.display.output import Column, Shape, listing
 from cli.options.regexes import optional_matcher
 from cli.session.session import Session, session
 from eventstore.index.moments import position_at
+from eventstore.model.times import parse_time
 from projections.audit import actions
 from projections.audit.actions import Deed
 from projections.audit.proofs import store_id

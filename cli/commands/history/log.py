@@ -9,7 +9,7 @@ import click
 
 from cli.display import history_text
 from cli.display.diff_lines import Compared, difference_row, print_changes
-from cli.display.formats import listed, parse_time
+from cli.display.formats import listed
 from cli.display.history_rows import item_row
 from cli.display.output import json_line, or_say_nothing_found
 from cli.options import completion
@@ -19,6 +19,7 @@ from cli.session.session import Session, session
 from eventstore.errors import InvalidError
 from eventstore.model.batches import growing_batches
 from eventstore.model.paths import as_bytes
+from eventstore.model.times import parse_time
 from projections.diff.between import differences
 from projections.events import pathspecs
 from projections.events.actors import Who

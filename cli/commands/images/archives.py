@@ -9,9 +9,10 @@ from typing import BinaryIO
 
 import click
 
-from cli.display.formats import listed, parse_size
+from cli.display.formats import listed
 from cli.display.output import progress
 from cli.options import completion
+from cli.options.sizes import parse_size
 from cli.session import logs
 from cli.session.session import Session, first_session, session
 from cli.session.writing import writing

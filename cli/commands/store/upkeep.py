@@ -5,7 +5,7 @@ import sys
 import click
 
 from cli.display import integrity
-from cli.display.formats import human_size, parse_time
+from cli.display.formats import human_size
 from cli.display.output import progress
 from cli.options import completion
 from cli.session import logs
@@ -16,6 +16,7 @@ from eventstore.errors import ConflictError, NotFoundError
 from eventstore.integrity.findings import Finding
 from eventstore.model.digests import named, parsed
 from eventstore.model.paths import shown as escape
+from eventstore.model.times import parse_time
 from eventstore.store import commands
 from eventstore.store.store import Store
 

@@ -2,24 +2,17 @@
 
 import csv
 import io
-import json
 import re
-import subprocess
-import sys
 import time
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-from eventstore.model.changes import put
 from eventstore.model.events import Kind
 from eventstore.model.facts import Departure
 from eventstore.store import commands
-from eventstore.store.store import Store
-from projections.refs.containers import live_view
 from tests.cli.invoking import Layerlog, with_loaded, write_and_commit
-from tests.cli.running import ROOT, clean
 
 EVIL = "<script>alert(1)</script>\x1b[2J\u202e\n=cmd()"
 
@@ -219,104 +212,3 @@ def test_the_page_of_an_empty_store_and_of_long_messages(ll: Layerlog, tmp_path:
 
 
 # -- events
-
-
-def test_events_are_all_events_in_order_with_all_keys(ll: Layerlog) -> None:
-    rows = [json.loads(line) for line in ll.lines("events")]
-    assert [row["position"] for row in rows] == list(range(1, ll.head()[1] + 1))
-    assert len({tuple(row) for row in rows}) == 1
-    assert rows[0]["event"] == "StoreCreated"
-    motd = next(row for row in rows if row["path"] == "/etc/motd")
-    assert (motd["event"], motd["stream"], motd["mode"], motd["size"], motd["known"]) == ("FileWritten", "container", "100644", 6, "recorded")
-    assert motd["content"].startswith("sha256:")
-    link = next(row for row in rows if row["path"] == "/bin")
-    assert link["target"] == "usr/bin"
-
-
-def test_events_can_be_resumed(ll: Layerlog) -> None:
-    whole = ll.lines("events")
-    half = len(whole) // 2
-    first = ll.lines("events", "--to", str(half))
-    last = json.loads(first[-1])["position"]
-    assert first + ll.lines("events", "--from", str(last + 1)) == whole
-    assert ll("events", "--from", "100000") == ""
-    assert ll("events", "--to", "2", "--follow").count("\n") == 2
-
-
-def test_events_between_times(ll: Layerlog) -> None:
-    ll("write", "--text", "1", "web:/f")
-    rows = ll.lines("events")
-    times = [json.loads(row)["time"] for row in rows]
-    assert ll.lines("events", "--since", times[-1]) == rows[-1:]
-    assert ll.lines("events", "--until", times[0]) == rows[:1]
-    assert ll.lines("events", "--since", times[0], "--until", times[-1], "--from", "3", "--to", "4") == rows[2:4]
-    assert ll("events", "--since", "2130-01-01") == ""
-    assert "give one of them" in ll.run("events", "--follow", "--until", times[0]).stderr
-
-
-def test_events_filtered(ll: Layerlog) -> None:
-    ll("write", "--text", "1", "web:/srv/x.conf")
-    ll("chmod", "600", "web:/etc/motd")
-    with_loaded(ll, "far:1")
-
-    def names(*filters: str) -> list[str]:
-        return [json.loads(line)["event"] for line in ll.lines("events", *(f"--filter={f}" for f in filters))]
-
-    assert names("stream=web") == ["ContainerCreated", "FileWritten", "AttributesChanged"]
-    assert names("stream=web", "path=/etc") == ["AttributesChanged"]
-    assert names("stream=web", "path=*.conf", "path=/etc") == ["FileWritten", "AttributesChanged"]
-    assert names("stream=web", "kind=filewritten") == ["FileWritten"]
-    ll("move", "web:/srv/x.conf", "web:/srv/y")
-    assert names("stream=web", "path=/srv/x.conf") == ["FileWritten", "PathMoved"]
-    assert names("stream=far:1") == ["TagMoved"]
-    assert names("stream=tag") == ["TagMoved", "TagMoved"]
-    assert names("author=^Ada", "kind=FileWritten") == ["FileWritten"]
-    assert set(names("actor=ada@test")) > {"ContainerCreated", "FileWritten", "Committed"}
-    assert "KEY=VALUE" in ll.refused("events", "--filter", "colour=red")
-    assert "no kind of event" in ll.refused("events", "--filter", "kind=Nonesuch")
-    assert "no stream" in ll.refused("events", "--filter", "stream=nonesuch")
-    assert "regular expression" in ll.refused("events", "--filter", "author=(")
-
-
-def test_events_as_a_table_are_one_line_each(ll: Layerlog) -> None:
-    write_and_commit(ll, "1", "-m", EVIL, "web")
-    assert len(ll.lines("events", "--format", "table")) == ll.head()[1]
-
-
-def test_events_as_a_table_say_whose_they_are(ll: Layerlog) -> None:
-    ll("commit", "--allow-empty", "web", "site:named")
-    commit, tag = ll.lines("events", "--format", "table")[-2:]
-    image = ll.json("images", "site")[0]["id"].removeprefix("sha256:")[:12]
-    assert tag.endswith(f" TagMoved site:named to {image}")
-    assert commit.endswith(f" as {image}")
-    ll("tag", "base:1", "site:named")
-    ll("rmi", "site:named")
-    base = ll.json("images", "base")[0]["id"].removeprefix("sha256:")[:12]
-    moved, deleted = ll.lines("events", "--format", "table")[-2:]
-    assert moved.endswith(f" TagMoved site:named to {base} from {image}")
-    assert deleted.endswith(f" TagDeleted site:named from {base}")
-
-
-@pytest.mark.parametrize("command", ["log", "audit"])
-def test_an_empty_time_is_no_time(ll: Layerlog, command: str) -> None:
-    assert ll.refused(command, "--since", "").startswith("time '': not understood")
-
-
-def test_a_follower_sees_every_event_once(ll: Layerlog) -> None:
-    """Events appended by others while it waits come out at once, in order, none twice."""
-    start = ll.head()[1] + 1
-    program = "from cli.main import main; main()"
-    argv = [sys.executable, "-c", program, "--store", ll.store, "events", "--from", str(start), "-f", "--to", str(start + 29)]
-    follower = subprocess.Popen(argv, cwd=ROOT, env=clean({}), stdout=subprocess.PIPE, text=True)
-    try:
-        with Store.open_or_create(ll.store), ll.writer() as writer:
-            container = ll.json("ps")[0]["id"]
-            view = live_view(writer.store, container)
-            for number in range(10):
-                nodes = [put(b"f%d" % n, 0o100644, mtime=number) for n in range(3)]
-                commands.record(writer, container, nodes, view)
-                time.sleep(0.03)
-        out, _ = follower.communicate(timeout=30)
-    finally:
-        follower.kill()
-    assert [json.loads(line)["position"] for line in out.splitlines()] == list(range(start, start + 30))

@@ -1,0 +1,45 @@
+"""`show`: one commit, one event, one image that came from outside."""
+
+from tests.cli.invoking import Layerlog, with_loaded
+
+
+def test_show_of_a_commit_lists_what_it_changed(ll: Layerlog) -> None:
+    ll("write", "--text", "one", "web:/f")
+    ll("delete", "web:/etc/motd")
+    ll("commit", "-m", "title", "web", "app:1")
+    identity = ll.json("log", "web")[0]["commit"]
+    for name in (identity, identity[:12], "app:1", "web"):
+        lines = ll.lines("show", name)
+        assert lines[0] == f"commit {identity} (app:1)"
+        assert lines[-2:] == ["D /etc/motd", "A /f"]
+    assert "+one" in ll("show", "-p", "app:1")
+    assert ll.lines("show", "--name-status", "app:1") == ll.lines("show", "app:1")
+    assert ll.lines("show", "--name-only", "app:1")[-2:] == ["/etc/motd", "/f"]
+    assert ll.lines("show", "--stat", "app:1")[-1] == " 2 paths changed, 1 insertion(+), 1 deletion(-)"
+    row = ll.json("show", "app:1")[0]
+    assert [(c["change"], c["path"]) for c in row["changes"]] == [("D", "/etc/motd"), ("A", "/f")]
+
+
+def test_show_of_an_event_by_position_and_by_version(ll: Layerlog) -> None:
+    ll("write", "--text", "one", "web:/f")
+    head = ll.head()[1]
+    assert ll("show", str(head)) == ll("show", "web@2")
+    lines = ll.lines("show", "web@2")
+    assert lines[0] == f"event {head} FileWritten"
+    assert "path:      /f" in lines
+    assert "author:    Ada <ada@example.org> (claimed)" in lines
+    assert "known:     recorded" in lines
+    row = ll.json("show", "web@2")[0]
+    assert (row["position"], row["path"], row["size"], row["mode"]) == (head, "/f", 3, "100644")
+
+
+def test_show_of_an_imported_image_is_how_it_came(ll: Layerlog) -> None:
+    with_loaded(ll, "far:1")
+    assert ll.lines("show", "far:1")[0].endswith(" ImageLoaded")
+
+
+def test_show_refuses_what_is_not_there(ll: Layerlog) -> None:
+    assert "has no commit yet" in ll.refused("show", "web")
+    assert "web@99" in ll.refused("show", "web@99").replace("'", "") or "version 99" in ll.refused("show", "web@99")
+    ll.refused("show", "999999")
+    ll.refused("show", "0")
