@@ -1,33 +1,19 @@
-"""`commit` and `sign`: what the guards object to, the seal, and the signature over it."""
+"""`commit` and `sign`: the seal, and the signature over it."""
 
-from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import click
 
 from cli.options import completion
 from cli.options.signing import Signing, signing_options
-from cli.options.sizes import parse_size
 from cli.session import logs
 from cli.session.session import Session, session
 from cli.session.writing import repeated, writing
-from eventstore.errors import ConflictError, InvalidError, LayerlogError
-from eventstore.model.digests import named
-from eventstore.model.entries import Entry
-from eventstore.model.events import ENCODER
-from eventstore.model.paths import shown
+from eventstore.errors import ConflictError, LayerlogError
 from eventstore.store import commands
-from eventstore.store.store import Store
-from projections.edits.guards import Guards, objections
-from projections.history import status
-from projections.layers.layers import SealedLayer
 from projections.refs import containers, references
 from projections.refs.containers import Container
 from projections.refs.image_names import new_name
-from projections.tree.view import View
-
-SHOWN = 5
-NAMES = ("secrets", "setuid", "author", "message")
 
 
 class Wanted(NamedTuple):
@@ -70,7 +56,9 @@ def commit(
     wanted = Wanted(author, "\n\n".join(message) or None, new_name(name) if name else None, rules, change, allow_empty)
     with session() as s:
         if dry_run:
-            print(*_preview(s.store, _guarded(s, container, wanted)), sep="\n")
+            from cli.commands.containers.preview import preview
+
+            print(*preview(s.store, _guarded(s, container, wanted)), sep="\n")
             return
         if sign or signing_key is not None:
             from cli.maintenance import signing
@@ -103,7 +91,9 @@ def _seal(s: Session, container: str, wanted: Wanted) -> bytes:
 def _guarded(s: Session, container: str, wanted: Wanted) -> Container:
     found = containers.get(s.log, s.container(container))
     if wanted.rules:
-        _guard(s.store, found, wanted.rules, s.context(wanted.author).author, wanted.message)
+        from cli.commands.containers.guards import guard
+
+        guard(s.store, found, wanted.rules, s.context(wanted.author).author, wanted.message)
     return found
 
 
@@ -134,47 +124,3 @@ def sign(image: str, key: str | None) -> None:
     """
     with session() as s:
         _sign(s, s.image(image), key)
-
-
-def guards(rules: Iterable[str]) -> Guards:
-    """Return what *rules* (secrets, setuid, author, message, size=10M) ask for; raise InvalidError for any other."""
-    found = Guards()
-    for rule in rules:
-        name, _, value = rule.partition("=")
-        if name == "size" and value:
-            found = found._replace(size=parse_size(value))
-        elif rule in NAMES:
-            found = found._replace(**{rule: True})
-        else:
-            raise InvalidError(f"no guard {shown(rule)!r}; there are {', '.join(NAMES)} and size=BYTES (as in size=10M)")
-    return found
-
-
-def _guard(store: Store, container: Container, rules: Iterable[str], author: str | None, message: str | None) -> None:
-    """Raise ConflictError naming what *rules* object to; costs reading what would be sealed only where contents count."""
-    asked = guards(rules)
-    if not asked.any:
-        return
-    found = status.unsealed(store, container.id, container.version)
-    flaws = list(objections(asked, author, message, _entries(found), View(store.log, store.content, ()).read))
-    if flaws:
-        more = f" and {len(flaws) - SHOWN} more" if len(flaws) > SHOWN else ""
-        raise ConflictError(f"a guard refuses this commit: {'; '.join(flaws[:SHOWN])}{more}; mend that, or drop the guard")
-
-
-def _preview(store: Store, container: Container) -> Iterator[str]:
-    """Yield the lines that --dry-run prints: every path with its content's digest, config changes, and the layer's digest."""
-    from cli.display.diff_lines import letter_line
-    from cli.distribution.send import encoded
-
-    found = status.unsealed(store, container.id, container.version)
-    for difference in status.topmost(status.differences(found)):
-        content = difference.after.content if difference.after else None
-        yield letter_line(difference) + (f"  {named(content)}" if content else "")
-    yield from (f"config  {text}" for text in status.unsealed_instructions(store.log, container))
-    layer = encoded(store, SealedLayer(container.id, found.first, found.last, "", ENCODER))
-    yield f"layer  {named(layer.diff_id)}  {layer.size} bytes"
-
-
-def _entries(found: status.Unsealed) -> Iterator[Entry]:
-    return (difference.after for difference in status.differences(found) if difference.after is not None)

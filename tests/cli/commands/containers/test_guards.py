@@ -4,7 +4,7 @@ import stat
 
 import pytest
 
-from cli.commands.containers.commit import guards
+from cli.commands.containers.guards import guards
 from eventstore.errors import InvalidError
 from eventstore.model.entries import Entry
 from projections.edits.guards import objections
