@@ -1,14 +1,11 @@
 """Changing files in a container: each command is one changeset, all or nothing."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
 import click
 
-from cli.commands.files import copy
-from cli.display.output import note
 from cli.options import completion
 from cli.session.session import session
 from cli.session.writing import change, record, writing
@@ -31,32 +28,6 @@ def _change(texts: Sequence[str], make: Callable[[View, list[bytes]], Iterable[C
     with session() as s:
         container, paths = s.places(texts)
         change(s, container, lambda view: make(view, paths))
-
-
-@click.command()
-@click.argument("source", metavar="SRC|-", shell_complete=completion.any_paths)
-@click.argument("target", metavar="DST|-", shell_complete=completion.any_paths)
-@click.option("-a", "--archive", is_flag=True, help="Keep owners (between containers they are kept anyway).")
-@click.option("-L", "--follow-link", is_flag=True, help="Copy what the symbolic link SRC leads to, not the link.")
-@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
-def cp(source: str, target: str, *, archive: bool, follow_link: bool, quiet: bool) -> None:
-    r"""Copy files into a container, out of an image or a container, or from one to another.
-
-    SRC and DST are REF:PATH, or paths of this machine, or - for a tar. As with docker cp: a directory that is there is
-    copied into, one that is not is made; SRC/. copies what is in a directory without itself. Into a container, what
-    comes from this machine becomes root's; on its way out it becomes yours, and devices and setuid bits are left out.
-
-    \b
-      layerlog cp web:/usr/local/tomcat/webapps.dist/. web:/usr/local/tomcat/webapps
-      layerlog cp index.html web:/srv/
-      layerlog cp web@42:/etc/motd web:/etc/motd
-      tar c . | layerlog cp - web:/srv
-      layerlog cp web:/etc - | tar t
-    """
-    skipped: Counter[str] = Counter()
-    with session() as s:
-        copy.copy(s, source, target, copy.How(archive, follow_link, quiet, skipped))
-    note(skipped, "left out")
 
 
 @click.command()

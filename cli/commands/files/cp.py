@@ -1,4 +1,4 @@
-"""The ways that `cp` knows: into a container from the host, a view or a tar; out of a view to the host or a tar."""
+"""`cp`, and the ways that it knows: into a container from the host, a view or a tar; out of a view to the host or a tar."""
 
 import os
 import sys
@@ -6,10 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
+import click
+
 from cli.commands.files.outgoing import counted, tar_output, write_tar
-from cli.display.output import progress
+from cli.display.output import note, progress
 from cli.hostfs import scan
-from cli.session.session import Session
+from cli.options import completion
+from cli.session.session import Session, session
 from cli.session.writing import record, writing
 from cli.streams.tee import tee
 from eventstore.errors import ConflictError, InvalidError
@@ -37,11 +40,37 @@ class How(NamedTuple):
     skipped: Counter[str]
 
 
-def copy(s: Session, source: str, target: str, how: How) -> None:
+@click.command()
+@click.argument("source", metavar="SRC|-", shell_complete=completion.any_paths)
+@click.argument("target", metavar="DST|-", shell_complete=completion.any_paths)
+@click.option("-a", "--archive", is_flag=True, help="Keep owners (between containers they are kept anyway).")
+@click.option("-L", "--follow-link", is_flag=True, help="Copy what the symbolic link SRC leads to, not the link.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+def cp(source: str, target: str, *, archive: bool, follow_link: bool, quiet: bool) -> None:
+    r"""Copy files into a container, out of an image or a container, or from one to another.
+
+    SRC and DST are REF:PATH, or paths of this machine, or - for a tar. As with docker cp: a directory that is there is
+    copied into, one that is not is made; SRC/. copies what is in a directory without itself. Into a container, what
+    comes from this machine becomes root's; on its way out it becomes yours, and devices and setuid bits are left out.
+
+    \b
+      layerlog cp web:/usr/local/tomcat/webapps.dist/. web:/usr/local/tomcat/webapps
+      layerlog cp index.html web:/srv/
+      layerlog cp web@42:/etc/motd web:/etc/motd
+      tar c . | layerlog cp - web:/srv
+      layerlog cp web:/etc - | tar t
+    """
+    skipped: Counter[str] = Counter()
+    with session() as s:
+        _copy(s, source, target, How(archive, follow_link, quiet, skipped))
+    note(skipped, "left out")
+
+
+def _copy(s: Session, source: str, target: str, how: How) -> None:
     """Copy as `docker cp` does, all or nothing where the target is a container."""
-    if in_view(target):
+    if _in_view(target):
         _into_container(s, source, target, how)
-    elif not in_view(source):
+    elif not _in_view(source):
         raise InvalidError(f"neither {shown(source)!r} nor {shown(target)!r} is in a container; write CONTAINER:/PATH")
     elif target == STREAM:
         _to_stream(s, source, how)
@@ -49,7 +78,7 @@ def copy(s: Session, source: str, target: str, how: How) -> None:
         _to_host(s, source, target, how)
 
 
-def in_view(text: str) -> bool:
+def _in_view(text: str) -> bool:
     """Whether *text* is REF:/PATH; what begins as a path (/ or .) is the host's whatever it holds."""
     return ":/" in text and not text.startswith(("/", "."))
 
@@ -83,7 +112,7 @@ def _incoming(s: Session, source: str, there: There, path: bytes, how: How) -> _
             raise ConflictError(f"/{shown(path)} is not a directory, and a tar is unpacked into one; make it first")
         whole = Source(b"", directory=True, contents=True)
         return _Incoming(whole, lambda writer, like: plain_tar.decoded(_standard_input(), writer.content, like))
-    if in_view(source):
+    if _in_view(source):
         view, found, described = _of_view(s, source, how)
         return _Incoming(described, lambda *_: as_changes(view, below(view, found)))
     return _of_host(source, how)
