@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
-from projections.audit.actions import Deed, Group, Sealed
+from projections.audit.actions import Action, Group, Sealed
 from projections.events.actors import actor_text
 from projections.refs.tags import shown_names
 
@@ -29,9 +29,9 @@ dl.sums dt{color:var(--soft);font-size:.8rem}dl.sums dd{margin:0;font-size:1.35r
 table{border-collapse:collapse;width:100%;font-size:.88rem}th{text-align:left;color:var(--soft);font-weight:600}
 th,td{padding:.4rem .55rem;border-bottom:1px solid var(--line);vertical-align:top}td.n,th.n{text-align:right;white-space:nowrap}
 td.t,td.id{white-space:nowrap}code,td.id{font:.82rem ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
-table.deeds{table-layout:fixed}.deeds td{overflow-wrap:anywhere}
+table.actions{table-layout:fixed}.actions td{overflow-wrap:anywhere}
 td.said{white-space:pre-wrap}.soft{color:var(--soft);font-size:.82rem}
-.deeds td.n{white-space:normal}.what{display:inline-block;white-space:nowrap;border-radius:4px;
+.actions td.n{white-space:normal}.what{display:inline-block;white-space:nowrap;border-radius:4px;
 padding:0 .4rem;background:var(--band);border:1px solid var(--line)}
 .erase{background:#b3435c;border-color:#b3435c;color:#fff}.signed{color:#3d8b4a}svg{width:100%;height:auto;display:block}
 svg text{fill:var(--ink);font:12px system-ui,sans-serif}svg .soft{fill:var(--soft)}svg line{stroke:var(--line)}
@@ -47,7 +47,7 @@ class Lane(NamedTuple):
     counts: dict[int, int]
 
 
-def page(actions: Sequence[Deed], authors: Sequence[Group], store_id: str, head: int) -> Iterator[str]:
+def page(actions: Sequence[Action], authors: Sequence[Group], store_id: str, head: int) -> Iterator[str]:
     """Yield the page in pieces; *actions* are the oldest first, *head* is the log's last position."""
     yield (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -89,13 +89,13 @@ def _minute(when: int) -> str:
     return rfc3339(when)[:16].replace("T", " ")
 
 
-def _period(actions: Sequence[Deed]) -> str:
+def _period(actions: Sequence[Action]) -> str:
     if not actions:
         return "nothing happened yet"
     return f"{_minute(actions[0].record.time)} to {_minute(actions[-1].record.time)} UTC"
 
 
-def _sums(actions: Sequence[Deed], authors: Sequence[Group]) -> str:
+def _sums(actions: Sequence[Action], authors: Sequence[Group]) -> str:
     commits = [action for action in actions if action.what == "commit"]
     sealed = [action.sealed for action in actions if action.sealed is not None]
     sums = {
@@ -110,7 +110,7 @@ def _sums(actions: Sequence[Deed], authors: Sequence[Group]) -> str:
     return '<dl class="sums">' + "".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in sums.items()) + "</dl>\n"
 
 
-def _departures(actions: Sequence[Deed]) -> set[int]:
+def _departures(actions: Sequence[Action]) -> set[int]:
     """Return the positions of the saves and pushes among *actions* and of those that commits tell of."""
     listed = {action.record.event.position for action in actions if action.what in ("save", "push")}
     return listed | {sent.record.event.position for action in actions for sent in action.sent}
@@ -119,19 +119,19 @@ def _departures(actions: Sequence[Deed]) -> set[int]:
 # -- the timeline
 
 
-def timeline(actions: Sequence[Deed]) -> str:
+def timeline(actions: Sequence[Action]) -> str:
     """Return an SVG: a lane for each author with the most commits, one for the others, one for all that is no commit."""
     first, last = actions[0].record.time, max(actions[-1].record.time, actions[0].record.time + 1)
     lanes = _lanes(actions, first, last)
     height = LANE * len(lanes) + AXIS
-    parts = [f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="Commits and other deeds over time">']
+    parts = [f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="Commits and other actions over time">']
     for number, lane in enumerate(lanes):
         parts.append(_lane(lane, number, COLOURS[number % len(COLOURS)], first, last))
     parts.append(_axis(first, last, height))
     return "".join([*parts, "</svg>"])
 
 
-def _lanes(actions: Sequence[Deed], first: int, last: int) -> list[Lane]:
+def _lanes(actions: Sequence[Action], first: int, last: int) -> list[Lane]:
     names = [action.author or "nobody named" if action.what == "commit" else "" for action in actions]
     totals: dict[str, int] = {}
     for name in names:
@@ -190,8 +190,8 @@ def _authors(groups: Sequence[Group]) -> Iterator[str]:
     yield "</tbody></table>\n"
 
 
-def _actions(actions: Sequence[Deed]) -> Iterator[str]:
-    yield '<h2>Everything, newest first</h2>\n<table class="deeds"><colgroup>'
+def _actions(actions: Sequence[Action]) -> Iterator[str]:
+    yield '<h2>Everything, newest first</h2>\n<table class="actions"><colgroup>'
     yield "".join(f'<col style="width:{width}%">' for width in (13, 8, 10, 19, 13, 15, 22))
     yield "</colgroup><thead><tr><th>When (UTC)</th><th>What</th><th>Id</th><th>Who</th>"
     yield '<th class="n">Sealed</th><th>Names, and where it went</th><th>Message</th></tr></thead><tbody>\n'
@@ -200,7 +200,7 @@ def _actions(actions: Sequence[Deed]) -> Iterator[str]:
     yield "</tbody></table>\n"
 
 
-def _action(action: Deed) -> str:
+def _action(action: Action) -> str:
     what = f'<span class="what {action.what}">{action.what}</span>'
     names = f"{text(action.author or 'nobody named')}<br><span class=\"soft\">{text(actor_text(action.record))}</span>"
     return (
@@ -210,7 +210,7 @@ def _action(action: Deed) -> str:
     )
 
 
-def _signed(action: Deed) -> str:
+def _signed(action: Action) -> str:
     if action.what != "commit":
         return ""
     if action.signer is None:
@@ -224,7 +224,7 @@ def _sealed(held: Sealed | None) -> str:
     return f'{held.files} files<br><span class="soft">{held.events} changes, {size(held.bytes)}</span>'
 
 
-def _went(action: Deed) -> str:
+def _went(action: Action) -> str:
     names = [f"<code>{text(name)}</code>" for name in shown_names(action.tags)]
     went = [f'<span class="soft">{sent.how} {text(sent.where)}, {_minute(sent.record.time)}</span>' for sent in action.sent]
     return "<br>".join(names + went)

@@ -13,8 +13,8 @@ from eventstore.model.digests import named
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from eventstore.retention.reachability import erased
-from projections.audit.actions import Deed, Group, Sealed
-from projections.audit.occurrences import Document, Holding
+from projections.audit.actions import Action, Group, Sealed
+from projections.audit.occurrences import Document, PathOccurrence
 from projections.events.actors import actor_text
 from projections.history import commits
 from projections.history.commits import Sent
@@ -25,7 +25,7 @@ _FORMULAS = ("=", "+", "-", "@")
 MESSAGE = 60
 
 
-def action_row(action: Deed) -> dict[str, Any]:
+def action_row(action: Action) -> dict[str, Any]:
     record = action.record
     return {
         "time": rfc3339(record.time),
@@ -136,7 +136,7 @@ class Rows:
         self._images = cache(partial(_images, cache(partial(_image_row, log))))
         self._erased = erased(log)
 
-    def of_occurrence(self, occurrence: Holding) -> dict[str, Any]:
+    def of_occurrence(self, occurrence: PathOccurrence) -> dict[str, Any]:
         ended, gone = occurrence.ended, self._erased.get(occurrence.content or b"")
         row = {
             "kind": occurrence.kind,
@@ -167,7 +167,7 @@ class Rows:
         return row | self._images(document.images)
 
 
-def _status(occurrence: Holding) -> str:
+def _status(occurrence: PathOccurrence) -> str:
     if not occurrence.shown:
         return "hidden in a lower layer"
     if occurrence.ended is None:

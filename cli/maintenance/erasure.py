@@ -12,7 +12,7 @@ from eventstore.retention import erasure, reachability
 from eventstore.retention.erasure import Extent
 from eventstore.store.store import Store
 from eventstore.store.writer import Writer
-from projections.audit.impact import Held, Holders
+from projections.audit.impact import Held, Impact
 from projections.history import commits
 from projections.history.commits import Sent
 from projections.images import images
@@ -39,7 +39,7 @@ def plan(store: Store, digests: Collection[bytes]) -> Plan:
     Raise ConflictError where a content that would stay is made of one of them.
     """
     found = list(reachability.occurrences(store.log, reachability.Needs(store.log, digests).all()))
-    held = Holders(store.log).of_occurrences(found)
+    held = Impact(store.log).of_occurrences(found)
     streams = (store.log.stream_of(stream) for stream in sorted({occurrence.stream for occurrence in found}))
     layers = {stream.name for stream in streams if stream.kind == "layer"}
     blobs = frozenset(_blobs(store, layers))

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import NamedTuple, TypeVar
 
 from cli.distribution import send
-from cli.maintenance import departures, layer_digests
+from cli.maintenance import layer_digests, sent_configs
 from cli.maintenance.layer_check import differences
 from eventstore.errors import ErasedError, LayerlogError
 from eventstore.integrity import chain, derived_columns, presence, root_causes, scrub
@@ -18,7 +18,7 @@ from eventstore.model.facts import Framing
 from eventstore.retention.reachability import Needs, Occurrence, in_range, occurrences
 from eventstore.store.store import Store
 from projections.audit import verify
-from projections.audit.impact import UNREADABLE, Held, Holders
+from projections.audit.impact import UNREADABLE, Held, Impact
 from projections.layers.layers import ImportedLayer
 
 T = TypeVar("T")
@@ -74,8 +74,9 @@ def stages(store: Store, *, quick: bool = False, share: float = 1.0) -> Iterator
         "caches", "items", lambda: layer_digests.encoded(store), len, lambda cached, advance: _caches(store, cached, advance)
     )
     yield _stage(
-        "promises", "items", lambda: departures.made(store), len, lambda made, advance: departures.check(store, made, advance)
-    )
+        "sent configs", "items", lambda: sent_configs.found(store), len,
+        lambda sent, advance: sent_configs.check(store, sent, advance),
+    )  # fmt: skip
 
 
 def _stage(
@@ -114,7 +115,7 @@ def touched(store: Store, findings: Sequence[Finding]) -> list[Report]:
         named = defaultdict(list)
         for occurrence in occurrences(store.log, needs.all()):
             named[occurrence.digest].append(occurrence)
-        impact = Holders(store.log)
+        impact = Impact(store.log)
     except UNREADABLE:  # the very rows that would tell are damaged
         return [Report(finding, _NOTHING) for finding in findings]
     reports = []
@@ -130,7 +131,7 @@ def _drawn(share: float) -> Callable[[object], bool] | None:
     return None if share == 1 else lambda _: random.random() < share  # noqa: S311 - a sample, no secret
 
 
-def _held(impact: Holders, found: list[Occurrence]) -> Held:
+def _held(impact: Impact, found: list[Occurrence]) -> Held:
     try:
         return impact.of_occurrences(found)
     except UNREADABLE:

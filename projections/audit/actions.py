@@ -1,4 +1,4 @@
-"""Deeds: what an audit lists - commits, and what else named something, brought it in or out, took it away, or erased it."""
+"""Actions: what an audit lists - commits, and what else named something, brought it in or out, took it away, or erased it."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
@@ -32,7 +32,7 @@ class Sealed(NamedTuple):
     bytes: int
 
 
-class Deed(NamedTuple):
+class Action(NamedTuple):
     """`what` is commit, load, ...; `object` the commit's or image's id (hex), the container's, or the content's digest.
 
     Of a tag (`tags` has its name) `object` is the image that it names from then on, and `before` the one that it named
@@ -54,8 +54,8 @@ class Deed(NamedTuple):
     before: str | None = None
 
 
-def deeds(log: Log, since: int = 1, until: int = 2**62, *, only_commits: bool = False) -> Iterator[Deed]:
-    """Yield the deeds at the positions since..until, oldest first: O(the events that their commits sealed)."""
+def taken(log: Log, since: int = 1, until: int = 2**62, *, only_commits: bool = False) -> Iterator[Action]:
+    """Yield the actions at the positions since..until, oldest first: O(the events that their commits sealed)."""
     records = Records(log)
     kinds = [Kind.COMMITTED] if only_commits else [Kind.COMMITTED, *OTHERS]
     for position in changesets.positions_of(log, kinds, since, until):
@@ -63,16 +63,16 @@ def deeds(log: Log, since: int = 1, until: int = 2**62, *, only_commits: bool = 
         yield _of_commit(log, records, event) if event.kind == Kind.COMMITTED else _other(log, records.of(event))
 
 
-def _of_commit(log: Log, records: Records, seal: Event) -> Deed:
+def _of_commit(log: Log, records: Records, seal: Event) -> Action:
     commit = commits.of_seal(records, seal)
     held = Sealed(*streams.sums(log, seal.stream, commit.first, commit.last))
-    return Deed(
+    return Action(
         "commit", commit.id, commit.record, commit.author, commit.message, commit.container, held,
         signer=signer(log, commit.id), tags=tuple(names.tags_ever(log, commit.id)), sent=tuple(commits.sent(log, commit.id)),
     )  # fmt: skip
 
 
-def _other(log: Log, record: Record) -> Deed:
+def _other(log: Log, record: Record) -> Action:
     kind = Kind(record.event.kind)
     if record.kind == "tag":
         return _of_tag(record, OTHERS[kind], TagMove.of(record.event))
@@ -81,12 +81,12 @@ def _other(log: Log, record: Record) -> Deed:
     of_content = kind in (Kind.CONTENT_ERASED, Kind.CONTENT_READMITTED)
     name = named(content) if of_content and content is not None else record.name
     said = Erasure.of(record.event).reason or place or _container_name(log, record)
-    return Deed(OTHERS[kind], name, record, record.author, said, tags=tuple(names))
+    return Action(OTHERS[kind], name, record, record.author, said, tags=tuple(names))
 
 
-def _of_tag(record: Record, what: str, move: TagMove) -> Deed:
+def _of_tag(record: Record, what: str, move: TagMove) -> Action:
     said = f"was {move.old[:12]}" if move.image and move.old else ""
-    return Deed(what, move.image or move.old or "", record, record.author, said, tags=(record.name,), before=move.old)
+    return Action(what, move.image or move.old or "", record, record.author, said, tags=(record.name,), before=move.old)
 
 
 def _container_name(log: Log, record: Record) -> str:
@@ -103,16 +103,16 @@ def signer(log: Log, commit: str) -> str | None:
 # -- grouping
 
 
-def author(deed: Deed) -> str:
-    return deed.author or ""
+def author(action: Action) -> str:
+    return action.author or ""
 
 
-def day(deed: Deed) -> str:
-    return rfc3339(deed.record.time)[:10]
+def day(action: Action) -> str:
+    return rfc3339(action.record.time)[:10]
 
 
 class Group(NamedTuple):
-    """Deeds of one author, day or path prefix; `first` and `last` are ns."""
+    """Actions of one author, day or path prefix; `first` and `last` are ns."""
 
     key: str | bytes
     commits: int
@@ -124,30 +124,30 @@ class Group(NamedTuple):
     authors: tuple[str, ...]
 
 
-def by(found: Iterable[Deed], key: Callable[[Deed], str]) -> list[Group]:
+def by(found: Iterable[Action], key: Callable[[Action], str]) -> list[Group]:
     """Return the commits grouped by what *key* says of each, in the order of the keys; files are counted per commit."""
     groups: dict[str, Group] = {}
-    for deed in found:
-        if deed.sealed is not None:
-            name = key(deed)
-            groups[name] = _added(groups.get(name), name, deed.record.time, deed.author, deed.sealed)
+    for action in found:
+        if action.sealed is not None:
+            name = key(action)
+            groups[name] = _added(groups.get(name), name, action.record.time, action.author, action.sealed)
     return [groups[name] for name in sorted(groups)]
 
 
-def by_prefix(log: Log, found: Iterable[Deed], depth: int) -> list[Group]:
+def by_prefix(log: Log, found: Iterable[Action], depth: int) -> list[Group]:
     """Return what commits changed grouped by the first *depth* parts of the paths: O(the events they sealed)."""
     records = Records(log)
     prefix_of = lru_cache(REMEMBERED)(lambda path_id: b"/".join(records.path(path_id).split(b"/")[:depth]))
     groups: dict[bytes, Group] = {}
-    for deed in found:
-        if deed.sealed is not None:
-            for prefix, held in _sealed_below(log, prefix_of, deed).items():
-                groups[prefix] = _added(groups.get(prefix), prefix, deed.record.time, deed.author, held)
+    for action in found:
+        if action.sealed is not None:
+            for prefix, held in _sealed_below(log, prefix_of, action).items():
+                groups[prefix] = _added(groups.get(prefix), prefix, action.record.time, action.author, held)
     return [groups[prefix] for prefix in sorted(groups, key=order)]
 
 
-def _sealed_below(log: Log, prefix_of: Callable[[int], bytes], deed: Deed) -> dict[bytes, Sealed]:
-    event = deed.record.event
+def _sealed_below(log: Log, prefix_of: Callable[[int], bytes], action: Action) -> dict[bytes, Sealed]:
+    event = action.record.event
     first = Seal.of(event).first
     sums: dict[bytes, list[int]] = {}
     for path_id, events, size in streams.sums_by_path(log, event.stream, first, event.version):

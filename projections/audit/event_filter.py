@@ -11,7 +11,7 @@ from eventstore.index.names import bearers
 from eventstore.log.log import Log
 from eventstore.model.events import Kind
 from eventstore.model.paths import as_bytes, shown
-from projections.events.actors import Matches, Who, any_of
+from projections.events.actors import Matches, PeopleFilter, any_of
 from projections.events.pathspecs import known, matcher
 from projections.events.pathspecs import pattern as pathspec
 from projections.events.records import Record, Records
@@ -35,7 +35,7 @@ class Wanted(NamedTuple):
     kinds: frozenset[int] = frozenset()
     patterns: tuple[bytes, ...] = ()
     path: re.Pattern[bytes] | None = None
-    who: Who = Who()
+    who: PeopleFilter = PeopleFilter()
 
     def keeps(self, record: Record) -> bool:
         return (
@@ -72,7 +72,7 @@ def wanted(log: Log, filters: Sequence[str], pattern: Callable[[str, str], Match
         frozenset(map(_kind, values["kind"])),
         patterns,
         matcher(patterns) if patterns else None,
-        Who(*(any_of([pattern(value, f"--filter {key}=") for value in values[key]]) for key in Who._fields)),
+        PeopleFilter(*(any_of([pattern(value, f"--filter {key}=") for value in values[key]]) for key in PeopleFilter._fields)),
     )
 
 

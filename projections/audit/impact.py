@@ -1,4 +1,4 @@
-"""Holders: the images, containers and paths that an event or a content is part of, whether they still show it or not."""
+"""Impact: the images, containers and paths that an event or a content is part of, whether they still show it or not."""
 
 from bisect import bisect_left
 from collections import defaultdict
@@ -32,7 +32,7 @@ class Held(NamedTuple):
     paths: tuple[bytes, ...]
 
 
-class Holders:
+class Impact:
     """Answers for one state of the log; what stands on what is read once, O(containers + images taken from elsewhere)."""
 
     def __init__(self, log: Log) -> None:

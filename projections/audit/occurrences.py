@@ -1,4 +1,4 @@
-"""Holdings: where a path or a content ever was - containers, images, what they were sent to - and where it still is."""
+"""Occurrences: where a path or a content ever was - containers, images, what they were sent to - and where it still is."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
@@ -38,7 +38,7 @@ class Sought(NamedTuple):
         return entry is not None and (self.contents is None or entry.content in self.contents)
 
 
-class Holding(NamedTuple):
+class PathOccurrence(NamedTuple):
     """A place that held it: `kind` is container or image.
 
     It is `shown` from version `first` on (0: from what the container was made from) until the event `ended` (None: to this
@@ -167,7 +167,7 @@ class _Container(NamedTuple):
     seals: tuple[tuple[int, str], ...]
 
 
-def holdings(log: Log, content: Content, sought: Sought) -> Iterator[Holding]:
+def path_occurrences(log: Log, content: Content, sought: Sought) -> Iterator[PathOccurrence]:
     """Yield where it is or was, path by path.
 
     O(paths + events about them) where those say all (`plain_paths`); of other paths look-ups in each container and image
@@ -232,7 +232,7 @@ class _Finder:
         path_id = self._sought.paths[self._path]
         return set() if path_id is None else set(streams_about(self._log, path_id))
 
-    def in_image(self, image: _Image) -> Iterator[Holding]:
+    def in_image(self, image: _Image) -> Iterator[PathOccurrence]:
         entry = self._lookup(image.view)
         spans = (span for span in image.view.spans if span.stream in self.streams)
         carrying = {span.stream for span in spans if self._is_in_layer(image.view, span)}
@@ -240,15 +240,15 @@ class _Finder:
         shown = self._sought.is_in(entry)
         if shown or carrying:
             found = entry.content if shown and entry is not None else None
-            yield Holding(self._path, "image", image.id, shown, found, 0, image.arrival, None, (image.id,))
+            yield PathOccurrence(self._path, "image", image.id, shown, found, 0, image.arrival, None, (image.id,))
 
-    def in_container(self, container: _Container) -> Iterator[Holding]:
+    def in_container(self, container: _Container) -> Iterator[PathOccurrence]:
         runs = list(self._runs(container))
         for run in runs:
             yield self._shown(container, run)
         hidden = self._hidden(container, runs)
         if hidden:
-            yield Holding(self._path, "container", container.id, False, None, 0, None, None, tuple(hidden))
+            yield PathOccurrence(self._path, "container", container.id, False, None, 0, None, None, tuple(hidden))
 
     def _lookup(self, view: View) -> Entry | None:
         return view.lookup(self._path) if self._plain is None else self._plain.lookup(view)
@@ -256,11 +256,11 @@ class _Finder:
     def _is_in_layer(self, view: View, span: Span) -> bool:
         return self._sought.is_in(self._lookup(View(view.log, view.content, [span])))
 
-    def _shown(self, container: _Container, run: _Run) -> Holding:
+    def _shown(self, container: _Container, run: _Run) -> PathOccurrence:
         since = self._records.of(run.began) if run.began is not None else container.created
         ended = self._records.of(run.ended) if run.ended is not None else None
         held = tuple(image for version, image in container.seals if run.holds(version))
-        return Holding(self._path, "container", container.id, True, run.content, run.first, since, ended, held)
+        return PathOccurrence(self._path, "container", container.id, True, run.content, run.first, since, ended, held)
 
     def _hidden(self, container: _Container, runs: list[_Run]) -> list[str]:
         """Return the images that do not show it but carry it in a lower layer."""

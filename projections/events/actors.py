@@ -1,4 +1,4 @@
-"""Who: the observed actor on one line, and whether somebody is whom a reader asks for."""
+"""Actors: the observed actor on one line, and whether somebody is whom a reader asks for."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from projections.events.records import Record
 Matches = Callable[[str], bool]
 
 
-class Who(NamedTuple):
+class PeopleFilter(NamedTuple):
     """Whose doings are asked for, by the claimed author and by the observed actor; None: anybody's."""
 
     author: Matches | None = None

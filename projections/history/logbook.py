@@ -9,7 +9,7 @@ from eventstore.content.reader import Content
 from eventstore.index import seals
 from eventstore.log.log import Log
 from eventstore.model.batches import growing_batches
-from projections.events.actors import Matches, Who
+from projections.events.actors import Matches, PeopleFilter
 from projections.events.path_events import Touch, touches
 from projections.events.pathspecs import is_glob, touched_by_any
 from projections.events.records import Record, Records
@@ -48,7 +48,7 @@ class Filter(NamedTuple):
 
     since: int | None = None
     until: int | None = None
-    who: Who = Who()
+    who: PeopleFilter = PeopleFilter()
     grep: Matches | None = None
 
     def keeps(self, item: Item) -> bool:

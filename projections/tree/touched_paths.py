@@ -8,12 +8,12 @@ from eventstore.log.log import Log
 from eventstore.log.path_table import lies_within
 from eventstore.model.paths import order as tree_order
 from projections.tree.lineage import Span
-from projections.tree.walk_cache import Asked, Living
+from projections.tree.walk_cache import Asked, LivePaths
 
 PATHS_AT_ONCE = 200
 
 
-def touched(log: Log, span: Span, known: Living) -> Iterator[Asked]:
+def touched(log: Log, span: Span, known: LivePaths) -> Iterator[Asked]:
     """Yield the paths that a container's *span* was ever about, each once, without those *known* to matter no more.
 
     O(paths known to live + paths touched since), or O(paths ever touched) where it is too long ago that they were known.

@@ -31,17 +31,17 @@ Asked = tuple[bytes, int]
 """A path that a container touched: its tree order and its id."""
 
 
-class Living(NamedTuple):
+class LivePaths(NamedTuple):
     """The ids of the paths that matter after event *version*, in tree order."""
 
     version: int
     ids: tuple[int, ...]
 
 
-UNKNOWN = Living(0, ())
+UNKNOWN = LivePaths(0, ())
 
 
-def remembered(log: Log, span: Span) -> Living:
+def remembered(log: Log, span: Span) -> LivePaths:
     """Return what is remembered of the latest version within a container's *span*, `UNKNOWN` where nothing is."""
     if log.cache is None:
         return UNKNOWN
@@ -52,7 +52,7 @@ def remembered(log: Log, span: Span) -> Living:
         data = log.cache.read(FOLDER, container, str(version)) or b""
         packed = data[_DIGEST:]
         if data[:_DIGEST] == _seal(log, span.stream, version, packed):
-            return Living(version, _unpacked(packed))
+            return LivePaths(version, _unpacked(packed))
     return UNKNOWN
 
 
@@ -67,7 +67,7 @@ class Census:
     *known* is what was remembered before.
     """
 
-    def __init__(self, view: View, known: Living) -> None:
+    def __init__(self, view: View, known: LivePaths) -> None:
         self._view = view
         self._known = known
         self._waiting: deque[Asked] = deque()

@@ -13,9 +13,9 @@ from cli.session.session import Session, session
 from eventstore.index.moments import position_at
 from eventstore.model.times import parse_time
 from projections.audit import actions
-from projections.audit.actions import Deed
+from projections.audit.actions import Action
 from projections.audit.proofs import store_id
-from projections.events.actors import Who
+from projections.events.actors import PeopleFilter
 
 
 @click.command()
@@ -60,9 +60,9 @@ def audit(shape: str, *, no_trunc: bool, by: str | None, depth: int, **options: 
 
 def _actions(
     s: Session, since: str | None, until: str | None, author: str | None, actor: str | None, *, only_commits: bool
-) -> Iterator[Deed]:
-    wanted = Who(optional_matcher(author, "--author"), optional_matcher(actor, "--actor"))
-    found = actions.deeds(s.log, *between(s, since, until), only_commits=only_commits)
+) -> Iterator[Action]:
+    wanted = PeopleFilter(optional_matcher(author, "--author"), optional_matcher(actor, "--actor"))
+    found = actions.taken(s.log, *between(s, since, until), only_commits=only_commits)
     return (action for action in found if wanted.did(action.record, action.author))
 
 
@@ -73,7 +73,7 @@ def between(s: Session, since: str | None, until: str | None) -> tuple[int, int]
     return first, last
 
 
-def _groups(s: Session, found: Iterable[Deed], by: str, depth: int) -> list[actions.Group]:
+def _groups(s: Session, found: Iterable[Action], by: str, depth: int) -> list[actions.Group]:
     if by == "prefix":
         return actions.by_prefix(s.log, found, depth)
     return actions.by(found, actions.day if by == "day" else actions.author)
@@ -86,7 +86,7 @@ def _write(shape: str, no_trunc: bool, rows: Iterable[dict[str, Any]], columns: 
         listing(Shape(shape, no_trunc=no_trunc), rows, columns, columns[0].key)
 
 
-def _write_page(s: Session, found: list[Deed]) -> None:
+def _write_page(s: Session, found: list[Action]) -> None:
     from cli.display.audit_page import page
 
     for piece in page(found, actions.by(found, actions.author), store_id(s.log), s.log.head().position):

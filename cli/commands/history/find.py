@@ -61,7 +61,7 @@ def _found(s: Session, patterns: Sequence[str], digests: Sequence[str], needle: 
         yield from map(rows.of_document, occurrences.in_documents(log, contents))
         if needle.data:
             yield from map(rows.of_document, occurrences.in_instructions(log, needle))
-    yield from map(rows.of_occurrence, occurrences.holdings(log, content, sought))
+    yield from map(rows.of_occurrence, occurrences.path_occurrences(log, content, sought))
 
 
 def _content(s: Session, text: str) -> bytes:

@@ -22,7 +22,7 @@ from eventstore.model.paths import as_bytes
 from eventstore.model.times import parse_time
 from projections.diff.between import differences
 from projections.events import pathspecs
-from projections.events.actors import Who
+from projections.events.actors import PeopleFilter
 from projections.history import item_changes, logbook
 from projections.history.logbook import Filter, Item
 from projections.refs import references, tags
@@ -120,7 +120,7 @@ def _items(s: Session, asked: Asked, options: dict[str, Any]) -> Iterator[Item]:
 def _filter(options: dict[str, Any]) -> Filter:
     since, until = (None if options[key] is None else parse_time(options[key]) for key in ("since", "until"))
     author, actor, grep = (optional_matcher(options[key], f"--{key}") for key in ("author", "actor", "grep"))
-    return Filter(since, until, Who(author, actor), grep)
+    return Filter(since, until, PeopleFilter(author, actor), grep)
 
 
 def _limited(items: Iterable[Item], options: dict[str, Any]) -> Iterable[Item]:

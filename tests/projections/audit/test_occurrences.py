@@ -34,7 +34,7 @@ def found(store: Store, sought: Sought) -> Shown:
     last = {container.id: container.version for container in containers.all_containers(store.log)}
     return {
         (one.id, one.path, version)
-        for one in occurrences.holdings(store.log, store.content, sought)
+        for one in occurrences.path_occurrences(store.log, store.content, sought)
         for version in range(max(one.first, 1), one.ended.event.version if one.ended else last[one.id] + 1)
         if one.shown and one.path
     }  # fmt: skip
@@ -76,7 +76,7 @@ def statements(store: Store, sought: Sought) -> int:
     counter = count()
     store.db.set_trace_callback(lambda _: next(counter) < 0)
     try:
-        assert sum(1 for _ in occurrences.holdings(store.log, store.content, sought)) == len(sought.paths)
+        assert sum(1 for _ in occurrences.path_occurrences(store.log, store.content, sought)) == len(sought.paths)
     finally:
         store.db.set_trace_callback(None)
     return next(counter)

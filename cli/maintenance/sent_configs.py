@@ -1,4 +1,4 @@
-"""Departures: digests that left the store, which its events must make again for ever."""
+"""Configs that left the store: its events must make the same bytes again, for ever."""
 
 from collections.abc import Iterator
 from hashlib import sha256
@@ -11,24 +11,24 @@ from eventstore.model.facts import Departure
 from eventstore.store.store import Store
 from projections.images import images
 
-Promised = dict[tuple[str, str], int]
+SentConfigs = dict[tuple[str, str], int]
 """(image id, config digest) -> position of the first event that says it left the store."""
 
 
-def made(store: Store) -> Promised:
-    """Return what was promised, by whichever encoder: each stays for the sake of what left by it."""
-    found: Promised = {}
+def found(store: Store) -> SentConfigs:
+    """Return the configs that left, by whichever encoder: each stays for the sake of what left by it."""
+    configs: SentConfigs = {}
     for kind in DEPARTURES:
         for event in store.log.of_kind(kind):
             departure = Departure.of(event)
             if departure.encoder and departure.config:
-                found.setdefault((store.log.stream_of(event.stream).name, departure.config), event.position)
-    return found
+                configs.setdefault((store.log.stream_of(event.stream).name, departure.config), event.position)
+    return configs
 
 
-def check(store: Store, promised: Promised, advance: Advance) -> Iterator[Finding]:
+def check(store: Store, sent: SentConfigs, advance: Advance) -> Iterator[Finding]:
     """Yield the events whose config is another one when it is made anew."""
-    for (image, config), position in promised.items():
+    for (image, config), position in sent.items():
         try:
             anew = sha256(send.image_config(store, images.get(store.log, image))).hexdigest()
             if anew != config:
