@@ -50,7 +50,7 @@ HEADINGS: dict[str, dict[str, Entry]] = {
     "Files": {
         "ls": Entry(FILES, "ls", "List a directory"),
         "cat": Entry(FILES, "cat", "Print a file"),
-        "stat": Entry(FILES, "stat_", "Show a file's owner, mode, times, content and origin"),
+        "stat": Entry("cli.commands.files.stat", "stat", "Show a file's owner, mode, times, content and origin"),
         "cp": Entry("cli.commands.files.cp", "cp", "Copy files into a container, out of a view, or within"),
         "write": Entry(CHANGES, "write", "Write a file from standard input or from the command line"),
         "delete": Entry(CHANGES, "delete", "Delete a file, or a directory with all that is below it"),

@@ -4,13 +4,10 @@ import stat
 from typing import Any
 
 from cli.display.formats import device_string, mode_string, whole_seconds
-from cli.display.output import Column, Row, plain
-from eventstore.log.log import Log
+from cli.display.output import Column
 from eventstore.model.digests import named
 from eventstore.model.entries import Entry
-from eventstore.model.paths import shown as escape
 from eventstore.model.times import rfc3339
-from projections.events.records import Record, Records
 
 TYPES = {
     stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "symlink", stat.S_IFCHR: "character device",
@@ -60,52 +57,3 @@ LONG = (
     Column("when", "MODIFIED"),
     Column("shown", "NAME"),
 )
-
-
-def stat_row(log: Log, entry: Entry) -> dict[str, Any]:
-    """Return all that is known of *entry*: what it is, and the event that made it so (null for the root of scratch)."""
-    origin = Records(log).at(entry.origin) if entry.origin else None
-    return entry_row(entry) | {"node": entry.node, "origin": origin and _origin(origin)}
-
-
-def _origin(record: Record) -> dict[str, Any]:
-    return {
-        "event": record.title,
-        "position": record.event.position,
-        "stream": f"{record.kind} {record.name}",
-        "version": record.event.version,
-        "time": rfc3339(record.time),
-        "author": record.author,
-        "actor": dict(record.actor),
-        "command": record.command,
-        "known": record.known,
-    }
-
-
-def print_stat(row: Row, *, first: bool) -> None:
-    """Print a `stat_row` as lines of "name: value"."""
-    lines = {"Path": row["path"], "Type": row["type"], "Mode": row["mode"], "Owner": f"{row['uid']}:{row['gid']}"}
-    lines |= {"Size": row["size"], "Modified": row["mtime"], "Content": row["digest"], "Target": row["target"]}
-    lines |= {"Erased": row["erased"] and _erased(row["erased"])}
-    lines |= {"Device": row["device"] and device_string(tuple(row["device"])), "Node": row["node"]}
-    lines |= {f"Xattr {plain(xattr['name'])}": xattr["value"] for xattr in row["xattrs"]}
-    origin = row["origin"]
-    if origin:
-        lines["Event"] = f"{origin['event']} at {origin['position']}, {origin['stream'][:22]}@{origin['version']}"
-        lines["When"] = origin["time"]
-        lines["Who"] = _who(origin)
-        lines["Command"] = " ".join(origin["command"])
-    if not first:
-        print()
-    for label, value in lines.items():
-        if value is not None:
-            print(f"{escape(label) + ':':<10} {escape(plain(value))}")
-
-
-def _erased(event: Row) -> str:
-    return f"{event['time']} by event {event['position']}, {_who(event)}: {event['detail']['reason']}"
-
-
-def _who(origin: Row) -> str:
-    seen = f"{origin['actor'].get('login')}@{origin['actor'].get('host')} ({origin['known']})"
-    return f"{origin['author']}, seen as {seen}" if origin["author"] else seen

@@ -15,7 +15,7 @@ PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 DOMAIN_PART = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 DOMAIN = rf"(?:{DOMAIN_PART}(?:\.{DOMAIN_PART})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
 TAG = r"\w[\w.-]{0,127}"
-_FULL = re.compile(rf"(?P<domain>{DOMAIN})/(?P<path>{PART}(?:/{PART})*):{TAG}", re.ASCII)
+_FULL = rf"(?P<domain>{DOMAIN})/(?P<path>{PART}(?:/{PART})*):{TAG}"  # compiled when a tag is given: most commands give none
 _CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", re.ASCII)
 _ID = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
 _OFFICIAL_LIKE_ID = re.compile(r"library/(?:sha256|[0-9a-f]{64})")
@@ -33,7 +33,7 @@ def is_domain(text: str) -> bool:
 
 def check_tag(tag: str) -> str:
     """Return *tag* as it is; InvalidError unless it is a full reference (registry/path:tag) that cannot be read as an id."""
-    match = _FULL.fullmatch(tag)
+    match = re.fullmatch(_FULL, tag, re.ASCII)
     if match is None or not is_domain(match["domain"]) or len(tag.rpartition(":")[0]) > MAX_NAME:
         raise InvalidError(f"{shown(tag[:200])!r} is no full name of an image, as docker.io/library/app:1.0 is one")
     if match["domain"] == HUB and "/" not in match["path"]:

@@ -22,14 +22,14 @@ _SECONDS = {
 _LETTERS = {"s": 1, "m": 60, "h": 3600, "d": _DAY}
 _DAYS_BACK = {"now": 0, "yesterday": 1}
 
-_DATE = re.compile(
+# Texts, compiled when a time is read: most commands read none.
+_DATE = (
     r"(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9})\d*)?)?)?"
-    r"(?: ?([Zz]|([+-])(\d\d):?(\d\d)))?",
-    re.ASCII,
+    r"(?: ?([Zz]|([+-])(\d\d):?(\d\d)))?"
 )
-_AGO = re.compile(rf"(\d{{1,9}}|an?)[ .]({'|'.join(_SECONDS)})s?[ .]ago", re.ASCII | re.IGNORECASE)
-_SPAN = re.compile(r"(?:\d{1,9}[dhms])+", re.ASCII)
-_UNIX = re.compile(r"@(-?)(\d{1,15})(?:\.(\d{1,9}))?", re.ASCII)
+_AGO = rf"(\d{{1,9}}|an?)[ .]({'|'.join(_SECONDS)})s?[ .]ago"
+_SPAN = r"(?:\d{1,9}[dhms])+"
+_UNIX = r"@(-?)(\d{1,15})(?:\.(\d{1,9}))?"
 
 
 def rfc3339(when: int) -> str:
@@ -40,11 +40,11 @@ def rfc3339(when: int) -> str:
 
 def from_rfc3339(text: str) -> int:
     """Return ns since 1970 for a time as a program wrote it; raise InvalidError for what is none."""
-    match = _UNIX.fullmatch(text)
+    match = re.fullmatch(_UNIX, text, re.ASCII)
     if match:
         when = int(match[2]) * SECOND + _nanoseconds(match[3])
         return -when if match[1] else when
-    match = _DATE.fullmatch(text)
+    match = re.fullmatch(_DATE, text, re.ASCII)
     if match:
         return _parsed_date(match)
     raise InvalidError(
@@ -69,9 +69,9 @@ def _time_back(text: str) -> int | None:
     """Return how many seconds ago *text* says, None where it says no such thing."""
     if text.lower() in _DAYS_BACK:
         return _DAYS_BACK[text.lower()] * _DAY
-    if ago := _AGO.fullmatch(text):
+    if ago := re.fullmatch(_AGO, text, re.ASCII | re.IGNORECASE):
         return (int(ago[1]) if ago[1].isdecimal() else 1) * _SECONDS[ago[2].lower()]
-    if _SPAN.fullmatch(text):
+    if re.fullmatch(_SPAN, text, re.ASCII):
         return sum(int(count) * _LETTERS[unit] for count, unit in re.findall(r"(\d+)(.)", text))
     return None
 

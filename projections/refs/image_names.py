@@ -7,8 +7,9 @@ from eventstore.errors import InvalidError
 from eventstore.model.paths import shown
 from eventstore.model.spelling import DOMAIN, HUB, MAX_NAME, PART, TAG, check_tag, is_domain, is_id
 
-_NAME = re.compile(
-    rf"(?P<name>(?:{DOMAIN}/)?{PART}(?:/{PART})*)(?::(?P<tag>{TAG}))?(?:@(?P<digest>sha256:[0-9a-f]{{64}}))?", re.ASCII
+# Compiled when an image is named: who names a container waits for none of it.
+_NAME = (
+    rf"(?P<name>(?:{DOMAIN}/)?{PART}(?:/{PART})*)(?::(?P<tag>{TAG}))?(?:@(?P<digest>sha256:[0-9a-f]{{64}}))?"
 )
 
 
@@ -27,7 +28,7 @@ def image_name(text: str) -> ImageName:
     """Return what *text* means by Docker's normalisation rules; raise InvalidError outside its grammar, and for an id."""
     if is_id(text):
         raise InvalidError(f"{text!r} is an id, and no image's name")
-    match = _NAME.fullmatch(text)
+    match = re.fullmatch(_NAME, text, re.ASCII)
     if match is None:
         hint = "; repository names are lower case" if text != text.lower() else ""
         raise InvalidError(f"{shown(text[:200])!r} is not an image name (name[:tag][@sha256:...]){hint}")

@@ -1,21 +1,18 @@
-"""Reading files in a view."""
+"""`ls` and `cat`: what is in a view."""
 
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import click
 
-from cli.display.entries import LONG, entry_row, long_row, print_stat, stat_row
-from cli.display.output import Shape, json_line, listing, listing_options
+from cli.display.entries import LONG, entry_row, long_row
+from cli.display.output import Shape, listing, listing_options
 from cli.options import completion
 from cli.session.session import Session, session
 from eventstore.model.entries import Entry
 from eventstore.model.paths import shown
-from projections.events.records import Records
-from projections.events.rows import event_row
 from projections.tree.subtree import listed
-from projections.tree.symlinks import follow, require, require_file
+from projections.tree.symlinks import follow, require_file
 from projections.tree.view import View
 
 _PLACE = "REF[@POINT][:PATH]"
@@ -66,22 +63,3 @@ def cat(places: tuple[str, ...]) -> None:
 def _file(s: Session, place: str) -> tuple[View, Entry]:
     view, path = s.view_of(place)
     return view, require_file(view, follow(view, path))
-
-
-@click.command("stat")
-@click.argument("places", metavar=f"{_PLACE}...", nargs=-1, required=True, shell_complete=completion.paths)
-@click.option("-L", "--dereference", is_flag=True, help="What a symbolic link leads to, not the link.")
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", help="json: one object a line.")
-def stat_(places: tuple[str, ...], *, dereference: bool, output_format: str) -> None:
-    """Show all attributes of a path, the digest of its content, and the event that made it what it is: who and when."""
-    with session() as s:
-        rows = [_stat(s, place, dereference=dereference) for place in places]
-        for number, row in enumerate(rows):
-            print(json_line(row)) if output_format == "json" else print_stat(row, first=not number)
-
-
-def _stat(s: Session, place: str, *, dereference: bool) -> dict[str, Any]:
-    view, path = s.view_of(place)
-    entry = require(view, follow(view, path, last=dereference or place.endswith("/")))
-    erased = view.content.erased(entry.content) if entry.content else None
-    return {"ref": place, **stat_row(s.log, entry), "erased": erased and event_row(Records(s.log).at(erased))}

@@ -1,0 +1,86 @@
+"""`stat`: all that is known of a path, and the event that made it what it is."""
+
+from typing import Any
+
+import click
+
+from cli.display.entries import entry_row
+from cli.display.formats import device_string
+from cli.display.output import Row, json_line, plain
+from cli.options import completion
+from cli.session.session import Session, session
+from eventstore.log.log import Log
+from eventstore.model.entries import Entry
+from eventstore.model.paths import shown
+from eventstore.model.times import rfc3339
+from projections.events.records import Record, Records
+from projections.events.rows import event_row
+from projections.tree.symlinks import follow, require
+
+
+@click.command()
+@click.argument("places", metavar="REF[@POINT][:PATH]...", nargs=-1, required=True, shell_complete=completion.paths)
+@click.option("-L", "--dereference", is_flag=True, help="What a symbolic link leads to, not the link.")
+@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", help="json: one object a line.")
+def stat(places: tuple[str, ...], *, dereference: bool, output_format: str) -> None:
+    """Show all attributes of a path, the digest of its content, and the event that made it what it is: who and when."""
+    with session() as s:
+        rows = [_stat(s, place, dereference=dereference) for place in places]
+        for number, row in enumerate(rows):
+            print(json_line(row)) if output_format == "json" else _print(row, first=not number)
+
+
+def _stat(s: Session, place: str, *, dereference: bool) -> dict[str, Any]:
+    view, path = s.view_of(place)
+    entry = require(view, follow(view, path, last=dereference or place.endswith("/")))
+    erased = view.content.erased(entry.content) if entry.content else None
+    return {"ref": place, **_stat_row(s.log, entry), "erased": erased and event_row(Records(s.log).at(erased))}
+
+
+def _stat_row(log: Log, entry: Entry) -> dict[str, Any]:
+    """Return all that is known of *entry*: what it is, and the event that made it so (null for the root of scratch)."""
+    origin = Records(log).at(entry.origin) if entry.origin else None
+    return entry_row(entry) | {"node": entry.node, "origin": origin and _origin(origin)}
+
+
+def _origin(record: Record) -> dict[str, Any]:
+    return {
+        "event": record.title,
+        "position": record.event.position,
+        "stream": f"{record.kind} {record.name}",
+        "version": record.event.version,
+        "time": rfc3339(record.time),
+        "author": record.author,
+        "actor": dict(record.actor),
+        "command": record.command,
+        "known": record.known,
+    }
+
+
+def _print(row: Row, *, first: bool) -> None:
+    """Print a `_stat_row` as lines of "name: value"."""
+    lines = {"Path": row["path"], "Type": row["type"], "Mode": row["mode"], "Owner": f"{row['uid']}:{row['gid']}"}
+    lines |= {"Size": row["size"], "Modified": row["mtime"], "Content": row["digest"], "Target": row["target"]}
+    lines |= {"Erased": row["erased"] and _erased(row["erased"])}
+    lines |= {"Device": row["device"] and device_string(tuple(row["device"])), "Node": row["node"]}
+    lines |= {f"Xattr {plain(xattr['name'])}": xattr["value"] for xattr in row["xattrs"]}
+    origin = row["origin"]
+    if origin:
+        lines["Event"] = f"{origin['event']} at {origin['position']}, {origin['stream'][:22]}@{origin['version']}"
+        lines["When"] = origin["time"]
+        lines["Who"] = _who(origin)
+        lines["Command"] = " ".join(origin["command"])
+    if not first:
+        print()
+    for label, value in lines.items():
+        if value is not None:
+            print(f"{shown(label) + ':':<10} {shown(plain(value))}")
+
+
+def _erased(event: Row) -> str:
+    return f"{event['time']} by event {event['position']}, {_who(event)}: {event['detail']['reason']}"
+
+
+def _who(origin: Row) -> str:
+    seen = f"{origin['actor'].get('login')}@{origin['actor'].get('host')} ({origin['known']})"
+    return f"{origin['author']}, seen as {seen}" if origin["author"] else seen
