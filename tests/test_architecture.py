@@ -157,11 +157,11 @@ def test_adapters_know_no_command_line() -> None:
 
 
 def test_starting_imports_nothing_heavy() -> None:
-    watch = f"import sys, cli.main; print(*sorted(set({HEAVY!r}) & set(sys.modules)))"
+    watch = f"import sys, cli.command_line; print(*sorted(set({HEAVY!r}) & set(sys.modules)))"
     done = python(watch)
     assert done.returncode == 0, done.stderr
-    offences = (f"importing cli.main loads {name}" for name in done.stdout.split())
-    held("Every command pays for what cli.main imports; import it where it is used.", offences)
+    offences = (f"importing cli.command_line loads {name}" for name in done.stdout.split())
+    held("Every command pays for what cli.command_line imports; import it where it is used.", offences)
 
 
 def test_importing_changes_nothing_in_the_process() -> None:

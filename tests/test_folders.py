@@ -48,8 +48,9 @@ ORDER: dict[str, dict[str, tuple[int, str]]] = {
         "display": (5, "what others found, as text"),
         "session": (6, "opens the store, and tells of errors by display"),
         "options": (7, "what users type, completed from the open store"),
-        "main": (8, "argv; loads commands by their names in the catalog"),
+        "command_line": (8, "argv; loads commands by their names in the catalog"),
         "commands": (9, "connect all of it"),
+        "main": (10, "the process; begins before anything is imported"),
     },
 }
 """The folders (and loose modules) of each package, and why each stands where it stands: one may import itself and what has a

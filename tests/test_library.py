@@ -38,7 +38,7 @@ def test_importing_the_packages_imports_nothing_heavy() -> None:
 
 
 def test_loading_and_saving_know_no_command_line() -> None:
-    known = {"click", "cli.main", "cli.session.session", "cli.display.output"}
+    known = {"click", "cli.command_line", "cli.session.session", "cli.display.output"}
     assert python(f"import sys; from cli.distribution import load, save; print(*set(sys.modules) & {known!r})").stdout == "\n"
 
 

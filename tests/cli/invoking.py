@@ -8,8 +8,8 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
+from cli.command_line import cli
 from cli.distribution.receive import receive
-from cli.main import cli
 from eventstore.index.names import container_named
 from eventstore.model.changes import put
 from eventstore.model.events import Kind

@@ -4,7 +4,7 @@ import click
 from click.testing import CliRunner
 
 from cli.catalog import COMMANDS, HEADINGS
-from cli.main import cli
+from cli.command_line import cli
 
 
 def test_every_command_can_be_imported() -> None:

@@ -16,7 +16,7 @@ from tests.cli.running import ROOT, clean
 WRITING = """
 import sys, time, click
 from cli.hostfs.whole_file import whole_file
-from cli.main import run
+from cli.command_line import run
 @click.command()
 @click.argument("path")
 def slow(path):

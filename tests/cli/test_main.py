@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from cli.main import cli
+from cli.command_line import cli
 from cli.session.settings import Settings
 from cli.version import VERSION
 from tests.cli.running import ROOT, clean, layerlog, python
 
 FRAME = """
 import sys, os, errno, sqlite3, click
-from cli.main import cli, run
+from cli.command_line import cli, run
 from cli.session.settings import Settings
 from eventstore.errors import *
 @click.command()

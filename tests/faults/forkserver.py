@@ -13,7 +13,7 @@ from ctypes import CDLL, c_char_p, c_int, c_long
 from importlib import import_module
 from typing import Any, BinaryIO
 
-from cli import catalog, main
+from cli import catalog, command_line
 
 PRELOADED = ("isal.igzip", "zstandard", "fastcdc", "structlog", "sqlite_utils.migrations", "tarfile")
 
@@ -72,7 +72,7 @@ def _done(step: Any) -> int:
     if isinstance(step, dict):
         module, _, function = step["call"].partition(":")
         return int(getattr(import_module(module), function)(*step["args"]) or 0)
-    return main.run(main.cli, step)
+    return command_line.run(command_line.cli, step)
 
 
 def _armed(shim: dict[str, Any] | None) -> Any:

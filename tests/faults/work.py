@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any, TextIO
 
-from cli import main
+from cli import command_line
 from eventstore.errors import ConcurrencyError
 from eventstore.index.names import container_named
 from eventstore.log.log import Context
@@ -115,7 +115,7 @@ def run(store: str, *argv: str) -> tuple[int, str]:
     """Return the exit code and what was said on stderr."""
     out, err = io.TextIOWrapper(io.BytesIO()), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main.run(main.cli, ["--store", store, *argv])
+        code = command_line.run(command_line.cli, ["--store", store, *argv])
     assert "locked" not in err.getvalue(), err.getvalue()
     return code, err.getvalue()
 

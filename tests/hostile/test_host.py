@@ -218,6 +218,6 @@ def test_secrets_are_in_no_event_and_no_log(web: Path, commands: Commands, tmp_p
 
 
 def with_options(argv: list[str]) -> int:
-    from cli import main
+    from cli import command_line
 
-    return main.run(main.cli, argv)
+    return command_line.run(command_line.cli, argv)

@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 
 import click
 
+from cli.command_line import cli, run
 from cli.commands.store.demo_root import write_root
 from cli.display.formats import human_size
-from cli.main import cli, run
 from eventstore.errors import ConflictError
 from eventstore.model.paths import shown
 

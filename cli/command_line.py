@@ -1,0 +1,168 @@
+"""The frame of the command line: options before the command, the lazy table of commands, and the way out."""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from cli.catalog import COMMANDS, HEADINGS
+from cli.options import completion
+from cli.session import failures, logs
+from cli.session.actor import observed_actor
+from cli.session.redact import redacted
+from cli.session.settings import Settings, default_store
+from cli.version import VERSION
+
+_ARGV = "cli.command_line.argv"
+_STORE_HELP = "The store; load, import and create make it.  [env: LAYERLOG_STORE; default: ~/.local/share/layerlog]"
+
+
+class Commands(click.Group):
+    """Imports a command's module when that command is called, and no other."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        command = getattr(import_module(entry.module), entry.attribute)
+        assert isinstance(command, click.Command)
+        return _with_examples(command)
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        _with_examples(self)
+        super().format_help_text(ctx, formatter)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            ctx.fail(f"No such command {args[0]!r}.{_suggestion(args[0])}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        width = max(map(len, COMMANDS))
+        for heading, rows in HEADINGS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(width), entry.help) for name, entry in rows.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        from click.shell_completion import CompletionItem
+
+        names = [CompletionItem(n, help=e.help) for n, e in COMMANDS.items() if n.startswith(incomplete)]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta.setdefault(_ARGV, [ctx.info_name or "layerlog", *args])
+        return super().parse_args(ctx, args)
+
+    def main(self, args: Sequence[str] | None = None, *_: Any, **extra: Any) -> NoReturn:
+        """Run one command line and leave with its exit code."""
+        complete_if_asked(self)
+        arguments = list(sys.argv[1:] if args is None else args)
+        sys.exit(run(self, arguments, extra.get("obj")))
+
+
+def _with_examples(command: click.Command) -> click.Command:
+    r"""Return *command*, whose help has "\b" as raw docstrings spell it, with click's sign that lines stay as they are."""
+    command.help = command.help and command.help.replace("\\b\n", "\b\n")
+    return command
+
+
+def run(group: click.Group, arguments: list[str], obj: Any = None) -> int:
+    """Return the exit code; what failed has been said on stderr."""
+    context, code = None, 0
+    try:
+        _stand_in_for_closed_streams()
+        _accept_any_text()
+        try:
+            with group.make_context("layerlog", arguments, obj=obj) as context:
+                group.invoke(context)
+        except click.exceptions.Exit as stop:
+            code = stop.exit_code
+        failures.flush_output()
+    except click.ClickException as error:
+        return failures.show_usage_error(_with_place(error))
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001
+        settings = context.obj if context is not None else None
+        return failures.report(error, settings or Settings(default_store()))
+    return code
+
+
+def complete_if_asked(group: click.Group) -> None:
+    instruction = os.environ.get("_LAYERLOG_COMPLETE")
+    if instruction:
+        from click.shell_completion import shell_complete
+
+        from cli.options import shells
+
+        shells.register()
+        sys.exit(shell_complete(group, {}, "layerlog", "_LAYERLOG_COMPLETE", instruction))
+
+
+def _stand_in_for_closed_streams() -> None:
+    """No file of the store may get their numbers: output goes nowhere, and who reads the input is told (EBADF)."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+            setattr(sys, name, open(number, "r" if name == "stdin" else "w", errors="backslashreplace"))  # noqa: SIM115
+
+
+def _accept_any_text() -> None:
+    """A name that the terminal's encoding lacks is shown escaped; it must not end the command."""
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure and sys.stdout.encoding.lower() != "utf-8":
+        reconfigure(errors="backslashreplace")
+
+
+def _suggestion(name: str) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, COMMANDS)
+    return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+def _with_place(error: click.ClickException) -> click.ClickException:
+    """Tell who writes a common option behind the command where it stands."""
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None and error.ctx.parent is not None:
+        common = {name for param in cli.params for name in param.opts}
+        if error.option_name in common:
+            place = f"it stands before the command: layerlog {error.option_name} ... {error.ctx.info_name}"
+            return click.UsageError(f"No such option {error.option_name!r} here; {place}", error.ctx)
+    return error
+
+
+@click.command(
+    cls=Commands, epilog="`layerlog COMMAND --help` says more of each.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)  # fmt: skip
+@click.option("--store", metavar="DIR", envvar="LAYERLOG_STORE", shell_complete=completion.host_paths, help=_STORE_HELP)
+@click.option("-v", "--verbose", count=True, help="Log to stderr what is done (-vv: more).")
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="How -v logs.")
+@click.version_option(VERSION, prog_name="layerlog", message="%(prog)s version %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, store: str | None, verbose: int, log_format: str) -> None:
+    r"""Keep images and containers, and every change that made them.
+
+    An image is a list of read-only layers. A container adds one writable layer on top; commit seals it as a new
+    image. Every write, delete and commit is an event that stays: any point of the history can be shown, compared
+    and brought back.
+
+    \b
+      layerlog load -i tomcat.tar                    bring in an image
+      layerlog create --name web tomcat              a container on top of it
+      layerlog cp index.html web:/srv/index.html     change a file
+      layerlog commit -m "Add a page" web site:1.0   seal it as a new image
+      layerlog log web                               who changed what, and when
+    """
+    argv = tuple(redacted(ctx.meta[_ARGV]))
+    ctx.obj = Settings(store or default_store(), verbose, log_format, argv)
+    logs.configure(verbose, log_format)
+    if verbose:
+        logs.bind(store=ctx.obj.store, command=ctx.invoked_subcommand, actor=observed_actor()["login"])
+    logs.event("started", argv=argv)
