@@ -50,3 +50,11 @@ def on_terminal(argv: Sequence[str], env: Mapping[str, str] | None = None, *, st
     os.close(ours)
     process.wait()
     return written
+
+
+def started(program: str, *args: str) -> subprocess.Popen[str]:
+    """Run a program that hears ^C, even where the tests run in the background of a shell, which ignores it."""
+    return subprocess.Popen(
+        ["env", "--default-signal=INT", sys.executable, "-c", program, *args],
+        cwd=ROOT, env=clean({}), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip

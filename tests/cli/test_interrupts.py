@@ -3,15 +3,13 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.cli.invoking import with_base
-from tests.cli.running import ROOT, clean
+from tests.cli.running import started
 
 WRITING = """
 import sys, time, click
@@ -27,13 +25,6 @@ def slow(path):
         time.sleep(60)
 sys.exit(run(slow, sys.argv[1:]))
 """
-
-
-def started(program: str, *args: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", program, *args], cwd=ROOT, env=clean({}), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
-    )  # fmt: skip
 
 
 def test_an_interrupted_save_or_export_leaves_the_old_file_alone(tmp_path: Path) -> None:

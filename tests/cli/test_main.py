@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from cli.command_line import cli
 from cli.session.settings import Settings
 from cli.version import VERSION
-from tests.cli.running import ROOT, clean, layerlog, python
+from tests.cli.running import ROOT, clean, layerlog, python, started
 
 FRAME = """
 import sys, os, errno, sqlite3, click
@@ -287,15 +287,12 @@ def test_a_closed_stdout_is_no_trouble() -> None:
 
 def test_interrupt_from_the_keyboard() -> None:
     program = FRAME.replace("BODY", "import time; print('here', flush=True); time.sleep(60)")
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, "0"], cwd=ROOT, env=clean({}), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    process = started(program, "0")
     assert process.stdout is not None
     process.stdout.readline()
     time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    assert process.communicate()[1] == b""
-    assert process.returncode == 130
+    assert (process.communicate()[1], process.returncode) == ("", 130)
 
 
 def test_names_that_the_encoding_lacks_are_escaped() -> None:
