@@ -1,7 +1,7 @@
 """One writer: content is put, then events are appended, in transactions that become true whole or not at all."""
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from time import monotonic
 
 from eventstore.content.writer import ContentWriter
@@ -11,22 +11,21 @@ from eventstore.log.log import Context
 from eventstore.store.store import Store
 
 
-@contextmanager
-def writing(store: Store, context: Context) -> Iterator["Writer"]:
+def writing(store: Store, context: Context) -> AbstractContextManager["Writer"]:
     """Write in the name of *context*; a garbage collection waits for the writers that are open."""
-    store.migrate()
-    began = monotonic()
-    with shared(store.path), closing(Writer(store, context)) as writer:
-        writer.waited = monotonic() - began
-        yield writer
+    return _behind(shared, store, context)
+
+
+def alone(store: Store, context: Context) -> AbstractContextManager["Writer"]:
+    """As `writing`, with every other writer kept out; waits for those that are open, so never inside `writing`."""
+    return _behind(exclusive, store, context)
 
 
 @contextmanager
-def alone(store: Store, context: Context) -> Iterator["Writer"]:
-    """As `writing`, with every other writer kept out; waits for those that are open, so never inside `writing`."""
+def _behind(lock: Callable[[str], AbstractContextManager[None]], store: Store, context: Context) -> Iterator["Writer"]:
     store.migrate()
     began = monotonic()
-    with exclusive(store.path), closing(Writer(store, context)) as writer:
+    with lock(store.path), closing(Writer(store, context)) as writer:
         writer.waited = monotonic() - began
         yield writer
 
