@@ -11,6 +11,7 @@ A message names the object, the reason and the next step, in one line; `exit_cod
     |   +-- MismatchError   bytes are not what their digest or size names
     +-- DamagedError        the store's own bytes are not what the log says
     +-- ErasedError         content that was erased on request
+    +-- RegistryError       a registry cannot be reached, fails, or says no
     +-- StoreError          the store cannot be opened or written (missing, read-only, full, newer version)
 """
 
@@ -56,4 +57,8 @@ class ErasedError(LayerlogError):
 
 
 class StoreError(LayerlogError):
+    pass
+
+
+class RegistryError(LayerlogError):
     pass

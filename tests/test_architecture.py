@@ -16,7 +16,7 @@ from tests.cli.running import ROOT, python
 PACKAGES = ("cli", "projections", "eventstore")
 """Each may import itself and those to its right."""
 
-ADAPTERS = ("streams", "hostfs", "sandbox", "distribution", "maintenance")
+ADAPTERS = ("streams", "hostfs", "registry", "sandbox", "distribution", "maintenance")
 
 TOP_LEVEL = {"pyproject.toml", "eventstore", "projections", "cli", "tests", "README.md", "CHANGELOG.md", "LICENSE"}
 APPENDERS = {"eventstore.store.commands", "eventstore.store.writer"}

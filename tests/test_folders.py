@@ -42,6 +42,7 @@ ORDER: dict[str, dict[str, tuple[int, str]]] = {
         "catalog": (0, "names"),
         "streams": (1, "bytes on their way"),
         "hostfs": (2, "host files, by streams"),
+        "registry": (2, "asks registries, by streams; no store"),
         "sandbox": (3, "processes on host files"),
         "distribution": (3, "archives and registries"),
         "maintenance": (4, "work on the whole store, through distribution's encoders"),

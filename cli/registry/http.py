@@ -1,0 +1,198 @@
+"""HTTP, one request at a time: pools, TLS, proxies, time-outs.  No credentials, no second try, no redirect is followed here."""
+
+import contextlib
+import os
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from time import monotonic
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import urllib3
+
+from cli.registry.addresses import is_loopback
+from cli.version import VERSION
+from eventstore.errors import InvalidError, RegistryError
+from eventstore.model.paths import shown
+
+CONNECT_SECONDS, READ_SECONDS = 15.0, 60.0
+PIECE = 1 << 20
+_AGENT = f"layerlog/{VERSION}"
+_CERTIFICATES = ("~/.config/containers/certs.d", "/etc/containers/certs.d", "/etc/docker/certs.d")
+
+Tell = Callable[[str, str, str, int, float], object]
+"""Told of each answer: method, host, path (never the query, in which presigned addresses have their keys), status, seconds."""
+
+
+class BrokenError(RegistryError):
+    """The connection could not be made, or broke in the middle: another try may go better."""
+
+
+class TlsError(RegistryError):
+    """The other side has no certificate that is trusted, or speaks no TLS."""
+
+
+class Response:
+    """An answer whose body is read while it comes; to be closed, and closed by reading it to its end."""
+
+    def __init__(self, url: str, found: urllib3.BaseHTTPResponse) -> None:
+        self.url = url
+        self.status = found.status
+        self.headers = found.headers
+        self._found = found
+        self._body: bytes | None = None
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the body as it comes; raise BrokenError where it ends before its promised length."""
+        with _explained(self.url):
+            yield from self._found.stream(PIECE, decode_content=False)
+
+    def body(self, limit: int) -> bytes:
+        """Return the whole body, also again; InvalidError above *limit* bytes."""
+        if self._body is None:
+            self._body = self._read(limit)
+        return self._body
+
+    def _read(self, limit: int) -> bytes:
+        found = b""
+        with contextlib.closing(self):
+            for chunk in self.chunks():
+                found += chunk
+                if len(found) > limit:
+                    raise InvalidError(f"{place(self.url)}: an answer of over {limit} bytes, more than is read")
+        return found
+
+    def header(self, name: str) -> str:
+        return str(self.headers.get(name, ""))
+
+    def close(self) -> None:
+        """A body that was not read to its end ends the connection: to read it could take for ever."""
+        if self._found.closed:
+            self._found.release_conn()
+        else:
+            self._found.close()
+
+
+class Http:
+    """The connections of one command."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._pools: dict[tuple[str, str], Any] = {}
+
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Response:
+        """Return the answer, whatever its status; raise BrokenError or TlsError where there is none."""
+        began, parts = monotonic(), urlsplit(url)
+        target = parts.path + (f"?{parts.query}" if parts.query else "")
+        sent = {"User-Agent": _AGENT, "Accept-Encoding": "identity", **headers}
+        if body is None and method in ("POST", "PUT", "PATCH"):
+            body = b""
+        with _explained(url):
+            found = self._pool(parts.scheme, parts.netloc).urlopen(
+                method, target or "/", body=body, headers=sent, retries=False, redirect=False, assert_same_host=False,
+                preload_content=False, decode_content=False,
+            )  # fmt: skip
+        self._tell(method, parts.netloc, parts.path, found.status, round(monotonic() - began, 3))
+        return Response(url, found)
+
+    def close(self) -> None:
+        for pool in self._pools.values():
+            pool.close()
+
+    def _pool(self, scheme: str, authority: str) -> Any:
+        key = (scheme, authority)
+        if key not in self._pools:
+            self._pools[key] = _connected(scheme, authority)
+        return self._pools[key]
+
+
+def _connected(scheme: str, authority: str) -> Any:
+    if scheme not in ("http", "https"):
+        raise RegistryError(f"{shown(authority)}: an address that is neither http nor https is not asked")
+    timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
+    tls: dict[str, Any] = {"ssl_context": _tls(authority)} if scheme == "https" else {}
+    options = {"timeout": timeout, "maxsize": 8, **tls}
+    proxy = _proxy(scheme, authority)
+    if proxy is None:
+        kind = urllib3.HTTPSConnectionPool if scheme == "https" else urllib3.HTTPConnectionPool
+        host = urlsplit(f"//{authority}")
+        return kind(host.hostname or "", host.port, **options)
+    user = urlsplit(proxy)
+    login = f"{user.username}:{user.password}" if user.username else None
+    headers = urllib3.make_headers(proxy_basic_auth=login) if login else None
+    try:
+        return urllib3.ProxyManager(proxy, proxy_headers=headers, **options).connection_from_url(f"{scheme}://{authority}")
+    except urllib3.exceptions.HTTPError:
+        raise RegistryError(f"the proxy for {scheme} is no http address; correct {scheme}_proxy, or set no_proxy") from None
+
+
+def _proxy(scheme: str, authority: str) -> str | None:
+    """Return the proxy that the environment names for HOST[:PORT], as curl reads it; this machine is asked without."""
+    if is_loopback(authority) or proxy_bypass(authority):
+        return None
+    found = getproxies()
+    proxy = found.get(scheme) or found.get("all")
+    return proxy if not proxy or "://" in proxy else f"http://{proxy}"
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    return ssl.create_default_context()  # OpenSSL itself heeds SSL_CERT_FILE and SSL_CERT_DIR
+
+
+def _tls(authority: str) -> ssl.SSLContext:
+    """Return what is trusted for HOST[:PORT]: the system's authorities, and those in certs.d (containers-certs.d(5))."""
+    folders = [os.path.join(os.path.expanduser(folder), authority) for folder in _CERTIFICATES]
+    found = next((folder for folder in folders if os.path.isdir(folder)), None)
+    if found is None:
+        return _trusted()
+    context = ssl.create_default_context()
+    for name in sorted(os.listdir(found)):
+        path = os.path.join(found, name)
+        base, ending = os.path.splitext(path)
+        try:
+            if ending == ".crt":
+                context.load_verify_locations(path)
+            elif ending == ".cert":
+                context.load_cert_chain(path, f"{base}.key")
+        except (OSError, ssl.SSLError) as error:
+            raise RegistryError(f"{shown(path)}: cannot be used as a certificate ({error}); correct or remove it") from None
+    return context
+
+
+def place(url: str) -> str:
+    """Return how an address is named in messages: without its query, in which secrets may stand."""
+    parts = urlsplit(url)
+    return shown(f"{parts.netloc.rpartition('@')[2]}{parts.path}")
+
+
+@contextlib.contextmanager
+def _explained(url: str) -> Iterator[None]:
+    host = shown(urlsplit(url).netloc)
+    try:
+        yield
+    except urllib3.exceptions.SSLError as error:
+        raise TlsError(f"{host}: no trusted TLS connection: {_reason(error)}; {_TRUST.format(host=host)}") from None
+    except urllib3.exceptions.NameResolutionError:
+        raise RegistryError(f"{host}: no such host; check the registry's name and the network") from None
+    except urllib3.exceptions.NewConnectionError as error:
+        raise BrokenError(f"{host}: cannot be reached: {_reason(error)}; check that it runs, and the network") from None
+    except (urllib3.exceptions.ConnectTimeoutError, urllib3.exceptions.ReadTimeoutError):
+        raise BrokenError(f"{host}: no answer in time; try again, or check the network and the proxy settings") from None
+    except urllib3.exceptions.ProxyError as error:
+        raise BrokenError(f"{host}: the proxy fails: {_reason(error)}; check http_proxy, https_proxy and no_proxy") from None
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise BrokenError(f"{host}: the connection broke: {_reason(error)}; try again") from None
+
+
+_TRUST = "put its authority's certificate in /etc/containers/certs.d/{host}/ca.crt, or ask with --plain-http what has no TLS"
+
+
+def _reason(error: BaseException) -> str:
+    """Return the innermost reason, in a few words."""
+    while isinstance(found := (error.args[-1] if error.args else None), BaseException):
+        error = found
+    text = getattr(error, "strerror", None) or getattr(error, "verify_message", None) or str(error)
+    return shown(str(text).rpartition(": ")[2][:200] or type(error).__name__)
