@@ -10,7 +10,7 @@ class Entry(NamedTuple):
 
 
 IMAGES = "cli.commands.images.images"
-ARCHIVES = "cli.commands.images.archives"
+LOAD = "cli.commands.images.load"
 NAMES = "cli.commands.images.names"
 CONTAINERS = "cli.commands.containers.containers"
 LIFECYCLE = "cli.commands.containers.lifecycle"
@@ -32,9 +32,15 @@ HEADINGS: dict[str, dict[str, Entry]] = {
         "history": Entry(IMAGES, "history", "List the layers of an image, newest first"),
         "tag": Entry(NAMES, "tag", "Give an image one more name"),
         "rmi": Entry(NAMES, "rmi", "Remove an image (undelete brings it back)"),
-        "load": Entry(ARCHIVES, "load", "Bring in images from an archive or an OCI layout"),
-        "import": Entry(ARCHIVES, "import_", "Make an image of one layer from a tar or a folder"),
-        "save": Entry(ARCHIVES, "save", "Write images to an archive that Docker and podman load"),
+        "pull": Entry("cli.commands.images.pull", "pull", "Get an image from a registry"),
+        "push": Entry("cli.commands.images.push", "push", "Give an image to a registry"),
+        "tags": Entry("cli.commands.images.remote", "tags", "List the tags of a repository, here or in its registry"),
+        "layers": Entry("cli.commands.images.remote", "layers", "List the layers of an image in a registry"),
+        "copy": Entry("cli.commands.images.copy", "copy", "Copy an image between this store and another place"),
+        "load": Entry(LOAD, "load", "Bring in images from an archive or an OCI layout"),
+        "import": Entry(LOAD, "import_", "Make an image of one layer from a tar or a folder"),
+        "save": Entry("cli.commands.images.save", "save", "Write images to an archive that Docker and podman load"),
+        "inventory": Entry("cli.commands.images.save", "inventory", "List the layers that are here, for `save --have`"),
     },
     "Containers": {
         "create": Entry(LIFECYCLE, "create", "Put a writable layer on top of an image"),

@@ -80,5 +80,8 @@ class Blobs(dict[str, bytes]):
     def fetch(self, descriptor: Descriptor) -> bytes:
         return self[descriptor.digest]
 
+    def at_hand(self, descriptor: Descriptor) -> bool:
+        return descriptor.digest in self
+
     def open(self, descriptor: Descriptor) -> BinaryIO:
         return io.BytesIO(self[descriptor.digest])

@@ -14,6 +14,7 @@ from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from eventstore.retention.reachability import erased
 from projections.audit.actions import Action, Group, Sealed
+from projections.audit.movements import Movement
 from projections.audit.occurrences import Document, PathOccurrence
 from projections.events.actors import actor_text
 from projections.history import commits
@@ -85,6 +86,35 @@ ACTIONS = (
     Column("tags", "TAGS", ", ".join),
     Column("sent", "SENT", _sent),
     Column("message", "MESSAGE", lambda message: subject(message, MESSAGE), str),
+)
+
+
+def movement_row(movement: Movement) -> dict[str, Any]:
+    record = movement.record
+    return {
+        "time": rfc3339(record.time),
+        "position": record.event.position,
+        "what": movement.what,
+        "image": movement.image,
+        "names": shown_names(movement.names),
+        "place": movement.place,
+        "digest": movement.manifest and f"sha256:{movement.manifest}",
+        "point": movement.point or None,
+        "author": record.author,
+        "actor": dict(record.actor),
+        "command": record.command,
+    }
+
+
+MOVEMENTS = (
+    Column("time", "TIME", whole_seconds, str),
+    Column("what", "WHAT"),
+    Column("image", "IMAGE", short_id, str),
+    Column("names", "NAMES", ", ".join),
+    Column("place", "WHERE"),
+    Column("digest", "MANIFEST", short_id, str),
+    Column("actor", "ACTOR (SEEN)", lambda actor: actor_of({"actor": actor})),
+    Column("author", "AUTHOR (CLAIMED)"),
 )
 
 

@@ -69,11 +69,15 @@ def read(
 def write(out: BinaryIO, images: Sequence[OciImage]) -> None:
     """Write *images* to *out* (buffered) as one tar, OCI layout and docker-archive in one: equal images, equal bytes.
 
+    Docker's part has no images that lack layers, which Docker could not load.
+
     MismatchError if a layer is not what its descriptor says; what was written by then is no archive.
     """
     _write_member(out, "oci-layout", oci_layout.MARKER)
     _write_member(out, "index.json", oci_layout.build_index(images))
-    _write_member(out, "manifest.json", docker_archive.build(images))
+    whole = [image for image in images if not image.without]
+    if whole or not images:
+        _write_member(out, "manifest.json", docker_archive.build(whole))
     out.writelines(_header(folder, 0, folder=True) for folder in ("blobs", "blobs/sha256"))
     for descriptor, opener in blobs_of(images):
         out.write(_header(f"blobs/sha256/{descriptor.hex}", descriptor.size))
@@ -168,6 +172,9 @@ class _Archive:
         with about(self._where):
             extent = self._blob(descriptor)
         return self._verified(extent, descriptor, f"blobs/sha256/{descriptor.hex}")
+
+    def at_hand(self, descriptor: Descriptor) -> bool:
+        return f"blobs/sha256/{descriptor.hex}" in self._members
 
     def _blob(self, descriptor: Descriptor) -> Extent:
         path = f"blobs/sha256/{descriptor.hex}"

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 
 from cli.distribution import archive, departures, send
-from cli.distribution.receive import Advance, Received, receive
+from cli.distribution.receive import Advance, Received, receive, require_complete, unread
 from cli.hostfs.whole_file import whole_file
 from cli.streams.reader import Readable
 from eventstore.model.events import Kind
@@ -25,15 +25,16 @@ def load(
     read; nothing is kept then.
     """
     found = archive.read(source, send.spool_folder(writer.store), platform, ref=ref)
+    require_complete(found, unread(writer.log, found))
     where = os.path.abspath(source) if isinstance(source, str) else "-"
     return receive(writer, found, Kind.IMAGE_LOADED, where, advance)
 
 
-def save(writer: Writer, ids: Iterable[str], path: str, *, compress: bool = False, left_out: LeftOut = ignored) -> None:
+def save(writer: Writer, ids: Iterable[str], path: str, *, compress: str = "", left_out: LeftOut = ignored) -> None:
     """Write images, under all names that they have now, as the archive *path*, whole or not at all; record that they left.
 
-    Layers that did not come compressed are gzip'd where *compress* says so; *left_out* is told of paths that no layer can
-    hold. Raise NotFoundError for an id that is no image's, OSError where *path* cannot be written.
+    Layers that did not come compressed are packed as *compress* says ("gzip", "zstd"); *left_out* is told of paths that
+    no layer can hold. Raise NotFoundError for an id that is no image's, OSError where *path* cannot be written.
     """
     log, found = writer.log, {}
     for identity in dict.fromkeys(ids):

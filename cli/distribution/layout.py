@@ -84,6 +84,13 @@ class _Folder:
             extent = self._blob(descriptor)
         return verified(extent, descriptor.digest, descriptor.size, shown(f"{self._path}: blob {descriptor.digest}"))
 
+    def at_hand(self, descriptor: Descriptor) -> bool:
+        try:
+            self._blob(descriptor)
+        except NotFoundError:
+            return False
+        return True
+
     def _blob(self, descriptor: Descriptor) -> Extent:
         file = _regular(self.blobs(), descriptor.hex)
         if file.size != descriptor.size:

@@ -10,11 +10,13 @@ from cli.streams.compression import MAX_SIZE, limit, unpack
 from cli.streams.reader import ChunkSource, Reader, chunks_of, verified, verify
 from cli.streams.tee import tee
 from cli.streams.threads import in_background
-from eventstore.errors import InvalidError
+from eventstore.content.reader import Content
+from eventstore.errors import InvalidError, NotFoundError
 from eventstore.log.log import Log
-from eventstore.model.digests import named
+from eventstore.model.digests import named, raw
 from eventstore.model.events import Kind
 from eventstore.model.facts import Arrival
+from eventstore.model.paths import shown
 from eventstore.store import commands
 from eventstore.store.staging import Staged
 from eventstore.store.writer import Writer
@@ -57,8 +59,7 @@ def receive(
     back is that commit again.
     """
     with ExitStack() as open_until_recorded:
-        foreign = [image for image in found if images.born_as(writer.log, _config(image)) is None]
-        staged = _staged(writer, unread(writer.log, foreign), advance, open_until_recorded, max_layer, came)
+        staged = _staged(writer, unread(writer.log, found), advance, open_until_recorded, max_layer, came)
         with writer.transaction():
             for diff_id, layer in staged.items():
                 commands.import_layer(writer, diff_id, *layer)
@@ -66,17 +67,40 @@ def receive(
 
 
 def unread(log: Log, found: Iterable[OciImage]) -> list[LayerBlob]:
-    """Return the layers whose bodies must be read, each once: those not here, or never here in this compression."""
+    """Return the layers of images not born here whose bodies must be read, each once.
+
+    Those are the ones that are not here, and of those at hand the ones that never came in this compression.
+    """
     came: set[tuple[str, str]] | None = None
     missing: dict[tuple[bytes, str], LayerBlob] = {}
-    for layer in (layer for image in found for layer in image.layers):
+    foreign = (image for image in found if images.born_as(log, _config(image)) is None)
+    for layer in (layer for image in foreign for layer in image.layers):
         here = log.stream("layer", layer.diff_id.hex()) is not None
-        if here and not _is_plain(layer):
+        if here and layer.at_hand and not _is_plain(layer):
             came = {(diff_id, blob["digest"]) for diff_id, blob in images.layer_blobs(log)} if came is None else came
             here = (layer.diff_id.hex(), layer.descriptor.digest) in came
         if not here:
             missing.setdefault((layer.diff_id, layer.descriptor.digest), layer)
     return list(missing.values())
+
+
+def require_complete(found: Iterable[OciImage], layers: Iterable[LayerBlob]) -> None:
+    """Raise NotFoundError where *layers*, which must be read, are not at hand: it says which are missing of which image."""
+    missing = {layer.diff_id for layer in layers if not layer.at_hand}
+    for image in found:
+        lacking = [named(layer.diff_id) for layer in image.layers if layer.diff_id in missing]
+        if lacking:
+            name = shown(next(iter(image.names), oci_image.config_digest(image)))
+            raise NotFoundError(
+                f"{name}: {len(lacking)} of its {len(image.layers)} layers are neither in it nor here: {', '.join(lacking)}; "
+                "load an image that has them first, or have it saved whole"
+            )
+
+
+def recompressed(content: Content, image: OciImage) -> list[LayerBlob]:
+    """Return the layers of *image* that are here, but not in the compressed blobs that its manifest names."""
+    gone = (layer for layer in image.layers if not layer.at_hand and not _is_plain(layer))
+    return [layer for layer in gone if not content.has(raw(layer.descriptor.digest))]
 
 
 def record(writer: Writer, image: OciImage, kind: Kind, source: str) -> Received:

@@ -3,11 +3,11 @@
 import json
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from cli.streams.compression import gzip_blocks
+from cli.streams.compression import PACKERS
 from cli.streams.files import Extent, OpenFile, unnamed_file
 from cli.streams.reader import PIECE, Reader, pieces_of
 from cli.streams.threads import Measured, hashed
@@ -41,25 +41,34 @@ class Encoded(NamedTuple):
 
 
 def oci_image(
-    store: Store, image: Image, names: Iterable[str] = (), *, compress: bool = False, left_out: LeftOut = ignored
+    store: Store, image: Image, names: Iterable[str] = (), *, compress: str = "", left_out: LeftOut = ignored
 ) -> OciImage:
-    """Return the image as others exchange it; layers are encoded while they are read, gzip'd where *compress* says so.
+    """Return the image as others exchange it; its layers are encoded while they are read.
 
-    *left_out* is told of names that no layer can hold.
-
-    What came from elsewhere has its manifest and blobs verbatim as long as all its originals are kept.
+    Those that did not come packed are packed as *compress* says ("gzip", "zstd", "" for not at all). *left_out* is told of
+    names that no layer can hold. What came from elsewhere has its manifest and blobs verbatim as long as all its originals
+    are kept.
     """
-    base = images.base_image(store.log, image)
-    arrival = None if base is None else _arrival(store, base)
-    came = {} if arrival is None else _descriptors(arrival)
+    came = blobs_that_came(store, image)
     exported = images.exported_layers(store.log, image)
     spool = Spool(store)
     found = {layer: layer_blob(store, layer, spool, came, compress=compress, left_out=left_out) for layer in exported}
     config = images.config(store.log, store.content, image, lambda layer: found[layer].diff_id)
-    blobs = tuple(found[layer] for layer in exported)
-    manifest = None if image.seal is not None or arrival is None else _manifest(store, arrival, blobs)
+    return assembled(store, image, config, [found[layer] for layer in exported], names)
+
+
+def assembled(store: Store, image: Image, config: bytes, blobs: Sequence[LayerBlob], names: Iterable[str]) -> OciImage:
+    """Return the image of these parts, with the manifest that it came with where that still names them."""
+    arrival = None if image.seal is not None else _arrival(store, image.id)
+    manifest = None if arrival is None else _manifest(store, arrival, blobs)
     kind = Arrival.of(arrival).manifest_type if manifest is not None and arrival else oci.OCI_MANIFEST
-    return OciImage(config, blobs, manifest, kind, tuple(names))
+    return OciImage(config, tuple(blobs), manifest, kind, tuple(names))
+
+
+def blobs_that_came(store: Store, image: Image) -> dict[str, Descriptor]:
+    """Return diff_id (hex) -> the blob in which the image, or what it stands on, brought that layer."""
+    base = images.base_image(store.log, image)
+    return {} if base is None else _descriptors(_arrival(store, base))
 
 
 def image_config(store: Store, image: Image) -> bytes:
@@ -105,7 +114,7 @@ def encoded(store: Store, layer: FolderLayer | SealedLayer) -> Encoded:
     found = _remembered(store, layer)
     if found is None:
         found = encoded_anew(store, layer)
-        _remember(store, layer, found)
+        remember(store, layer, found)
     return found
 
 
@@ -129,9 +138,11 @@ def _remembered(store: Store, layer: FolderLayer | SealedLayer) -> Encoded | Non
         return None
 
 
-def _remember(store: Store, layer: FolderLayer | SealedLayer, found: Encoded) -> None:
-    stated = {"diff_id": found.diff_id.hex(), "size": found.size}
-    store.cache.write(json.dumps(stated).encode(), *_cached_name(layer))
+def remember(store: Store, layer: Layer, found: Encoded) -> None:
+    """Let the next one who asks need not encode the layer; of one taken from elsewhere the log knows it."""
+    if not isinstance(layer, ImportedLayer):
+        stated = {"diff_id": found.diff_id.hex(), "size": found.size}
+        store.cache.write(json.dumps(stated).encode(), *_cached_name(layer))
 
 
 def _original_tar(store: Store, layer: ImportedLayer) -> Iterator[bytes]:
@@ -197,29 +208,41 @@ class Spool:
 
 
 def layer_blob(
-    store: Store, layer: Layer, spool: Spool, came: Mapping[str, Descriptor] = MappingProxyType({}), *, compress: bool = False,
+    store: Store, layer: Layer, spool: Spool, came: Mapping[str, Descriptor] = MappingProxyType({}), *, compress: str = "",
     left_out: LeftOut = ignored,
 ) -> LayerBlob:  # fmt: skip
-    """Return a layer as it is sent: in the blob that it *came* in (by diff_id), where that is kept, else plain or gzip'd."""
-    if isinstance(layer, ImportedLayer) and (original := came.get(layer.diff_id)) and original.hex != layer.diff_id:
-        digest = raw(original.digest)
-        if store.content.has(digest):
-            return LayerBlob(raw(layer.diff_id), original, lambda: Reader(store.content.read(digest)))
-    tar = plain_form(store, layer) if isinstance(layer, ImportedLayer) else _remembered(store, layer)
+    """Return a layer as it is sent: in the blob that it *came* in (by diff_id), where that is kept, else plain or packed."""
+    original = kept_blob(store, layer, came)
+    if original is not None:
+        return original
+    tar = known_form(store, layer)
     if compress or tar is None:
         return _spooled(store, layer, spool, left_out, compress=compress)
     descriptor, size = Descriptor(oci.LAYER_TYPES[""], named(tar.diff_id), tar.size), tar.size
     return LayerBlob(tar.diff_id, descriptor, lambda: hashed(layer_tar(store, layer, left_out), descriptor.digest, size))
 
 
-def _spooled(store: Store, layer: Layer, spool: Spool, left_out: LeftOut, *, compress: bool) -> LayerBlob:
+def kept_blob(store: Store, layer: Layer, came: Mapping[str, Descriptor]) -> LayerBlob | None:
+    """Return the compressed blob that a layer *came* in, None where it is not kept, or came plain."""
+    if isinstance(layer, ImportedLayer) and (original := came.get(layer.diff_id)) and original.hex != layer.diff_id:
+        digest = raw(original.digest)
+        if store.content.has(digest):
+            return LayerBlob(raw(layer.diff_id), original, lambda: Reader(store.content.read(digest)))
+    return None
+
+
+def known_form(store: Store, layer: Layer) -> Encoded | None:
+    """Return a layer's plain tar as far as that costs nothing: None where it was never encoded before."""
+    return plain_form(store, layer) if isinstance(layer, ImportedLayer) else _remembered(store, layer)
+
+
+def _spooled(store: Store, layer: Layer, spool: Spool, left_out: LeftOut, *, compress: str) -> LayerBlob:
     plain = Measured(layer_tar(store, layer, left_out))
-    stored = Measured(gzip_blocks(plain)) if compress else plain
+    stored = Measured(PACKERS[compress](plain)) if compress else plain
     opener = spool.put(stored)
     tar = Encoded(plain.digest.digest(), plain.size)
-    if not isinstance(layer, ImportedLayer):
-        _remember(store, layer, tar)
-    descriptor = Descriptor(oci.LAYER_TYPES["gzip" if compress else ""], named(stored.digest.digest()), stored.size)
+    remember(store, layer, tar)
+    descriptor = Descriptor(oci.LAYER_TYPES[compress], named(stored.digest.digest()), stored.size)
     return LayerBlob(tar.diff_id, descriptor, opener)
 
 

@@ -10,9 +10,10 @@ from eventstore.model.events import DEPARTURES
 from eventstore.model.facts import Departure
 from eventstore.store.store import Store
 from projections.images import images
+from projections.images.images import Image
 
-SentConfigs = dict[tuple[str, str], int]
-"""(image id, config digest) -> position of the first event that says it left the store."""
+SentConfigs = dict[tuple[str, str, str], int]
+"""(image id, config digest, CONTAINER@VERSION of a point) -> position of the first event that says it left the store."""
 
 
 def found(store: Store) -> SentConfigs:
@@ -22,17 +23,23 @@ def found(store: Store) -> SentConfigs:
         for event in store.log.of_kind(kind):
             departure = Departure.of(event)
             if departure.encoder and departure.config:
-                configs.setdefault((store.log.stream_of(event.stream).name, departure.config), event.position)
+                image = store.log.stream_of(event.stream).name
+                configs.setdefault((image, departure.config, departure.point), event.position)
     return configs
 
 
 def check(store: Store, sent: SentConfigs, advance: Advance) -> Iterator[Finding]:
     """Yield the events whose config is another one when it is made anew."""
-    for (image, config), position in sent.items():
+    for (image, config, point), position in sent.items():
         try:
-            anew = sha256(send.image_config(store, images.get(store.log, image))).hexdigest()
+            anew = sha256(send.image_config(store, _what_left(store, image, point))).hexdigest()
             if anew != config:
                 yield of_event(position, f"says that config {config[:12]} left the store, and it is {anew[:12]} now", "layer")
         except LayerlogError:
             pass  # what cannot be encoded any more has a finding of its own
         advance(1)
+
+
+def _what_left(store: Store, image: str, point: str) -> Image:
+    container, _, version = point.partition("@")
+    return images.at(store.log, container, int(version)) if point else images.get(store.log, image)

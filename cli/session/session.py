@@ -13,6 +13,8 @@ from eventstore.log.log import Context
 from eventstore.model.paths import shown
 from eventstore.model.times import parse_time
 from eventstore.store.store import Store
+from projections.images import images
+from projections.images.images import Image
 from projections.refs import containers, references
 from projections.refs.references import Target
 from projections.tree.view import View
@@ -41,6 +43,13 @@ class Session:
     def image(self, ref: str) -> str:
         """Return the id of an image."""
         return references.resolve_image(self.log, ref, parse_time)
+
+    def exported(self, ref: str) -> Image:
+        """Return what is to leave the store: an image, or what a point of a container would be as one."""
+        found = references.resolve_exported(self.log, ref, parse_time)
+        if found.image is None and found.container is not None:
+            return images.at(self.log, found.container, found.version)
+        return images.require_there(self.log, found.image or "")
 
     def base(self, ref: str) -> Target:
         return references.resolve_base(self.log, ref, parse_time)

@@ -67,6 +67,38 @@ def gzip_blocks(chunks: Iterable[bytes], level: int = 1) -> Iterator[bytes]:
     yield packer.flush()
 
 
+def zstd_frames(chunks: Iterable[bytes], level: int = 3) -> Iterator[bytes]:
+    """Return *chunks* as one zstd frame with a checksum; the same version of zstd gives the same bytes."""
+    import zstandard
+
+    packer = zstandard.ZstdCompressor(level=level, write_checksum=True).compressobj()
+    for chunk in pieces_of(Reader(chunks)):
+        if packed := packer.compress(chunk):
+            yield packed
+    yield packer.flush()
+
+
+PACKERS = {"gzip": gzip_blocks, "zstd": zstd_frames}
+
+
+def packed_by(how: str) -> str:
+    """Return what decides about the bytes that a packer makes: compressor, its version, and the kind of CPU."""
+    from importlib.metadata import version
+
+    name = {"gzip": "isal", "zstd": "zstandard"}[how]
+    return f"{how} by {name} {version(name)} on {_cpu()}"
+
+
+def _cpu() -> str:
+    """Return the machine and the widest vectors that it computes with: isal has another program for each."""
+    import os
+
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        flags = set(next((line for line in file if line.startswith(("flags", "Features"))), "").split())
+    widest = next((flag for flag in ("avx512f", "avx2", "sse4_2", "asimd") if flag in flags), "")
+    return f"{os.uname().machine} {widest}".rstrip()
+
+
 def _gunzip(source: ChunkSource, what: str) -> Iterator[bytes]:
     import gzip
 

@@ -3,7 +3,7 @@
 Every value is read by `of` and written by its `stated`, whose keys are those of FORMAT.md ("Events").
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -180,21 +180,36 @@ class Arrival:
 
 
 class Departure(NamedTuple):
-    """ImageSaved and ImagePushed: where to, under which names, with which config (hex), and encoded how."""
+    """ImageSaved and ImagePushed: where to, under which names, with which config (hex), and encoded how.
+
+    `layers` (diff_ids, hex) and `blobs` are as in an `Arrival`, where it was pushed; `compression` is what made those of them
+    that were made here. `point` is CONTAINER@VERSION of what is no commit; `without` are the
+    layers whose blobs did not go along.
+    """
 
     config: str
     encoder: int
     names: list[str]
     destination: str
+    layers: Sequence[str] = ()
+    blobs: Sequence[dict[str, Any]] = ()
+    compression: str = ""
+    point: str = ""
+    without: Sequence[str] = ()
 
     @classmethod
     def of(cls, event: Event) -> "Departure":
         said = event.stated
-        return cls(said.get("config", ""), said.get("encoder", 0), said.get("names", []), said.get("destination", ""))
+        return cls(
+            said.get("config", ""), said.get("encoder", 0), said.get("names", []), said.get("destination", ""),
+            said.get("layers", ()), said.get("blobs", ()), said.get("compression", ""), said.get("point", ""),
+            said.get("without", ()),
+        )  # fmt: skip
 
     @property
     def stated(self) -> dict[str, Any]:
-        return self._asdict()
+        optional = ("layers", "blobs", "compression", "point", "without")
+        return {key: value for key, value in self._asdict().items() if value or key not in optional}
 
 
 def travelled(event: Event) -> tuple[list[str], str]:

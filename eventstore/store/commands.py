@@ -223,10 +223,14 @@ def restore_image(writer: Writer, image: str) -> None:
 
 
 def move_tag(writer: Writer, tag: str, image: str, *, expected: str | None = None) -> None:
-    """Let *tag* (a full reference) name *image*; raise ConflictError if it does not name *expected* now, where given."""
+    """Let *tag* (a full reference) name *image*; raise ConflictError if it does not name *expected* now, where given.
+
+    "" is expected of a tag that names nothing.
+    """
     with writer.changeset() as appending:
-        if expected is not None and (current := tag_target(writer.log, tag)) != expected:
-            raise ConflictError(f"tag {tag} names {(current or 'nothing')[:12]} and not {expected[:12]}; look again and repeat")
+        if expected is not None and (current := tag_target(writer.log, tag) or "") != expected:
+            now, wanted = (image[:12] or "nothing" for image in (current, expected))
+            raise ConflictError(f"tag {tag} names {now} and not {wanted}; look again and repeat")
         _move_tag(appending, writer, tag, image)
 
 

@@ -18,6 +18,7 @@ from projections.refs import containers
 REMEMBERED = 50_000
 OTHERS = {
     Kind.IMAGE_LOADED: "load", Kind.IMAGE_PULLED: "pull", Kind.IMAGE_SAVED: "save", Kind.IMAGE_PUSHED: "push",
+    Kind.IMAGE_SERVED: "serve",
     Kind.TAG_MOVED: "tag", Kind.TAG_DELETED: "untag", Kind.IMAGE_REMOVED: "remove", Kind.CONTAINER_REMOVED: "remove",
     Kind.IMAGE_RESTORED: "undelete", Kind.CONTAINER_RESTORED: "undelete", Kind.HISTORY_RECEIVED: "receive",
     Kind.CONTENT_ERASED: "erase", Kind.CONTENT_READMITTED: "readmit", Kind.ORIGINALS_DROPPED: "drop",

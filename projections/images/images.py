@@ -22,9 +22,10 @@ MAX_LAYERS = 120
 
 
 class Image(NamedTuple):
-    """An image as it is now.
+    """An image as it is now, or what one would be that a point of a container is.
 
-    `id` is 64 hex digits; `seal` is the Committed event of one born here; `position` is when it first came into the store.
+    `id` is 64 hex digits, "" of such a point; `seal` is the Committed event of one born here, of a point the event that it
+    ends with; `position` is when it first came into the store.
     """
 
     id: str
@@ -38,6 +39,19 @@ def get(log: Log, image: str) -> Image:
     seal = log.seal(image)
     position = seal.position if seal else lineage.arrival(log, image).position
     return Image(image, seal, position, _removed(log, image))
+
+
+def at(log: Log, container: str, version: int) -> Image:
+    """Return what a container was at a version, as an image: the commit's that sealed it there, else one without an id."""
+    event = log.event(log.existing("container", container).id, version)
+    return get(log, event.commit) if event.kind == Kind.COMMITTED else Image("", event, event.position, removed=False)
+
+
+def point_of(log: Log, image: Image) -> str:
+    """Return CONTAINER@VERSION of what is no image but a point of a container, "" of an image."""
+    if image.id or image.seal is None:
+        return ""
+    return f"{log.stream_of(image.seal.stream).name}@{image.seal.version}"
 
 
 def all_images(log: Log) -> Iterator[Image]:

@@ -79,19 +79,22 @@ class LayerBlob:
     """A layer as it is stored.
 
     `diff_id` is the raw digest of the plain tar; `open` returns the bytes that `descriptor` names, and reading them to
-    their end raises MismatchError where they are others.
+    their end raises MismatchError where they are others.  One that is not `at_hand` is opened only where nothing else will do:
+    it is far away, or left out.
     """
 
     diff_id: bytes
     descriptor: Descriptor
     open: Callable[[], BinaryIO] = field(compare=False, repr=False)
+    at_hand: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True)
 class OciImage:
     """`layers` lowest first; `manifest` is None where the source had none (a docker-archive); `index` led to it.
 
-    `hub` says that names without a domain are Docker Hub's, as in RepoTags.
+    `hub` says that names without a domain are Docker Hub's, as in RepoTags; `without` are the diff_ids of layers whose blobs do
+    not go along, as who gets it has them.
     """
 
     config: bytes
@@ -101,6 +104,7 @@ class OciImage:
     names: tuple[str, ...] = ()
     index: bytes | None = None
     hub: bool = field(default=False, compare=False)
+    without: frozenset[bytes] = field(default=frozenset(), compare=False)
 
 
 class Blobs(Protocol):
@@ -111,6 +115,9 @@ class Blobs(Protocol):
 
     def open(self, descriptor: Descriptor) -> BinaryIO:
         """Return a large blob, verified as it is read; NotFoundError where it is not there."""
+
+    def at_hand(self, descriptor: Descriptor) -> bool:
+        """Return whether a large blob is there, and to be had at once."""
 
 
 @dataclass(frozen=True)
@@ -315,7 +322,8 @@ def _assemble(blobs: Blobs, top: Descriptor, wanted: Platform, *, index: bytes |
 def _layers(blobs: Blobs, config: bytes, stored: Sequence[Descriptor]) -> tuple[LayerBlob, ...]:
     what = f"config {digest_of(config)}"
     ids = diff_ids(parse_config(config, what, layers=len(stored)))
-    return tuple(LayerBlob(diff_id, d, _opener(blobs, d)) for diff_id, d in zip(ids, stored, strict=True))
+    found = zip(ids, stored, strict=True)
+    return tuple(LayerBlob(diff_id, d, _opener(blobs, d), blobs.at_hand(d)) for diff_id, d in found)
 
 
 def _opener(blobs: Blobs, descriptor: Descriptor) -> Callable[[], BinaryIO]:
@@ -332,7 +340,7 @@ Opener = Callable[[], BinaryIO]
 
 
 def blobs_of(images: Iterable[OciImage]) -> Iterator[tuple[Descriptor, Opener]]:
-    """Return every blob of *images* once: for each image its layers, its config, its manifest."""
+    """Return every blob of *images* that goes along, once: for each image its layers, its config, its manifest."""
     sizes: dict[str, int] = {}
     for image in images:
         for descriptor, opener in _blobs_of(image):
@@ -344,7 +352,8 @@ def blobs_of(images: Iterable[OciImage]) -> Iterator[tuple[Descriptor, Opener]]:
 
 def _blobs_of(image: OciImage) -> Iterator[tuple[Descriptor, Opener]]:
     for layer in image.layers:
-        yield layer.descriptor, layer.open
+        if layer.diff_id not in image.without:
+            yield layer.descriptor, layer.open
     for kind, data in ((OCI_CONFIG, image.config), (image.manifest_type, manifest_of(image))):
         yield Descriptor(kind, digest_of(data), len(data)), partial(io.BytesIO, data)
 

@@ -116,6 +116,16 @@ def resolve_image(log: Log, text: str, clock: Clock) -> str:
     return image
 
 
+def resolve_exported(log: Log, text: str, clock: Clock) -> Target:
+    """Return what can leave the store: an image as `resolve_image` finds it, or any point of a container."""
+    if _is_point(text):
+        return resolve(log, text, clock)
+    if tagged(log, text) is None and container_named(log, text) is not None:
+        point = f"{text}@{log.existing('container', container_named(log, text) or '').version}"
+        raise ConflictError(f"{shown(text)} is a container: name a point of it, as {shown(point)} which is now, or commit it")
+    return of_image(log, text, resolve_image(log, text, clock))
+
+
 def resolve_base(log: Log, text: str, clock: Clock) -> Target:
     """Return what a new container can stand on: an image before a container of the same name, else as `resolve`."""
     image = None if _is_point(text) else tagged(log, text)
@@ -251,7 +261,8 @@ def _images(log: Log, text: str) -> set[str]:
     prefix = id_prefix(text.rpartition("@")[2])
     if prefix is None:
         return set()
-    return {*log.beginning("image", prefix), *seals.beginning(log, prefix)} or set(_recorded(log, prefix))
+    found = {*log.beginning("image", prefix), *seals.beginning(log, prefix)} or set(_recorded(log, prefix))
+    return {name for name in found if log.seal(name) or lineage.arrivals(log, name)}  # others are points that left
 
 
 def _recorded(log: Log, prefix: str) -> Iterator[str]:

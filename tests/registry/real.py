@@ -94,10 +94,10 @@ class Registry:
         """The digests of all that is stored, manifests too, in whatever repository: there is no request for this."""
         return {f"sha256:{path.parent.name}" for path in (self.folder / "root").glob("docker/registry/v2/blobs/sha256/*/*/data")}
 
-    def ask(self, path: str, method: str = "GET", *, access: str = "", headers: Mapping[str, str] | None = None) -> Reply:
+    def ask(self, path: str, method: str = "GET", *, access: str = "", headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Reply:
         """Ask as one who may do *access* (a scope of the token specification)."""
         bundle = str(self.tls.path) if self.tls else None
-        return ask(self.url + path, method, headers={**self._authorization(access), **(headers or {})}, ca_file=bundle)
+        return ask(self.url + path, method, headers={**self._authorization(access), **(headers or {})}, body=body, ca_file=bundle)
 
     def _authorization(self, access: str) -> dict[str, str]:
         if isinstance(self.auth, TokenServer):

@@ -2,6 +2,7 @@
 
 import click
 
+from cli.commands.images.missing import pull_option, pulled_base, pulling_session
 from cli.options import completion
 from cli.session import logs
 from cli.session.failures import for_each
@@ -20,18 +21,22 @@ SCRATCH = "scratch"
 @click.command()
 @click.argument("image", metavar="IMAGE|REF@POINT|scratch", shell_complete=completion.references)
 @click.option("--name", help="The container's name; one is made up without it.")
-def create(image: str, name: str | None) -> None:
+@pull_option
+def create(image: str, name: str | None, pull: str) -> None:
     r"""Put a writable layer on top of an image, or of any point of a container, and print the container's id.
 
-    Nothing is copied. `scratch` is the empty tree.
+    Nothing is copied. An image that is not here is pulled first. `scratch` is the empty tree.
 
     \b
       layerlog create --name web tomcat
       layerlog create --name early web@42
     """
-    with first_session() if image == SCRATCH else session() as s:
-        base = None if image == SCRATCH else references.as_base(s.base(image))
-        _create(s, name, base)
+    if image == SCRATCH:
+        with first_session() as s:
+            _create(s, name, None)
+        return
+    with pulling_session(image, pull) as s:
+        _create(s, name, references.as_base(pulled_base(s, image, pull)))
 
 
 @click.command()

@@ -8,12 +8,16 @@ import click
 
 from cli.display import audit_rows
 from cli.display.output import Column, Shape, listing
+from cli.options import completion
 from cli.options.regexes import optional_matcher
 from cli.session.session import Session, session
+from eventstore.errors import NotFoundError
 from eventstore.index.moments import position_at
+from eventstore.model.digests import parsed
 from eventstore.model.times import parse_time
-from projections.audit import actions
+from projections.audit import actions, movements
 from projections.audit.actions import Action
+from projections.audit.movements import Movement
 from projections.audit.proofs import store_id
 from projections.events.actors import PeopleFilter
 
@@ -25,13 +29,20 @@ from projections.events.actors import PeopleFilter
 @click.option("--until", metavar="TIME", help="Not later than this.")
 @click.option("--author", metavar="PATTERN", help="The claimed author matches this regular expression.")
 @click.option("--actor", metavar="PATTERN", help="The observed actor matches it: login@host (uid N, login uid N).")
+@click.option(
+    "--distribution", "carried", metavar="IMAGE|DIGEST|REF:/PATH",
+    help="Where an image, or every image that holds this content in some layer, came from and went.",
+    shell_complete=completion.paths,
+)  # fmt: skip
 @click.option("--commits", "only_commits", is_flag=True, help="Commits alone.")
 @click.option("--no-trunc", is_flag=True, help="Show ids and texts in full.")
 @click.option(
     "--format", "shape", type=click.Choice(["table", "json", "csv", "html"]), default="table",
     help="json: one object a line; html: one page with a timeline, to read or print.",
 )  # fmt: skip
-def audit(shape: str, *, no_trunc: bool, by: str | None, depth: int, **options: Any) -> None:
+def audit(
+    shape: str, *, no_trunc: bool, by: str | None, depth: int, carried: str | None, only_commits: bool, **options: Any
+) -> None:  # fmt: skip
     r"""Show who did what to the whole store, the oldest first: commits, tags, loads, saves, removals, erasures.
 
     For each commit: the author that was claimed and the actor that the machine saw, the key that signed it, how much it
@@ -46,9 +57,16 @@ def audit(shape: str, *, no_trunc: bool, by: str | None, depth: int, **options: 
       layerlog audit --by author
       layerlog audit --by prefix --depth 2 --format json
       layerlog audit --format html > audit.html
+      layerlog audit --distribution web:/etc/secret.key
     """
+    if carried is not None and (by or only_commits or shape == "html"):
+        raise click.UsageError("--distribution lists movements: no --by, --commits or html goes with it.")
     with session() as s:
-        found = _actions(s, **options)
+        if carried is not None:
+            moved = map(audit_rows.movement_row, _movements(s, carried, **options))
+            _write(shape, no_trunc, moved, audit_rows.MOVEMENTS)
+            return
+        found = _actions(s, **options, only_commits=only_commits)
         if shape == "html":
             _write_page(s, list(found))
         elif by is None:
@@ -64,6 +82,29 @@ def _actions(
     wanted = PeopleFilter(optional_matcher(author, "--author"), optional_matcher(actor, "--actor"))
     found = actions.taken(s.log, *between(s, since, until), only_commits=only_commits)
     return (action for action in found if wanted.did(action.record, action.author))
+
+
+def _movements(
+    s: Session, carried: str, since: str | None, until: str | None, author: str | None, actor: str | None
+) -> Iterator[Movement]:
+    wanted = PeopleFilter(optional_matcher(author, "--author"), optional_matcher(actor, "--actor"))
+    first, last = between(s, since, until)
+    for found in movements.movements(s.log, _carried(s, carried)):
+        record = found.record
+        if first <= record.event.position <= last and wanted.did(record, record.author):
+            yield found
+
+
+def _carried(s: Session, text: str) -> movements.Carried:
+    """Return what *text* asks for: an image, or what holds a content, given by its digest or by a file that has it."""
+    if ":/" in text:
+        return movements.carrying(s.log, s.content(text))
+    try:
+        return movements.Carried([s.image(text)])
+    except NotFoundError:
+        if not text.startswith("sha256:"):
+            raise
+        return movements.carrying(s.log, parsed(text))
 
 
 def between(s: Session, since: str | None, until: str | None) -> tuple[int, int]:

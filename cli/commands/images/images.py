@@ -1,5 +1,7 @@
 """Images: listed and looked at."""
 
+from contextlib import ExitStack
+
 import click
 
 from cli.display.images import COLUMNS, HISTORY, WITH_DIGESTS, history_row, image_rows
@@ -10,6 +12,8 @@ from cli.session.session import Session, session
 from projections.images import build_history, image_list, inspection
 from projections.images import images as all_of
 from projections.oci.documents import Json
+
+_REGISTRY = "docker://"
 
 
 @click.command()
@@ -40,8 +44,9 @@ def images(shape: Shape, pattern: str | None, *, all_: bool, digests: bool, filt
 @click.command()
 @click.argument("refs", metavar="REF...", nargs=-1, required=True, shell_complete=completion.references)
 @click.option("-f", "--format", "template", metavar="json|TEMPLATE", default="json", help="A line for each: '{{.Config.Cmd}}'.")
-def inspect(refs: tuple[str, ...], template: str) -> None:
-    r"""Show all that is known of images or containers, as one JSON array.
+@click.option("--plain-http", is_flag=True, help="Ask the registry without TLS (this machine's own always may be).")
+def inspect(refs: tuple[str, ...], template: str, *, plain_http: bool) -> None:
+    r"""Show all that is known of images or containers, as one JSON array; of docker://NAME what its registry says.
 
     The fields are Docker's; what only layerlog knows stands under "Layerlog". Of Go's templates, {{.Field.Field}} and
     {{json .Field}} are known; pick more with jq.
@@ -54,9 +59,23 @@ def inspect(refs: tuple[str, ...], template: str) -> None:
 
     from cli.options.go_template import filled
 
-    with session() as s:
-        found = [_inspected(s, ref) for ref in refs]
+    with ExitStack() as opened:
+        s: Session | None = None
+        found = []
+        for ref in refs:
+            if ref.startswith(_REGISTRY):
+                found.append(_remote(ref, plain_http=plain_http))
+            else:
+                s = s or opened.enter_context(session())
+                found.append(_inspected(s, ref))
     print(*([json.dumps(found, indent=4)] if template == "json" else [filled(template, one) for one in found]), sep="\n")
+
+
+def _remote(ref: str, *, plain_http: bool) -> Json:
+    from cli.commands.images.remote import document
+    from projections.refs.image_names import image_name
+
+    return document(image_name(ref.removeprefix(_REGISTRY)), plain_http=plain_http)
 
 
 def _inspected(s: Session, ref: str) -> Json:

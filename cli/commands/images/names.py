@@ -17,7 +17,8 @@ from projections.refs.image_names import new_name
 @click.command()
 @click.argument("source", metavar="IMAGE|NAME@{N}", shell_complete=completion.images)
 @click.argument("name", metavar="NAME[:TAG]", shell_complete=completion.images)
-def tag(source: str, name: str) -> None:
+@click.option("--expect", metavar="IMAGE|none", help="Refuse where the name is another image's now, or anybody's.")
+def tag(source: str, name: str, expect: str | None) -> None:
     r"""Give an image one more name; a name that another image had moves to this one.
 
     Where a name pointed before stays known: app:1.0@{1} is the image that app:1.0 named one move ago.
@@ -28,8 +29,9 @@ def tag(source: str, name: str) -> None:
     """
     with session() as s:
         image, full_name = images.require_there(s.log, s.image(source)), new_name(name)
+        expected = expect and ("" if expect == "none" else s.image(expect))
         with writing(s) as writer:
-            commands.move_tag(writer, full_name, image.id)
+            commands.move_tag(writer, full_name, image.id, expected=expected)
 
 
 @click.command()

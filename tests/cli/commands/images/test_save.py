@@ -133,7 +133,8 @@ def test_a_failed_save_leaves_the_old_file_and_no_event(ll: Layerlog, tmp_path: 
 
 
 def test_save_refuses(ll: Layerlog, tmp_path: Path) -> None:
-    assert "no image web" in ll.refused("save", "-o", str(tmp_path / "x"), "web")
+    assert "web is a container: name a point of it, as web@1 which is now" in ll.refused("save", "-o", str(tmp_path / "x"), "web")
+    assert "no image nope" in ll.refused("save", "-o", str(tmp_path / "x"), "nope")
     assert "no such file or directory" in ll.refused("save", "-o", str(tmp_path / "no/such/folder"), "base:1")
     assert "name it with -o" in ll.run("save", "--format", "oci-dir", "base:1").stderr
     program = [sys.executable, "-c", "from cli.main import main; main()", "--store", ll.store, "save", "base:1"]

@@ -1,0 +1,76 @@
+"""`copy`: an image between this store and a registry, a layout folder or an archive."""
+
+from dataclasses import replace
+
+import click
+
+from cli.commands.images.load import PLATFORM
+from cli.distribution import transports
+from cli.distribution.transports import Place, parse_place
+from cli.options import completion, registries
+from cli.session.session import Session, first_session, session
+from eventstore.errors import ConflictError, InvalidError
+from eventstore.model.paths import shown
+from projections.refs import references
+from projections.refs.image_names import image_name, new_name
+
+
+@click.command()
+@click.argument("source", metavar="SRC", shell_complete=completion.references)
+@click.argument("destination", metavar="DST", shell_complete=completion.host_paths)
+@click.option("--platform", metavar=PLATFORM, help="Which image of several; default: this machine's.")
+@registries.quiet
+@registries.plain_http
+def copy(source: str, destination: str, *, platform: str | None, quiet: bool, plain_http: bool) -> None:
+    r"""Copy an image, or any point of a container's history, between this store and another place.
+
+    Places are docker://NAME[:TAG], oci:FOLDER[:TAG], oci-archive:FILE[:TAG] and docker-archive:FILE[:NAME], as skopeo has them;
+    what has no such prefix is of this store.
+
+    \b
+      layerlog copy docker://tomcat:10 base:1
+      layerlog copy base:1 oci:layout:base
+      layerlog copy web@42 docker://registry.example.org/shop/web:before
+    """
+    there, here = parse_place(source), parse_place(destination)
+    if bool(there.transport) == bool(here.transport):
+        raise InvalidError(f"{shown(source)} and {shown(destination)}: one of the two is of this store, the other is not")
+    if there.transport:
+        with first_session() as s:
+            _bring(s, there, new_name(here.rest), platform, quiet=quiet, plain_http=plain_http)
+    else:
+        with session() as s:
+            _give(s, there.rest, here, quiet=quiet, plain_http=plain_http)
+
+
+def _bring(s: Session, place: Place, known_as: str, platform: str | None, *, quiet: bool, plain_http: bool) -> None:
+    if place.transport == transports.REGISTRY:
+        from cli.commands.images.pull import pulled, told
+
+        name = image_name(place.rest)
+        with registries.asked(name.repository, plain_http=plain_http) as repository:
+            done = pulled(s, repository, name, platform, known_as=known_as, quiet=quiet)
+        print(*told(done, quiet=quiet), sep="\n")
+        return
+    from cli.commands.images.load import load_images
+    from cli.distribution import archive, send
+
+    found = archive.read(place.rest, send.spool_folder(s.store), platform, ref=place.name or None)
+    if len(found) != 1:
+        names = ", ".join(shown(name) for image in found for name in image.names)
+        raise ConflictError(f"{shown(place.rest)} holds {len(found)} images ({names}); say which, behind one more colon")
+    load_images(s, [replace(found[0], names=(known_as,))], place.rest, quiet=quiet)
+
+
+def _give(s: Session, ref: str, place: Place, *, quiet: bool, plain_http: bool) -> None:
+    if place.transport == transports.REGISTRY:
+        from cli.commands.images.push import push_image, told
+
+        done = push_image(s, s.exported(ref), [new_name(place.rest)], quiet=quiet, plain_http=plain_http)
+        print(*told(done, quiet=quiet), sep="\n")
+        return
+    from cli.commands.images.save import save_images
+
+    name = place.name or references.tag_name(s.log, ref)
+    form = "oci-dir" if place.transport == transports.LAYOUT else "archive"
+    save_images(s, {s.exported(ref): [name] if name else []}, place.rest, form, quiet=quiet)

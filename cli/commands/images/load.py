@@ -1,0 +1,150 @@
+"""`load` and `import`: images brought in from archives, layouts, folders and tars."""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import BinaryIO
+
+import click
+
+from cli.display.formats import counted
+from cli.display.output import progress
+from cli.options import completion
+from cli.options.sizes import parse_size
+from cli.session import logs
+from cli.session.session import Session, first_session
+from cli.session.writing import writing
+from cli.streams.compression import MAX_SIZE
+from eventstore.model.digests import named
+from eventstore.model.events import Kind
+from eventstore.model.paths import shown
+from projections.oci.oci_image import LayerBlob, OciImage, config_digest
+from projections.refs import tags
+from projections.refs.image_names import new_name
+
+STREAM = "-"
+PLATFORM = "OS/ARCH[/VARIANT]"
+max_layer_size = click.option(
+    "--max-layer-size", metavar="SIZE", default="64GiB", show_default=True,
+    callback=lambda _ctx, _param, text: parse_size(text),
+    help="Refuse a layer that unpacks to more, however small it came.",
+)  # fmt: skip
+
+
+@click.command()
+@click.option(
+    "-i", "--input", "source", metavar="FILE|DIR|-", default=STREAM, help="The archive or layout, not stdin.",
+    shell_complete=completion.host_paths,
+)  # fmt: skip
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+@click.option("--platform", metavar=PLATFORM, help="Which image of several; default: this machine's.")
+@click.option("--ref", metavar="NAME", help="Only the image of this name in the archive.")
+@max_layer_size
+def load(source: str, platform: str | None, ref: str | None, *, quiet: bool, max_layer_size: int) -> None:
+    r"""Bring in images from what docker, podman, skopeo or layerlog saved: an archive, an OCI layout, or standard input.
+
+    Layers that are here already are not read. All of it comes in, or nothing.
+
+    \b
+      layerlog load -i tomcat.tar
+      docker save tomcat | layerlog load
+    """
+    from cli.distribution import archive, send
+
+    with first_session() as s:
+        found = archive.read(_input(source), send.spool_folder(s.store), platform, ref=ref)
+        load_images(s, found, _where(source), quiet=quiet, max_layer=max_layer_size)
+
+
+def load_images(s: Session, found: Sequence[OciImage], where: str, *, quiet: bool, max_layer: int = MAX_SIZE) -> None:
+    """Bring in images that were read from *where*, and say under which names they are here now."""
+    from cli.distribution import receive
+
+    lacking = receive.unread(s.log, found)
+    receive.require_complete(found, lacking)
+    total = sum(layer.descriptor.size for layer in lacking)
+    with progress(total, "Loading", "bytes", quiet=quiet) as advance, writing(s, known="imported") as writer:
+        received = receive.receive(
+            writer, found, Kind.IMAGE_LOADED, where, advance, max_layer=max_layer, came=tell_layer
+        )
+    for image in found:
+        _tell_completed(image, receive.recompressed(s.store.content, image))
+    for one in received:
+        for why in one.left_out:
+            print(f"layerlog: loaded without a name: {why}", file=sys.stderr)
+        for name in tags.shown_names(one.names):
+            print(f"Loaded image: {shown(name)}")
+        if not one.names:
+            print(f"Loaded image ID: sha256:{one.id}")
+
+
+def _tell_completed(image: OciImage, layers: Sequence[LayerBlob]) -> None:
+    if layers:
+        name = shown(next(iter(image.names), config_digest(image)))
+        here = f"{counted(len(layers), 'layer')} came from this store, packed otherwise"
+        print(f"layerlog: {name}: {here}; it leaves under a new manifest", file=sys.stderr)
+
+
+def tell_layer(layer: LayerBlob, seconds: float, kept: bool) -> None:
+    logs.event(
+        "layer received", layer=named(layer.diff_id), bytes=layer.descriptor.size, seconds=round(seconds, 3),
+        blob="kept" if kept else "made again from its events",
+    )  # fmt: skip
+
+
+def _input(source: str) -> str | BinaryIO:
+    if source != STREAM:
+        return source
+    if sys.stdin.isatty():
+        raise click.UsageError("Standard input is a terminal; name a file with -i, or pipe one in.")
+    return sys.stdin.buffer
+
+
+def _where(path: str) -> str:
+    """Return how an event names a file or a folder of this host."""
+    return path if path == STREAM else os.path.abspath(path)
+
+
+@click.command("import")
+@click.argument("source", metavar="DIR|TAR|-", shell_complete=completion.host_paths)
+@click.argument("name", metavar="[NAME[:TAG]]", required=False, shell_complete=completion.images)
+@click.option("-m", "--message", help="What it is.  [default: where it came from]")
+@click.option("-c", "--change", multiple=True, metavar="INSTRUCTION", help="Set config as a Dockerfile does: 'CMD [\"run\"]'.")
+@click.option("--platform", metavar=PLATFORM, help="What it runs on; default: this machine's.")
+@max_layer_size
+def import_(
+    source: str, name: str | None, message: str | None, change: tuple[str, ...], platform: str | None, max_layer_size: int
+) -> None:
+    r"""Make an image of one layer from a folder or from a tar (plain, gzip or zstd), and print its id.
+
+    \b
+      layerlog import ./rootfs base:1
+      layerlog import -c 'CMD ["sh"]' rootfs.tar.gz base:1
+    """
+    from cli.distribution import root_import
+    from projections.oci.config import change_of
+    from projections.oci.platform import wanted_platform
+
+    config = change_of({}, change) if change else None
+    full_name, where, folder = new_name(name) if name else None, _where(source), os.path.isdir(source)
+    skipped: Counter[str] = Counter()
+    with first_session() as s, progress(None, "Importing", "items" if folder else "bytes") as advance:
+        author, runs_on = s.context().author, wanted_platform(platform, os.uname().machine)
+        making = root_import.Making(where, full_name, message or f"Imported from {where}", author, config, runs_on)
+        stream = None if folder else _stream(source)
+        with writing(s, known="recorded" if folder else "imported") as writer:
+            if stream is None:
+                image = root_import.folder(writer, source, making, skipped, advance)
+            else:
+                image = root_import.tar(writer, stream, making, advance, max_size=max_layer_size)
+    for what, count in skipped.items():
+        print(f"layerlog: left out: {count} {what}", file=sys.stderr)
+    print(f"sha256:{image}")
+
+
+def _stream(source: str) -> BinaryIO:
+    found = _input(source)
+    return open(found, "rb") if isinstance(found, str) else found
+
+

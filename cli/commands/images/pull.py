@@ -1,0 +1,94 @@
+"""`pull`: an image from a registry."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import click
+
+from cli.commands.images.load import PLATFORM, max_layer_size, tell_layer
+from cli.display.bars import bars
+from cli.display.formats import counted, human_size
+from cli.display.output import json_line
+from cli.distribution import pull as pulling
+from cli.distribution.receive import unread
+from cli.options import completion, registries
+from cli.registry.repository import Repository
+from cli.session.session import Session, first_session
+from cli.session.writing import writing
+from cli.streams.compression import MAX_SIZE
+from eventstore.index.names import tag_target
+from eventstore.model.digests import digest_of
+from projections.oci.oci_image import manifest_of
+from projections.refs.image_names import ImageName, familiar, image_name
+
+
+class Pulled(NamedTuple):
+    """What came under `name` (full, or with its digest); `received` of its `layers` had to be asked for, `bytes` compressed.
+
+    `new` is whether the name had not been this image's before.
+    """
+
+    name: str
+    id: str
+    digest: str
+    layers: int
+    received: int
+    bytes: int
+    new: bool
+
+
+@click.command()
+@click.argument("name", metavar="NAME[:TAG|@DIGEST]", shell_complete=completion.images)
+@click.option("-a", "--all-tags", is_flag=True, help="All tags of the repository.")
+@click.option("--platform", metavar=PLATFORM, help="Which image of several; default: this machine's.")
+@registries.quiet
+@registries.output_format
+@registries.plain_http
+@max_layer_size
+def pull(
+    name: str, platform: str | None, *, all_tags: bool, quiet: bool, output_format: str, plain_http: bool, max_layer_size: int
+) -> None:
+    r"""Get an image from a registry; layers that are here already are not asked for.
+
+    A name without a registry is Docker Hub's. A digest beats a tag. Whoever must log in does that first, with `login`.
+
+    \b
+      layerlog pull tomcat:10
+      layerlog pull registry.example.org/shop/web@sha256:...
+    """
+    asked = image_name(name)
+    if all_tags and (asked.digest or asked.tag != "latest"):
+        raise click.UsageError("With -a all tags come; name the repository alone.")
+    with first_session() as s, registries.asked(asked.repository, plain_http=plain_http) as repository:
+        for one in [asked._replace(tag=tag) for tag in repository.tags()] if all_tags else [asked]:
+            done = pulled(s, repository, one, platform, quiet=quiet or output_format == "json", max_layer=max_layer_size)
+            print(*([json_line(done._asdict())] if output_format == "json" else told(done, quiet=quiet)), sep="\n")
+
+
+def pulled(
+    s: Session, repository: Repository, name: ImageName, platform: str | None = None, *, known_as: str | None = None,
+    quiet: bool, max_layer: int = MAX_SIZE,
+) -> Pulled:  # fmt: skip
+    """Bring in what *name* is in *repository*, with a bar for each blob unless *quiet*; here it is *known_as*, if given."""
+    image = pulling.find(repository, name, platform, s.store.content)
+    image = replace(image, names=(known_as,)) if known_as else image
+    before = tag_target(s.log, image.names[0]) if image.names else None
+    lacking = unread(s.log, [image])
+    with bars(quiet=quiet) as shown_bars, writing(s, known="imported") as writer:
+        found = pulling.pull(
+            writer, repository, image, registries.drawn(shown_bars), max_layer=max_layer, came=tell_layer
+        )
+    full = image.names[0] if image.names else f"{name.repository}@{name.digest}"
+    size = sum(layer.descriptor.size for layer in lacking)
+    return Pulled(full, found.id, digest_of(manifest_of(image)), len(image.layers), len(lacking), size, found.id != before)
+
+
+def told(done: Pulled, *, quiet: bool) -> Sequence[str]:
+    """Return Docker's lines, and how much of it was here."""
+    if quiet:
+        return [done.name]
+    name = done.name if "@" in done.name else ":".join(familiar(done.name))
+    came = f"{done.received} of {counted(done.layers, 'layer')} came, {human_size(done.bytes)}"
+    status = f"Downloaded newer image for {name} ({came})" if done.new else f"Image is up to date for {name}"
+    return [f"Digest: {done.digest}", f"Status: {status}", done.name]

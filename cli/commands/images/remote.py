@@ -1,0 +1,120 @@
+"""`tags` and `layers`: a registry's images looked at without pulling them."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import click
+
+from cli.commands.images.load import PLATFORM
+from cli.display.formats import human_size, short_id
+from cli.display.images import ellipsis
+from cli.display.output import Column, Shape, listing, listing_options
+from cli.distribution import pull, transports
+from cli.options import completion, registries
+from cli.session.session import session
+from eventstore.errors import InvalidError, StoreError
+from eventstore.log.log import Log
+from eventstore.model.digests import digest_of, named
+from eventstore.model.paths import shown
+from projections.oci.config import diff_ids, history, parse_config, platform_of
+from projections.oci.documents import Json
+from projections.oci.oci_image import OciImage, config_digest, manifest_of
+from projections.refs import tags as local_tags
+from projections.refs.image_names import ImageName, familiar, image_name
+
+_TAGS = (Column("tag", "TAG"),)
+_LAYERS = (
+    Column("digest", "LAYER", short_id, str),
+    Column("size", "SIZE", human_size),
+    Column("here", "HERE", lambda here: {True: "yes", False: "no"}[here]),
+    Column("created_by", "CREATED BY", ellipsis, str),
+)
+
+
+@click.command()
+@click.argument("repository", metavar="docker://NAME|NAME", shell_complete=completion.images)
+@registries.plain_http
+@listing_options()
+def tags(repository: str, shape: Shape, *, plain_http: bool) -> None:
+    r"""List the tags of a repository, here or (docker://NAME) in its registry.
+
+    \b
+      layerlog tags docker://debian
+    """
+    place = transports.parse_place(repository)
+    if place.transport == transports.REGISTRY:
+        with registries.asked(image_name(place.rest).repository, plain_http=plain_http) as found:
+            listing(shape, ({"tag": tag} for tag in found.tags()), _TAGS, "tag")
+        return
+    with session() as s:
+        names = local_tags.of_repository(s.log, repository)
+        listing(shape, ({"tag": familiar(name)[1]} for name in names), _TAGS, "tag")
+
+
+@click.command()
+@click.argument("image", metavar="docker://NAME[:TAG]", shell_complete=completion.images)
+@click.option("--platform", metavar=PLATFORM, help="Which image of several; default: this machine's.")
+@registries.plain_http
+@listing_options(trunc=True)
+def layers(image: str, shape: Shape, *, platform: str | None, plain_http: bool) -> None:
+    r"""List the layers of an image in a registry, lowest first, and which of them are here: those, `pull` does not ask for.
+
+    \b
+      layerlog layers docker://tomcat:10
+    """
+    with ExitStack() as opened:
+        try:
+            log = opened.enter_context(session()).log
+        except StoreError:  # where no store is, nothing is here
+            log = None
+        found = looked_at(_remote_name(image), platform, plain_http=plain_http)
+        listing(shape, _rows(log, found), _LAYERS, "digest")
+
+
+def looked_at(name: ImageName, platform: str | None = None, *, plain_http: bool = False) -> OciImage:
+    """Return what a registry says of an image; no layer of it can be read any more."""
+    with registries.asked(name.repository, plain_http=plain_http) as repository:
+        return pull.find(repository, name, platform)
+
+
+def document(name: ImageName, *, plain_http: bool) -> Json:
+    """Return an image in a registry as `docker inspect` shows one; its size is what would have to be pulled."""
+    image = looked_at(name, plain_http=plain_http)
+    config, digest = parse_config(image.config, "config"), digest_of(manifest_of(image))
+    steps = history(config)
+    return {
+        "Id": config_digest(image),
+        "RepoTags": [":".join(familiar(tag)) for tag in image.names],
+        "RepoDigests": [f"{familiar(str(name))[0]}@{digest}"],
+        "Comment": steps[-1].comment if steps else "",
+        "Created": config.get("created") or "",
+        "Author": config.get("author") or "",
+        "Config": config.get("config") or {},
+        **{key.capitalize(): value for key, value in vars(platform_of(config)).items() if value},
+        "Size": sum(layer.descriptor.size for layer in image.layers),
+        "RootFS": {"Type": "layers", "Layers": [named(diff_id) for diff_id in diff_ids(config)]},
+        "Layerlog": {
+            "ManifestType": image.manifest_type,
+            "Layers": [{"Blob": layer.descriptor.digest, "Size": layer.descriptor.size} for layer in image.layers],
+        },
+    }
+
+
+def _remote_name(text: str) -> ImageName:
+    place = transports.parse_place(text)
+    if place.transport != transports.REGISTRY:
+        name = shown(text)
+        raise InvalidError(f"{name} names no registry: write docker://{name}; of images here `layerlog history {name}` tells")
+    return image_name(place.rest)
+
+
+def _rows(log: Log | None, image: OciImage) -> Iterator[dict[str, Any]]:
+    steps = [step for step in history(parse_config(image.config, "config")) if not step.empty_layer]
+    made = [step.created_by for step in steps] if len(steps) == len(image.layers) else [""] * len(image.layers)
+    for layer, created_by in zip(image.layers, made, strict=True):
+        diff_id = layer.diff_id.hex()
+        yield {
+            "digest": layer.descriptor.digest, "size": layer.descriptor.size, "diff_id": f"sha256:{diff_id}",
+            "here": log is not None and log.stream("layer", diff_id) is not None, "created_by": created_by,
+        }  # fmt: skip
