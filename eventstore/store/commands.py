@@ -15,7 +15,7 @@ from eventstore.log.log import Log, Stream
 from eventstore.model.changes import Change
 from eventstore.model.entries import Tree
 from eventstore.model.events import ENCODER, Kind
-from eventstore.model.facts import Arrival, Base, ConfigChange, Creation, Departure, FolderBase, Seal, Signature, TagMove
+from eventstore.model.facts import Arrival, Base, ConfigChange, Departure, FolderBase, Seal, Signature, TagMove, base_stated
 from eventstore.model.paths import shown
 from eventstore.model.spelling import check_container_name, check_tag
 from eventstore.store.rules import Recording, check_name
@@ -54,7 +54,7 @@ def create_container(writer: Writer, name: str, base: Base) -> str:
     with writer.changeset() as appending:
         _require_free_name(appending, writer, name)
         stream = appending.open(CONTAINER, container)
-        _add_fact(appending, stream, Kind.CONTAINER_CREATED, Creation(name, base).stated)
+        _add_fact(appending, stream, Kind.CONTAINER_CREATED, {"name": name, "base": base_stated(base)})
     return container
 
 
@@ -206,7 +206,7 @@ def _add_layer(
 def record_image(writer: Writer, kind: Kind, image: str, manifest: bytes | None, travel: Arrival | Departure) -> None:
     """Record that an image (by its config digest or commit id) was loaded, pulled, saved or pushed."""
     with writer.changeset() as appending:
-        _add_fact(appending, appending.open(IMAGE, image), kind, travel.stated, manifest)
+        _add_fact(appending, appending.open(IMAGE, image), kind, vars(travel), manifest)
 
 
 def remove_image(writer: Writer, image: str, tags: Iterable[str]) -> None:
@@ -258,7 +258,7 @@ def sign_commit(writer: Writer, commit_id: str, signature: str, signer: str) -> 
     """Record a signature (armoured) over a commit, made with the key of fingerprint *signer*."""
     with writer.changeset() as appending:
         stream = appending.open(IMAGE, commit_id)
-        _add_fact(appending, stream, Kind.COMMIT_SIGNED, Signature(commit_id, signature, signer).stated)
+        _add_fact(appending, stream, Kind.COMMIT_SIGNED, vars(Signature(commit_id, signature, signer)))
 
 
 def erase_contents(writer: Writer, sizes: Mapping[bytes, int], reason: str) -> None:
