@@ -10,9 +10,9 @@ from cli.streams.threads import Measured
 from eventstore.log.log import Log
 from eventstore.model.changes import Change
 from eventstore.model.digests import named
+from eventstore.model.entries import node_of
 from eventstore.model.events import Kind
 from eventstore.model.facts import tar_size
-from eventstore.model.nodes import node_of
 from eventstore.store.store import Store
 from eventstore.store.writer import Writer
 from projections.events.records import Records

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 
 from eventstore.log.log import Log
-from eventstore.model.events import ATTRIBUTES, Event, Kind, lifted
+from eventstore.model.events import ATTRIBUTES, Event, Kind
 
 _ATTRIBUTE_CHANGES = f"SELECT * FROM event WHERE node = ? AND effect = {ATTRIBUTES:d} ORDER BY position DESC"
 _ONE_LINK = f"SELECT 1 FROM event WHERE node = ? AND kind = {Kind.LINK_MADE:d} LIMIT 1"
@@ -12,12 +12,12 @@ _ONE_LINK = f"SELECT 1 FROM event WHERE node = ? AND kind = {Kind.LINK_MADE:d} L
 def events_at(log: Log, positions: Collection[int]) -> dict[int, Event]:
     """Return the events at *positions*, by position; those that the log lacks are left out: a look-up each."""
     rows = log.db.execute(f"SELECT * FROM event WHERE position IN ({','.join('?' * len(positions))})", list(positions))
-    return {event.position: event for event in map(lifted, rows)}
+    return {event.position: event for event in map(Event._make, rows)}
 
 
 def attribute_changes(log: Log, node: int) -> Iterator[Event]:
     """Yield the events that changed the node's attributes, in any stream, the latest first: one look-up, streaming."""
-    return map(lifted, log.db.execute(_ATTRIBUTE_CHANGES, (node,)))
+    return map(Event._make, log.db.execute(_ATTRIBUTE_CHANGES, (node,)))
 
 
 def changed_among(log: Log, nodes: Collection[int]) -> set[int]:

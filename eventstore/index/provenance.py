@@ -11,10 +11,9 @@ _BASED = f"SELECT s.name {_OF_STREAM} AND e.kind = {Kind.CONTAINER_CREATED:d} AN
 
 def arrived(log: Log) -> Iterator[tuple[str, int]]:
     """Yield (id, position of its first arrival) of every image taken from elsewhere, removed or not: O(arrivals)."""
-    rows = log.db.execute(
+    return log.db.execute(
         f"SELECT s.name, min(e.position) {_OF_STREAM} AND e.kind IN {tuple(map(int, ARRIVALS))} GROUP BY e.stream"
     )
-    return ((image, position) for image, position in rows)
 
 
 def ever_removed(log: Log) -> list[str]:

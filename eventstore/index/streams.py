@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from eventstore.log.log import Log
-from eventstore.model.events import Event, Kind, lifted
+from eventstore.model.events import Event, Kind
 
 _WITHIN = "stream = ? AND version BETWEEN ? AND ?"
 _BYTES = f"CASE kind WHEN {Kind.FILE_WRITTEN:d} THEN size END"
@@ -30,10 +30,10 @@ def kind_and_name(log: Log, stream: int) -> tuple[str, str]:
 
 def last_event(log: Log, stream: int, upto: int) -> Event | None:
     """Return the stream's last event that is not after version *upto*, or None: one index look-up."""
-    row = log.db.execute(
+    rows = log.db.execute(
         "SELECT * FROM event WHERE stream = ? AND version <= ? ORDER BY version DESC LIMIT 1", (stream, upto)
-    ).fetchone()
-    return lifted(row) if row else None
+    )
+    return next(map(Event._make, rows), None)
 
 
 def last_tree_event(log: Log, stream: int, upto: int) -> Event | None:
@@ -46,10 +46,10 @@ def last_tree_event(log: Log, stream: int, upto: int) -> Event | None:
 
 def tree_events_down(log: Log, stream: int, upto: int) -> Iterator[Event]:
     """Yield the stream's events 1..upto that are about paths, the latest first, streaming."""
-    cursor = log.db.execute(
+    rows = log.db.execute(
         "SELECT * FROM event WHERE stream = ? AND version <= ? AND path IS NOT NULL ORDER BY version DESC", (stream, upto)
     )
-    return map(lifted, cursor)
+    return map(Event._make, rows)
 
 
 def tree_versions(log: Log, stream: int, first: int, last: int) -> list[int]:

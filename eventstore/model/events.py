@@ -1,7 +1,6 @@
 """Events: facts in the past tense, and the exact bytes that the hash chain covers (FORMAT.md, "An event's bytes")."""
 
 import json
-from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -112,17 +111,6 @@ class Event(NamedTuple):
 
 NODE_IN_EVENT = place_in(Event._fields)
 """Where an event's row, as it comes from the table, has the node that it states."""
-
-LIFTS: dict[int, Callable[[Event], Event]] = {}
-"""Kinds of older schemas, by number: each gives its event as the kind and shape of today.  There are none so far."""
-
-
-def lifted(row: Iterable[Any]) -> Event:
-    """Return a stored row as an event of today's schema; the chain covers the row, never this."""
-    event = Event._make(row)
-    lift = LIFTS.get(event.kind)
-    return lift(event) if lift else event
-
 
 EVENT_BYTES = b"%d:%b %d %d %d %d %d %d %d %d:%b %d:%b %d:%b %d:%b"
 

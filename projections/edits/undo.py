@@ -8,9 +8,8 @@ from eventstore.index.moments import version_at
 from eventstore.index.streams import has_moves, last_tree_event
 from eventstore.log.log import Log
 from eventstore.model.changes import Change, attributes, delete, link, move
-from eventstore.model.entries import Entry
+from eventstore.model.entries import Entry, same_node
 from eventstore.model.events import Kind
-from eventstore.model.nodes import same_node
 from eventstore.model.paths import order
 from eventstore.store.store import Store
 from projections.diff.tree_diff import Difference, paired, touched_by

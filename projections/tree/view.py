@@ -257,7 +257,7 @@ class View:
         known = self.log.path_ids
         found = known.get((parent, name)) if self._memory is not None else None
         if found is None:
-            found = paths.child_id(self.log, parent, name)
+            found = self.log.child_id(parent, name)
             if found is not None and self._memory is not None and not self.log.in_transaction:
                 known[parent, name] = found
         return found
