@@ -98,10 +98,8 @@ class Content:
 
     def has_erasures(self) -> bool:
         """Whether any content was ever erased."""
-        row = self._db.execute(
-            f"SELECT EXISTS (SELECT 1 FROM event WHERE {ERASURES} AND content IS NOT NULL)"
-        ).fetchone()
-        return bool(row[0])
+        any_erased = f"SELECT EXISTS (SELECT 1 FROM event WHERE {ERASURES} AND content IS NOT NULL)"
+        return bool(self._db.execute(any_erased).fetchone()[0])
 
     def locate(self, digests: Iterable[bytes]) -> None:
         """Look up where contents lie that are about to be read, all in one go; the last call's are remembered."""

@@ -34,12 +34,11 @@ def positions_of(log: Log, kinds: Collection[Kind], first: int, last: int) -> li
     The hint: never through the positions asked for, which are most of the log.
     """
     among = ", ".join(f"{kind:d}" for kind in kinds)
-    rows = log.db.execute(
+    return log.column(
         f"SELECT position FROM event INDEXED BY event_kind WHERE path IS NULL AND kind IN ({among}) "
         "AND position BETWEEN ? AND ? ORDER BY position",
         (first, last),
     )
-    return [row[0] for row in rows]
 
 
 def selected(

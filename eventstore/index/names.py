@@ -65,12 +65,11 @@ def tags_ever(log: Log, image: str) -> list[str]:
 
     The hint: `event_kind` would do too, and reads every move of every tag.
     """
-    rows = log.db.execute(
+    return log.column(
         "SELECT DISTINCT s.name FROM event e INDEXED BY event_tag_image JOIN stream s ON s.id = e.stream "
         f"WHERE e.path IS NULL AND e.kind = {Kind.TAG_MOVED:d} AND json_extract(e.detail, '$.image') = ? ORDER BY s.name",
         (image,),
     )
-    return [row[0] for row in rows]
 
 
 def tags_of(log: Log, images: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -23,8 +23,7 @@ def attribute_changes(log: Log, node: int) -> Iterator[Event]:
 def changed_among(log: Log, nodes: Collection[int]) -> set[int]:
     """Return those of *nodes* whose attributes were ever changed, in any stream: a look-up each."""
     marks = ",".join("?" * len(nodes))
-    rows = log.db.execute(f"SELECT node FROM event WHERE node IN ({marks}) AND effect = {ATTRIBUTES:d}", list(nodes))
-    return {row[0] for row in rows}
+    return set(log.column(f"SELECT node FROM event WHERE node IN ({marks}) AND effect = {ATTRIBUTES:d}", list(nodes)))
 
 
 def changed_in(log: Log, stream: int, first: int, last: int) -> set[int]:
@@ -45,12 +44,8 @@ def linked_in(log: Log, stream: int, first: int, last: int) -> set[int]:
 
     A layer's links to what a lower layer holds are not known by their node: `links_to_lower` has them.
     """
-    rows = log.db.execute(
-        f"SELECT node FROM event WHERE kind = {Kind.LINK_MADE:d} AND stream = ? AND version BETWEEN ? AND ? "
-        "AND node IS NOT NULL",
-        (stream, first, last),
-    )
-    return {row[0] for row in rows}
+    linking = f"kind = {Kind.LINK_MADE:d} AND node IS NOT NULL AND stream = ? AND version BETWEEN ? AND ?"
+    return set(log.column(f"SELECT node FROM event WHERE {linking}", (stream, first, last)))
 
 
 def is_linked(log: Log, node: int) -> bool:
@@ -60,8 +55,7 @@ def is_linked(log: Log, node: int) -> bool:
 
 def links_of(log: Log, node: int) -> list[int]:
     """Return the ids of the paths that hard links to the node ever made, in no order: one look-up."""
-    rows = log.db.execute(f"SELECT path FROM event WHERE node = ? AND kind = {Kind.LINK_MADE:d}", (node,))
-    return [row[0] for row in rows]
+    return log.column(f"SELECT path FROM event WHERE node = ? AND kind = {Kind.LINK_MADE:d}", (node,))
 
 
 def links_to_lower(log: Log, layer: int, upto: int) -> list[tuple[int, bytes]]:

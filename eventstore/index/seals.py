@@ -49,7 +49,7 @@ def down(log: Log, stream: int, upto: int) -> Iterator[Event]:
 def versions(log: Log, stream: int, first: int, last: int) -> list[int]:
     """Return the versions first..last of a container that are seals, in order: O(those)."""
     statement = f"SELECT version FROM event WHERE {_SEALS} AND stream = ? AND version BETWEEN ? AND ? ORDER BY version"
-    return [row[0] for row in log.db.execute(statement, (stream, first, last))]
+    return log.column(statement, (stream, first, last))
 
 
 def count(log: Log, stream: int) -> int:

@@ -36,11 +36,6 @@ def last_event(log: Log, stream: int, upto: int) -> Event | None:
     return next(map(Event._make, rows), None)
 
 
-def last_tree_event(log: Log, stream: int, upto: int) -> Event | None:
-    """Return the stream's last event about a path that is not after version *upto*, or None: O(events after it)."""
-    return next(tree_events_down(log, stream, upto), None)
-
-
 # -- many events of a stream
 
 
@@ -55,7 +50,7 @@ def tree_events_down(log: Log, stream: int, upto: int) -> Iterator[Event]:
 def tree_versions(log: Log, stream: int, first: int, last: int) -> list[int]:
     """Return the versions first..last of a stream that are about paths, in order: O(events)."""
     statement = f"SELECT version FROM event WHERE {_WITHIN} AND path IS NOT NULL ORDER BY version"
-    return [row[0] for row in log.db.execute(statement, (stream, first, last))]
+    return log.column(statement, (stream, first, last))
 
 
 def has_moves(log: Log, stream: int, first: int, last: int) -> bool:
@@ -72,11 +67,8 @@ def has_links(log: Log, stream: int) -> bool:
 
 def count_changes(log: Log, stream: int, after: int) -> int:
     """Return how many of the stream's events after version *after* change files or the config: O(events after it)."""
-    row = log.db.execute(
-        f"SELECT count(*) FROM event WHERE stream = ? AND version > ? AND (path IS NOT NULL OR kind = {Kind.CONFIG_CHANGED:d})",
-        (stream, after),
-    ).fetchone()
-    return int(row[0])
+    counted = f"version > ? AND (path IS NOT NULL OR kind = {Kind.CONFIG_CHANGED:d})"
+    return int(log.db.execute(f"SELECT count(*) FROM event WHERE stream = ? AND {counted}", (stream, after)).fetchone()[0])
 
 
 def bytes_written(log: Log, stream: int, first: int, last: int) -> int:

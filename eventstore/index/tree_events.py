@@ -55,8 +55,7 @@ def latest_hiding(log: Log, path_id: int, stream: int, upto: int) -> Iterator[Hi
 
 def last_moved_away(log: Log, path_id: int, stream: int, upto: int) -> int | None:
     """Return the version, up to *upto*, at which the stream last moved the path away, or None: one index look-up."""
-    version: int | None = log.db.execute(_LAST_MOVED_AWAY, (path_id, stream, upto)).fetchone()[0]
-    return version
+    return log.number(_LAST_MOVED_AWAY, (path_id, stream, upto))
 
 
 def moves_from(log: Log, ids: Sequence[int]) -> list[Event]:

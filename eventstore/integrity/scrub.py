@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Container, Iterator
 from hashlib import sha256
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import lz4.block
 
@@ -105,8 +105,7 @@ class _Wholes:
         self._content = store.content
         self._wanted: dict[bytes, list[_Whole]] = {}
         self._passed: Recent[bytes] = Recent(NEAR)
-        rows: Iterator[Any] = iter(store.db.execute("SELECT digest, parts FROM content WHERE length(parts) >= 36"))
-        for digest, parts in rows:
+        for digest, parts in store.db.execute("SELECT digest, parts FROM content WHERE length(parts) >= 36"):
             self._wanted.setdefault(parts[:32], []).append(_Whole(digest, parts))
 
     def feed(self, chunk: bytes, data: bytes) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ This is the reading side; `changeset_writer.py` writes, for `commands.py` alone.
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from eventstore.disk.cache import Cache
@@ -83,6 +83,15 @@ class Log:
         self.path_ids: Memory[tuple[int, bytes], int] = Memory(REMEMBERED)
         """(parent's id, name) -> id, as far as views remember it; what a transaction may yet take back is never here."""
 
+    def column(self, select: str, values: Sequence[Any] = ()) -> list[Any]:
+        """Return the first value of every row that *select* finds, in its order."""
+        return [row[0] for row in self.db.execute(select, values)]
+
+    def number(self, select: str, values: Sequence[Any] = ()) -> int | None:
+        """Return the number that *select* finds first, None where it finds none."""
+        row = self.db.execute(select, values).fetchone()
+        return row[0] if row else None
+
     def head(self) -> Head:
         """Return the end of the log; zeros and empty hash for a log without events."""
         row = self.db.execute(
@@ -134,20 +143,15 @@ class Log:
     def beginning(self, kind: str, prefix: str) -> list[str]:
         """Return the names of the streams of *kind* that begin with these hex digits: an index look-up."""
         between = "SELECT name FROM stream WHERE kind = ? AND name >= ? AND name < ?"
-        return [row[0] for row in self.db.execute(between, (kind, prefix, prefix + "g"))]
+        return self.column(between, (kind, prefix, prefix + "g"))
 
     def names(self, kind: str, first: int, last: int) -> set[str]:
         """Return the names of the streams of *kind* that the events at the positions first..last stand in."""
-        rows = self.db.execute(
-            "SELECT DISTINCT s.name FROM event e JOIN stream s ON s.id = e.stream "
-            "WHERE e.position BETWEEN ? AND ? AND s.kind = ?",
-            (first, last, kind),
-        )
-        return {row[0] for row in rows}
+        names = "SELECT DISTINCT s.name FROM event e JOIN stream s ON s.id = e.stream WHERE s.kind = ?"
+        return set(self.column(f"{names} AND e.position BETWEEN ? AND ?", (kind, first, last)))
 
     def version(self, stream: int) -> int:
-        row = self.db.execute("SELECT max(version) FROM event WHERE stream = ?", (stream,)).fetchone()
-        return row[0] or 0
+        return self.number("SELECT max(version) FROM event WHERE stream = ?", (stream,)) or 0
 
     def stream_of(self, stream: int) -> Stream:
         """Return a stream by its number; raise NotFoundError."""
@@ -245,8 +249,7 @@ class Log:
 
     def child_id(self, parent: int, name: bytes) -> int | None:
         """Return the id of what a directory's id holds under *name*, None where no event was ever about it: one look-up."""
-        row = self.db.execute("SELECT id FROM path WHERE parent = ? AND name = ?", (parent, name)).fetchone()
-        return row[0] if row else None
+        return self.number("SELECT id FROM path WHERE parent = ? AND name = ?", (parent, name))
 
     def path_text(self, path_id: int) -> bytes:
         """Return the path that *path_id* stands for."""

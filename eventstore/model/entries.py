@@ -6,8 +6,7 @@ from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 from eventstore.model.changes import Change, extras
-from eventstore.model.events import Event
-from eventstore.model.nodes import Node
+from eventstore.model.events import Event, Node
 
 
 class Entry(NamedTuple):

@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from itertools import groupby
 from typing import NamedTuple
 
@@ -98,10 +99,8 @@ def folder_size(path: str) -> int:
     total = 0
     for folder, _, names in os.walk(path):
         for name in names:
-            try:
+            with suppress(FileNotFoundError):
                 total += os.lstat(os.path.join(folder, name)).st_size
-            except FileNotFoundError:
-                continue
     return total
 
 
@@ -165,7 +164,7 @@ def _move(store: Store, chosen: list[int]) -> None:
     columns = "segment, offset, new_segment, new_offset, PRIMARY KEY (segment, offset)"
     store.db.execute(f"CREATE TEMP TABLE IF NOT EXISTS moved ({columns})")
     store.db.execute("DELETE FROM temp.moved")
-    try:
+    with closing(writers[-1]), closing(writers[1]):
         rows = store.db.execute(f"{_BLOCKS} AND segment IN ({marks}) ORDER BY segment, offset", chosen).fetchall()
         for place in map(Place._make, rows):
             new = writers[-1 if place.segment < 0 else 1].append(_raw(store, place))
@@ -176,9 +175,6 @@ def _move(store: Store, chosen: list[int]) -> None:
             "UPDATE content SET segment = new_segment, offset = new_offset FROM moved WHERE parts IS NULL "
             "AND content.segment = moved.segment AND content.offset = moved.offset"
         )
-    finally:
-        for writer in writers.values():
-            writer.close()
     store.content.forget()
 
 

@@ -14,9 +14,8 @@ from eventstore.index import nodes, paths, tree_events
 from eventstore.log.log import ROOT_ID, Log
 from eventstore.model.batches import batches
 from eventstore.model.entries import Entry
-from eventstore.model.events import HIDING, NODE_IN_EVENT, Event, Kind
+from eventstore.model.events import HIDING, NODE_IN_EVENT, Event, Kind, Node
 from eventstore.model.memory import Memory
-from eventstore.model.nodes import Node
 from eventstore.model.paths import join, shown, split
 from projections.tree.lineage import LIVE, Span
 from projections.tree.symlinks import require
