@@ -78,12 +78,16 @@ class Segments:
         kind = "originals" if segment < 0 else "segments"
         return os.path.join(self._folder, kind, f"{abs(segment):06d}")
 
-    def raw(self, place: Place) -> bytes:
-        """Return the bytes at *place*, whatever they are; raise DamagedError or FileNotFoundError where they are not."""
+    def lying(self, place: Place) -> bytes:
+        """Return the bytes at *place*, whatever they are, fewer where its segment ends; FileNotFoundError without that."""
         fd = self._files.get(place.segment)
         if fd is None:
             fd = self._files[place.segment] = os.open(self.path(place.segment), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        found = os.pread(fd, place.stored, place.offset)
+        return os.pread(fd, place.stored, place.offset)
+
+    def raw(self, place: Place) -> bytes:
+        """As `lying`; raise DamagedError where it is not all there."""
+        found = self.lying(place)
         if len(found) < HEADER.size or len(found) != place.stored:
             raise DamagedError(f"segment {place.segment} ends inside the block at {place.offset}")
         return found

@@ -1,5 +1,6 @@
 """Nodes: files, directories and what else has attributes, each known by the position of the event that made it."""
 
+import json
 from collections.abc import Collection, Iterator
 
 from eventstore.log.log import Log
@@ -11,7 +12,8 @@ _ONE_LINK = f"SELECT 1 FROM event WHERE node = ? AND kind = {Kind.LINK_MADE:d} L
 
 def events_at(log: Log, positions: Collection[int]) -> dict[int, Event]:
     """Return the events at *positions*, by position; those that the log lacks are left out: a look-up each."""
-    rows = log.db.execute(f"SELECT * FROM event WHERE position IN ({','.join('?' * len(positions))})", list(positions))
+    wanted = "SELECT * FROM event WHERE position IN (SELECT value FROM json_each(?))"
+    rows = log.db.execute(wanted, (json.dumps(list(positions)),))
     return {event.position: event for event in map(Event._make, rows)}
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 
+from eventstore.index.nodes import events_at
 from eventstore.log.log import Log
 from eventstore.model.events import Event, Kind
 
@@ -32,9 +33,7 @@ def over_each(log: Log, positions: Iterable[int]) -> dict[int, Event]:
             (json.dumps(list(positions)),),
         ).fetchall()
     )
-    wanted = "SELECT * FROM event WHERE position IN (SELECT value FROM json_each(?))"
-    rows = log.db.execute(wanted, (json.dumps(list({*closing.values()} - {None})),))
-    seals = {seal.position: seal for seal in map(Event._make, rows)}
+    seals = events_at(log, {*closing.values()} - {None})
     return {position: seals[seal] for position, seal in closing.items() if seal is not None}
 
 

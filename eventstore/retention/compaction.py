@@ -167,7 +167,8 @@ def _move(store: Store, chosen: list[int]) -> None:
     with closing(writers[-1]), closing(writers[1]):
         rows = store.db.execute(f"{_BLOCKS} AND segment IN ({marks}) ORDER BY segment, offset", chosen).fetchall()
         for place in map(Place._make, rows):
-            new = writers[-1 if place.segment < 0 else 1].append(_raw(store, place))
+            block = store.content.segments.lying(place).ljust(place.stored, b"\0")  # damaged or not: `verify` is who judges it
+            new = writers[-1 if place.segment < 0 else 1].append(block)
             store.db.execute("INSERT INTO moved VALUES (?, ?, ?, ?)", (place.segment, place.offset, new.segment, new.offset))
         for writer in writers.values():
             writer.sync()
@@ -176,15 +177,6 @@ def _move(store: Store, chosen: list[int]) -> None:
             "AND content.segment = moved.segment AND content.offset = moved.offset"
         )
     store.content.forget()
-
-
-def _raw(store: Store, place: Place) -> bytes:
-    """Return a block as it lies there, damaged or not: `verify` is who judges it."""
-    fd = os.open(store.content.segments.path(place.segment), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        return os.pread(fd, place.stored, place.offset).ljust(place.stored, b"\0")
-    finally:
-        os.close(fd)
 
 
 def _remove(store: Store, dead: list[int]) -> None:
