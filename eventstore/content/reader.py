@@ -108,11 +108,8 @@ class Content:
         if bases:
             self._located |= self._rows_of(bases)
 
-    def close(self) -> None:
-        self.segments.forget()
-
     def forget(self) -> None:
-        """Drop what is cached of the segments, after they were rewritten."""
+        """Close the segments and drop what is cached of them: they were rewritten, or nobody reads on."""
         self.segments.forget()
         self._blocks.clear()
         self._located.clear()

@@ -49,20 +49,17 @@ def tree_events_down(log: Log, stream: int, upto: int) -> Iterator[Event]:
 
 def tree_versions(log: Log, stream: int, first: int, last: int) -> list[int]:
     """Return the versions first..last of a stream that are about paths, in order: O(events)."""
-    statement = f"SELECT version FROM event WHERE {_WITHIN} AND path IS NOT NULL ORDER BY version"
-    return log.column(statement, (stream, first, last))
+    return log.column(f"SELECT version FROM event WHERE {_WITHIN} AND path IS NOT NULL ORDER BY version", (stream, first, last))
 
 
 def has_moves(log: Log, stream: int, first: int, last: int) -> bool:
     """Whether one of the stream's events first..last moves a path: O(events), fewer where one does."""
-    statement = f"SELECT 1 FROM event WHERE {_WITHIN} AND source IS NOT NULL LIMIT 1"
-    return log.db.execute(statement, (stream, first, last)).fetchone() is not None
+    return log.number(f"SELECT 1 FROM event WHERE {_WITHIN} AND source IS NOT NULL LIMIT 1", (stream, first, last)) is not None
 
 
 def has_links(log: Log, stream: int) -> bool:
     """Whether the stream ever made a hard link: one index look-up."""
-    statement = f"SELECT 1 FROM event WHERE kind = {Kind.LINK_MADE:d} AND stream = ? LIMIT 1"
-    return log.db.execute(statement, (stream,)).fetchone() is not None
+    return log.number(f"SELECT 1 FROM event WHERE kind = {Kind.LINK_MADE:d} AND stream = ? LIMIT 1", (stream,)) is not None
 
 
 def count_changes(log: Log, stream: int, after: int) -> int:

@@ -221,7 +221,7 @@ class Log:
             raise NotFoundError(f"no event at position {position}; the log ends at {self.head().position}")
         return found
 
-    def everything(self, first: int, last: int) -> Iterator[Event]:
+    def everything(self, first: int = 1, last: int = 2**62) -> Iterator[Event]:
         """Yield all events with first <= position <= last in the global order, streaming."""
         between = "SELECT * FROM event WHERE position BETWEEN ? AND ? ORDER BY position"
         return map(Event._make, self.db.execute(between, (first, last)))
