@@ -78,6 +78,10 @@ class Segments:
         kind = "originals" if segment < 0 else "segments"
         return os.path.join(self._folder, kind, f"{abs(segment):06d}")
 
+    def numbers(self, sign: int) -> list[int]:
+        """Return the numbers of the segment files there are, in order; where *sign* is -1, of originals."""
+        return sorted(int(name) for name in os.listdir(os.path.dirname(self.path(sign))) if name.isdigit())
+
     def lying(self, place: Place) -> bytes:
         """Return the bytes at *place*, whatever they are, fewer where its segment ends; FileNotFoundError without that."""
         fd = self._files.get(place.segment)
@@ -169,7 +173,7 @@ class SegmentWriter:
             self._left.append((self.segment, self._kept))
         self.close()
         folder = os.path.dirname(self._segments.path(self._sign))
-        numbers = sorted(int(name) for name in os.listdir(folder) if name.isdigit())
+        numbers = self._segments.numbers(self._sign)
         for number in () if self._fresh else reversed(numbers[-8:]):
             if self._take(number, os.O_RDWR):
                 return

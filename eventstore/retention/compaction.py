@@ -50,8 +50,7 @@ def stored(store: Store) -> int:
 
 def segments(store: Store) -> Iterator[int]:
     for sign in (-1, 1):
-        folder = os.path.dirname(store.content.segments.path(sign))
-        yield from (sign * int(name) for name in sorted(os.listdir(folder)) if name.isdigit())
+        yield from (sign * number for number in store.content.segments.numbers(sign))
 
 
 def compact(store: Store) -> Freed:
@@ -181,11 +180,10 @@ def _move(store: Store, chosen: list[int]) -> None:
 
 def _remove(store: Store, dead: list[int]) -> None:
     """Remove segment files; a number is never used twice, so the next one stands in for the highest."""
-    there = list(segments(store))
     for sign in (-1, 1):
-        numbers = [abs(segment) for segment in there if segment * sign > 0]
-        if numbers and sign * max(numbers) in dead:
-            _stand_in(store, sign * (max(numbers) + 1))
+        numbers = store.content.segments.numbers(sign)
+        if numbers and sign * numbers[-1] in dead:
+            _stand_in(store, sign * (numbers[-1] + 1))
     store.content.forget()
     for segment in dead:
         os.unlink(store.content.segments.path(segment))
@@ -195,11 +193,10 @@ def _remove(store: Store, dead: list[int]) -> None:
 
 def keep_numbering(store: Store) -> None:
     """See to it that no new segment takes the number of one that is missing: an empty one with a higher number stands in."""
-    there = list(segments(store))
     for sign in (-1, 1):
-        row = store.db.execute("SELECT max(segment * ?) FROM content WHERE parts IS NULL", (sign,)).fetchone()
-        if (row[0] or 0) > max((sign * segment for segment in there), default=0):
-            _stand_in(store, sign * (row[0] + 1))
+        highest = store.log.number("SELECT max(segment * ?) FROM content WHERE parts IS NULL", (sign,)) or 0
+        if highest > max(store.content.segments.numbers(sign), default=0):
+            _stand_in(store, sign * (highest + 1))
 
 
 def _stand_in(store: Store, segment: int) -> None:
