@@ -24,11 +24,10 @@ def record_saved(writer: Writer, saved: Mapping[Image, OciImage], destination: s
 
 def record_pushed(writer: Writer, image: Image, sent: OciImage, destination: str, compression: str) -> None:
     """As `record_saved`, for a repository; its blobs are known from then on, and *compression* is what made blobs for it."""
-    departure = _departure(writer, image, sent, destination)._replace(
-        layers=[layer.diff_id.hex() for layer in sent.layers],
-        blobs=[oci.describe(layer.descriptor) for layer in sent.layers],
-        compression=compression,
-    )
+    departure = _departure(writer, image, sent, destination)
+    departure.layers = [layer.diff_id.hex() for layer in sent.layers]
+    departure.blobs = [oci.describe(layer.descriptor) for layer in sent.layers]
+    departure.compression = compression
     _record(writer, Kind.IMAGE_PUSHED, image, sent, departure)
 
 

@@ -14,7 +14,7 @@ from cli.streams.threads import Measured, hashed
 from eventstore.model.changes import Change
 from eventstore.model.digests import named, raw
 from eventstore.model.events import Event
-from eventstore.model.facts import Arrival
+from eventstore.model.facts import Arrival, tar_size
 from eventstore.store.store import Store
 from projections.images import images
 from projections.images.images import Image
@@ -78,7 +78,7 @@ def image_config(store: Store, image: Image) -> bytes:
 
 def plain_form(store: Store, layer: Layer) -> Encoded:
     if isinstance(layer, ImportedLayer):
-        return Encoded(bytes.fromhex(layer.diff_id), images.imported_layer(store.log, layer.diff_id).size)
+        return Encoded(bytes.fromhex(layer.diff_id), tar_size(images.imported_layer(store.log, layer.diff_id)))
     return encoded(store, layer)
 
 

@@ -9,7 +9,7 @@ from cli.hostfs.checkout import Place, TreeWriter, identity
 from cli.hostfs.nodes import NOT_ALLOWED, OPEN_DIRECTORY, NodeWriter, Report
 from eventstore.errors import ConflictError, LayerlogError, NotFoundError
 from eventstore.model.entries import Entry, Read
-from eventstore.model.nodes import Node
+from eventstore.model.events import Node
 from eventstore.model.paths import shown
 
 

@@ -10,8 +10,9 @@ from cli.streams.threads import Measured
 from eventstore.log.log import Log
 from eventstore.model.changes import Change
 from eventstore.model.digests import named
+from eventstore.model.entries import node_of
 from eventstore.model.events import Kind
-from eventstore.model.nodes import node_of
+from eventstore.model.facts import tar_size
 from eventstore.store.store import Store
 from eventstore.store.writer import Writer
 from projections.events.records import Records
@@ -74,7 +75,7 @@ def _layer(store: Store, layer: Layer, gone: frozenset[bytes], dropped: set[byte
     links = {change.path for change in _changes(store, layer) if change.kind == Kind.LINK_MADE and change.target in dropped}
     dropped |= links
     if isinstance(layer, ImportedLayer) and not going | links:
-        size = images.imported_layer(store.log, layer.diff_id).size
+        size = tar_size(images.imported_layer(store.log, layer.diff_id))
         return _plain(bytes.fromhex(layer.diff_id), size, lambda: Reader(send.layer_tar(store, layer)))
     kept = (change for change in _changes(store, layer) if change.path not in going | links)
     return _encoded(store, kept, spool)

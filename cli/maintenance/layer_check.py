@@ -11,8 +11,8 @@ from eventstore.errors import LayerlogError
 from eventstore.integrity.findings import Finding, of_event
 from eventstore.log.log import ROOT_ID, Log
 from eventstore.model.changes import Change
+from eventstore.model.entries import node_of
 from eventstore.model.events import Kind
-from eventstore.model.nodes import node_of
 from eventstore.model.paths import shown
 from eventstore.store.staging import Staged
 from eventstore.store.store import Store

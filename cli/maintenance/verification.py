@@ -14,7 +14,7 @@ from eventstore.errors import ErasedError, LayerlogError
 from eventstore.integrity import chain, derived_columns, presence, root_causes, scrub
 from eventstore.integrity.findings import Advance, Finding
 from eventstore.model.events import Kind
-from eventstore.model.facts import Framing
+from eventstore.model.facts import tar_size
 from eventstore.retention.reachability import Needs, Occurrence, in_range, occurrences
 from eventstore.store.store import Store
 from projections.audit import verify
@@ -171,7 +171,7 @@ def _diagnosed(store: Store, broken: Sequence[Finding]) -> Iterator[Finding]:
 def _imported_layers(store: Store) -> list[tuple[str, int]]:
     """Return (diff_id, bytes) of every layer that came as a tar."""
     return [
-        (store.log.stream_of(event.stream).name, Framing.of(event).size)
+        (store.log.stream_of(event.stream).name, tar_size(event))
         for event in store.log.of_kind(Kind.LAYER_IMPORTED)
         if event.content is not None
     ]

@@ -34,9 +34,11 @@ class Packer:
         self._raise()
         self._inbox.put((data, members))
 
-    def write(self, block: bytes, base: bytes, members: list[tuple[bytes, int, int]]) -> None:
-        """Write a block that is encoded already."""
-        self._place(block, members, base)
+    def write(self, block: bytes, base: bytes | None, members: list[tuple[bytes, int, int]]) -> None:
+        """Write a block that is encoded already, as a difference from *base* if that is given."""
+        with self._place_lock:
+            place = self._writer.append(block)
+            self._rows.extend((digest, size, *place, start, None, base) for digest, size, start in members)
 
     @property
     def written(self) -> int:
@@ -50,7 +52,9 @@ class Packer:
         return rows
 
     def sync(self) -> None:
-        self._settle()
+        if self._thread is not None:
+            self._inbox.join()
+        self._raise()
         self._writer.sync()
 
     def keep(self) -> None:
@@ -68,11 +72,6 @@ class Packer:
         finally:
             self._writer.close()
 
-    def _settle(self) -> None:
-        if self._thread is not None:
-            self._inbox.join()
-        self._raise()
-
     def _raise(self) -> None:
         if self._failure is not None:
             raise self._failure
@@ -87,9 +86,4 @@ class Packer:
             self._inbox.task_done()
 
     def _pack(self, data: bytes, members: list[tuple[bytes, int, int]]) -> None:
-        self._place(encoded(data, compress=self._compress), members, None)
-
-    def _place(self, block: bytes, members: list[tuple[bytes, int, int]], base: bytes | None) -> None:
-        with self._place_lock:
-            place = self._writer.append(block)
-            self._rows.extend((digest, size, *place, start, None, base) for digest, size, start in members)
+        self.write(encoded(data, compress=self._compress), None, members)

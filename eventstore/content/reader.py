@@ -1,11 +1,13 @@
 """Content: bytes named by their SHA-256, stored once, verified whenever they are read out.
 
 Small contents share compressed blocks; large ones are cut where their bytes say so (FastCDC), so that an edit stores
-what changed and any range is read without the rest.  `content_writer.py` puts it.
+what changed and any range is read without the rest.  `writer.py` puts it.
 """
 
+import json
 import sqlite3
 import struct
+import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
@@ -14,19 +16,19 @@ from typing import NamedTuple
 
 import lz4.block
 
-from eventstore.content import erasures
-from eventstore.content.segments import BlockCache, Segments
+from eventstore.content.segments import Place, Segments
 from eventstore.errors import DamagedError, ErasedError
 from eventstore.model.digests import named
 from eventstore.model.events import Kind
+from eventstore.model.memory import Recent
+from eventstore.model.paths import shown
 
 CHUNK_MAX = 512 << 10
+CACHE_BYTES = 8 << 20
 PART = struct.Struct("<32sI")
 """One chunk of a large content: its digest, and its size in bytes."""
 ERASURES = f"kind IN ({Kind.CONTENT_ERASED:d}, {Kind.CONTENT_READMITTED:d})"
 """The events that say whether a content may be here, as the index event_erased has them; the latest decides."""
-
-
 AT_ONCE = 200
 _WHERE = "size, segment, offset, stored, start, parts, base"
 
@@ -47,7 +49,7 @@ class Content:
     def __init__(self, db: sqlite3.Connection, folder: str) -> None:
         self._db = db
         self.segments = Segments(folder)
-        self._cache = BlockCache()
+        self._blocks: Recent[tuple[int, int]] = Recent(CACHE_BYTES)
         self._located: dict[bytes, _Where] = {}
 
     def has(self, digest: bytes) -> bool:
@@ -96,10 +98,8 @@ class Content:
 
     def has_erasures(self) -> bool:
         """Whether any content was ever erased."""
-        row = self._db.execute(
-            f"SELECT EXISTS (SELECT 1 FROM event WHERE {ERASURES} AND content IS NOT NULL)"
-        ).fetchone()
-        return bool(row[0])
+        any_erased = f"SELECT EXISTS (SELECT 1 FROM event WHERE {ERASURES} AND content IS NOT NULL)"
+        return bool(self._db.execute(any_erased).fetchone()[0])
 
     def locate(self, digests: Iterable[bytes]) -> None:
         """Look up where contents lie that are about to be read, all in one go; the last call's are remembered."""
@@ -108,13 +108,10 @@ class Content:
         if bases:
             self._located |= self._rows_of(bases)
 
-    def close(self) -> None:
-        self.segments.close()
-
     def forget(self) -> None:
-        """Drop what is cached of the segments, after they were rewritten."""
+        """Close the segments and drop what is cached of them: they were rewritten, or nobody reads on."""
         self.segments.forget()
-        self._cache.clear()
+        self._blocks.clear()
         self._located.clear()
 
     def _rows_of(self, digests: Iterable[bytes]) -> dict[bytes, _Where]:
@@ -132,7 +129,7 @@ class Content:
             return _Where._make(row)
         position = self.erased(digest)
         if position is not None:
-            raise ErasedError(f"content {named(digest)} {erasures.said(self._db, position)}", digest)
+            raise ErasedError(f"content {named(digest)} {how_erased(self._db, position)}", digest)
         raise DamagedError(f"content {named(digest)} is missing from the store; `layerlog repair` can take it from a copy")
 
     def _chunk(self, digest: bytes, where: _Where) -> bytes:
@@ -157,14 +154,33 @@ class Content:
 
     def _block(self, where: _Where) -> bytes:
         key = (where.segment, where.offset)
-        data = self._cache.get(key)
+        data = self._blocks.get(key)
         if data is None:
-            block = self.segments.read(where)
+            block = self.segments.read(Place(*key, where.stored))
             data = block.decode(None if block.base is None else self._dictionary(block.base))
-            self._cache.put(key, data)
+            self._blocks.put(key, data)
         return data
 
     def _dictionary(self, base: bytes) -> bytes:
         """Return what a difference is decoded with; a damaged one makes bytes that are not what they are named."""
         where = self._where(base)
         return self._block(where)[where.start : where.start + where.size]
+
+
+def how_erased(db: sqlite3.Connection, position: int) -> str:
+    """Return, on one line, what the event at *position* that erased a content says: when, by whom and why."""
+    when, body = db.execute(
+        "SELECT c.time, x.body FROM changeset c JOIN context x ON x.id = c.context WHERE c.first <= ? "
+        "ORDER BY c.first DESC LIMIT 1",
+        (position,),
+    ).fetchone()
+    (detail,) = db.execute("SELECT detail FROM event WHERE position = ?", (position,)).fetchone()
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when // 10**9))
+    why = shown(str(json.loads(detail or "{}").get("reason")))
+    return f"was erased on request by event {position} ({moment}, {_who(json.loads(body))}): {why}"
+
+
+def _who(context: dict[str, object]) -> str:
+    actor = context.get("actor")
+    seen = f"{actor.get('login')}@{actor.get('host')}" if isinstance(actor, dict) else "nobody known"
+    return shown(f"{context['author']}, seen as {seen}" if context.get("author") else seen)

@@ -7,8 +7,7 @@ do not exist for any reader.
 import fcntl
 import os
 import struct
-from collections import OrderedDict
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import lz4.block
 
@@ -21,25 +20,11 @@ RAW, LZ4, LZ4_DICTIONARY = 0, 1, 2
 DIGEST = 32
 SEGMENT_SIZE = 256 << 20
 BLOCK = 64 << 10  # bytes that small contents share, before compression
-CACHE_BYTES = 8 << 20
 MAX_RATIO = 255  # lz4 cannot unpack to more; a damaged header must not cost memory
 
 
-class Located(Protocol):
-    """Says where a block lies: negative segments are originals; `stored` counts header and payload, in bytes."""
-
-    @property
-    def segment(self) -> int: ...
-
-    @property
-    def offset(self) -> int: ...
-
-    @property
-    def stored(self) -> int: ...
-
-
 class Place(NamedTuple):
-    """Where a block lies, and nothing more."""
+    """Where a block lies: negative segments are originals; `stored` counts header and payload, in bytes."""
 
     segment: int
     offset: int
@@ -74,17 +59,12 @@ class Block(NamedTuple):
 
     def decode(self, dictionary: bytes | None) -> bytes:
         """Return the bytes; raise LZ4BlockError or DamagedError where they are not a block's."""
-        data = self._unpacked(dictionary)
+        data = self.payload
+        if self.codec != RAW:
+            data = lz4.block.decompress(data, uncompressed_size=self.size, dict=dictionary)
         if len(data) != self.size:
             raise DamagedError(f"a block of {self.size} bytes unpacks to {len(data)}")
         return data
-
-    def _unpacked(self, dictionary: bytes | None) -> bytes:
-        if self.codec == RAW:
-            return self.payload
-        if dictionary is None:
-            return bytes(lz4.block.decompress(self.payload, uncompressed_size=self.size))
-        return bytes(lz4.block.decompress(self.payload, uncompressed_size=self.size, dict=dictionary))
 
 
 class Segments:
@@ -98,17 +78,25 @@ class Segments:
         kind = "originals" if segment < 0 else "segments"
         return os.path.join(self._folder, kind, f"{abs(segment):06d}")
 
-    def raw(self, place: Located) -> bytes:
-        """Return the bytes at *place*, whatever they are; raise DamagedError or FileNotFoundError where they are not."""
+    def numbers(self, sign: int) -> list[int]:
+        """Return the numbers of the segment files there are, in order; where *sign* is -1, of originals."""
+        return sorted(int(name) for name in os.listdir(os.path.dirname(self.path(sign))) if name.isdigit())
+
+    def lying(self, place: Place) -> bytes:
+        """Return the bytes at *place*, whatever they are, fewer where its segment ends; FileNotFoundError without that."""
         fd = self._files.get(place.segment)
         if fd is None:
             fd = self._files[place.segment] = os.open(self.path(place.segment), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        found = os.pread(fd, place.stored, place.offset)
+        return os.pread(fd, place.stored, place.offset)
+
+    def raw(self, place: Place) -> bytes:
+        """As `lying`; raise DamagedError where it is not all there."""
+        found = self.lying(place)
         if len(found) < HEADER.size or len(found) != place.stored:
             raise DamagedError(f"segment {place.segment} ends inside the block at {place.offset}")
         return found
 
-    def read(self, place: Located) -> Block:
+    def read(self, place: Place) -> Block:
         """Return the block at *place*; raise DamagedError where there is none, FileNotFoundError without its segment."""
         found = self.raw(place)
         magic, codec, rest, size, stored = HEADER.unpack_from(found)
@@ -124,32 +112,6 @@ class Segments:
         for fd in self._files.values():
             os.close(fd)
         self._files.clear()
-
-    close = forget
-
-
-class BlockCache:
-    """The latest decoded blocks, up to `CACHE_BYTES`."""
-
-    def __init__(self) -> None:
-        self._blocks: OrderedDict[tuple[int, int], bytes] = OrderedDict()
-        self._bytes = 0
-
-    def get(self, key: tuple[int, int]) -> bytes | None:
-        data = self._blocks.get(key)
-        if data is not None:
-            self._blocks.move_to_end(key)
-        return data
-
-    def put(self, key: tuple[int, int], data: bytes) -> None:
-        self._blocks[key] = data
-        self._bytes += len(data)
-        while self._bytes > CACHE_BYTES and len(self._blocks) > 1:
-            self._bytes -= len(self._blocks.popitem(last=False)[1])
-
-    def clear(self) -> None:
-        self._blocks.clear()
-        self._bytes = 0
 
 
 class SegmentWriter:
@@ -211,7 +173,7 @@ class SegmentWriter:
             self._left.append((self.segment, self._kept))
         self.close()
         folder = os.path.dirname(self._segments.path(self._sign))
-        numbers = sorted(int(name) for name in os.listdir(folder) if name.isdigit())
+        numbers = self._segments.numbers(self._sign)
         for number in () if self._fresh else reversed(numbers[-8:]):
             if self._take(number, os.O_RDWR):
                 return

@@ -11,9 +11,8 @@ from contextlib import contextmanager
 from hashlib import sha256
 from itertools import accumulate
 
-from eventstore.content import erasures
 from eventstore.content.packer import Packer, Row
-from eventstore.content.reader import CHUNK_MAX, PART, Content
+from eventstore.content.reader import CHUNK_MAX, PART, Content, how_erased
 from eventstore.content.segments import BLOCK, SegmentWriter, encoded, encoded_like
 from eventstore.errors import ConflictError, DamagedError, ErasedError
 from eventstore.model.digests import named
@@ -128,7 +127,7 @@ class ContentWriter:
         position = self._content.erased(digest) if self._erasures else None
         if position is not None:
             raise ConflictError(
-                f"content {named(digest)} {erasures.said(self._db, position)}; it may not come back, unless "
+                f"content {named(digest)} {how_erased(self._db, position)}; it may not come back, unless "
                 f"`layerlog erase --let-return --content {named(digest)} --reason TEXT` lets it"
             )
 

@@ -3,28 +3,22 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 
-@contextmanager
-def shared(path: str) -> Iterator[None]:
+def shared(path: str) -> AbstractContextManager[None]:
     """Hold off garbage collection and erasure; many may hold it at once."""
-    with _lock(path, fcntl.LOCK_SH):
-        yield
+    return _lock(path, fcntl.LOCK_SH)
 
 
-@contextmanager
-def undisturbed(path: str) -> Iterator[None]:
+def undisturbed(path: str) -> AbstractContextManager[None]:
     """As `shared`, where the store can be locked at all: a read-only one changes for nobody."""
-    with shared(path) if os.access(path, os.W_OK) else nullcontext():
-        yield
+    return shared(path) if os.access(path, os.W_OK) else nullcontext()
 
 
-@contextmanager
-def exclusive(path: str) -> Iterator[None]:
+def exclusive(path: str) -> AbstractContextManager[None]:
     """Wait for every writer to finish, and keep new ones out."""
-    with _lock(path, fcntl.LOCK_EX):
-        yield
+    return _lock(path, fcntl.LOCK_EX)
 
 
 @contextmanager

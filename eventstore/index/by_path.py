@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from eventstore.log.log import Log
-from eventstore.model.events import ATTRIBUTES, HIDING, NAMING, Event, Kind, lifted
+from eventstore.model.events import ATTRIBUTES, HIDING, NAMING, Event, Kind
 
 Place = tuple[int, int]
 
@@ -17,11 +17,11 @@ _AMONG = "IN (SELECT value FROM json_each(?1))"
 
 def about(log: Log, path_id: int, effect: int, stream: int, upto: int) -> Iterator[Event]:
     """Yield the stream's events 1..upto of one effect about a path, the latest first, streaming: an index look-up each."""
-    cursor = log.db.execute(
+    rows = log.db.execute(
         "SELECT * FROM event WHERE path = ? AND effect = ? AND stream = ? AND version <= ? ORDER BY version DESC",
         (path_id, effect, stream, upto),
     )
-    return map(lifted, cursor)
+    return map(Event._make, rows)
 
 
 class Naming(NamedTuple):
@@ -38,7 +38,7 @@ def naming(log: Log, ids: Collection[int]) -> list[Naming]:
         f"WHERE e.path {_AMONG} AND e.effect IN {NAMING} ORDER BY e.path",
         (_listed(ids),),
     )
-    return [Naming(parent, lifted(row)) for parent, *row in rows]
+    return [Naming(parent, Event._make(row)) for parent, *row in rows]
 
 
 def was_hidden(log: Log, path_id: int) -> bool:
@@ -70,18 +70,17 @@ def places_hiding(log: Log, path_id: int) -> list[Place]:
 
 def moves(log: Log) -> Iterator[Event]:
     """Yield every move in the log, in no order, streaming: an index look-up each."""
-    return map(lifted, log.db.execute("SELECT * FROM event WHERE source IS NOT NULL"))
+    return map(Event._make, log.db.execute("SELECT * FROM event WHERE source IS NOT NULL"))
 
 
 def moved(log: Log) -> Iterator[tuple[int, int]]:
     """Yield (path's id that was moved away, stream) of every move in the log: O(moves), through the index alone."""
-    rows = log.db.execute("SELECT source, stream FROM event WHERE source IS NOT NULL")
-    return ((path_id, stream) for path_id, stream in rows)
+    return log.db.execute("SELECT source, stream FROM event WHERE source IS NOT NULL")
 
 
 def links(log: Log) -> Iterator[Event]:
     """Yield every hard link in the log, in no order, streaming: an index look-up each."""
-    return map(lifted, log.db.execute(f"SELECT * FROM event WHERE kind = {Kind.LINK_MADE:d}"))
+    return map(Event._make, log.db.execute(f"SELECT * FROM event WHERE kind = {Kind.LINK_MADE:d}"))
 
 
 # -- attributes

@@ -1,10 +1,10 @@
 """The global order: changesets, in which context each was made, and the events at positions first..last."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from eventstore.log.log import Changeset, Log
-from eventstore.model.events import Event, Kind, lifted
+from eventstore.model.events import Event, Kind
 
 
 def numbered(log: Log, number: int) -> Changeset | None:
@@ -28,25 +28,17 @@ def context(log: Log, number: int) -> str:
     return str(log.db.execute("SELECT body FROM context WHERE id = ?", (number,)).fetchone()[0])
 
 
-def stored(log: Log, first: int, last: int) -> Iterator[Event]:
-    """Yield the events at the positions first..last as they were stored, which the chain covers: in order, streaming."""
-    return map(
-        Event._make, log.db.execute("SELECT * FROM event WHERE position BETWEEN ? AND ? ORDER BY position", (first, last))
-    )
-
-
 def positions_of(log: Log, kinds: Collection[Kind], first: int, last: int) -> list[int]:
     """Return where in first..last the events of *kinds*, which are about no path, stand, in order: O(events of those kinds).
 
     The hint: never through the positions asked for, which are most of the log.
     """
     among = ", ".join(f"{kind:d}" for kind in kinds)
-    rows = log.db.execute(
+    return log.column(
         f"SELECT position FROM event INDEXED BY event_kind WHERE path IS NULL AND kind IN ({among}) "
         "AND position BETWEEN ? AND ? ORDER BY position",
         (first, last),
     )
-    return [row[0] for row in rows]
 
 
 def selected(
@@ -56,7 +48,7 @@ def selected(
     or moving it away, in order; what is empty asks for nothing: O(last - first).
     """
     rows = log.db.execute(_SELECTED, (first, last, *(json.dumps(list(wanted)) for wanted in (streams, kinds, paths))))
-    return list(map(lifted, rows))
+    return list(map(Event._make, rows))
 
 
 _SELECTED = """

@@ -17,8 +17,7 @@ def first_put(log: Log, stream: int, upto: int) -> int:
     """Return the version of the stream's first event that puts something, *upto* + 1 where none does: a binary search."""
 
     def puts(version: int) -> bool:
-        row = log.db.execute("SELECT kind FROM event WHERE stream = ? AND version = ?", (stream, version)).fetchone()
-        return row[0] not in _HIDING_KINDS
+        return log.number("SELECT kind FROM event WHERE stream = ? AND version = ?", (stream, version)) not in _HIDING_KINDS
 
     return 1 + bisect_left(range(1, upto + 1), True, key=puts)
 
@@ -30,8 +29,8 @@ def first_within(log: Log, stream: int, first: int, last: int, top: bytes) -> in
     within = order(top)
 
     def reached(version: int) -> bool:
-        row = log.db.execute("SELECT path FROM event WHERE stream = ? AND version = ?", (stream, version)).fetchone()
-        return row[0] is None or order(log.path_text(row[0])) >= within
+        path = log.number("SELECT path FROM event WHERE stream = ? AND version = ?", (stream, version))
+        return path is None or order(log.path_text(path)) >= within
 
     return first + bisect_left(range(first, last + 1), True, key=reached)
 

@@ -53,12 +53,11 @@ def tag_target(log: Log, tag: str) -> str | None:
 
 def current_tags(log: Log) -> Iterator[tuple[str, str]]:
     """Yield (full name, image id) of every tag that names an image now, by name: O(names there ever were)."""
-    rows = log.db.execute(
+    return log.db.execute(
         "SELECT s.name, json_extract(e.detail, '$.image') FROM stream s "
         "JOIN event e ON e.stream = s.id AND e.version = (SELECT max(version) FROM event WHERE stream = s.id) "
         f"WHERE s.kind = 'tag' AND e.kind = {Kind.TAG_MOVED:d} ORDER BY s.name"
     )
-    return ((name, image) for name, image in rows)
 
 
 def tags_ever(log: Log, image: str) -> list[str]:
@@ -66,12 +65,11 @@ def tags_ever(log: Log, image: str) -> list[str]:
 
     The hint: `event_kind` would do too, and reads every move of every tag.
     """
-    rows = log.db.execute(
+    return log.column(
         "SELECT DISTINCT s.name FROM event e INDEXED BY event_tag_image JOIN stream s ON s.id = e.stream "
         f"WHERE e.path IS NULL AND e.kind = {Kind.TAG_MOVED:d} AND json_extract(e.detail, '$.image') = ? ORDER BY s.name",
         (image,),
     )
-    return [row[0] for row in rows]
 
 
 def tags_of(log: Log, images: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -79,11 +77,10 @@ def tags_of(log: Log, images: Iterable[str]) -> Iterator[tuple[str, str]]:
 
     Index look-ups over the names that each ever had: by CROSS JOIN from the images to those, never through all tags.
     """
-    rows = log.db.execute(
+    return log.db.execute(
         "SELECT i.value, s.name FROM json_each(?) i CROSS JOIN event e INDEXED BY event_tag_image "
         f"ON e.path IS NULL AND e.kind = {Kind.TAG_MOVED:d} AND json_extract(e.detail, '$.image') = i.value "
         "JOIN stream s ON s.id = e.stream WHERE e.version = (SELECT max(version) FROM event WHERE stream = e.stream) "
         "ORDER BY s.name",
         (json.dumps(list(images)),),
     )
-    return ((image, name) for image, name in rows)

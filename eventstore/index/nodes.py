@@ -1,9 +1,10 @@
 """Nodes: files, directories and what else has attributes, each known by the position of the event that made it."""
 
+import json
 from collections.abc import Collection, Iterator
 
 from eventstore.log.log import Log
-from eventstore.model.events import ATTRIBUTES, Event, Kind, lifted
+from eventstore.model.events import ATTRIBUTES, Event, Kind
 
 _ATTRIBUTE_CHANGES = f"SELECT * FROM event WHERE node = ? AND effect = {ATTRIBUTES:d} ORDER BY position DESC"
 _ONE_LINK = f"SELECT 1 FROM event WHERE node = ? AND kind = {Kind.LINK_MADE:d} LIMIT 1"
@@ -11,20 +12,20 @@ _ONE_LINK = f"SELECT 1 FROM event WHERE node = ? AND kind = {Kind.LINK_MADE:d} L
 
 def events_at(log: Log, positions: Collection[int]) -> dict[int, Event]:
     """Return the events at *positions*, by position; those that the log lacks are left out: a look-up each."""
-    rows = log.db.execute(f"SELECT * FROM event WHERE position IN ({','.join('?' * len(positions))})", list(positions))
-    return {event.position: event for event in map(lifted, rows)}
+    wanted = "SELECT * FROM event WHERE position IN (SELECT value FROM json_each(?))"
+    rows = log.db.execute(wanted, (json.dumps(list(positions)),))
+    return {event.position: event for event in map(Event._make, rows)}
 
 
 def attribute_changes(log: Log, node: int) -> Iterator[Event]:
     """Yield the events that changed the node's attributes, in any stream, the latest first: one look-up, streaming."""
-    return map(lifted, log.db.execute(_ATTRIBUTE_CHANGES, (node,)))
+    return map(Event._make, log.db.execute(_ATTRIBUTE_CHANGES, (node,)))
 
 
 def changed_among(log: Log, nodes: Collection[int]) -> set[int]:
     """Return those of *nodes* whose attributes were ever changed, in any stream: a look-up each."""
     marks = ",".join("?" * len(nodes))
-    rows = log.db.execute(f"SELECT node FROM event WHERE node IN ({marks}) AND effect = {ATTRIBUTES:d}", list(nodes))
-    return {row[0] for row in rows}
+    return set(log.column(f"SELECT node FROM event WHERE node IN ({marks}) AND effect = {ATTRIBUTES:d}", list(nodes)))
 
 
 def changed_in(log: Log, stream: int, first: int, last: int) -> set[int]:
@@ -45,12 +46,8 @@ def linked_in(log: Log, stream: int, first: int, last: int) -> set[int]:
 
     A layer's links to what a lower layer holds are not known by their node: `links_to_lower` has them.
     """
-    rows = log.db.execute(
-        f"SELECT node FROM event WHERE kind = {Kind.LINK_MADE:d} AND stream = ? AND version BETWEEN ? AND ? "
-        "AND node IS NOT NULL",
-        (stream, first, last),
-    )
-    return {row[0] for row in rows}
+    linking = f"kind = {Kind.LINK_MADE:d} AND node IS NOT NULL AND stream = ? AND version BETWEEN ? AND ?"
+    return set(log.column(f"SELECT node FROM event WHERE {linking}", (stream, first, last)))
 
 
 def is_linked(log: Log, node: int) -> bool:
@@ -60,8 +57,7 @@ def is_linked(log: Log, node: int) -> bool:
 
 def links_of(log: Log, node: int) -> list[int]:
     """Return the ids of the paths that hard links to the node ever made, in no order: one look-up."""
-    rows = log.db.execute(f"SELECT path FROM event WHERE node = ? AND kind = {Kind.LINK_MADE:d}", (node,))
-    return [row[0] for row in rows]
+    return log.column(f"SELECT path FROM event WHERE node = ? AND kind = {Kind.LINK_MADE:d}", (node,))
 
 
 def links_to_lower(log: Log, layer: int, upto: int) -> list[tuple[int, bytes]]:

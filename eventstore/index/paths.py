@@ -8,12 +8,6 @@ from eventstore.log.path_table import PathTable
 AT_ONCE = 200
 
 
-def child_id(log: Log, parent: int, name: bytes) -> int | None:
-    """Return the id of what a directory's id holds under *name*, None where no event was ever about it: one look-up."""
-    row = log.db.execute("SELECT id FROM path WHERE parent = ? AND name = ?", (parent, name)).fetchone()
-    return row[0] if row else None
-
-
 def child_names(log: Log, parent: int) -> Iterator[bytes]:
     """Yield each name in a directory that an event was ever about, in no order: O(such names)."""
     return (row[0] for row in log.db.execute("SELECT name FROM path WHERE parent = ?", (parent,)))

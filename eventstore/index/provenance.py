@@ -11,24 +11,22 @@ _BASED = f"SELECT s.name {_OF_STREAM} AND e.kind = {Kind.CONTAINER_CREATED:d} AN
 
 def arrived(log: Log) -> Iterator[tuple[str, int]]:
     """Yield (id, position of its first arrival) of every image taken from elsewhere, removed or not: O(arrivals)."""
-    rows = log.db.execute(
+    return log.db.execute(
         f"SELECT s.name, min(e.position) {_OF_STREAM} AND e.kind IN {tuple(map(int, ARRIVALS))} GROUP BY e.stream"
     )
-    return ((image, position) for image, position in rows)
 
 
 def ever_removed(log: Log) -> list[str]:
     """Return the ids of the images that were ever removed, brought back or not, in no order: O(removals)."""
-    rows = log.db.execute(f"SELECT DISTINCT s.name {_OF_STREAM} AND e.kind = {Kind.IMAGE_REMOVED:d}")
-    return [row[0] for row in rows]
+    return log.column(f"SELECT DISTINCT s.name {_OF_STREAM} AND e.kind = {Kind.IMAGE_REMOVED:d}")
 
 
 def containers_on(log: Log, image: str) -> list[str]:
     """Return the ids of the containers that were made from an image taken from elsewhere, removed ones too: O(containers)."""
-    return [row[0] for row in log.db.execute(f"{_BASED}'$.base.image') = ?", (image,))]
+    return log.column(f"{_BASED}'$.base.image') = ?", (image,))
 
 
 def containers_from(log: Log, container: str, version: int) -> list[str]:
     """Return the ids of the containers that were made from a container at *version*, removed ones too: O(containers)."""
     statement = f"{_BASED}'$.base.container') = ? AND json_extract(e.detail, '$.base.version') = ?"
-    return [row[0] for row in log.db.execute(statement, (container, version))]
+    return log.column(statement, (container, version))

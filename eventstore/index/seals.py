@@ -3,8 +3,9 @@
 import json
 from collections.abc import Iterable, Iterator
 
+from eventstore.index.nodes import events_at
 from eventstore.log.log import Log
-from eventstore.model.events import Event, Kind, lifted
+from eventstore.model.events import Event, Kind
 
 _SEALS = f"path IS NULL AND kind = {Kind.COMMITTED:d}"
 _OVER = f"FROM event WHERE {_SEALS} AND stream = {{}} AND version >= {{}} ORDER BY version LIMIT 1"
@@ -16,8 +17,8 @@ _OF_EACH = (
 
 def over(log: Log, stream: int, version: int) -> Event | None:
     """Return the seal that closes over an event of a container's stream, None where it is not yet sealed: one look-up."""
-    row = log.db.execute(f"SELECT * {_OVER.format('?', '?')}", (stream, version)).fetchone()
-    return lifted(row) if row else None
+    rows = log.db.execute(f"SELECT * {_OVER.format('?', '?')}", (stream, version))
+    return next(map(Event._make, rows), None)
 
 
 def over_each(log: Log, positions: Iterable[int]) -> dict[int, Event]:
@@ -32,24 +33,22 @@ def over_each(log: Log, positions: Iterable[int]) -> dict[int, Event]:
             (json.dumps(list(positions)),),
         ).fetchall()
     )
-    wanted = "SELECT * FROM event WHERE position IN (SELECT value FROM json_each(?))"
-    rows = log.db.execute(wanted, (json.dumps(list({*closing.values()} - {None})),))
-    seals = {seal.position: seal for seal in map(lifted, rows)}
+    seals = events_at(log, {*closing.values()} - {None})
     return {position: seals[seal] for position, seal in closing.items() if seal is not None}
 
 
 def down(log: Log, stream: int, upto: int) -> Iterator[Event]:
     """Yield a container's seals up to version *upto*, the latest first, streaming: an index look-up each."""
-    cursor = log.db.execute(
+    rows = log.db.execute(
         f"SELECT * FROM event WHERE {_SEALS} AND stream = ? AND version <= ? ORDER BY version DESC", (stream, upto)
     )
-    return map(lifted, cursor)
+    return map(Event._make, rows)
 
 
 def versions(log: Log, stream: int, first: int, last: int) -> list[int]:
     """Return the versions first..last of a container that are seals, in order: O(those)."""
     statement = f"SELECT version FROM event WHERE {_SEALS} AND stream = ? AND version BETWEEN ? AND ? ORDER BY version"
-    return [row[0] for row in log.db.execute(statement, (stream, first, last))]
+    return log.column(statement, (stream, first, last))
 
 
 def count(log: Log, stream: int) -> int:
@@ -65,7 +64,8 @@ def newest(log: Log) -> Iterator[Event]:
 
     The hint: of two indexes that hold seals alone, the one in the order of positions, so that nothing has to be sorted.
     """
-    return map(lifted, log.db.execute(f"SELECT * FROM event INDEXED BY event_commit WHERE {_SEALS} ORDER BY position DESC"))
+    rows = log.db.execute(f"SELECT * FROM event INDEXED BY event_commit WHERE {_SEALS} ORDER BY position DESC")
+    return map(Event._make, rows)
 
 
 def first_commits(log: Log) -> Iterator[tuple[str, str | None]]:
@@ -76,7 +76,7 @@ def first_commits(log: Log) -> Iterator[tuple[str, str | None]]:
 
 def last_of_each(log: Log) -> Iterator[Event]:
     """Yield each container's last seal, in no order: O(all seals' index)."""
-    return map(lifted, log.db.execute(f"SELECT e.* FROM {_OF_EACH.format('max')}"))
+    return map(Event._make, log.db.execute(f"SELECT e.* FROM {_OF_EACH.format('max')}"))
 
 
 def beginning(log: Log, prefix: str, most: int = 20) -> set[str]:

@@ -15,10 +15,8 @@ MANY_PATHS = 1000
 
 def has_tree_events(log: Log, stream: int, first: int, last: int) -> bool:
     """Whether any of the stream's events first..last is about a path: O(events until one is)."""
-    row = log.db.execute(
-        "SELECT 1 FROM event WHERE stream = ? AND version BETWEEN ? AND ? AND path IS NOT NULL LIMIT 1", (stream, first, last)
-    ).fetchone()
-    return row is not None
+    rows = "SELECT 1 FROM event WHERE stream = ? AND version BETWEEN ? AND ? AND path IS NOT NULL LIMIT 1"
+    return log.db.execute(rows, (stream, first, last)).fetchone() is not None
 
 
 def count_paths(log: Log, stream: int, most: int) -> int:

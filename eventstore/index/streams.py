@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from eventstore.log.log import Log
-from eventstore.model.events import Event, Kind, lifted
+from eventstore.model.events import Event, Kind
 
 _WITHIN = "stream = ? AND version BETWEEN ? AND ?"
 _BYTES = f"CASE kind WHEN {Kind.FILE_WRITTEN:d} THEN size END"
@@ -30,15 +30,10 @@ def kind_and_name(log: Log, stream: int) -> tuple[str, str]:
 
 def last_event(log: Log, stream: int, upto: int) -> Event | None:
     """Return the stream's last event that is not after version *upto*, or None: one index look-up."""
-    row = log.db.execute(
+    rows = log.db.execute(
         "SELECT * FROM event WHERE stream = ? AND version <= ? ORDER BY version DESC LIMIT 1", (stream, upto)
-    ).fetchone()
-    return lifted(row) if row else None
-
-
-def last_tree_event(log: Log, stream: int, upto: int) -> Event | None:
-    """Return the stream's last event about a path that is not after version *upto*, or None: O(events after it)."""
-    return next(tree_events_down(log, stream, upto), None)
+    )
+    return next(map(Event._make, rows), None)
 
 
 # -- many events of a stream
@@ -46,37 +41,31 @@ def last_tree_event(log: Log, stream: int, upto: int) -> Event | None:
 
 def tree_events_down(log: Log, stream: int, upto: int) -> Iterator[Event]:
     """Yield the stream's events 1..upto that are about paths, the latest first, streaming."""
-    cursor = log.db.execute(
+    rows = log.db.execute(
         "SELECT * FROM event WHERE stream = ? AND version <= ? AND path IS NOT NULL ORDER BY version DESC", (stream, upto)
     )
-    return map(lifted, cursor)
+    return map(Event._make, rows)
 
 
 def tree_versions(log: Log, stream: int, first: int, last: int) -> list[int]:
     """Return the versions first..last of a stream that are about paths, in order: O(events)."""
-    statement = f"SELECT version FROM event WHERE {_WITHIN} AND path IS NOT NULL ORDER BY version"
-    return [row[0] for row in log.db.execute(statement, (stream, first, last))]
+    return log.column(f"SELECT version FROM event WHERE {_WITHIN} AND path IS NOT NULL ORDER BY version", (stream, first, last))
 
 
 def has_moves(log: Log, stream: int, first: int, last: int) -> bool:
     """Whether one of the stream's events first..last moves a path: O(events), fewer where one does."""
-    statement = f"SELECT 1 FROM event WHERE {_WITHIN} AND source IS NOT NULL LIMIT 1"
-    return log.db.execute(statement, (stream, first, last)).fetchone() is not None
+    return log.number(f"SELECT 1 FROM event WHERE {_WITHIN} AND source IS NOT NULL LIMIT 1", (stream, first, last)) is not None
 
 
 def has_links(log: Log, stream: int) -> bool:
     """Whether the stream ever made a hard link: one index look-up."""
-    statement = f"SELECT 1 FROM event WHERE kind = {Kind.LINK_MADE:d} AND stream = ? LIMIT 1"
-    return log.db.execute(statement, (stream,)).fetchone() is not None
+    return log.number(f"SELECT 1 FROM event WHERE kind = {Kind.LINK_MADE:d} AND stream = ? LIMIT 1", (stream,)) is not None
 
 
 def count_changes(log: Log, stream: int, after: int) -> int:
     """Return how many of the stream's events after version *after* change files or the config: O(events after it)."""
-    row = log.db.execute(
-        f"SELECT count(*) FROM event WHERE stream = ? AND version > ? AND (path IS NOT NULL OR kind = {Kind.CONFIG_CHANGED:d})",
-        (stream, after),
-    ).fetchone()
-    return int(row[0])
+    counted = f"version > ? AND (path IS NOT NULL OR kind = {Kind.CONFIG_CHANGED:d})"
+    return int(log.db.execute(f"SELECT count(*) FROM event WHERE stream = ? AND {counted}", (stream, after)).fetchone()[0])
 
 
 def bytes_written(log: Log, stream: int, first: int, last: int) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from eventstore.log.log import Log
-from eventstore.model.events import HIDES, HIDING, NAMES, NAMING, PUTS_DIRECTORY, Event, Kind, lifted
+from eventstore.model.events import HIDES, HIDING, NAMES, NAMING, PUTS_DIRECTORY, Event, Kind
 
 Hiding = tuple[int, int, int]
 """(stream, version, position) of an event that hides what was below a path; the position is 0 but for a move to there."""
@@ -28,7 +28,7 @@ def latest_naming(log: Log, path_id: int, stream: int, upto: int) -> Iterator[Ev
 
     Two index look-ups, however often the path was written.
     """
-    return map(lifted, log.db.execute(_LATEST_NAMING, (path_id, stream, upto)))
+    return map(Event._make, log.db.execute(_LATEST_NAMING, (path_id, stream, upto)))
 
 
 def hiding(log: Log, ids: Sequence[int], most: int) -> list[Hiding] | None:
@@ -55,14 +55,13 @@ def latest_hiding(log: Log, path_id: int, stream: int, upto: int) -> Iterator[Hi
 
 def last_moved_away(log: Log, path_id: int, stream: int, upto: int) -> int | None:
     """Return the version, up to *upto*, at which the stream last moved the path away, or None: one index look-up."""
-    version: int | None = log.db.execute(_LAST_MOVED_AWAY, (path_id, stream, upto)).fetchone()[0]
-    return version
+    return log.number(_LAST_MOVED_AWAY, (path_id, stream, upto))
 
 
 def moves_from(log: Log, ids: Sequence[int]) -> list[Event]:
     """Return, in no order, every event that moved one of the paths away: a look-up for each path, and the events."""
     rows = log.db.execute(f"SELECT * FROM event WHERE source IN ({','.join('?' * len(ids))})", ids)
-    return list(map(lifted, rows))
+    return list(map(Event._make, rows))
 
 
 def streams_about(log: Log, path_id: int, effects: Iterable[int] = NAMING) -> list[int]:

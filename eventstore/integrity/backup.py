@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import NamedTuple
 
-from eventstore.content.segments import Place
+from eventstore.content.segments import Place, Segments
 from eventstore.disk import folder
 from eventstore.disk.fsync import sync_folder
 from eventstore.disk.lock import exclusive, undisturbed
@@ -107,12 +107,11 @@ def _require_prefix(store: Store, known: Store | None, target: str) -> None:
 
 def _copy_segments(store: Store, target: str, trusted: dict[int, int], advance: Advance) -> int:
     """Copy what the target's own log does not name yet of every segment; return the bytes."""
-    copied = 0
+    copied, copies = 0, Segments(os.path.join(target, "content"))
     for segment, end in store.db.execute(_ENDS).fetchall():
         start = trusted.get(segment, 0)
         if start < end:
-            place = os.path.join(target, "content", "originals" if segment < 0 else "segments", f"{abs(segment):06d}")
-            _copy_range(store.content.segments.path(segment), place, start, end, advance)
+            _copy_range(store.content.segments.path(segment), copies.path(segment), start, end, advance)
             copied += end - start
     for kind in ("segments", "originals"):
         sync_folder(os.path.join(target, "content", kind))

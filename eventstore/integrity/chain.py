@@ -245,22 +245,19 @@ class _Tree:
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._peaks: list[bytes] = []
+        self._peaks: dict[int, bytes] = {}
         self._size = 0
         self._levels: list[Iterator[tuple[int, bytes]]] = []
 
     def push(self, leaf: bytes) -> Iterator[Finding]:
-        number, level = self._size, 0
+        done = merkle.completed(lambda level, _: self._peaks[level], self._size, leaf)
         self._size += 1
-        while number & 1:
-            leaf = merkle.node_hash(self._peaks.pop(), leaf)
-            number, level = number >> 1, level + 1
-            yield from self._compare(level, number, leaf)
-        self._peaks.append(leaf)
+        self._peaks[len(done)] = done[-1][2] if done else leaf
+        for level, number, value in done:
+            yield from self._compare(level, number, value)
 
     def left_over(self) -> Iterator[Finding]:
-        beyond = "SELECT number, hash FROM tree_node WHERE level > ? OR level < 1"
-        rest = self._log.db.execute(beyond, (len(self._levels),))
+        rest = self._log.db.execute("SELECT number, hash FROM tree_node WHERE level > ? OR level < 1", (len(self._levels),))
         for level, rows in enumerate([*self._levels, iter(rest)], 1):
             for number, _ in rows:
                 problem = "stands for changesets that are not there: the tail was cut"

@@ -141,8 +141,7 @@ class Log:
     def __init__(self, file: str) -> None:
         if not os.path.isfile(file):
             raise WrongError(f"{file}: no such file")
-        waiting = os.path.exists(file + "-wal")
-        mode = "ro" if waiting else "ro&immutable=1"
+        mode = "ro" if os.path.exists(file + "-wal") else "ro&immutable=1"
         name = file.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
         self.db = sqlite3.connect(f"file:{name}?mode={mode}", uri=True)
         self.db.row_factory = sqlite3.Row

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from eventstore.integrity.findings import Finding, of_event
 from eventstore.log.log import Log
-from eventstore.log.schema import kinds, migrate, version
+from eventstore.log.schema import KINDS, migrate, version
 from eventstore.model.events import Kind
 from eventstore.model.paths import shown_name
 
@@ -63,11 +63,10 @@ def _layer_links(log: Log) -> Iterator[Finding]:
 
 def layer_node(log: Log, stream: int, target: bytes) -> int | None:
     """Return the position of the event by which a layer states the node *target*, or None."""
-    row = log.db.execute(
+    return log.number(
         f"SELECT max(position) FROM event WHERE path = ? AND effect IN (0, 1) AND stream = ? AND kind = {Kind.FILE_WRITTEN:d}",
         (log.path_id(target), stream),
-    ).fetchone()
-    return None if row[0] is None else int(row[0])
+    )
 
 
 def _paths(log: Log) -> Iterator[Finding]:
@@ -96,7 +95,7 @@ def schema(log: Log) -> Iterator[Finding]:
                 problem += "; `layerlog repair` makes it anew"
             yield Finding("schema", f"{expected.type} {name}", problem)
     titles = dict(log.db.execute("SELECT id, name FROM kind"))
-    for kind in kinds(version(log.db)):
+    for kind in KINDS[version(log.db)]:
         if titles.get(kind) != kind.title:
             yield Finding("schema", f"kind {kind:d}", f"its title, which the views show, is not {kind.title}")
 

@@ -3,8 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator
 
-from eventstore.content import erasures
-from eventstore.content.reader import PART, Content
+from eventstore.content.reader import PART, Content, how_erased
 from eventstore.integrity.findings import Finding, of_content, of_event
 from eventstore.model.digests import named
 from eventstore.retention import compaction, reachability
@@ -22,7 +21,8 @@ def check(store: Store) -> Iterator[Finding]:
     gone = reachability.erased(store.log)
     if compaction.must_wipe(store):
         yield Finding("content", "content", "an erasure was interrupted before its bytes were gone; run `layerlog gc`")
-    yield from _erasures(store, gone)
+    for digest, position in gone.items():
+        yield of_content(digest, how_erased(store.db, position), note=True)
     yield from _named_by_events(store, gone)
     yield from _named_by_contents(store, gone)
     yield from _segments(store)
@@ -31,11 +31,6 @@ def check(store: Store) -> Iterator[Finding]:
 def count(store: Store) -> int:
     """Return how many contents are named: large ones and their chunks, originals too."""
     return int(store.db.execute("SELECT count(*) FROM content").fetchone()[0])
-
-
-def _erasures(store: Store, gone: dict[bytes, int]) -> Iterator[Finding]:
-    for digest, position in gone.items():
-        yield of_content(digest, erasures.said(store.db, position), note=True)
 
 
 def _named_by_events(store: Store, gone: dict[bytes, int]) -> Iterator[Finding]:

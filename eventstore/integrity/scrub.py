@@ -1,11 +1,10 @@
 """Rehashing: every block is read and unpacked once, in the order in which it lies on disk; every content in it hashed."""
 
 import os
-from collections import OrderedDict
 from collections.abc import Callable, Container, Iterator
 from hashlib import sha256
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import lz4.block
 
@@ -13,9 +12,10 @@ from eventstore.content.reader import PART, Content
 from eventstore.content.segments import Place
 from eventstore.errors import LayerlogError
 from eventstore.integrity.findings import Advance, Finding, of_content
+from eventstore.model.memory import Recent
 from eventstore.store.store import Store
 
-NEAR = 8 << 20
+NEAR = 8 << 20  # bytes of the latest chunks: a large content's lie almost in their order
 _BLOCKS = (
     "SELECT segment, offset, stored, start, size, digest, base FROM content WHERE parts IS NULL "
     "ORDER BY segment, offset, start"
@@ -98,33 +98,14 @@ class _Whole:
         return self.next >= len(self.parts)
 
 
-class _Passed:
-    """The chunks that passed latest: a large content's chunks lie almost in their order."""
-
-    def __init__(self) -> None:
-        self._chunks: OrderedDict[bytes, bytes] = OrderedDict()
-        self._bytes = 0
-
-    def put(self, digest: bytes, data: bytes) -> None:
-        if digest not in self._chunks:
-            self._chunks[digest] = data
-            self._bytes += len(data)
-        while self._bytes > NEAR:
-            self._bytes -= len(self._chunks.popitem(last=False)[1])
-
-    def get(self, digest: bytes) -> bytes | None:
-        return self._chunks.get(digest)
-
-
 class _Wholes:
     """Hashes large contents while their chunks pass; those whose chunks lie in another order are read again at the end."""
 
     def __init__(self, store: Store) -> None:
         self._content = store.content
         self._wanted: dict[bytes, list[_Whole]] = {}
-        self._passed = _Passed()
-        rows: Iterator[Any] = iter(store.db.execute("SELECT digest, parts FROM content WHERE length(parts) >= 36"))
-        for digest, parts in rows:
+        self._passed: Recent[bytes] = Recent(NEAR)
+        for digest, parts in store.db.execute("SELECT digest, parts FROM content WHERE length(parts) >= 36"):
             self._wanted.setdefault(parts[:32], []).append(_Whole(digest, parts))
 
     def feed(self, chunk: bytes, data: bytes) -> Iterator[Finding]:

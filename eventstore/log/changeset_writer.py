@@ -12,8 +12,8 @@ from eventstore.errors import ConcurrencyError
 from eventstore.log import merkle
 from eventstore.log.log import ROOT_ID, Changeset, Context, Log, Stream, header
 from eventstore.model.changes import Change
+from eventstore.model.entries import node_of
 from eventstore.model.events import ATTRIBUTES, HIDES, NAMES, PUTS_DIRECTORY, Event, Kind, event_bytes
-from eventstore.model.nodes import node_of
 from eventstore.model.paths import shown_name, split
 
 BATCH = 512
@@ -43,21 +43,12 @@ class Appending:
         self._db = log.db
         self._context = context
         self._head = log.head()
-        self._next = self._head.position + 1
+        self.position = self._head.position + 1
+        """The position that the next event will have."""
         self._rows: list[tuple[Any, ...]] = []
         self._merkle = merkle.Frontier()
         self._paths = _Paths(log)
         self._streams: dict[tuple[str, str], Stream] = {}
-
-    @property
-    def position(self) -> int:
-        """The position that the next event will have."""
-        return self._next
-
-    @property
-    def time(self) -> int:
-        """A lower bound of the time that the changeset will bear, ns."""
-        return max(self._head.time, time.time_ns())
 
     def open(self, kind: str, name: str, expected: int | None = None) -> Stream:
         """Return the stream to append to, made if new; raise ConcurrencyError if it is not at version *expected*."""
@@ -85,11 +76,11 @@ class Appending:
         source = self._paths.intern(change.target or b"") if kind == Kind.PATH_MOVED else None
         self._rows.append(
             (
-                self._next, stream.id, stream.version, kind, path_id, *stated,
+                self.position, stream.id, stream.version, kind, path_id, *stated,
                 node, source, effect(kind, change.mode), 1 if fresh else None, leaf if kind == Kind.COMMITTED else None,
             )
         )  # fmt: skip
-        self._next += 1
+        self.position += 1
         if len(self._rows) >= BATCH:
             self.flush()
         return leaf
@@ -113,7 +104,7 @@ class Appending:
         head, wall = self._head, time.time_ns()
         body = self._context.body
         unhashed = Changeset(
-            head.changesets + 1, self._next - events, events, max(head.time, wall), wall,
+            head.changesets + 1, self.position - events, events, max(head.time, wall), wall,
             self._context_id(body), self._merkle.root(), b"",
         )  # fmt: skip
         digest = merkle.leaf_hash(header(unhashed, head.hash, body))
@@ -188,10 +179,8 @@ class _Paths:
             self._new.clear()
 
     def _known_child(self, parent: int, name: bytes) -> int | None:
-        if (remembered := self._log.path_ids.get((parent, name))) is not None:
-            return remembered
-        row = self._db.execute("SELECT id FROM path WHERE parent = ? AND name = ?", (parent, name)).fetchone()
-        return row[0] if row else None
+        remembered = self._log.path_ids.get((parent, name))
+        return self._log.child_id(parent, name) if remembered is None else remembered
 
     def _add(self, parent: int, name: bytes) -> int:
         if not self._next:

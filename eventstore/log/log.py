@@ -1,19 +1,17 @@
 """The log: changesets of events in one global order, chained and in a Merkle tree.  FORMAT.md is its specification.
 
-This is the reading side; `appending.py` writes, for `commands.py` alone.
+This is the reading side; `changeset_writer.py` writes, for `commands.py` alone.
 """
 
 import json
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from eventstore.disk.cache import Cache
 from eventstore.errors import DamagedError, NotFoundError
 from eventstore.log import merkle
-from eventstore.model.events import Event, Kind, lifted
+from eventstore.model.events import Event, Kind
 from eventstore.model.memory import Memory
 
 ROOT_ID = 1
@@ -22,19 +20,15 @@ DatabaseError = sqlite3.DatabaseError
 """What reading raises where log.db is damaged, busy or cannot be read: for whoever goes on without the answer."""
 
 
-@dataclass(frozen=True)
 class Context:
     """Who and why: `actor` is observed, `author` is claimed; `known` is recorded, observed or imported."""
 
-    actor: dict[str, Any]
-    command: tuple[str, ...]
-    author: str | None = None
-    known: str = "recorded"
-
-    @cached_property
-    def body(self) -> str:
-        stated = {"actor": self.actor, "author": self.author, "command": list(self.command), "known": self.known}
-        return json.dumps(stated, sort_keys=True, separators=(",", ":"))
+    def __init__(
+        self, actor: dict[str, Any], command: tuple[str, ...], author: str | None = None, known: str = "recorded"
+    ) -> None:  # fmt: skip
+        self.actor, self.command, self.author, self.known = actor, command, author, known
+        self.body = json.dumps(vars(self), sort_keys=True, separators=(",", ":"))
+        """The text that the chain covers."""
 
 
 class Changeset(NamedTuple):
@@ -59,14 +53,11 @@ class Head(NamedTuple):
     time: int
 
 
-@dataclass
 class Stream:
     """A stream being appended to: `version` moves with it."""
 
-    id: int
-    kind: str
-    name: str
-    version: int
+    def __init__(self, number: int, kind: str, name: str, version: int) -> None:
+        self.id, self.kind, self.name, self.version = number, kind, name, version
 
 
 def header(changeset: Changeset, previous: bytes, context: str) -> bytes:
@@ -92,6 +83,15 @@ class Log:
         self.path_ids: Memory[tuple[int, bytes], int] = Memory(REMEMBERED)
         """(parent's id, name) -> id, as far as views remember it; what a transaction may yet take back is never here."""
 
+    def column(self, select: str, values: Sequence[Any] = ()) -> list[Any]:
+        """Return the first value of every row that *select* finds, in its order."""
+        return [row[0] for row in self.db.execute(select, values)]
+
+    def number(self, select: str, values: Sequence[Any] = ()) -> int | None:
+        """Return the number that *select* finds first, None where it finds none."""
+        row = self.db.execute(select, values).fetchone()
+        return row[0] if row else None
+
     def head(self) -> Head:
         """Return the end of the log; zeros and empty hash for a log without events."""
         row = self.db.execute(
@@ -108,9 +108,9 @@ class Log:
         """Return a number that is another one once other connections have committed; nothing of the log is read."""
         return int(self.db.execute("PRAGMA data_version").fetchone()[0])
 
-    def tree_head(self, size: int | None = None) -> bytes:
-        """Return the Merkle tree head over the first *size* changesets (all)."""
-        return merkle.root(self.node, self.head().changesets if size is None else size)
+    def tree_head(self, size: int) -> bytes:
+        """Return the Merkle tree head over the first *size* changesets."""
+        return merkle.range_hash(self.node, 0, size)
 
     def node(self, level: int, number: int) -> bytes:
         """Return a perfect subtree's hash (merkle.Node); raise DamagedError where the log lacks it."""
@@ -143,20 +143,15 @@ class Log:
     def beginning(self, kind: str, prefix: str) -> list[str]:
         """Return the names of the streams of *kind* that begin with these hex digits: an index look-up."""
         between = "SELECT name FROM stream WHERE kind = ? AND name >= ? AND name < ?"
-        return [row[0] for row in self.db.execute(between, (kind, prefix, prefix + "g"))]
+        return self.column(between, (kind, prefix, prefix + "g"))
 
     def names(self, kind: str, first: int, last: int) -> set[str]:
         """Return the names of the streams of *kind* that the events at the positions first..last stand in."""
-        rows = self.db.execute(
-            "SELECT DISTINCT s.name FROM event e JOIN stream s ON s.id = e.stream "
-            "WHERE e.position BETWEEN ? AND ? AND s.kind = ?",
-            (first, last, kind),
-        )
-        return {row[0] for row in rows}
+        names = "SELECT DISTINCT s.name FROM event e JOIN stream s ON s.id = e.stream WHERE s.kind = ?"
+        return set(self.column(f"{names} AND e.position BETWEEN ? AND ?", (kind, first, last)))
 
     def version(self, stream: int) -> int:
-        row = self.db.execute("SELECT max(version) FROM event WHERE stream = ?", (stream,)).fetchone()
-        return row[0] or 0
+        return self.number("SELECT max(version) FROM event WHERE stream = ?", (stream,)) or 0
 
     def stream_of(self, stream: int) -> Stream:
         """Return a stream by its number; raise NotFoundError."""
@@ -167,10 +162,8 @@ class Log:
 
     def events(self, stream: int, first: int = 1, last: int = 2**62) -> Iterator[Event]:
         """Yield the stream's events with first <= version <= last, in order, streaming."""
-        cursor = self.db.execute(
-            "SELECT * FROM event WHERE stream = ? AND version BETWEEN ? AND ? ORDER BY version", (stream, first, last)
-        )
-        return map(lifted, cursor)
+        between = "SELECT * FROM event WHERE stream = ? AND version BETWEEN ? AND ? ORDER BY version"
+        return map(Event._make, self.db.execute(between, (stream, first, last)))
 
     def event(self, stream: int, version: int) -> Event:
         """Return a stream's event; raise NotFoundError."""
@@ -194,45 +187,44 @@ class Log:
 
     def written(self, stream: int, first: int = 1, last: int = 2**62) -> Iterator[tuple[int | None, bytes]]:
         """Yield (interned path, content) of the stream's events first..last that name a content."""
-        rows = self.db.execute(
+        return self.db.execute(
             "SELECT path, content FROM event WHERE stream = ? AND version BETWEEN ? AND ? AND content IS NOT NULL",
             (stream, first, last),
         )
-        return ((path, content) for path, content in rows)
 
     def latest(self, kind: Kind, stream: int, upto: int = 2**62) -> Event | None:
         """Return the stream's last event of a kind that is about no path, not after version *upto*: one index look-up."""
-        row = self.db.execute(
+        rows = self.db.execute(
             f"SELECT * FROM event WHERE path IS NULL AND kind = {kind:d} AND stream = ? AND version <= ? "
             "ORDER BY version DESC LIMIT 1",
             (stream, upto),
-        ).fetchone()
-        return lifted(row) if row else None
+        )
+        return next(map(Event._make, rows), None)
 
     def seal(self, commit_id: str) -> Event | None:
         """Return the Committed event of a commit by its id (64 hex digits), or None: one index look-up."""
-        row = self.db.execute("SELECT * FROM event WHERE id = ?", (bytes.fromhex(commit_id),)).fetchone()
-        return lifted(row) if row else None
+        rows = self.db.execute("SELECT * FROM event WHERE id = ?", (bytes.fromhex(commit_id),))
+        return next(map(Event._make, rows), None)
 
     def of_kind(self, kind: Kind, stream: int | None = None) -> Iterator[Event]:
         """Yield events that are about no path, by kind (and stream), in version order within a stream: an index look-up."""
         where, values = ("", ()) if stream is None else (" AND stream = ?", (stream,))
-        cursor = self.db.execute(
+        rows = self.db.execute(
             f"SELECT * FROM event WHERE path IS NULL AND kind = {kind:d}{where} ORDER BY stream, version", values
         )
-        return map(lifted, cursor)
+        return map(Event._make, rows)
 
     def at(self, position: int) -> Event:
         """Return the event at *position*; raise NotFoundError."""
-        row = self.db.execute("SELECT * FROM event WHERE position = ?", (position,)).fetchone()
-        if row is None:
+        found = next(map(Event._make, self.db.execute("SELECT * FROM event WHERE position = ?", (position,))), None)
+        if found is None:
             raise NotFoundError(f"no event at position {position}; the log ends at {self.head().position}")
-        return lifted(row)
+        return found
 
     def everything(self, first: int = 1, last: int = 2**62) -> Iterator[Event]:
         """Yield all events with first <= position <= last in the global order, streaming."""
-        cursor = self.db.execute("SELECT * FROM event WHERE position BETWEEN ? AND ? ORDER BY position", (first, last))
-        return map(lifted, cursor)
+        between = "SELECT * FROM event WHERE position BETWEEN ? AND ? ORDER BY position"
+        return map(Event._make, self.db.execute(between, (first, last)))
 
     def changeset(self, position: int) -> Changeset:
         """Return the changeset that holds *position*, the last one where that is beyond the end; raise NotFoundError."""
@@ -249,13 +241,15 @@ class Log:
 
     def path_id(self, path: bytes) -> int | None:
         """Return the interned id of *path*, or None where no event was ever about it: O(depth) index look-ups."""
-        found = ROOT_ID
+        found: int | None = ROOT_ID
         for part in path.split(b"/") if path else ():
-            row = self.db.execute("SELECT id FROM path WHERE parent = ? AND name = ?", (found, part)).fetchone()
-            if row is None:
-                return None
-            found = row[0]
+            if found is not None:
+                found = self.child_id(found, part)
         return found
+
+    def child_id(self, parent: int, name: bytes) -> int | None:
+        """Return the id of what a directory's id holds under *name*, None where no event was ever about it: one look-up."""
+        return self.number("SELECT id FROM path WHERE parent = ? AND name = ?", (parent, name))
 
     def path_text(self, path_id: int) -> bytes:
         """Return the path that *path_id* stands for."""

@@ -25,9 +25,8 @@ class Frontier:
         self.size = 0
 
     def push(self, leaf: bytes) -> None:
-        size = self.size
+        size, peaks = self.size, self._peaks
         self.size = size + 1
-        peaks = self._peaks
         while size & 1:
             leaf = sha256(b"\1" + peaks.pop() + leaf).digest()
             size >>= 1
@@ -63,7 +62,10 @@ def completed(node: Node, number: int, leaf: bytes) -> list[tuple[int, int, byte
 
 
 def range_hash(node: Node, start: int, end: int) -> bytes:
-    """Return the hash over leaves [start, end) where start is a multiple of the range's enclosing power of two."""
+    """Return the hash over leaves [start, end) where start is a multiple of the range's enclosing power of two.
+
+    O(log(end - start)) nodes are asked for; from 0 it is the tree head over the first *end* leaves.
+    """
     size = end - start
     if size == 0:
         return EMPTY
@@ -72,11 +74,6 @@ def range_hash(node: Node, start: int, end: int) -> bytes:
         return node(level, start >> level)
     cut = 1 << ((size - 1).bit_length() - 1)
     return node_hash(range_hash(node, start, start + cut), range_hash(node, start + cut, end))
-
-
-def root(node: Node, size: int) -> bytes:
-    """Return the tree head over the first *size* leaves: O(log size) nodes are asked for."""
-    return range_hash(node, 0, size)
 
 
 def inclusion_proof(node: Node, index: int, size: int) -> list[bytes]:

@@ -5,7 +5,7 @@ up-to-date store imports nothing heavy.
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from eventstore.log import schema_1, schema_2
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from sqlite_utils.migrations import Migrations
 
 SCHEMA = 2
-_KINDS = {1: schema_1.KINDS, 2: schema_2.KINDS}
+KINDS = {1: schema_1.KINDS, 2: schema_2.KINDS}
+"""The kinds of event that stores of a schema know by name."""
 
 
 def version(db: sqlite3.Connection) -> int:
@@ -59,23 +60,18 @@ def _create(database: "Database") -> None:
                 f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
                 f"BEGIN SELECT RAISE(ABORT, 'append-only: {table} rows are never changed or removed'); END"
             )
-    _settle(database, 1, kinds(1), schema_1.VIEWS)
+    _settle(database, 1, KINDS[1], schema_1.VIEWS)
 
 
 def _upgrade(database: "Database") -> None:
-    _settle(database, 2, [kind for kind in kinds(2) if kind not in kinds(1)], schema_2.VIEWS)
+    _settle(database, 2, [kind for kind in KINDS[2] if kind not in KINDS[1]], schema_2.VIEWS)
 
 
-def _settle(database: "Database", number: int, added: list[Kind], views: Mapping[str, str]) -> None:
+def _settle(database: "Database", number: int, added: Iterable[Kind], views: Mapping[str, str]) -> None:
     database.table("kind").insert_all({"id": int(kind), "name": kind.title} for kind in added)
     for name, select in views.items():
         database.create_view(name, select, replace=True)
     database.execute(f"PRAGMA user_version = {number}")
-
-
-def kinds(number: int) -> list[Kind]:
-    """Return the kinds of event that stores of a schema know by name."""
-    return list(_KINDS[number])
 
 
 def add_temporary_views(db: sqlite3.Connection) -> None:

@@ -78,16 +78,11 @@ def move(source: bytes, path: bytes) -> Change:
 
 
 def _detail(xattrs: Xattrs | None, rdev: tuple[int, int] | None) -> str | None:
-    if not xattrs and not rdev:
-        return None
-    detail: dict[str, object] = {}
-    if rdev:
-        detail["rdev"] = list(rdev)
+    detail: dict[str, object] = {"rdev": rdev} if rdev else {}
     if xattrs:
-        detail["xattrs"] = {
-            name.decode("utf-8", "surrogateescape"): b64encode(value).decode() for name, value in sorted(xattrs.items())
-        }
-    return json.dumps(detail, sort_keys=True, separators=(",", ":"))
+        texts = ((name.decode("utf-8", "surrogateescape"), b64encode(value).decode()) for name, value in xattrs.items())
+        detail["xattrs"] = dict(texts)
+    return json.dumps(detail, sort_keys=True, separators=(",", ":")) if detail else None
 
 
 def extras(detail: str | None) -> tuple[dict[bytes, bytes], tuple[int, int] | None]:

@@ -9,8 +9,6 @@ import re
 from eventstore.errors import InvalidError
 from eventstore.model.paths import shown
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-
 
 def named(digest: bytes) -> str:
     return "sha256:" + digest.hex()
@@ -22,7 +20,7 @@ def digest_of(data: bytes) -> str:
 
 def check_digest(text: str, what: str) -> str:
     """Return *text* as it is; InvalidError unless it is "sha256:" and 64 lower-case hex digits."""
-    if not _DIGEST.fullmatch(text):
+    if not re.fullmatch(r"sha256:[0-9a-f]{64}", text):
         raise InvalidError(f"{what}: {shown(text[:100])!r} is not a digest; sha256:<64 lower-case hex digits> is read")
     return text
 

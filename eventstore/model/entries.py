@@ -2,9 +2,11 @@
 
 import stat
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import NamedTuple, Protocol
 
-from eventstore.model.changes import extras
+from eventstore.model.changes import Change, extras
+from eventstore.model.events import Event, Node
 
 
 class Entry(NamedTuple):
@@ -46,6 +48,20 @@ class Entry(NamedTuple):
     @property
     def rdev(self) -> tuple[int, int] | None:
         return extras(self.detail)[1]
+
+
+HasNode = Change | Event | Entry
+_NODE = attrgetter(*Node._fields)
+
+
+def node_of(thing: HasNode) -> Node:
+    """Return the node that a change, an event or an entry states."""
+    return Node._make(_NODE(thing))
+
+
+def same_node(one: HasNode, other: HasNode) -> bool:
+    """Whether two things state one and the same type, mode, owner, time, content, target and xattrs."""
+    return bool(_NODE(one) == _NODE(other))
 
 
 Piece = bytes | memoryview

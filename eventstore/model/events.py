@@ -1,11 +1,8 @@
 """Events: facts in the past tense, and the exact bytes that the hash chain covers (FORMAT.md, "An event's bytes")."""
 
 import json
-from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import Any, NamedTuple
-
-from eventstore.model.nodes import Node, place_in
 
 
 class Kind(IntEnum):
@@ -74,6 +71,25 @@ NAMING, HIDING = (PUTS_DIRECTORY, NAMES), (NAMES, HIDES)
 """The effects of events that say what a path is, and of those that hide what was below it."""
 
 
+class Node(NamedTuple):
+    """What a filesystem shows of a file, whatever its name.
+
+    `mode` holds the type bits; `mtime` is ns since 1970; `size` is bytes; `content` is a regular file's digest (32 bytes),
+    `target` a symlink's text (of links and moves: the other path); `detail` is JSON text: xattrs and device numbers.
+
+    The rows of Change, Event and Entry hold these fields beside their own, flat, since millions of them pass by.
+    """
+
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+    mtime: int = 0
+    size: int = 0
+    content: bytes | None = None
+    target: bytes | None = None
+    detail: str | None = None
+
+
 class Event(NamedTuple):
     """One row of the log, `path` interned.
 
@@ -110,19 +126,9 @@ class Event(NamedTuple):
         return (self.id or b"").hex()
 
 
-NODE_IN_EVENT = place_in(Event._fields)
+NODE_IN_EVENT = slice(Event._fields.index("mode"), Event._fields.index("detail") + 1)
+assert tuple(Event._fields)[NODE_IN_EVENT] == Node._fields
 """Where an event's row, as it comes from the table, has the node that it states."""
-
-LIFTS: dict[int, Callable[[Event], Event]] = {}
-"""Kinds of older schemas, by number: each gives its event as the kind and shape of today.  There are none so far."""
-
-
-def lifted(row: Iterable[Any]) -> Event:
-    """Return a stored row as an event of today's schema; the chain covers the row, never this."""
-    event = Event._make(row)
-    lift = LIFTS.get(event.kind)
-    return lift(event) if lift else event
-
 
 EVENT_BYTES = b"%d:%b %d %d %d %d %d %d %d %d:%b %d:%b %d:%b %d:%b"
 

@@ -1,10 +1,11 @@
 """What each kind of event states in its `detail`, as one typed value a kind; shapes of older schemas are lifted here.
 
-Every value is read by `of` and written by its `stated`, whose keys are those of FORMAT.md ("Events").
+Every value is read by `of`.  Its fields are the keys of FORMAT.md ("Events"), or its `stated` makes those of them.  The bases
+are matched and so NamedTuples; the others are plain classes, as every command that reads a tree imports them all, and one
+NamedTuple costs as much as ten of them.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from eventstore.model.events import ARRIVALS, DEPARTURES, Event
@@ -54,8 +55,9 @@ def base_stated(base: Base) -> dict[str, Any] | None:
     return None if base is None else {key: value for key, value in base._asdict().items() if value is not None}
 
 
-def base_of(stated: dict[str, Any] | None) -> Base:
-    match stated:
+def base_in(created: Event) -> Base:
+    """Return what a container was made from, by its ContainerCreated."""
+    match created.stated.get("base"):
         case {"image": image}:
             return ImageBase(image)
         case {"container": container, "version": version}:
@@ -68,32 +70,15 @@ def base_of(stated: dict[str, Any] | None) -> Base:
     return None
 
 
-class Creation(NamedTuple):
-    """ContainerCreated."""
-
-    name: str
-    base: Base
-
-    @classmethod
-    def of(cls, event: Event) -> "Creation":
-        stated = event.stated
-        return cls(str(stated["name"]), base_of(stated.get("base")))
-
-    @property
-    def stated(self) -> dict[str, Any]:
-        return {"name": self.name, "base": base_stated(self.base)}
-
-
-class ConfigChange(NamedTuple):
+class ConfigChange:
     """ConfigChanged: the `instructions` as they were given, and which fields of the run config (by OCI's names) they left how:
     those of `set` have these values from then on, those of `unset` none.
 
     `set` is None where schema 1 wrote the event: then the instructions alone say it, as its parser reads them.
     """
 
-    instructions: tuple[str, ...]
-    set: dict[str, Any] | None
-    unset: tuple[str, ...] = ()
+    def __init__(self, instructions: tuple[str, ...], changed: dict[str, Any] | None, unset: tuple[str, ...] = ()) -> None:
+        self.instructions, self.set, self.unset = instructions, changed, unset
 
     @classmethod
     def of(cls, event: Event) -> "ConfigChange":
@@ -117,17 +102,16 @@ class ConfigChange(NamedTuple):
                     waiting += items
 
 
-class Seal(NamedTuple):
+class Seal:
     """Committed: the events `first`.. (`events` of them) are a layer; `encoder` says how it is encoded (schema 1 said nothing,
     and means the first).
     """
 
-    first: int
-    events: int
-    parent: str | None
-    author: str | None
-    message: str | None
-    encoder: int
+    def __init__(
+        self, first: int, events: int, parent: str | None, author: str | None, message: str | None, encoder: int
+    ) -> None:  # fmt: skip
+        self.first, self.events, self.parent = first, events, parent
+        self.author, self.message, self.encoder = author, message, encoder
 
     @classmethod
     def of(cls, event: Event) -> "Seal":
@@ -136,35 +120,24 @@ class Seal(NamedTuple):
 
     @property
     def stated(self) -> dict[str, Any]:
-        said = self._asdict()
+        said = vars(self).copy()
         return {"from": said.pop("first"), **said}
 
 
-class Framing(NamedTuple):
-    """LayerImported: the `content` with which the layer's files make its very tar again, of `size` bytes; None and 0 where a
-    folder was imported.
-    """
-
-    content: bytes | None
-    size: int
-
-    @classmethod
-    def of(cls, event: Event) -> "Framing":
-        return cls(event.content, event.stated.get("size", 0))
+def tar_size(imported: Event) -> int:
+    """Return the bytes of the tar that a layer was imported from (LayerImported), 0 where that was a folder."""
+    return int(imported.stated.get("size", 0))
 
 
-@dataclass(frozen=True)
 class Arrival:
     """ImageLoaded and ImagePulled: all digests hex; `layers` lowest first, and `blobs` the descriptors that they came in."""
 
-    config: str
-    layers: list[str]
-    blobs: list[dict[str, Any]]
-    names: list[str]
-    source: str
-    manifest_type: str
-    index: str | None
-    documents: list[str]
+    def __init__(
+        self, config: str, layers: list[str], blobs: list[dict[str, Any]], names: list[str], source: str, manifest_type: str,
+        index: str | None, documents: list[str],
+    ) -> None:  # fmt: skip
+        self.config, self.layers, self.blobs, self.names = config, layers, blobs, names
+        self.source, self.manifest_type, self.index, self.documents = source, manifest_type, index, documents
 
     @classmethod
     def of(cls, event: Event) -> "Arrival":
@@ -179,37 +152,33 @@ class Arrival:
         return vars(self)
 
 
-class Departure(NamedTuple):
+class Departure:
     """ImageSaved and ImagePushed: where to, under which names, with which config (hex), and encoded how.
 
     `layers` (diff_ids, hex) and `blobs` are as in an `Arrival`, where it was pushed; `compression` is what made those of them
-    that were made here. `point` is CONTAINER@VERSION of what is no commit; `without` are the
-    layers whose blobs did not go along.
+    that were made here. `point` is CONTAINER@VERSION of what is no commit; `without` are the layers whose blobs did not go along.
     """
 
-    config: str
-    encoder: int
-    names: list[str]
-    destination: str
-    layers: Sequence[str] = ()
-    blobs: Sequence[dict[str, Any]] = ()
-    compression: str = ""
-    point: str = ""
-    without: Sequence[str] = ()
+    def __init__(
+        self, config: str, encoder: int, names: list[str], destination: str, *, layers: Sequence[str] = (),
+        blobs: Sequence[dict[str, Any]] = (), compression: str = "", point: str = "", without: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        self.config, self.encoder, self.names, self.destination = config, encoder, names, destination
+        self.layers, self.blobs, self.compression, self.point, self.without = layers, blobs, compression, point, without
 
     @classmethod
     def of(cls, event: Event) -> "Departure":
         said = event.stated
         return cls(
             said.get("config", ""), said.get("encoder", 0), said.get("names", []), said.get("destination", ""),
-            said.get("layers", ()), said.get("blobs", ()), said.get("compression", ""), said.get("point", ""),
-            said.get("without", ()),
+            layers=said.get("layers", ()), blobs=said.get("blobs", ()), compression=said.get("compression", ""),
+            point=said.get("point", ""), without=said.get("without", ()),
         )  # fmt: skip
 
     @property
     def stated(self) -> dict[str, Any]:
         optional = ("layers", "blobs", "compression", "point", "without")
-        return {key: value for key, value in self._asdict().items() if value or key not in optional}
+        return {key: value for key, value in vars(self).items() if value or key not in optional}
 
 
 def travelled(event: Event) -> tuple[list[str], str]:
@@ -223,11 +192,11 @@ def travelled(event: Event) -> tuple[list[str], str]:
     return [], ""
 
 
-class TagMove(NamedTuple):
+class TagMove:
     """TagMoved and TagDeleted: from the image `old` (None: from nothing) to `image` (None: to nothing)."""
 
-    image: str | None
-    old: str | None
+    def __init__(self, image: str | None, old: str | None) -> None:
+        self.image, self.old = image, old
 
     @classmethod
     def of(cls, event: Event) -> "TagMove":
@@ -236,30 +205,21 @@ class TagMove(NamedTuple):
 
     @property
     def stated(self) -> dict[str, Any]:
-        return self._asdict() if self.image else {"old": self.old}
+        return vars(self) if self.image else {"old": self.old}
 
 
-class Signature(NamedTuple):
+class Signature:
     """CommitSigned: `signature` is armoured, `signer` the fingerprint of the key."""
 
-    commit: str
-    signature: str
-    signer: str
+    def __init__(self, commit: str, signature: str, signer: str) -> None:
+        self.commit, self.signature, self.signer = commit, signature, signer
 
     @classmethod
     def of(cls, event: Event) -> "Signature":
         return cls(**event.stated)
 
-    @property
-    def stated(self) -> dict[str, Any]:
-        return self._asdict()
 
-
-class Erasure(NamedTuple):
-    """ContentErased, ContentReadmitted and OriginalsDropped: why."""
-
-    reason: str | None
-
-    @classmethod
-    def of(cls, event: Event) -> "Erasure":
-        return cls(event.stated.get("reason"))
+def reason_of(event: Event) -> str | None:
+    """Return why, as ContentErased, ContentReadmitted and OriginalsDropped state it; None for other events."""
+    reason: str | None = event.stated.get("reason")
+    return reason

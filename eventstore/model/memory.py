@@ -1,7 +1,8 @@
 """Memory: answers that are kept, as long as they are few."""
 
+from collections import OrderedDict
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -22,3 +23,28 @@ class Memory(dict[K, V]):
             self.clear()
             self.update(self._always)
         super().__setitem__(key, value)
+
+
+class Recent(Generic[K]):
+    """The byte strings that were put or asked for latest, by their keys: *most* bytes of them, or one that is larger."""
+
+    def __init__(self, most: int) -> None:
+        self._kept: OrderedDict[K, bytes] = OrderedDict()
+        self._most, self._bytes = most, 0
+
+    def get(self, key: K) -> bytes | None:
+        if key in self._kept:
+            self._kept.move_to_end(key)
+        return self._kept.get(key)
+
+    def put(self, key: K, data: bytes) -> None:
+        """Keep *data*, which stands for the *key* for ever."""
+        if key not in self._kept:
+            self._kept[key] = data
+            self._bytes += len(data)
+        while self._bytes > self._most and len(self._kept) > 1:
+            self._bytes -= len(self._kept.popitem(last=False)[1])
+
+    def clear(self) -> None:
+        self._kept.clear()
+        self._bytes = 0

@@ -16,14 +16,11 @@ DOMAIN_PART = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 DOMAIN = rf"(?:{DOMAIN_PART}(?:\.{DOMAIN_PART})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
 TAG = r"\w[\w.-]{0,127}"
 _FULL = rf"(?P<domain>{DOMAIN})/(?P<path>{PART}(?:/{PART})*):{TAG}"  # compiled when a tag is given: most commands give none
-_CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", re.ASCII)
-_ID = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
-_OFFICIAL_LIKE_ID = re.compile(r"library/(?:sha256|[0-9a-f]{64})")
 
 
 def is_id(text: str) -> bool:
     """Whether *text* is a whole id (64 hex digits) or digest, and so nobody's name."""
-    return _ID.fullmatch(text) is not None
+    return re.fullmatch(r"(?:sha256:)?[0-9a-f]{64}", text) is not None
 
 
 def is_domain(text: str) -> bool:
@@ -38,7 +35,7 @@ def check_tag(tag: str) -> str:
         raise InvalidError(f"{shown(tag[:200])!r} is no full name of an image, as docker.io/library/app:1.0 is one")
     if match["domain"] == HUB and "/" not in match["path"]:
         raise InvalidError(f"{shown(tag[:200])!r} is no full name of an image: that is {HUB}/library/{match['path']}")
-    if match["domain"] == HUB and _OFFICIAL_LIKE_ID.fullmatch(match["path"]):
+    if match["domain"] == HUB and re.fullmatch(r"library/(?:sha256|[0-9a-f]{64})", match["path"]):
         raise InvalidError(f"{shown(tag[:200])!r} would be read as an image's id; choose another name")
     return tag
 
@@ -49,6 +46,6 @@ def check_container_name(text: str) -> str:
         raise InvalidError(f"{shown(text[:40])!r}... is not a container name: over {MAX_NAME} characters")
     if is_id(text):
         raise InvalidError(f"{text!r} would be read as an id; choose another name")
-    if not _CONTAINER.fullmatch(text):
+    if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", text, re.ASCII):
         raise InvalidError(f"{shown(text[:200])!r} is not a container name: letters, digits, _ . - and a letter or digit first")
     return text

@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from itertools import groupby
 from typing import NamedTuple
 
@@ -49,8 +50,7 @@ def stored(store: Store) -> int:
 
 def segments(store: Store) -> Iterator[int]:
     for sign in (-1, 1):
-        folder = os.path.dirname(store.content.segments.path(sign))
-        yield from (sign * int(name) for name in sorted(os.listdir(folder)) if name.isdigit())
+        yield from (sign * number for number in store.content.segments.numbers(sign))
 
 
 def compact(store: Store) -> Freed:
@@ -98,10 +98,8 @@ def folder_size(path: str) -> int:
     total = 0
     for folder, _, names in os.walk(path):
         for name in names:
-            try:
+            with suppress(FileNotFoundError):
                 total += os.lstat(os.path.join(folder, name)).st_size
-            except FileNotFoundError:
-                continue
     return total
 
 
@@ -165,10 +163,11 @@ def _move(store: Store, chosen: list[int]) -> None:
     columns = "segment, offset, new_segment, new_offset, PRIMARY KEY (segment, offset)"
     store.db.execute(f"CREATE TEMP TABLE IF NOT EXISTS moved ({columns})")
     store.db.execute("DELETE FROM temp.moved")
-    try:
+    with closing(writers[-1]), closing(writers[1]):
         rows = store.db.execute(f"{_BLOCKS} AND segment IN ({marks}) ORDER BY segment, offset", chosen).fetchall()
         for place in map(Place._make, rows):
-            new = writers[-1 if place.segment < 0 else 1].append(_raw(store, place))
+            block = store.content.segments.lying(place).ljust(place.stored, b"\0")  # damaged or not: `verify` is who judges it
+            new = writers[-1 if place.segment < 0 else 1].append(block)
             store.db.execute("INSERT INTO moved VALUES (?, ?, ?, ?)", (place.segment, place.offset, new.segment, new.offset))
         for writer in writers.values():
             writer.sync()
@@ -176,28 +175,15 @@ def _move(store: Store, chosen: list[int]) -> None:
             "UPDATE content SET segment = new_segment, offset = new_offset FROM moved WHERE parts IS NULL "
             "AND content.segment = moved.segment AND content.offset = moved.offset"
         )
-    finally:
-        for writer in writers.values():
-            writer.close()
     store.content.forget()
-
-
-def _raw(store: Store, place: Place) -> bytes:
-    """Return a block as it lies there, damaged or not: `verify` is who judges it."""
-    fd = os.open(store.content.segments.path(place.segment), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        return os.pread(fd, place.stored, place.offset).ljust(place.stored, b"\0")
-    finally:
-        os.close(fd)
 
 
 def _remove(store: Store, dead: list[int]) -> None:
     """Remove segment files; a number is never used twice, so the next one stands in for the highest."""
-    there = list(segments(store))
     for sign in (-1, 1):
-        numbers = [abs(segment) for segment in there if segment * sign > 0]
-        if numbers and sign * max(numbers) in dead:
-            _stand_in(store, sign * (max(numbers) + 1))
+        numbers = store.content.segments.numbers(sign)
+        if numbers and sign * numbers[-1] in dead:
+            _stand_in(store, sign * (numbers[-1] + 1))
     store.content.forget()
     for segment in dead:
         os.unlink(store.content.segments.path(segment))
@@ -207,11 +193,10 @@ def _remove(store: Store, dead: list[int]) -> None:
 
 def keep_numbering(store: Store) -> None:
     """See to it that no new segment takes the number of one that is missing: an empty one with a higher number stands in."""
-    there = list(segments(store))
     for sign in (-1, 1):
-        row = store.db.execute("SELECT max(segment * ?) FROM content WHERE parts IS NULL", (sign,)).fetchone()
-        if (row[0] or 0) > max((sign * segment for segment in there), default=0):
-            _stand_in(store, sign * (row[0] + 1))
+        highest = store.log.number("SELECT max(segment * ?) FROM content WHERE parts IS NULL", (sign,)) or 0
+        if highest > max(store.content.segments.numbers(sign), default=0):
+            _stand_in(store, sign * (highest + 1))
 
 
 def _stand_in(store: Store, segment: int) -> None:

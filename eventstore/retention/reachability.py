@@ -45,8 +45,7 @@ def kept_by(arrival: Event) -> set[bytes]:
 
 def stored_contents(log: Log) -> Iterator[tuple[bytes, int]]:
     """Yield (digest, size) of every content here that an event names, in the order in which they are stored, streaming."""
-    rows = log.db.execute(f"SELECT digest, size FROM content WHERE {_NAMED} ORDER BY segment, offset, start")
-    return ((digest, size) for digest, size in rows)
+    return log.db.execute(f"SELECT digest, size FROM content WHERE {_NAMED} ORDER BY segment, offset, start")
 
 
 def total_stored(log: Log) -> int:

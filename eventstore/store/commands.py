@@ -15,7 +15,7 @@ from eventstore.log.log import Log, Stream
 from eventstore.model.changes import Change
 from eventstore.model.entries import Tree
 from eventstore.model.events import ENCODER, Kind
-from eventstore.model.facts import Arrival, Base, ConfigChange, Creation, Departure, FolderBase, Seal, Signature, TagMove
+from eventstore.model.facts import Arrival, Base, ConfigChange, Departure, FolderBase, Seal, Signature, TagMove, base_stated
 from eventstore.model.paths import shown
 from eventstore.model.spelling import check_container_name, check_tag
 from eventstore.store.rules import Recording, check_name
@@ -32,6 +32,15 @@ def _add_fact(
     return appending.add(stream, Change(kind, b"", content=content, detail=text), about_path=False)
 
 
+def _append_fact(
+    writer: Writer, of: str, name: str, kind: Kind, stated: Mapping[str, Any] | None = None, content: bytes | None = None, *,
+    expected: int | None = None,
+) -> None:  # fmt: skip
+    """Append one fact to a stream, as a changeset of its own."""
+    with writer.changeset() as appending:
+        _add_fact(appending, appending.open(of, name, expected), kind, stated, content)
+
+
 # -- the store
 
 
@@ -41,8 +50,7 @@ def create_store(writer: Writer) -> None:
         return
     with writer.transaction():
         if not writer.log.head().position:
-            with writer.changeset() as appending:
-                _add_fact(appending, appending.open(STORE, "store"), Kind.STORE_CREATED, {"id": os.urandom(16).hex()})
+            _append_fact(writer, STORE, "store", Kind.STORE_CREATED, {"id": os.urandom(16).hex()})
 
 
 # -- containers
@@ -54,7 +62,7 @@ def create_container(writer: Writer, name: str, base: Base) -> str:
     with writer.changeset() as appending:
         _require_free_name(appending, writer, name)
         stream = appending.open(CONTAINER, container)
-        _add_fact(appending, stream, Kind.CONTAINER_CREATED, Creation(name, base).stated)
+        _add_fact(appending, stream, Kind.CONTAINER_CREATED, {"name": name, "base": base_stated(base)})
     return container
 
 
@@ -66,8 +74,7 @@ def rename_container(writer: Writer, container: str, name: str, *, expected: int
 
 def remove_container(writer: Writer, container: str, *, expected: int | None = None) -> None:
     """Take the container out of listings; its events stay, and `restore_container` brings it back."""
-    with writer.changeset() as appending:
-        _add_fact(appending, appending.open(CONTAINER, container, expected), Kind.CONTAINER_REMOVED)
+    _append_fact(writer, CONTAINER, container, Kind.CONTAINER_REMOVED, expected=expected)
 
 
 def restore_container(writer: Writer, container: str, name: str, *, expected: int | None = None) -> None:
@@ -80,8 +87,7 @@ def restore_container(writer: Writer, container: str, name: str, *, expected: in
 
 def configure(writer: Writer, container: str, change: ConfigChange, *, expected: int | None = None) -> None:
     """Record a change of what the container's images say about running them (`run_config.change` makes one of it)."""
-    with writer.changeset() as appending:
-        _add_fact(appending, appending.open(CONTAINER, container, expected), Kind.CONFIG_CHANGED, change.stated)
+    _append_fact(writer, CONTAINER, container, Kind.CONFIG_CHANGED, change.stated, expected=expected)
 
 
 def record(
@@ -205,8 +211,7 @@ def _add_layer(
 
 def record_image(writer: Writer, kind: Kind, image: str, manifest: bytes | None, travel: Arrival | Departure) -> None:
     """Record that an image (by its config digest or commit id) was loaded, pulled, saved or pushed."""
-    with writer.changeset() as appending:
-        _add_fact(appending, appending.open(IMAGE, image), kind, travel.stated, manifest)
+    _append_fact(writer, IMAGE, image, kind, travel.stated, manifest)
 
 
 def remove_image(writer: Writer, image: str, tags: Iterable[str]) -> None:
@@ -218,8 +223,7 @@ def remove_image(writer: Writer, image: str, tags: Iterable[str]) -> None:
 
 
 def restore_image(writer: Writer, image: str) -> None:
-    with writer.changeset() as appending:
-        _add_fact(appending, appending.open(IMAGE, image), Kind.IMAGE_RESTORED)
+    _append_fact(writer, IMAGE, image, Kind.IMAGE_RESTORED)
 
 
 def move_tag(writer: Writer, tag: str, image: str, *, expected: str | None = None) -> None:
@@ -260,9 +264,7 @@ def _delete_tag(appending: Appending, writer: Writer, tag: str) -> None:
 
 def sign_commit(writer: Writer, commit_id: str, signature: str, signer: str) -> None:
     """Record a signature (armoured) over a commit, made with the key of fingerprint *signer*."""
-    with writer.changeset() as appending:
-        stream = appending.open(IMAGE, commit_id)
-        _add_fact(appending, stream, Kind.COMMIT_SIGNED, Signature(commit_id, signature, signer).stated)
+    _append_fact(writer, IMAGE, commit_id, Kind.COMMIT_SIGNED, vars(Signature(commit_id, signature, signer)))
 
 
 def erase_contents(writer: Writer, sizes: Mapping[bytes, int], reason: str) -> None:
@@ -275,13 +277,10 @@ def erase_contents(writer: Writer, sizes: Mapping[bytes, int], reason: str) -> N
 
 def let_return(writer: Writer, digest: bytes, reason: str) -> None:
     """Record that a content which was erased may come back."""
-    with writer.changeset() as appending:
-        _add_fact(appending, appending.open(STORE, "store"), Kind.CONTENT_READMITTED, {"reason": reason}, digest)
+    _append_fact(writer, STORE, "store", Kind.CONTENT_READMITTED, {"reason": reason}, digest)
 
 
 def drop_originals(writer: Writer, blobs: Iterable[bytes], reason: str) -> None:
     """Record that compressed blobs are dropped: the manifests that name them can no longer be given out as they came."""
-    with writer.changeset() as appending:
-        stream = appending.open(STORE, "store")
-        stated = {"blobs": sorted(blob.hex() for blob in blobs), "reason": reason}
-        _add_fact(appending, stream, Kind.ORIGINALS_DROPPED, stated)
+    stated = {"blobs": sorted(blob.hex() for blob in blobs), "reason": reason}
+    _append_fact(writer, STORE, "store", Kind.ORIGINALS_DROPPED, stated)

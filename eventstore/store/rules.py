@@ -10,7 +10,7 @@ from eventstore.log.log import Stream
 from eventstore.model.changes import Change
 from eventstore.model.entries import Entry, Tree
 from eventstore.model.events import TREE_KINDS, Kind
-from eventstore.model.paths import ancestors, checked, is_marker, shown, split
+from eventstore.model.paths import ancestors, checked, is_marker, shown
 from eventstore.store.writer import Writer
 
 PUTS_NAME = (Kind.FILE_WRITTEN, Kind.LINK_MADE, Kind.PATH_MOVED, Kind.DIRECTORY_IMPLIED)
@@ -72,11 +72,11 @@ class Rules:
             raise ConflictError(f"/{shown(change.path)} is not a directory, so it cannot be cleared")
         if change.kind == Kind.PATH_DELETED and not change.path:
             raise ConflictError("the root directory cannot be deleted")
-        if change.kind == Kind.ATTRIBUTES_CHANGED:
-            if stat.S_IFMT(change.mode) != stat.S_IFMT(found.mode):
-                raise ConflictError(f"/{shown(change.path)} cannot change its file type; delete it and write another")
-            return found.node
-        return None
+        if change.kind != Kind.ATTRIBUTES_CHANGED:
+            return None
+        if stat.S_IFMT(change.mode) != stat.S_IFMT(found.mode):
+            raise ConflictError(f"/{shown(change.path)} cannot change its file type; delete it and write another")
+        return found.node
 
     def _link_node(self, change: Change, found: Entry | None) -> int:
         target = self._find(checked(change.target or b""))
@@ -99,10 +99,8 @@ class Rules:
             raise ConflictError(f"/{shown(change.path)} exists; delete it first")
 
     def _require_parent(self, path: bytes) -> None:
-        if not path:
-            return
-        parent = split(path)[0]
-        if parent in self._directories or not parent:
+        parent = path.rpartition(b"/")[0]
+        if not parent or parent in self._directories:
             return
         found = self._find(parent)
         if found is None:

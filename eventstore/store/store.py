@@ -80,7 +80,7 @@ class Store:
         return was < SCHEMA
 
     def close(self) -> None:
-        self.content.close()
+        self.content.forget()
         self.db.close()
 
     def __enter__(self) -> Self:

@@ -57,7 +57,8 @@ class Writer:
         if self._open:
             yield
             return
-        self._sync()
+        for content in self._contents():
+            content.sync()
         began = monotonic()
         self.store.db.execute("BEGIN IMMEDIATE")
         self.waited += monotonic() - began
@@ -111,7 +112,3 @@ class Writer:
 
     def _contents(self) -> list[ContentWriter]:
         return [self.content] if self._originals is None else [self.content, self._originals]
-
-    def _sync(self) -> None:
-        for content in self._contents():
-            content.sync()

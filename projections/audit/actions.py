@@ -8,7 +8,7 @@ from eventstore.index import changesets, names, streams
 from eventstore.log.log import Log
 from eventstore.model.digests import named
 from eventstore.model.events import Event, Kind
-from eventstore.model.facts import Erasure, Seal, Signature, TagMove, travelled
+from eventstore.model.facts import Seal, Signature, TagMove, reason_of, travelled
 from eventstore.model.paths import order
 from eventstore.model.times import rfc3339
 from projections.events.records import Record, Records
@@ -81,7 +81,7 @@ def _other(log: Log, record: Record) -> Action:
     content = record.event.content
     of_content = kind in (Kind.CONTENT_ERASED, Kind.CONTENT_READMITTED)
     name = named(content) if of_content and content is not None else record.name
-    said = Erasure.of(record.event).reason or place or _container_name(log, record)
+    said = reason_of(record.event) or place or _container_name(log, record)
     return Action(OTHERS[kind], name, record, record.author, said, tags=tuple(names))
 
 

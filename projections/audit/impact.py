@@ -8,7 +8,7 @@ from typing import NamedTuple
 from eventstore.errors import LayerlogError
 from eventstore.log.log import DatabaseError, Log
 from eventstore.model.events import ARRIVALS, Kind
-from eventstore.model.facts import Arrival, ContainerBase, Creation, FolderBase, ImageBase
+from eventstore.model.facts import Arrival, ContainerBase, FolderBase, ImageBase, base_in
 from eventstore.retention.reachability import Occurrence
 from projections.events.records import Records
 from projections.refs import containers, tags
@@ -72,7 +72,7 @@ class Impact:
         log = self._log
         for event in log.of_kind(Kind.CONTAINER_CREATED):
             name = log.stream_of(event.stream).name
-            match Creation.of(event).base:
+            match base_in(event):
                 case ImageBase(image):
                     self._on_image[image].append(name)
                 case FolderBase(layer):

@@ -15,8 +15,8 @@ from eventstore.index import changesets, streams
 from eventstore.integrity.findings import Finding
 from eventstore.log import merkle
 from eventstore.log.log import Changeset, Log, header
+from eventstore.model.entries import node_of
 from eventstore.model.events import event_bytes
-from eventstore.model.nodes import node_of
 from eventstore.model.times import rfc3339
 from projections.events.records import Records
 
@@ -159,7 +159,7 @@ def _levels(leaves: list[bytes]) -> list[list[bytes]]:
 def stored_bytes(log: Log, first: int, last: int) -> Iterator[bytes]:
     """Yield the bytes of the stored events first..last, which their changesets' roots cover."""
     records, names = Records(log), {stream: name for stream, _, name in streams.every(log)}
-    for event in changesets.stored(log, first, last):
+    for event in log.everything(first, last):
         path = b"" if event.path is None else records.path(event.path)
         yield event_bytes(names[event.stream].encode(), event.version, event.kind, path, node_of(event))
 

@@ -6,8 +6,7 @@ from io import BytesIO
 from typing import NamedTuple
 
 from eventstore.errors import ErasedError
-from eventstore.model.entries import Entry
-from eventstore.model.nodes import node_of
+from eventstore.model.entries import Entry, node_of
 from projections.diff.line_diff import MAX_TEXT, PROBE, Match, is_binary, matches
 from projections.diff.tree_diff import Difference
 from projections.tree.view import View

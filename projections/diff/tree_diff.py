@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from eventstore.index.nodes import changed_in
 from eventstore.index.stream_paths import count_paths, count_paths_between, touched_between
-from eventstore.model.entries import Entry
-from eventstore.model.nodes import same_node
+from eventstore.model.entries import Entry, same_node
 from eventstore.model.paths import order, path_of
 from projections.tree.hard_links import linked_among, names_of
 from projections.tree.view import View

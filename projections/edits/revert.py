@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from eventstore.model.changes import Change
-from eventstore.model.entries import Entry
-from eventstore.model.nodes import same_node
+from eventstore.model.entries import Entry, same_node
 from eventstore.model.paths import order, split
 from projections.diff.between import Around, differences
 from projections.diff.tree_diff import Difference

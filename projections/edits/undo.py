@@ -5,12 +5,11 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from eventstore.index.moments import version_at
-from eventstore.index.streams import has_moves, last_tree_event
+from eventstore.index.streams import has_moves, tree_events_down
 from eventstore.log.log import Log
 from eventstore.model.changes import Change, attributes, delete, link, move
-from eventstore.model.entries import Entry
+from eventstore.model.entries import Entry, same_node
 from eventstore.model.events import Kind
-from eventstore.model.nodes import same_node
 from eventstore.model.paths import order
 from eventstore.store.store import Store
 from projections.diff.tree_diff import Difference, paired, touched_by
@@ -30,7 +29,7 @@ class Run(NamedTuple):
 
 def runs(log: Log, stream: int, version: int) -> Iterator[Run]:
     """Yield the changesets that changed files of a container, newest first: look-ups for each."""
-    while (last := last_tree_event(log, stream, version)) is not None:
+    while (last := next(tree_events_down(log, stream, version), None)) is not None:
         changeset = log.changeset(last.position)
         first = version_at(log, stream, changeset.first - 1) + 1
         yield Run(first, last.version)

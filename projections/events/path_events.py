@@ -14,8 +14,8 @@ from eventstore.index.nodes import attribute_changes, changed_among
 from eventstore.index.tree_events import moves_from, streams_about
 from eventstore.log.log import ROOT_ID
 from eventstore.model.batches import growing_batches
+from eventstore.model.entries import same_node
 from eventstore.model.events import ATTRIBUTES, HIDES, NAMES, PUTS_DIRECTORY, Event, Kind
-from eventstore.model.nodes import same_node
 from projections.tree.view import FEW_SPANS, Order, View, of_event
 
 MAKING = (Kind.FILE_WRITTEN, Kind.DIRECTORY_IMPLIED)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from eventstore.errors import DamagedError
 from eventstore.log.log import Log
-from eventstore.model.nodes import same_node
+from eventstore.model.entries import same_node
 from eventstore.model.paths import order
 from projections.diff.between import Around
 from projections.diff.tree_diff import Difference

@@ -10,7 +10,7 @@ from eventstore.index.stream_paths import has_tree_events
 from eventstore.index.streams import bytes_written
 from eventstore.log.log import Log
 from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind
-from eventstore.model.facts import Arrival, Base, ConfigChange, Departure, FolderBase, Framing, Seal, image_of, platform_of
+from eventstore.model.facts import Arrival, Base, ConfigChange, Departure, FolderBase, Seal, image_of, platform_of, tar_size
 from eventstore.model.times import rfc3339
 from projections.layers import layers
 from projections.layers.layers import ImportedLayer, Layer, SealedLayer
@@ -107,7 +107,7 @@ def layers_of(log: Log, image: Image) -> list[Layer]:
 
 def layer_size(log: Log, layer: Layer) -> int:
     if isinstance(layer, ImportedLayer):
-        return imported_layer(log, layer.diff_id).size
+        return tar_size(imported_layer(log, layer.diff_id))
     return bytes_written(log, *events_of(log, layer))
 
 
@@ -118,9 +118,9 @@ def events_of(log: Log, layer: Layer) -> tuple[int, int, int]:
     return log.existing("layer", layer[0]).id, 1, lineage.LIVE
 
 
-def imported_layer(log: Log, diff_id: str) -> Framing:
-    """Return the framing of a layer that came as a tar."""
-    return Framing.of(next(log.of_kind(Kind.LAYER_IMPORTED, log.existing("layer", diff_id).id)))
+def imported_layer(log: Log, diff_id: str) -> Event:
+    """Return the event that ends a layer which came as a tar; its `content` is the framing."""
+    return next(log.of_kind(Kind.LAYER_IMPORTED, log.existing("layer", diff_id).id))
 
 
 def created(log: Log, content: Content, image: Image) -> str:

@@ -8,7 +8,7 @@ from eventstore.content.reader import Content
 from eventstore.log.log import Log
 from eventstore.model.digests import digest_of, named
 from eventstore.model.events import ARRIVALS, DEPARTURES, Event
-from eventstore.model.facts import Arrival, Base, ContainerBase, Erasure, Seal, base_stated, image_of
+from eventstore.model.facts import Arrival, Base, ContainerBase, Seal, base_stated, image_of, reason_of
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from projections.images import erased, image_list, images, run_config
@@ -129,7 +129,7 @@ def _erased(log: Log, one: Erased) -> Json:
         "Content": named(one.digest),
         "Event": one.position,
         "Time": _time(log, one.position),
-        "Reason": Erasure.of(log.at(one.position)).reason,
+        "Reason": reason_of(log.at(one.position)),
     }
 
 

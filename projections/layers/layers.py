@@ -8,7 +8,6 @@ from typing import NamedTuple
 from eventstore.errors import StoreError
 from eventstore.index.layers import content_at, contents_in_order
 from eventstore.index.nodes import linked_in
-from eventstore.index.paths import child_id
 from eventstore.index.stream_paths import has_tree_events
 from eventstore.log.log import Log
 from eventstore.model.changes import Change, delete
@@ -217,7 +216,7 @@ class Contents:
     def _looked_up(self, path: bytes) -> bytes | None:
         parent, name = split(path)
         directory = self._directory_id(parent)
-        found = child_id(self._log, directory, name) if directory is not None else None
+        found = self._log.child_id(directory, name) if directory is not None else None
         return content_at(self._log, self._stream, found) if found is not None else None
 
 

@@ -7,7 +7,7 @@ from eventstore.errors import NotFoundError
 from eventstore.index import names, streams
 from eventstore.log.log import Log
 from eventstore.model.events import Kind
-from eventstore.model.facts import Base, Creation
+from eventstore.model.facts import Base, base_in
 from eventstore.store.store import Store
 from projections.tree import lineage
 from projections.tree.view import View
@@ -50,7 +50,7 @@ def _container(log: Log, stream: int, container: str, version: int) -> Container
     created = next(log.of_kind(Kind.CONTAINER_CREATED, stream))
     sealed = log.latest(Kind.COMMITTED, stream)
     return Container(
-        container, stream, names.name_of(log, stream), version, sealed.version if sealed else 0, Creation.of(created).base,
+        container, stream, names.name_of(log, stream), version, sealed.version if sealed else 0, base_in(created),
         created.position, names.is_removed(log, stream),
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from eventstore.log.log import Log
 from eventstore.log.path_table import lies_within
 from eventstore.model.batches import batches
 from eventstore.model.entries import Entry
-from eventstore.model.events import Event, lifted
+from eventstore.model.events import Event
 from eventstore.model.paths import order as tree_order
 from eventstore.model.paths import path_of
 from projections.tree.lineage import Span
@@ -39,7 +39,7 @@ class Fact(NamedTuple):
 
     @property
     def event(self) -> Event | None:
-        return None if self.row is None else lifted(self.row[:_COLUMNS])
+        return None if self.row is None else Event._make(self.row[:_COLUMNS])
 
 
 # -- layers

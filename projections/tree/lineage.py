@@ -5,7 +5,7 @@ from typing import NamedTuple
 from eventstore.errors import DamagedError
 from eventstore.log.log import Log
 from eventstore.model.events import ARRIVALS, Event, Kind
-from eventstore.model.facts import Arrival, Base, ContainerBase, Creation, FolderBase, ImageBase
+from eventstore.model.facts import Arrival, Base, ContainerBase, FolderBase, ImageBase, base_in
 
 LIVE = 2**62
 
@@ -26,7 +26,7 @@ def of_container(log: Log, container: str, version: int = LIVE) -> list[Span]:
 
 def base_of(log: Log, stream: int) -> Base:
     """Return what a container was made from."""
-    return Creation.of(next(log.of_kind(Kind.CONTAINER_CREATED, stream))).base
+    return base_in(next(log.of_kind(Kind.CONTAINER_CREATED, stream)))
 
 
 def containers_under(log: Log, stream: int, version: int) -> list[tuple[int, int]]:

@@ -11,9 +11,8 @@ from eventstore.index.nodes import events_at
 from eventstore.log.log import Log
 from eventstore.log.path_table import PathTable
 from eventstore.model.batches import batches
-from eventstore.model.entries import Entry
+from eventstore.model.entries import Entry, node_of
 from eventstore.model.events import Event, Kind
-from eventstore.model.nodes import node_of
 from projections.tree.lineage import Span
 from projections.tree.view import EMPTY_DIRECTORY, with_device
 

@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from eventstore.model.changes import Change, link
-from eventstore.model.entries import Entry
+from eventstore.model.entries import Entry, node_of
 from eventstore.model.events import Kind
-from eventstore.model.nodes import node_of
 from eventstore.model.paths import join, split
 from projections.tree.hard_links import linked_nodes
 from projections.tree.symlinks import require

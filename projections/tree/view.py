@@ -14,9 +14,8 @@ from eventstore.index import nodes, paths, tree_events
 from eventstore.log.log import ROOT_ID, Log
 from eventstore.model.batches import batches
 from eventstore.model.entries import Entry
-from eventstore.model.events import HIDING, NODE_IN_EVENT, Event, Kind
+from eventstore.model.events import HIDING, NODE_IN_EVENT, Event, Kind, Node
 from eventstore.model.memory import Memory
-from eventstore.model.nodes import Node
 from eventstore.model.paths import join, shown, split
 from projections.tree.lineage import LIVE, Span
 from projections.tree.symlinks import require
@@ -257,7 +256,7 @@ class View:
         known = self.log.path_ids
         found = known.get((parent, name)) if self._memory is not None else None
         if found is None:
-            found = paths.child_id(self.log, parent, name)
+            found = self.log.child_id(parent, name)
             if found is not None and self._memory is not None and not self.log.in_transaction:
                 known[parent, name] = found
         return found

@@ -11,8 +11,8 @@ from pathlib import Path
 from eventstore.errors import LayerlogError
 from eventstore.log import merkle
 from eventstore.log.log import Changeset, header
+from eventstore.model.entries import node_of
 from eventstore.model.events import Kind, event_bytes
-from eventstore.model.nodes import node_of
 from eventstore.store.store import Store
 
 _KNOWN = {"log.db", "log.db-wal", "log.db-shm", "lock", "content", "cache", "wipe"}
@@ -64,7 +64,7 @@ def _chain(store: Store) -> Iterator[str]:
     last = store.db.execute("SELECT max(position) FROM event").fetchone()[0] or 0
     if last != position:
         yield f"events {position + 1} to {last} are in no changeset"
-    if number and _tree_head([row[7] for row in rows]) != store.log.tree_head():
+    if number and _tree_head([row[7] for row in rows]) != store.log.tree_head(number):
         yield "the tree's nodes do not lead to its head"
 
 

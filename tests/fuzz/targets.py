@@ -221,7 +221,7 @@ def block(data: bytes) -> None:
             if type(error).__name__ != "LZ4BlockError":
                 raise
         finally:
-            segments.close()
+            segments.forget()
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {

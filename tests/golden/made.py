@@ -75,7 +75,9 @@ def fill(store: Store) -> None:
 
 def told(store: Store) -> dict[str, Any]:
     """Return what the store says, as JSON: its head, its tags, and every container's tree at every version."""
-    found: dict[str, Any] = {"head": store.log.head().hash.hex(), "tree": store.log.tree_head().hex(), "tags": tags.current(store.log)}
+    head = store.log.head()
+    tree = store.log.tree_head(head.changesets).hex()
+    found: dict[str, Any] = {"head": head.hash.hex(), "tree": tree, "tags": tags.current(store.log)}
     for container in all_containers(store.log):
         for version in range(1, container.version + 1):
             view = view_at(store, container.id, version)

@@ -12,8 +12,7 @@ from eventstore.errors import ConcurrencyError, ConflictError, NotFoundError
 from eventstore.log.log import Context, header
 from eventstore.log.schema_1 import APPEND_ONLY
 from eventstore.model.changes import Change, attributes, delete, link, move, put
-from eventstore.model.events import Kind, event_bytes
-from eventstore.model.nodes import Node
+from eventstore.model.events import Kind, Node, event_bytes
 from eventstore.store import commands
 from eventstore.store.store import Store
 from eventstore.store.writer import writing

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from eventstore.model.nodes import same_node
+from eventstore.model.entries import same_node
 from eventstore.store.store import Store
 from projections.diff.tree_diff import paired, touched_by
 from projections.layers import layers
