@@ -1,4 +1,4 @@
-"""Taking back: the Changes that make a container what it was, or a path what it was, as new events."""
+"""Taking back: the Changes that make a container or a path what it was, or invert one commit, as new events."""
 
 import stat
 from collections.abc import Iterable, Iterator
@@ -11,8 +11,9 @@ from eventstore.model.changes import Change, attributes, delete, link, move
 from eventstore.model.entries import Entry
 from eventstore.model.events import Kind
 from eventstore.model.nodes import same_node
-from eventstore.model.paths import order
+from eventstore.model.paths import order, split
 from eventstore.store.store import Store
+from projections.diff.between import Around, differences
 from projections.diff.tree_diff import Difference, paired, touched_by
 from projections.refs.containers import view_at
 from projections.tree.hard_links import grouped, linked_nodes
@@ -137,3 +138,58 @@ def _moved_back(store: Store, container: str, stream: int, run: Run) -> Change |
 
 def _stream(log: Log, container: str) -> int:
     return log.existing("container", container).id
+
+
+# -- reverting: the inverse of one commit's changes on what a container is now
+
+
+class Conflict(NamedTuple):
+    path: bytes
+    reason: str
+
+
+class Revert(NamedTuple):
+    """`changes` may be made only where there are no `conflicts`."""
+
+    changes: list[Change]
+    conflicts: list[Conflict]
+
+
+def revert(around: Around, live: View) -> Revert:
+    """Return what takes a commit's changes back in *live*: O(paths that the commit touched).
+
+    A path that is no longer what the commit made it is a conflict, unless it is what it was before the commit.
+    """
+    wanted: dict[bytes, Difference] = {}
+    conflicts = []
+    for path, before, after in differences(around):
+        now = live.lookup(path)
+        if _equal(now, before):
+            continue
+        if _equal(now, after):
+            wanted[path] = Difference(path, now, before)
+        else:
+            conflicts.append(Conflict(path, "is no longer what the commit made it" if now else "is no longer there"))
+    conflicts.extend(_in_the_way(wanted, live))
+    linked = linked_nodes(around.before) | linked_nodes(live)
+    return Revert(list(as_edits((wanted[path] for path in sorted(wanted, key=order)), linked)), conflicts)
+
+
+def _in_the_way(wanted: dict[bytes, Difference], live: View) -> Iterator[Conflict]:
+    for path, now, then in wanted.values():
+        if now is not None and now.is_dir and (then is None or not then.is_dir):
+            for entry in walk(live, path):
+                if entry.path not in wanted:
+                    yield Conflict(entry.path, "came later, below what the commit made")
+                    break
+        if then is not None and path and not _will_be_directory(wanted, live, split(path)[0]):
+            yield Conflict(path, "has no directory to come back to")
+
+
+def _will_be_directory(wanted: dict[bytes, Difference], live: View, path: bytes) -> bool:
+    found = wanted[path].after if path in wanted else live.lookup(path)
+    return found is not None and found.is_dir
+
+
+def _equal(one: Entry | None, other: Entry | None) -> bool:
+    return one is other if one is None or other is None else same_node(one, other)

@@ -14,8 +14,7 @@ from projections.events.path_events import Touch, touches
 from projections.events.pathspecs import is_glob, touched_by_any
 from projections.events.records import Record, Records
 from projections.history import commits
-from projections.history.commits import Commit, ImageLayer
-from projections.history.origins import Origins
+from projections.history.commits import Commit, ImageLayer, Origins
 from projections.layers import layers
 from projections.refs import references
 from projections.refs.references import Target

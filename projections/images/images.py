@@ -14,8 +14,7 @@ from eventstore.model.facts import Arrival, Base, ConfigChange, Departure, Folde
 from eventstore.model.times import rfc3339
 from projections.layers import layers
 from projections.layers.layers import ImportedLayer, Layer, SealedLayer
-from projections.oci.config import History, build_config, parse_config
-from projections.oci.platform import Platform, parse_platform
+from projections.oci.config import History, Platform, build_config, parse_config, parse_platform
 from projections.tree import lineage
 
 MAX_LAYERS = 120

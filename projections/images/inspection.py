@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from itertools import chain
+from typing import Any, TypeVar
 
 from eventstore.content.reader import Content
+from eventstore.errors import ErasedError
 from eventstore.log.log import Log
 from eventstore.model.digests import digest_of, named
 from eventstore.model.events import ARRIVALS, DEPARTURES, Event
 from eventstore.model.facts import Arrival, Base, ContainerBase, Erasure, Seal, base_stated, image_of
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
-from projections.images import erased, image_list, images, run_config
-from projections.images.erased import Erased, unless_erased
+from eventstore.retention import reachability
+from projections.images import image_list, images, run_config
 from projections.images.images import Image
 from projections.layers import layers
 from projections.layers.layers import FolderLayer, ImportedLayer, Layer
@@ -21,7 +23,9 @@ from projections.oci.documents import Json
 from projections.refs import containers, tags
 from projections.refs.image_names import familiar
 from projections.refs.references import Target
+from projections.tree import lineage
 
+T = TypeVar("T")
 UNKNOWN = bytes(32)
 """Stands for the diff_id of a layer that can no longer be encoded, in a config of which only the rest is looked at."""
 
@@ -32,8 +36,8 @@ def image_document(log: Log, content: Content, image: Image, diff_id: Callable[[
     What was erased stands under Layerlog.Erased, and what can no longer be known for it is null or empty.
     """
     exported = images.exported_layers(log, image)
-    known = {layer: unless_erased(partial(diff_id, layer)) for layer in exported}
-    config = unless_erased(lambda: images.config(log, content, image, lambda layer: known[layer] or UNKNOWN))
+    known = {layer: _unless_erased(partial(diff_id, layer)) for layer in exported}
+    config = _unless_erased(lambda: images.config(log, content, image, lambda layer: known[layer] or UNKNOWN))
     stated = {} if config is None else parse_config(config, "config")
     steps = history(stated)
     names = tags.now(log, image.id)
@@ -46,7 +50,7 @@ def image_document(log: Log, content: Content, image: Image, diff_id: Callable[[
         "Comment": steps[-1].comment if steps else "",
         "Created": stated.get("created") or "",
         "Author": stated.get("author") or "",
-        "Config": unless_erased(lambda: run_config.run_config(log, content, _target(log, image))),
+        "Config": _unless_erased(lambda: run_config.run_config(log, content, _target(log, image))),
         **{key.capitalize(): stated[key] for key in ("architecture", "variant", "os") if stated.get(key)},
         "Size": image_list.sizes(log, [image])[image.id],
         "RootFS": {"Type": "layers", "Layers": [_named(known[layer]) for layer in exported]},
@@ -114,7 +118,7 @@ def _own(log: Log, image: Image, config: bytes | None) -> Json:
         seal = Seal.of(image.seal)
         own |= {"Commit": image.id, "Container": log.stream_of(image.seal.stream).name, "Version": image.seal.version}
         own |= {"Events": seal.events, "Message": seal.message or ""}
-    return own | {"Layers": list(_sized(log, image)), "Erased": [_erased(log, one) for one in erased.of_image(log, image)]}
+    return own | {"Layers": list(_sized(log, image)), "Erased": list(_erased(log, image))}
 
 
 def _config_digest_left(log: Log, image: Image) -> str | None:
@@ -123,14 +127,24 @@ def _config_digest_left(log: Log, image: Image) -> str | None:
     return next((f"sha256:{digest}" for digest in digests if digest), None)
 
 
-def _erased(log: Log, one: Erased) -> Json:
-    return {
-        "Path": None if one.path is None else shown(b"/" + one.path),
-        "Content": named(one.digest),
-        "Event": one.position,
-        "Time": _time(log, one.position),
-        "Reason": Erasure.of(log.at(one.position)).reason,
-    }
+def _erased(log: Log, image: Image) -> Iterator[Json]:
+    """Yield what was erased of an image and its layers, hidden files too: O(events of its layers), if anything ever was."""
+    gone = reachability.erased(log)
+    if not gone:
+        return
+    base = images.base_image(log, image)
+    beside = {digest for event in lineage.arrivals(log, base or "") for digest in reachability.kept_by(event)}
+    layers_events = (images.events_of(log, layer) for layer in dict.fromkeys(images.layers_of(log, image)))
+    written = (found for events in layers_events for found in log.written(*events))
+    for path_id, digest in chain(((None, digest) for digest in sorted(beside)), written):
+        if digest in gone:
+            yield {
+                "Path": None if path_id is None else shown(b"/" + log.path_text(path_id)),
+                "Content": named(digest),
+                "Event": gone[digest],
+                "Time": _time(log, gone[digest]),
+                "Reason": Erasure.of(log.at(gone[digest])).reason,
+            }
 
 
 def _named(digest: bytes | None) -> str | None:
@@ -157,6 +171,14 @@ def _base_image(log: Log, base: Base) -> str | None:
     stream = log.stream("container", base.container)
     event = next(log.events(stream.id, base.version), None) if stream else None
     return event.commit or None if event is not None else None
+
+
+def _unless_erased(ask: Callable[[], T]) -> T | None:
+    """Return what *ask* returns, None where what it takes was erased."""
+    try:
+        return ask()
+    except ErasedError:
+        return None
 
 
 def _time(log: Log, position: int) -> str:

@@ -15,9 +15,8 @@ from eventstore.errors import InvalidError, MismatchError, NotFoundError
 from eventstore.model.digests import check_digest, digest_of
 from eventstore.model.paths import shown
 from projections.oci import documents
-from projections.oci.config import diff_ids, parse_config, platform_of
+from projections.oci.config import Platform, diff_ids, fit, parse_config, platform_of
 from projections.oci.documents import MAX_CONFIG, MAX_DOCUMENT, Json
-from projections.oci.platform import Platform, fit
 
 MAX_LAYERS = 1000
 """Docker stops at 127 layers and overlayfs at 500; more than this is an attack."""

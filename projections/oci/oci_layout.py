@@ -7,6 +7,7 @@ from eventstore.errors import InvalidError, NotFoundError
 from eventstore.model.digests import digest_of
 from eventstore.model.paths import shown
 from projections.oci import documents
+from projections.oci.config import Platform
 from projections.oci.documents import Json
 from projections.oci.oci_image import (
     CONTAINERD_NAME,
@@ -23,7 +24,6 @@ from projections.oci.oci_image import (
     manifest_of,
     parse_index,
 )
-from projections.oci.platform import Platform
 
 MARKER = documents.encode({"imageLayoutVersion": "1.0.0"})
 """The bytes of the file `oci-layout`."""

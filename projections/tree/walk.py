@@ -13,8 +13,7 @@ from eventstore.model.batches import batches
 from eventstore.model.entries import Entry
 from eventstore.model.events import HIDES, HIDING, Kind
 from eventstore.model.paths import order as tree_order
-from projections.tree.facts import Fact, of_container, of_layer
-from projections.tree.touched_paths import PATHS_AT_ONCE, touched, touched_below
+from projections.tree.facts import PATHS_AT_ONCE, Fact, of_container, of_layer, touched, touched_below
 from projections.tree.view import BOTTOM, Floor, Named, Order, View, of_event
 from projections.tree.walk_cache import Census, remembered, worth_counting
 

@@ -28,9 +28,8 @@ from eventstore.store.writer import writing
 from projections.edits import modes
 from projections.layers.tar import decode, reassemble
 from projections.oci import docker_archive, documents, oci_image, oci_layout
-from projections.oci.config import build_config, diff_ids, history, parse_config, platform_of
+from projections.oci.config import Platform, build_config, diff_ids, history, parse_config, platform_of
 from projections.oci.instructions import apply_changes
-from projections.oci.platform import Platform
 from projections.refs import image_names, references
 from projections.tar.reader import TarReader, members
 

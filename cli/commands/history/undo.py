@@ -18,9 +18,8 @@ from eventstore.store import commands
 from eventstore.store.writer import Writer
 from projections.diff.between import Around, differences
 from projections.edits import undo
-from projections.edits.revert import Conflict
-from projections.edits.revert import revert as reverting
-from projections.edits.undo import Run
+from projections.edits.undo import Conflict, Run
+from projections.edits.undo import revert as reverting
 from projections.events.records import Records
 from projections.history import item_changes
 from projections.history.commits import Commit, of_seal
