@@ -100,12 +100,10 @@ def select(log: Log, wanted: Wanted, first: int, last: int) -> Iterator[Record]:
     """Yield the wanted events with first <= position <= last in order; between batches others may write and collect."""
     records, paths = Records(log), _few_paths(log, wanted)
     streams = frozenset() if wanted.stream_kinds or len(wanted.streams) > FEW else wanted.streams
-    while first <= last:
-        end = min(first + AT_ONCE - 1, last)
-        for record in map(records.of, selected(log, first, end, streams=streams, kinds=wanted.kinds, paths=paths)):
-            if wanted.keeps(record):
-                yield record
-        first = end + 1
+    for start in range(first, last + 1, AT_ONCE):
+        end = min(start + AT_ONCE - 1, last)
+        found = selected(log, start, end, streams=streams, kinds=wanted.kinds, paths=paths)
+        yield from filter(wanted.keeps, map(records.of, found))
 
 
 def _few_paths(log: Log, wanted: Wanted) -> list[int]:

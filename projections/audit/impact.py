@@ -91,7 +91,7 @@ class Impact:
         if kind in ("layer", "image"):
             found_images.update(self._with_layer[name] if kind == "layer" else [name])
             above = [*self._on_layer[name], *(c for image in found_images for c in self._on_image[image])]
-            waiting.extend((container, 1) for container in above)
+            waiting = [(container, 1) for container in above]
         reached: dict[str, int] = {}
         while waiting:
             container, first = waiting.pop()

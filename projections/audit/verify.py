@@ -79,9 +79,8 @@ def check(log: Log, content: Content, subject: Subject) -> Iterator[Finding]:
 
 
 def _compared(log: Log, content: Content, name: str, spans: list[Span], replay: Replay) -> Iterator[Finding]:
-    view = View(log, content, spans)
     try:
-        yield from _differences(view, name, replay)
+        yield from _differences(View(log, content, spans), name, replay)
     except (LayerlogError, AssertionError, ValueError, RecursionError) as error:
         yield Finding("view", name, f"cannot be read: {error}")
 
@@ -90,8 +89,7 @@ def _differences(view: View, name: str, replay: Replay) -> Iterator[Finding]:
     found, odds = 0, LOOKUPS / max(1, sum(span.upto for span in view.spans))
     for expected, walked in zip_longest(replay.entries(), walk(view)):
         if expected != walked:
-            problem = f"the walk {_difference(expected, walked)}"
-            yield Finding("view", f"{name}:/{shown(_path(expected, walked))}", problem)
+            yield Finding("view", f"{name}:/{shown(_path(expected, walked))}", f"the walk {_difference(expected, walked)}")
             found += 1
         elif expected is not None and random.random() < odds and (looked_up := view.lookup(expected.path)) != expected:  # noqa: S311
             yield Finding("view", f"{name}:/{shown(expected.path)}", f"the look-up {_difference(expected, looked_up)}")

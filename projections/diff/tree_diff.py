@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 from eventstore.index.nodes import changed_in
@@ -36,10 +36,8 @@ class Difference(NamedTuple):
 
 def between(before: View, after: View, top: bytes = b"") -> Iterator[Difference]:
     """Yield what differs at and below *top*; O(both trees), or O(what one container's events between them touched)."""
-    if not top and (events := events_between(before, after)):
-        yield from touched_by(before, after, *events)
-        return
-    yield from _whole(before, after, top)
+    events = events_between(before, after) if not top else None
+    return touched_by(before, after, *events) if events is not None else _whole(before, after, top)
 
 
 def paired(before: Iterable[Entry], after: Iterable[Entry]) -> Iterator[Difference]:
@@ -56,22 +54,17 @@ def paired(before: Iterable[Entry], after: Iterable[Entry]) -> Iterator[Differen
         else:
             yield Difference(new.path, None, new)
             new = next(news, None)
-    while old is not None:
-        yield Difference(old.path, old, None)
-        old = next(olds, None)
-    while new is not None:
-        yield Difference(new.path, None, new)
-        new = next(news, None)
+    yield from (Difference(left.path, left, None) for left in chain(filter(None, [old]), olds))
+    yield from (Difference(left.path, None, left) for left in chain(filter(None, [new]), news))
 
 
 def _whole(before: View, after: View, top: bytes) -> Iterator[Difference]:
-    return (found for found in paired(walk(before, top), walk(after, top)) if _differ(found.before, found.after))
+    return (found for found in paired(walk(before, top), walk(after, top)) if differ(found.before, found.after))
 
 
-def _differ(old: Entry | None, new: Entry | None) -> bool:
-    if old is None or new is None:
-        return old is not new
-    return not same_node(old, new)
+def differ(old: Entry | None, new: Entry | None) -> bool:
+    """Whether a path is not the same in two views, absence being one thing that it can be."""
+    return old is not new if old is None or new is None else not same_node(old, new)
 
 
 def touched_by(before: View, after: View, stream: int, first: int, last: int) -> Iterator[Difference]:
@@ -139,7 +132,7 @@ class _Points:
             hides = True
         path = path_of(key)
         old, new = self._before.lookup(path), self._after.lookup(path)
-        if _differ(old, new):
+        if differ(old, new):
             yield Difference(path, old, new)
         self.done = key
         for view, entry in ((self._before, old), (self._after, new)):

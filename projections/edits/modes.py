@@ -54,10 +54,7 @@ def parse_mode(text: str) -> Remode:
 
 
 def _applied(mode: int, who: str, operator: str, what: str) -> int:
-    classes = "ugo" if not who or "a" in who else who
-    mask = 0
-    for name in classes:
-        mask |= _CLASSES[name]
+    mask = sum(_CLASSES[name] for name in ("ugo" if not who or "a" in who else set(who)))
     bits = _bits(mode, what)
     if operator == "+":
         return mode | bits & mask
@@ -69,8 +66,7 @@ def _applied(mode: int, who: str, operator: str, what: str) -> int:
 
 def _bits(mode: int, what: str) -> int:
     if what in _SHIFTS:
-        three = mode >> _SHIFTS[what] & 7
-        return three * 0o111
+        return (mode >> _SHIFTS[what] & 7) * 0o111
     bits = 0
     for letter in what:
         if letter == "X":

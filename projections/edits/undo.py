@@ -10,11 +10,10 @@ from eventstore.log.log import Log
 from eventstore.model.changes import Change, attributes, delete, link, move
 from eventstore.model.entries import Entry
 from eventstore.model.events import Kind
-from eventstore.model.nodes import same_node
 from eventstore.model.paths import order, split
 from eventstore.store.store import Store
 from projections.diff.between import Around, differences
-from projections.diff.tree_diff import Difference, paired, touched_by
+from projections.diff.tree_diff import Difference, differ, paired, touched_by
 from projections.refs.containers import view_at
 from projections.tree.hard_links import grouped, linked_nodes
 from projections.tree.subtree import as_change, below, beneath
@@ -32,8 +31,7 @@ class Run(NamedTuple):
 def runs(log: Log, stream: int, version: int) -> Iterator[Run]:
     """Yield the changesets that changed files of a container, newest first: look-ups for each."""
     while (last := last_tree_event(log, stream, version)) is not None:
-        changeset = log.changeset(last.position)
-        first = version_at(log, stream, changeset.first - 1) + 1
+        first = version_at(log, stream, log.changeset(last.position).first - 1) + 1
         yield Run(first, last.version)
         version = first - 1
 
@@ -80,7 +78,7 @@ def as_edits(differences: Iterable[Difference], linked: set[int]) -> Iterator[Ch
             gone = path
         if after is None:
             yield delete(path)
-        elif before is not None and linked.isdisjoint((before.node, after.node)) and _same_but_attributes(before, after):
+        elif before is not None and linked.isdisjoint((before.node, after.node)) and _what_it_is(before) == _what_it_is(after):
             yield attributes(path, after.mode, uid=after.uid, gid=after.gid, mtime=after.mtime, xattrs=after.xattrs)
         elif after.node in firsts:
             yield from (delete(path),) if before is not None and before.is_dir else ()
@@ -97,13 +95,9 @@ def restored(live: View, path: bytes, source: View, top: bytes) -> Iterator[Chan
     wanted = beneath(below(source, top), path)
     differences = (
         d for d in paired(walk(live, path), wanted)
-        if d.before is None or d.after is None or not same_node(d.before, d.after) or d.after.node in linked
+        if differ(d.before, d.after) or (d.after is not None and d.after.node in linked)
     )  # fmt: skip
     return as_edits(differences, linked)
-
-
-def _same_but_attributes(before: Entry, after: Entry) -> bool:
-    return _what_it_is(before) == _what_it_is(after)
 
 
 def _what_it_is(entry: Entry) -> tuple[object, ...]:
@@ -164,9 +158,9 @@ def revert(around: Around, live: View) -> Revert:
     conflicts = []
     for path, before, after in differences(around):
         now = live.lookup(path)
-        if _equal(now, before):
+        if not differ(now, before):
             continue
-        if _equal(now, after):
+        if not differ(now, after):
             wanted[path] = Difference(path, now, before)
         else:
             conflicts.append(Conflict(path, "is no longer what the commit made it" if now else "is no longer there"))
@@ -189,7 +183,3 @@ def _in_the_way(wanted: dict[bytes, Difference], live: View) -> Iterator[Conflic
 def _will_be_directory(wanted: dict[bytes, Difference], live: View, path: bytes) -> bool:
     found = wanted[path].after if path in wanted else live.lookup(path)
     return found is not None and found.is_dir
-
-
-def _equal(one: Entry | None, other: Entry | None) -> bool:
-    return one is other if one is None or other is None else same_node(one, other)

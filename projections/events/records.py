@@ -73,7 +73,7 @@ class Records:
         self._changeset: Changeset | None = None
         self._contexts: Memory[int, Mapping[str, Any]] = Memory(REMEMBERED)
         self._streams: Memory[int, tuple[str, str]] = Memory(REMEMBERED)
-        self._paths = PathTable(log)
+        self.path = PathTable(log).text
 
     def of(self, event: Event) -> Record:
         return self._record(event, self.changeset(event.position))
@@ -113,16 +113,8 @@ class Records:
             found = self._contexts[number] = json.loads(changesets.context(self.log, number))
         return found
 
-    def path(self, path_id: int) -> bytes:
-        return self._paths.text(path_id)
-
     def _stream(self, stream: int) -> tuple[str, str]:
         found = self._streams.get(stream)
         if found is None:
             found = self._streams[stream] = streams.kind_and_name(self.log, stream)
         return found
-
-
-def each(log: Log, events: Iterable[Event]) -> Iterator[Record]:
-    """Yield the record of each event, streaming."""
-    return Records(log).each(events)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from eventstore.content.reader import Content
 from eventstore.errors import ConflictError, ErasedError, NotFoundError
 from eventstore.index.nodes import attribute_changes
-from eventstore.log.log import ROOT_ID, Log
+from eventstore.log.log import ROOT_ID
 from eventstore.model.entries import Entry
 from eventstore.model.events import Event, Kind
 from eventstore.model.paths import shown
@@ -15,7 +15,6 @@ from projections.events.path_events import MAKING, NAMING, Touch, touches
 from projections.events.records import Record
 from projections.history.commits import Commit, ImageLayer, Origins
 from projections.refs import containers, tags
-from projections.refs.references import Target
 from projections.tree.view import View
 
 
@@ -49,18 +48,15 @@ class Blame(NamedTuple):
     erased: Cause | None
 
 
-class Causes:
+class Causes(Origins):
     """Answers why an event of a target's view is, with one look-up for what its events share."""
 
-    def __init__(self, log: Log, content: Content, target: Target) -> None:
-        self._origins = Origins(log, content, target)
-
     def of(self, position: int) -> Cause:
-        log, record = self._origins.log, self._origins.records.at(position)
-        commit, layer = self._origins.commit(record), self._origins.layer(record)
-        container = containers.get(log, record.name).name if record.kind == "container" else None
+        record = self.records.at(position)
+        commit, layer = self.commit(record), self.layer(record)
+        container = containers.get(self.log, record.name).name if record.kind == "container" else None
         image = commit.id if commit else layer.image if layer else None
-        return Cause(record, container, commit, tags.now(log, image) if image else [], layer)
+        return Cause(record, container, commit, tags.now(self.log, image) if image else [], layer)
 
 
 def blame(causes: Causes, view: View, path: bytes) -> Blame:
@@ -85,8 +81,7 @@ def blame(causes: Causes, view: View, path: bytes) -> Blame:
 
 def _content_made(view: View, entry: Entry) -> int:
     """Return the position of the event that brought what *entry* is: of layers that say the same, the lowest one's."""
-    node = view.log.at(entry.node)
-    if not view.is_layer(node.stream):
+    if not view.is_layer(view.log.at(entry.node).stream):
         return entry.node
     brought = (
         touch.event.position
@@ -129,40 +124,31 @@ def blame_lines(view: View, path: bytes) -> list[Line]:
     O(versions of the file) comparisons, fewer where all lines are found sooner; memory holds two versions.
     """
     entry = view.get(path)
-    _require_text_size(entry)
+    if not entry.is_file:
+        raise ConflictError(f"/{shown(path)} is no regular file, so it has no lines; blame it without --lines")
+    if entry.size > MAX_TEXT:
+        raise ConflictError(f"/{shown(path)} has {entry.size} bytes; --lines takes files of up to {MAX_TEXT}, blame it without")
     text = _text(view.content, entry.content, entry.size)
     if text is None:
         raise ConflictError(f"/{shown(path)} is binary, so it has no lines; `layerlog blame` without --lines says who wrote it")
     return [Line(touch.event.position, touch.path, line) for touch, line in zip(_origins(view, path, text), text, strict=True)]
 
 
-def _require_text_size(entry: Entry) -> None:
-    if not entry.is_file:
-        raise ConflictError(f"/{shown(entry.path)} is no regular file, so it has no lines; blame it without --lines")
-    if entry.size > MAX_TEXT:
-        raise ConflictError(
-            f"/{shown(entry.path)} has {entry.size} bytes; --lines takes files of up to {MAX_TEXT}, blame it without"
-        )
-
-
 def _origins(view: View, path: bytes, text: list[bytes]) -> list[Touch]:
     """Return, for each line of the latest version, the touch that wrote it."""
     found: dict[int, Touch] = {}
     newer, alive = text, {index: index for index in range(len(text))}
-    latest: Touch | None = None
-    for touch in versions(view, path):
-        older = newer if latest is None else _lines_or_none(view, touch.event)
+    history = versions(view, path)
+    latest = next(history)
+    for touch in history if alive else ():
+        older = _lines_or_none(view, touch.event)
         if older is None:
             break
-        if latest is not None:
-            kept = _kept(older, newer, alive)
-            gone = set(alive.values()).difference(kept.values())
-            found.update((line, latest) for line in gone)
-            alive = kept
-        newer, latest = older, touch
+        kept = _kept(older, newer, alive)
+        found.update((line, latest) for line in set(alive.values()).difference(kept.values()))
+        newer, alive, latest = older, kept, touch
         if not alive:
             break
-    assert latest is not None
     found.update((line, latest) for line in alive.values())
     return [found[index] for index in range(len(text))]
 

@@ -149,10 +149,9 @@ class Origins:
 
 
 def sent(log: Log, image: str) -> Iterator[Sent]:
-    """Yield where the image went, oldest first."""
+    """Yield where the image went: saves, then pushes, each oldest first."""
     stream = log.stream("image", image)
     records = Records(log)
     for kind, how in ((Kind.IMAGE_SAVED, "save"), (Kind.IMAGE_PUSHED, "push")):
         for event in log.of_kind(kind, stream.id) if stream else ():
-            record = records.of(event)
-            yield Sent(how, Departure.of(event).destination, record)
+            yield Sent(how, Departure.of(event).destination, records.of(event))

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from eventstore.errors import DamagedError
 from eventstore.log.log import Log
-from eventstore.model.nodes import same_node
 from eventstore.model.paths import order
 from projections.diff.between import Around
-from projections.diff.tree_diff import Difference
+from projections.diff.tree_diff import Difference, differ
 from projections.history.commits import Commit
 from projections.history.logbook import Item
 from projections.layers import layers
@@ -24,15 +23,12 @@ def around(view: View, item: Item) -> Around:
     if item.commit is not None:
         return around_commit(view, item.commit)
     if item.container is not None:
-        return _around_unsealed(view, item.container)
+        span = view.spans[_rank(view, "container", item.container)]
+        unsealed = layers.first_unsealed(view.log, span.stream, span.upto)
+        return _around_events(view, item.container, unsealed, span.upto)
     name = item.layer.diff_id if item.layer is not None else item.touched[0].name
     rank = _rank(view, "layer", name)
     return Around(_view(view, view.spans[:rank]), _view(view, view.spans[: rank + 1]), None)
-
-
-def _around_unsealed(view: View, container: str) -> Around:
-    span = view.spans[_rank(view, "container", container)]
-    return _around_events(view, container, layers.first_unsealed(view.log, span.stream, span.upto), span.upto)
 
 
 def _around_events(view: View, container: str, first: int, last: int) -> Around:
@@ -59,7 +55,5 @@ def differences_at(found: Around, item: Item, log: Log) -> Iterator[Difference]:
     paths |= {log.path_text(record.event.source) for record in item.touched if record.event.source is not None}
     for path in sorted(paths, key=order):
         before, after = found.before.lookup(path), found.after.lookup(path)
-        if before is None and after is None:
-            continue
-        if before is None or after is None or not same_node(before, after):
+        if differ(before, after):
             yield Difference(path, before, after)

@@ -16,8 +16,7 @@ from projections.events.records import Record, Records
 from projections.history import commits
 from projections.history.commits import Commit, ImageLayer, Origins
 from projections.layers import layers
-from projections.refs import references
-from projections.refs.references import Target
+from projections.refs.references import Target, containers_under
 from projections.tree.view import View
 
 
@@ -86,9 +85,8 @@ def _positions_by(log: Log, target: Target | None, names: Sequence[str]) -> Iter
     if target is None:
         yield from sorted((position for name in names for position in seals.by_author(log, name)), reverse=True)
         return
-    for stream, version in references.containers_under(log, target):
-        found = heapq.merge(*(seals.by_author_down(log, name, stream, version) for name in names), reverse=True)
-        yield from found
+    for stream, version in containers_under(log, target):
+        yield from heapq.merge(*(seals.by_author_down(log, name, stream, version) for name in names), reverse=True)
 
 
 def of_paths(view: View, target: Target, patterns: Sequence[bytes], *, follow: bool) -> Iterator[Item]:

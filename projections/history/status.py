@@ -29,14 +29,14 @@ class Unsealed(NamedTuple):
 
 def unsealed(store: Store, container: str, version: int) -> Unsealed:
     """Return what was not sealed when the container was at *version*; nothing is read yet."""
-    stream = lineage.of_container(store.log, container)[-1].stream
+    stream = store.log.existing("container", container).id
     first = layers.first_unsealed(store.log, stream, version)
     return Unsealed(view_at(store, container, first - 1), view_at(store, container, version), first, version)
 
 
 def base_view(store: Store, container: str) -> View:
     """Return what a container was made from, as a view."""
-    stream = lineage.of_container(store.log, container)[-1].stream
+    stream = store.log.existing("container", container).id
     return View(store.log, store.content, lineage.of_base(store.log, lineage.base_of(store.log, stream)))
 
 
@@ -77,8 +77,8 @@ def base_name(log: Log, container: Container) -> str:
         case ImageBase(image):
             return _image_name(log, image)
         case ContainerBase(below, version):
-            made = log.event(log.existing("container", below).id, version)
-            return _image_name(log, made.commit) if made.kind == Kind.COMMITTED else f"{below[:12]}@{version}"
+            made = lineage.commit_at(log, below, version)
+            return _image_name(log, made) if made is not None else f"{below[:12]}@{version}"
     return "scratch"
 
 

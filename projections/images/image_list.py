@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import pairwise
 
 from eventstore.index import provenance, seals
 from eventstore.index.streams import bytes_written
@@ -75,11 +76,7 @@ def _layers_size(log: Log, base: Base) -> int:
 def _written(log: Log, points: set[tuple[int, int]]) -> dict[tuple[int, int], int]:
     """Return the bytes written to files in a stream's events 1..version, for each (stream, version)."""
     found: dict[tuple[int, int], int] = {}
-    last = total = version = 0
-    for stream, upto in sorted(points):
-        if stream != last:
-            last, total, version = stream, 0, 0
-        total += bytes_written(log, stream, version + 1, upto)
-        version = upto
-        found[stream, upto] = total
+    for (below, version), (stream, upto) in pairwise([(0, 0), *sorted(points)]):
+        counted = version if below == stream else 0
+        found[stream, upto] = found.get((stream, counted), 0) + bytes_written(log, stream, counted + 1, upto)
     return found

@@ -41,7 +41,7 @@ def get(log: Log, image: str) -> Image:
 
 def all_images(log: Log) -> Iterator[Image]:
     """Yield every image there ever was, newest first: O(images)."""
-    yield from newest_first(log, [*arrived(log), *map(of_seal, log.of_kind(Kind.COMMITTED))])
+    return newest_first(log, [*arrived(log), *map(of_seal, log.of_kind(Kind.COMMITTED))])
 
 
 def of_seal(seal: Event) -> Image:
@@ -52,8 +52,7 @@ def of_seal(seal: Event) -> Image:
 def newest_first(log: Log, images: Iterable[Image]) -> Iterator[Image]:
     """Yield *images* as they came into the store, and whether they are removed now."""
     gone = removed(log)
-    for image in sorted(images, key=lambda image: -image.position):
-        yield image._replace(removed=image.id in gone)
+    return (image._replace(removed=image.id in gone) for image in sorted(images, key=lambda image: -image.position))
 
 
 def arrived(log: Log) -> Iterator[Image]:
@@ -129,7 +128,10 @@ def original_config(log: Log, content: Content, image: str) -> bytes:
 
 def exported_layers(log: Log, image: Image) -> list[Layer]:
     """Return the layers of the OCI form: those without files left out, above `MAX_LAYERS` the oldest born here merged."""
-    found = [layer for layer in layers_of(log, image) if not isinstance(layer, SealedLayer) or _has_files(log, layer)]
+    found = [
+        layer for layer in layers_of(log, image)
+        if not isinstance(layer, SealedLayer) or has_tree_events(log, *events_of(log, layer))
+    ]  # fmt: skip
     over = len(found) - MAX_LAYERS
     if over <= 0:
         return found
@@ -162,11 +164,6 @@ def config(log: Log, content: Content, image: Image, diff_id: Callable[[Layer], 
     )
 
 
-def _has_files(log: Log, layer: SealedLayer) -> bool:
-    stream = log.stream("container", layer.container)
-    return stream is not None and has_tree_events(log, stream.id, layer.first, layer.last)
-
-
 def base_image(log: Log, image: Image) -> str | None:
     """Return the image taken from elsewhere that *image* is or stands on, or None where that is scratch or a folder."""
     if image.seal is None:
@@ -190,14 +187,12 @@ def containers_under(log: Log, image: Image) -> list[tuple[int, int]]:
 
 def config_changes_under(log: Log, chain: Iterable[tuple[int, int]]) -> Iterator[ConfigChange]:
     """Yield what changed the config of *chain*, (stream, version) of containers lowest first."""
-    for stream, version in chain:
-        yield from config_changes(log, stream, 1, version)
+    return (change for stream, version in chain for change in config_changes(log, stream, 1, version))
 
 
 def config_changes(log: Log, stream: int, first: int, last: int) -> Iterator[ConfigChange]:
     """Yield what the events first..last of a container changed of its config."""
-    events = log.of_kind(Kind.CONFIG_CHANGED, stream)
-    return (ConfigChange.of(event) for event in events if first <= event.version <= last)
+    return (ConfigChange.of(e) for e in log.of_kind(Kind.CONFIG_CHANGED, stream) if first <= e.version <= last)
 
 
 def instructions(log: Log, stream: int, first: int, last: int) -> list[str]:
@@ -230,7 +225,7 @@ def build_steps(log: Log, image: Image) -> Iterator[BuildStep]:
     verb = "import" if image.seal is not None and isinstance(_bottom(log, image), FolderBase) else "commit"
     for stream, version in reversed(containers_under(log, image)):
         first = 1
-        for seal in layers.seals(log, stream):
+        for seal in log.of_kind(Kind.COMMITTED, stream):
             if seal.version <= version:
                 yield BuildStep(seal.commit, seal, first, verb)
                 first, verb = seal.version + 1, "commit"

@@ -9,7 +9,7 @@ from eventstore.content.reader import Content
 from eventstore.errors import ErasedError
 from eventstore.log.log import Log
 from eventstore.model.digests import digest_of, named
-from eventstore.model.events import ARRIVALS, DEPARTURES, Event
+from eventstore.model.events import ARRIVALS, Event
 from eventstore.model.facts import Arrival, Base, ContainerBase, Erasure, Seal, base_stated, image_of
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
@@ -20,7 +20,7 @@ from projections.layers import layers
 from projections.layers.layers import FolderLayer, ImportedLayer, Layer
 from projections.oci.config import history, parse_config
 from projections.oci.documents import Json
-from projections.refs import containers, tags
+from projections.refs import containers, references, tags
 from projections.refs.image_names import familiar
 from projections.refs.references import Target
 from projections.tree import lineage
@@ -50,7 +50,7 @@ def image_document(log: Log, content: Content, image: Image, diff_id: Callable[[
         "Comment": steps[-1].comment if steps else "",
         "Created": stated.get("created") or "",
         "Author": stated.get("author") or "",
-        "Config": _unless_erased(lambda: run_config.run_config(log, content, _target(log, image))),
+        "Config": _unless_erased(lambda: run_config.run_config(log, content, references.of_image(log, "", image.id))),
         **{key.capitalize(): stated[key] for key in ("architecture", "variant", "os") if stated.get(key)},
         "Size": image_list.sizes(log, [image])[image.id],
         "RootFS": {"Type": "layers", "Layers": [_named(known[layer]) for layer in exported]},
@@ -79,19 +79,12 @@ def container_document(log: Log, content: Content, target: Target) -> Json:
 
 def manifest_digests(log: Log, image: str) -> list[str]:
     """Return the digests (hex) of the manifests under which the image came or went, the latest first."""
-    found = [event.content.hex() for event in _travels(log, image) if event.content is not None]
-    return list(dict.fromkeys(found))
-
-
-def _travels(log: Log, image: str) -> list[Event]:
-    stream = log.stream("image", image)
-    events = [event for kind in (*ARRIVALS, *DEPARTURES) for event in log.of_kind(kind, stream.id)] if stream else []
-    return sorted(events, key=lambda event: -event.position)
+    return list(dict.fromkeys(event.content.hex() for event in lineage.travels(log, image) if event.content is not None))
 
 
 def _repo_digests(log: Log, image: Image, names: list[str]) -> list[str]:
-    repositories = sorted({familiar(name)[0] for name in names})
-    return [f"{name}@sha256:{digest}" for name in repositories for digest in manifest_digests(log, image.id)]
+    digests, repositories = manifest_digests(log, image.id), sorted({familiar(name)[0] for name in names})
+    return [f"{name}@sha256:{digest}" for name in repositories for digest in digests]
 
 
 def _last_move(log: Log, name: str) -> Event | None:
@@ -104,12 +97,6 @@ def _parent(image: Image) -> str:
     return f"sha256:{parent}" if parent else ""
 
 
-def _target(log: Log, image: Image) -> Target:
-    if image.seal is None:
-        return Target("", image.id, None, 0)
-    return Target("", image.id, log.stream_of(image.seal.stream).name, image.seal.version)
-
-
 def _own(log: Log, image: Image, config: bytes | None) -> Json:
     manifests = [f"sha256:{digest}" for digest in manifest_digests(log, image.id)]
     digest = _config_digest_left(log, image) if config is None else digest_of(config)
@@ -118,12 +105,13 @@ def _own(log: Log, image: Image, config: bytes | None) -> Json:
         seal = Seal.of(image.seal)
         own |= {"Commit": image.id, "Container": log.stream_of(image.seal.stream).name, "Version": image.seal.version}
         own |= {"Events": seal.events, "Message": seal.message or ""}
-    return own | {"Layers": list(_sized(log, image)), "Erased": list(_erased(log, image))}
+    layers_left = [_layer(layer) | {"Size": images.layer_size(log, layer)} for layer in images.exported_layers(log, image)]
+    return own | {"Layers": layers_left, "Erased": list(_erased(log, image))}
 
 
 def _config_digest_left(log: Log, image: Image) -> str | None:
     """Return the digest under which the config last came or went, None where it never did."""
-    digests = (Arrival.of(event).config for event in _travels(log, image.id))
+    digests = (Arrival.of(event).config for event in lineage.travels(log, image.id))
     return next((f"sha256:{digest}" for digest in digests if digest), None)
 
 
@@ -133,7 +121,7 @@ def _erased(log: Log, image: Image) -> Iterator[Json]:
     if not gone:
         return
     base = images.base_image(log, image)
-    beside = {digest for event in lineage.arrivals(log, base or "") for digest in reachability.kept_by(event)}
+    beside = {digest for event in lineage.travels(log, base or "", ARRIVALS) for digest in reachability.kept_by(event)}
     layers_events = (images.events_of(log, layer) for layer in dict.fromkeys(images.layers_of(log, image)))
     written = (found for events in layers_events for found in log.written(*events))
     for path_id, digest in chain(((None, digest) for digest in sorted(beside)), written):
@@ -151,11 +139,6 @@ def _named(digest: bytes | None) -> str | None:
     return None if digest is None else named(digest)
 
 
-def _sized(log: Log, image: Image) -> Iterator[Json]:
-    for layer in images.exported_layers(log, image):
-        yield _layer(layer) | {"Size": images.layer_size(log, layer)}
-
-
 def _layer(layer: Layer) -> dict[str, Any]:
     if isinstance(layer, ImportedLayer):
         return {"Layer": f"sha256:{layer.diff_id}"}
@@ -166,11 +149,7 @@ def _layer(layer: Layer) -> dict[str, Any]:
 
 def _base_image(log: Log, base: Base) -> str | None:
     """Return the image that a container stands on, None where that is no image: scratch, or an unsealed point."""
-    if not isinstance(base, ContainerBase):
-        return image_of(base)
-    stream = log.stream("container", base.container)
-    event = next(log.events(stream.id, base.version), None) if stream else None
-    return event.commit or None if event is not None else None
+    return lineage.commit_at(log, *base) if isinstance(base, ContainerBase) else image_of(base)
 
 
 def _unless_erased(ask: Callable[[], T]) -> T | None:

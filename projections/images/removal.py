@@ -93,17 +93,11 @@ def _by_name(log: Log, text: str) -> Iterator[Removed]:
     last = next((container for stream, container in bearers(log, text) if is_removed(log, stream)), None)
     if last is not None:
         yield Removed("container", last, text)
-    tag = _deleted_tag(log, text)
-    if tag is not None:
-        yield tag
-
-
-def _deleted_tag(log: Log, text: str) -> Removed | None:
     for full in spellings(text):
         stream = log.stream("tag", full)
         if stream is not None and tag_target(log, full) is None:
-            return Removed("tag", full, text, TagMove.of(log.event(stream.id, stream.version)).old)
-    return None
+            yield Removed("tag", full, text, TagMove.of(log.event(stream.id, stream.version)).old)
+            return
 
 
 def _by_id(log: Log, text: str) -> Iterator[Removed]:

@@ -92,7 +92,7 @@ def _of_container(log: Log, container: str, version: int) -> list[Layer]:
         return []
     layers = _of_base(log, lineage.base_of(log, stream.id))
     first = 1
-    for seal in seals(log, stream.id):
+    for seal in log.of_kind(Kind.COMMITTED, stream.id):
         if seal.version <= version:
             layers.append(SealedLayer(container, first, seal.version, seal.commit, _known(seal)))
             first = seal.version + 1
@@ -122,11 +122,6 @@ def _with_encoders(layers: list[Layer]) -> list[Layer]:
         encoder = layer.encoder or encoder
         found.append(layer._replace(encoder=encoder))
     return found[::-1]
-
-
-def seals(log: Log, stream: int) -> Iterator[Event]:
-    """Yield the Committed events of a container's stream, oldest first."""
-    return log.of_kind(Kind.COMMITTED, stream)
 
 
 def first_unsealed(log: Log, stream: int, version: int) -> int:

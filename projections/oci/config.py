@@ -56,9 +56,9 @@ def parse_config(data: bytes, what: str, *, layers: int | None = None) -> Json:
     return config
 
 
-def platform_of(config: Json) -> Platform:
-    """Return what a parsed config says it runs on; "" stands for what it leaves out."""
-    return Platform(*(documents.field(config, key, str, "config", "") for key in ("os", "architecture", "variant")))
+def platform_of(stated: Json, what: str = "config") -> Platform:
+    """Return what a parsed config, or a platform of an index, says that an image runs on; "" stands for what it leaves out."""
+    return Platform(*(documents.field(stated, key, str, what, "") for key in ("os", "architecture", "variant")))
 
 
 def diff_ids(config: Json) -> tuple[bytes, ...]:

@@ -30,7 +30,9 @@ class Entry:
 
 def parse(data: bytes) -> list[Entry]:
     """Return the images of manifest.json; InvalidError for paths that leave the archive."""
-    entries = [_entry(item, f"manifest.json, image {n}") for n, item in enumerate(_objects(data), 1)]
+    what = "manifest.json"
+    listed = documents.items({"images": documents.read_array(data, what)}, "images", dict, what)
+    entries = [_entry(item, f"manifest.json, image {n}") for n, item in enumerate(listed, 1)]
     if not entries:
         raise InvalidError("manifest.json: lists no image")
     return entries
@@ -58,10 +60,6 @@ def member(path: str, what: str) -> str:
 def linked(path: str, target: str) -> str:
     """Return the member that a symlink at *path* leads to; InvalidError where that is outside of the archive."""
     return member(posixpath.normpath(posixpath.join(posixpath.dirname(path), target)), f"symlink {shown(path)}")
-
-
-def _objects(data: bytes) -> list[Json]:
-    return documents.items({"images": documents.read_array(data, "manifest.json")}, "images", dict, "manifest.json")
 
 
 def _entry(item: Json, what: str) -> Entry:

@@ -254,9 +254,10 @@ def _reference(entry: Json, what: str) -> Reference:
     names = [documents.field(notes, key, str, what) for key in (CONTAINERD_NAME, REF_NAME) if notes.get(key) is not None]
     for name in names:
         check_name(name, what)
+    descriptor, platform = parse_descriptor(entry, what), documents.field(entry, "platform", dict, what, {})
     return Reference(
-        parse_descriptor(entry, what),
-        _platform(entry, what),
+        descriptor,
+        platform_of(platform, what) if platform else None,
         tuple(names[:1]),
         notes.get(REF_NAME),
         _ATTESTATION in notes,
@@ -276,14 +277,6 @@ def choose(references: Sequence[Reference], wanted: Platform, what: str) -> Refe
         return max(fitting, key=lambda pair: pair[0])[1]
     there = ", ".join(sorted({shown(str(r.platform)) for r in images if r.platform})) or "none that says its platform"
     raise NotFoundError(f"{what}: no image for {wanted}; there is {there}: choose with --platform")
-
-
-def _platform(entry: Json, what: str) -> Platform | None:
-    stated = documents.field(entry, "platform", dict, what, {})
-    return Platform(*(documents.field(stated, k, str, what, "") for k in _PLATFORM)) if stated else None
-
-
-_PLATFORM = ("os", "architecture", "variant")
 
 
 # images
@@ -314,11 +307,7 @@ def _assemble(blobs: Blobs, top: Descriptor, wanted: Platform, *, index: bytes |
 def _layers(blobs: Blobs, config: bytes, stored: Sequence[Descriptor]) -> tuple[LayerBlob, ...]:
     what = f"config {digest_of(config)}"
     ids = diff_ids(parse_config(config, what, layers=len(stored)))
-    return tuple(LayerBlob(diff_id, d, _opener(blobs, d)) for diff_id, d in zip(ids, stored, strict=True))
-
-
-def _opener(blobs: Blobs, descriptor: Descriptor) -> Callable[[], BinaryIO]:
-    return lambda: blobs.open(descriptor)
+    return tuple(LayerBlob(diff_id, d, partial(blobs.open, d)) for diff_id, d in zip(ids, stored, strict=True))
 
 
 def _fetch(blobs: Blobs, descriptor: Descriptor, limit: int, what: str) -> bytes:

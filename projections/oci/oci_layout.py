@@ -28,8 +28,6 @@ from projections.oci.oci_image import (
 MARKER = documents.encode({"imageLayoutVersion": "1.0.0"})
 """The bytes of the file `oci-layout`."""
 
-_Group = list[Reference]
-
 
 def check_marker(data: bytes) -> None:
     """Refuse an `oci-layout` file of another major version than 1."""
@@ -65,7 +63,7 @@ def build_index(images: Sequence[OciImage], old: bytes | None = None) -> bytes:
     return documents.encode({**document, "manifests": [*kept, *added]})
 
 
-def _named(references: Sequence[Reference], ref: str) -> _Group:
+def _named(references: Sequence[Reference], ref: str) -> list[Reference]:
     found = [r for r in references if ref in (r.ref_name, *r.names)]
     if not found:
         there = ", ".join(sorted({shown(name) for r in references for name in r.names})) or "none that has a name"
@@ -73,7 +71,7 @@ def _named(references: Sequence[Reference], ref: str) -> _Group:
     return found
 
 
-def _groups(references: Sequence[Reference]) -> list[_Group]:
+def _groups(references: Sequence[Reference]) -> list[list[Reference]]:
     """The entries that are one image: those of one name, or nameless ones for different platforms."""
     named: dict[tuple[str, ...], dict[str, Reference]] = {}
     for reference in references:
@@ -83,7 +81,7 @@ def _groups(references: Sequence[Reference]) -> list[_Group]:
     return [*groups, nameless] if _by_platform(nameless) else [*groups, *([r] for r in nameless)]
 
 
-def _one(group: _Group, wanted: Platform) -> Reference:
+def _one(group: list[Reference], wanted: Platform) -> Reference:
     if len(group) == 1:
         return group[0]
     if not _by_platform(group):
@@ -91,7 +89,7 @@ def _one(group: _Group, wanted: Platform) -> Reference:
     return choose(group, wanted, "index.json")
 
 
-def _by_platform(group: _Group) -> bool:
+def _by_platform(group: list[Reference]) -> bool:
     platforms = {reference.platform for reference in group}
     return len(group) > 1 and None not in platforms and len(platforms) == len(group)
 

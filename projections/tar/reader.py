@@ -114,10 +114,12 @@ class TarReader:
         size = number(self._block[124:136])
         if not 0 <= size <= _MAX_META:
             raise HeaderError(f"an extended header of {size} bytes is over {_MAX_META}")
-        padded = self._whole(size + -size % BLOCK)
-        body = padded[:size]
+        body = self._whole(size + -size % BLOCK)[:size]
         if kind == b"g":
-            self._globals = _for_all({**self._globals, **pax_headers.parse(body)})
+            self._globals = {**self._globals, **pax_headers.parse(body)}
+            # a few hundred bytes of archive would otherwise give megabytes to each of its entries
+            if self._globals.keys() - pax_headers.KEYS:
+                raise HeaderError("a global header states what only a single file can have")
         elif kind in self._ahead:
             raise HeaderError("two extended headers of one type stand before one entry")
         elif kind == b"x":
@@ -272,13 +274,6 @@ def members(file: BinaryIO) -> Iterator[tuple[TarEntry, int]]:
 def refusal(name: bytes, reason: str) -> InvalidError:
     what = f"tar entry '{shown(name[:300])}'" if name else "tar archive"
     return InvalidError(f"{what}: {reason}; make or fetch the archive anew")
-
-
-def _for_all(records: dict[bytes, bytes]) -> dict[bytes, bytes]:
-    # a few hundred bytes of archive would otherwise give megabytes to each of its entries
-    if records.keys() - pax_headers.KEYS:
-        raise HeaderError("a global header states what only a single file can have")
-    return records
 
 
 def _long_name(body: bytes) -> bytes:

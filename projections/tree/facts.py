@@ -5,7 +5,8 @@ A layer's stream lies that way already; of a container the paths that it touched
 
 import heapq
 from collections.abc import Iterable, Iterator
-from itertools import takewhile
+from itertools import groupby, takewhile
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from eventstore.index import layers, paths, stream_paths
@@ -70,23 +71,17 @@ def _sorted_run(log: Log, rank: int, stream: int, first: int, last: int, top: by
 
 
 def of_container(log: Log, rank: int, span: Span, paths: Iterator[Asked]) -> Iterator[Fact]:
-    """Yield what a container's span says of *paths*, which come in tree order."""
+    """Yield what a container's span last says of *paths*, which come in tree order: one statement for many."""
     for batch in batches(paths, PATHS_AT_ONCE):
-        yield from _latest_facts(log, rank, span, batch)
-
-
-def _latest_facts(log: Log, rank: int, span: Span, batch: list[Asked]) -> Iterator[Fact]:
-    """Yield what the stream last says, up to the span's end, of each path of the batch: one statement for all."""
-    rows = stream_paths.latest(log, span.stream, span.upto, [path_id for _, path_id in batch])
-    last = -1
-    for row in rows:
-        gone, index = row[_COLUMNS:]
-        key = batch[index][0]
-        if gone is not None and index != last:
-            yield Fact(key, (rank, gone), None)
-        if row[0] is not None:
-            yield Fact(key, (rank, row[2]), row)
-        last = index
+        last = -1
+        for row in stream_paths.latest(log, span.stream, span.upto, [path_id for _, path_id in batch]):
+            gone, index = row[_COLUMNS:]
+            key = batch[index][0]
+            if gone is not None and index != last:
+                yield Fact(key, (rank, gone), None)
+            if row[0] is not None:
+                yield Fact(key, (rank, row[2]), row)
+            last = index
 
 
 # -- the paths that a container's events were ever about
@@ -97,33 +92,18 @@ def touched(log: Log, span: Span, known: LivePaths) -> Iterator[Asked]:
 
     O(paths known to live + paths touched since), or O(paths ever touched) where it is too long ago that they were known.
     """
-    if known.version and _is_near(log, span, known.version):
-        return _merged(paths.with_keys(log, known.ids), _sorted(_since(log, span, known.version)))
-    return _sorted(stream_paths.touched(log, span.stream, span.upto))
+    since = span.upto - known.version
+    if not known.version or stream_paths.count_paths(log, span.stream, since) < since:
+        return _sorted(stream_paths.touched(log, span.stream, span.upto))
+    later = stream_paths.touched_between(log, span.stream, known.version + 1, span.upto)
+    merged = heapq.merge(paths.with_keys(log, known.ids), _sorted((key, path_id) for key, path_id, _ in later))
+    return (next(same) for _, same in groupby(merged, key=itemgetter(0)))
 
 
 def touched_below(log: Log, span: Span, top: bytes) -> Iterator[Asked]:
     """Yield the paths at or below *top* that a container's *span* was ever about, each once."""
     found, within = stream_paths.touched_below(log, span.stream, span.upto, top), tree_order(top)
     return _sorted(asked for asked in found if lies_within(asked[0], within))
-
-
-def _is_near(log: Log, span: Span, version: int) -> bool:
-    """Whether fewer events came since *version* than the container ever touched paths."""
-    since = span.upto - version
-    return stream_paths.count_paths(log, span.stream, since) == since
-
-
-def _merged(one: Iterator[Asked], other: Iterator[Asked]) -> Iterator[Asked]:
-    last = b"\0"  # no path's
-    for asked in heapq.merge(one, other):
-        if asked[0] != last:
-            yield asked
-        last = asked[0]
-
-
-def _since(log: Log, span: Span, version: int) -> Iterator[Asked]:
-    return ((key, path_id) for key, path_id, _ in stream_paths.touched_between(log, span.stream, version + 1, span.upto))
 
 
 def _sorted(found: Iterable[Asked]) -> Iterator[Asked]:

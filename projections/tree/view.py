@@ -44,7 +44,6 @@ class Floor(NamedTuple):
     moved: Event | None
 
 
-NO_FLOOR = Floor(BOTTOM, None)
 Above = tuple[list[int], list[bytes], Floor]
 
 
@@ -88,17 +87,12 @@ class View:
             raise ConflictError(f"/{shown(path)} is not a directory")
         ids, rest = self.prefix_ids(path)
         floor = self.floor_below(ids)
-        names: set[bytes] = set()
-        if not rest:
-            names.update(paths.child_names(self.log, ids[-1]))
+        names = set() if rest else set(paths.child_names(self.log, ids[-1]))
         if floor.moved is not None:
             before, source = self.origin(floor, path, ids)
             if (origin := before.lookup(source)) is not None and origin.is_dir:
                 names.update(split(e.path)[1] for e in before.children(source))
-        for name in sorted(names):
-            found = self.lookup(join(path, name))
-            if found is not None:
-                yield found
+        yield from filter(None, (self.lookup(join(path, name)) for name in sorted(names)))
 
     def read(self, entry: Entry, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         """Yield the bytes of a regular file, verified; raise as `Content.read` does."""
@@ -107,8 +101,7 @@ class View:
     def before(self, order: Order) -> "View":
         """Return the view as it was just before the event at *order*."""
         rank, version = order
-        spans = self.spans[:rank]
-        return View(self.log, self.content, [*spans, self.spans[rank]._replace(upto=version - 1)])
+        return View(self.log, self.content, [*self.spans[:rank], self.spans[rank]._replace(upto=version - 1)])
 
     def after(self, order: Order) -> "View":
         """Return the view as it was just after the event at *order*."""
@@ -217,7 +210,7 @@ class View:
     def _above(self, path: bytes) -> Above:
         """Return the ids of the path's prefixes, the parts without one, and what hides the path from above."""
         if not path:
-            return [ROOT_ID], [], NO_FLOOR
+            return [ROOT_ID], [], Floor(BOTTOM, None)
         parent, name = split(path)
         ids, rest, floor = self._directory(parent)
         if rest:
@@ -239,8 +232,7 @@ class View:
         """Return the view before the move that *floor* stands for, and where *path* lay in it."""
         assert floor.moved is not None
         assert floor.moved.path is not None
-        depth = ids.index(floor.moved.path)
-        below = path.split(b"/")[depth:]
+        below = path.split(b"/")[ids.index(floor.moved.path) :]
         return self.before(floor.order), b"/".join([floor.moved.target or b"", *below])
 
     def prefix_ids(self, path: bytes) -> tuple[list[int], list[bytes]]:
@@ -291,18 +283,18 @@ class View:
 
     def _names(self, path_id: int) -> list[Named]:
         """Return, latest first, what each stream last says the path is."""
-        found: list[Named] = []
-        for stream in self._streams_about(path_id):
-            rank = self._ranks[stream]
-            events = tree_events.latest_naming(self.log, path_id, stream, self.spans[rank].upto)
-            found.extend(Named((rank, event.version), event) for event in events)
+        found = (
+            Named((rank, event.version), event)
+            for rank in self._ranks_about(path_id)
+            for event in tree_events.latest_naming(self.log, path_id, self.spans[rank].stream, self.spans[rank].upto)
+        )
         return sorted(found, reverse=True)
 
-    def _streams_about(self, path_id: int) -> Iterable[int]:
-        """Return this view's streams that may hold an event about the path, without asking each of many."""
+    def _ranks_about(self, path_id: int) -> Iterable[int]:
+        """Return the ranks of the spans that may hold an event about the path, without asking each of many."""
         if len(self.spans) <= FEW_SPANS:
-            return self._ranks
-        return [stream for stream in tree_events.streams_about(self.log, path_id) if stream in self._ranks]
+            return range(len(self.spans))
+        return [self._ranks[stream] for stream in tree_events.streams_about(self.log, path_id) if stream in self._ranks]
 
     def _is_live(self) -> bool:
         return any(span.upto == LIVE for span in self.spans)

@@ -46,9 +46,7 @@ def remembered(log: Log, span: Span) -> LivePaths:
     if log.cache is None:
         return UNKNOWN
     container = log.stream_of(span.stream).name
-    for version in _versions(log.cache, container):
-        if version > span.upto:
-            continue
+    for version in (version for version in _versions(log.cache, container) if version <= span.upto):
         data = log.cache.read(FOLDER, container, str(version)) or b""
         packed = data[_DIGEST:]
         if data[:_DIGEST] == _seal(log, span.stream, version, packed):
