@@ -8,7 +8,7 @@ from cli.display.output import paint
 from eventstore.model.digests import named
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
-from projections.events.actors import actor_text
+from projections.events.records import actor_text
 from projections.history.blame import Blame, Cause, Line
 
 

@@ -11,10 +11,9 @@ from eventstore.index.names import bearers
 from eventstore.log.log import Log
 from eventstore.model.events import Kind
 from eventstore.model.paths import as_bytes, shown
-from projections.events.actors import Matches, PeopleFilter, any_of
 from projections.events.pathspecs import known, matcher
 from projections.events.pathspecs import pattern as pathspec
-from projections.events.records import Record, Records
+from projections.events.records import Matches, PeopleFilter, Record, Records, any_of
 from projections.refs.image_names import spellings
 from projections.refs.references import id_prefix
 

@@ -16,7 +16,6 @@ from eventstore.model.paths import shown
 from projections.images import images
 from projections.refs import containers
 from projections.tree import lineage
-from projections.tree.lineage import Span
 from projections.tree.replay import Replay, tree_events
 from projections.tree.view import View
 from projections.tree.walk import walk
@@ -30,7 +29,7 @@ class Subject(NamedTuple):
     """A view to check; `cost` is the number of events that it is made of."""
 
     name: str
-    spans: list[Span]
+    spans: list[lineage.Span]
     cost: int
 
 
@@ -78,7 +77,7 @@ def check(log: Log, content: Content, subject: Subject) -> Iterator[Finding]:
     yield from _compared(log, content, subject.name, subject.spans, replay)
 
 
-def _compared(log: Log, content: Content, name: str, spans: list[Span], replay: Replay) -> Iterator[Finding]:
+def _compared(log: Log, content: Content, name: str, spans: list[lineage.Span], replay: Replay) -> Iterator[Finding]:
     try:
         yield from _differences(View(log, content, spans), name, replay)
     except (LayerlogError, AssertionError, ValueError, RecursionError) as error:

@@ -90,11 +90,10 @@ def touched_by(before: View, after: View, stream: int, first: int, last: int) ->
 
 def _cost(view: View) -> int:
     """Return about how many look-ups cost as much as a walk of *view*; of a container no more paths are counted than matter."""
-    cost = 0
-    for stream, upto, layer in view.spans:
-        paths = upto if layer else count_paths(view.log, stream, min(upto, TOUCHED * MANY))
-        cost += paths // (SORTED if layer else TOUCHED)
-    return cost
+    return sum(
+        upto // SORTED if layer else count_paths(view.log, stream, min(upto, TOUCHED * MANY)) // TOUCHED
+        for stream, upto, layer in view.spans
+    )
 
 
 def _changed_by_another_name(before: View, after: View, stream: int, first: int, last: int) -> set[bytes]:
@@ -137,12 +136,9 @@ class _Points:
         self.done = key
         for view, entry in ((self._before, old), (self._after, new)):
             if hides and entry is not None and entry.is_dir:
-                self._wait_for(view.children(path))
-
-    def _wait_for(self, children: Iterator[Entry]) -> None:
-        for child in islice(children, max(self.left + 1, 0)):
-            heapq.heappush(self._more, order(child.path))
-            self.left -= 1
+                for child in islice(view.children(path), max(self.left + 1, 0)):
+                    heapq.heappush(self._more, order(child.path))
+                    self.left -= 1
 
 
 def events_between(before: View, after: View) -> tuple[int, int, int] | None:

@@ -96,7 +96,8 @@ def parse_owner(view: View, text: str) -> Owner:
         raise InvalidError(f"owner {shown(text)!r}: write USER, USER:GROUP or :GROUP, by number or by name")
     uid = _number(view, user, b"etc/passwd") if user else None
     if colon and user and not group:
-        return Owner(uid, _login_group(view, user))
+        field = 2 if user.isascii() and user.isdigit() else 0
+        return Owner(uid, int(_record(view, user, b"etc/passwd", field)[3]))
     return Owner(uid, _number(view, group, b"etc/group") if group else None)
 
 
@@ -106,11 +107,6 @@ def _number(view: View, name: str, file: bytes) -> int:
             raise InvalidError(f"owner {shown(name)}: over {MAX_ID}")
         return int(name)
     return int(_record(view, name, file)[2])
-
-
-def _login_group(view: View, user: str) -> int:
-    field = 2 if user.isascii() and user.isdigit() else 0
-    return int(_record(view, user, b"etc/passwd", field)[3])
 
 
 def _record(view: View, name: str, file: bytes, field: int = 0) -> list[bytes]:

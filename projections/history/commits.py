@@ -49,9 +49,6 @@ class ImageLayer(NamedTuple):
     built: History
     arrival: Record
 
-    @property
-    def top(self) -> bool:
-        return self.number == self.total
 
 
 class Sent(NamedTuple):
@@ -67,7 +64,6 @@ def of_seal(records: Records, seal: Event) -> Commit:
 
 
 def of_seals(records: Records, found: Iterable[Event]) -> Iterator[Commit]:
-    """Yield the commit of each seal, streaming."""
     return map(_of_record, records.each(found))
 
 

@@ -9,12 +9,10 @@ from eventstore.content.reader import Content
 from eventstore.index import seals
 from eventstore.log.log import Log
 from eventstore.model.batches import growing_batches
-from projections.events.actors import Matches, PeopleFilter
 from projections.events.path_events import Touch, touches
 from projections.events.pathspecs import is_glob, touched_by_any
-from projections.events.records import Record, Records
+from projections.events.records import Matches, PeopleFilter, Record, Records
 from projections.history import commits
-from projections.history.commits import Commit, ImageLayer, Origins
 from projections.layers import layers
 from projections.refs.references import Target, containers_under
 from projections.tree.view import View
@@ -27,8 +25,8 @@ class Item(NamedTuple):
     version `first` of their stream.
     """
 
-    commit: Commit | None
-    layer: ImageLayer | None
+    commit: commits.Commit | None
+    layer: commits.ImageLayer | None
     container: str | None
     first: int
     touched: list[Record]
@@ -36,9 +34,7 @@ class Item(NamedTuple):
     @property
     def time(self) -> int:
         """When it came into the log, ns."""
-        if self.commit is not None:
-            return self.commit.time
-        return self.layer.arrival.time if self.layer is not None else self.touched[0].time
+        return record_of(self).time
 
 
 class Filter(NamedTuple):
@@ -98,7 +94,7 @@ def of_paths(view: View, target: Target, patterns: Sequence[bytes], *, follow: b
         found: Iterable[Touch] = touches(view, patterns[0], follow=True)
     else:
         found = touched_by_any(view, patterns)
-    origins = Origins(view.log, view.content, target)
+    origins = commits.Origins(view.log, view.content, target)
     item: Item | None = None
     for batch in growing_batches(origins.records.each(touch.event for touch in found)):
         sealed = commits.over(origins.records, [record.event.position for record in batch if record.kind == "container"])
@@ -117,7 +113,7 @@ def _holds(item: Item, record: Record) -> bool:
     return record.event.stream == item.touched[0].event.stream and record.event.version >= item.first
 
 
-def _opened(origins: Origins, record: Record, commit: Commit | None) -> Item:
+def _opened(origins: commits.Origins, record: Record, commit: commits.Commit | None) -> Item:
     """Return the item that an event belongs to, with no other event yet; *commit* is the one over a container's event."""
     if record.kind != "container":
         return Item(origins.commit(record), origins.layer(record), None, 0, [record])
@@ -149,5 +145,5 @@ def record_of(item: Item) -> Record:
     return item.layer.arrival if item.layer is not None else item.touched[0]
 
 
-def of_commit(commit: Commit) -> Item:
+def of_commit(commit: commits.Commit) -> Item:
     return Item(commit, None, commit.container, commit.first, [])

@@ -35,7 +35,6 @@ def unsealed(store: Store, container: str, version: int) -> Unsealed:
 
 
 def base_view(store: Store, container: str) -> View:
-    """Return what a container was made from, as a view."""
     stream = store.log.existing("container", container).id
     return View(store.log, store.content, lineage.of_base(store.log, lineage.base_of(store.log, stream)))
 

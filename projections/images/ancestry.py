@@ -8,7 +8,6 @@ from eventstore.log.log import Log
 from eventstore.model.facts import ContainerBase, ImageBase
 from projections.images import images
 from projections.refs import containers, tags
-from projections.refs.containers import Container
 from projections.tree import lineage
 
 Key = tuple[str, str]
@@ -76,12 +75,12 @@ class Family:
             self.parents[key] = parent
             self.children.setdefault(parent, []).append(member)
 
-    def _container(self, container: Container) -> Member:
+    def _container(self, container: containers.Container) -> Member:
         count = seals.count(self._log, container.stream)
         version = container.base.version if isinstance(container.base, ContainerBase) else 0
         return Member("container", container.id, [container.name], version, count, container.removed)
 
-    def _parent(self, container: Container) -> Key:
+    def _parent(self, container: containers.Container) -> Key:
         match container.base:
             case ImageBase(image):
                 return ("image", image)
@@ -90,7 +89,7 @@ class Family:
                 return ("commit", made) if made is not None else ("container", below)
         return ROOT
 
-    def _add_commits(self, everyone: list[Container]) -> None:
+    def _add_commits(self, everyone: list[containers.Container]) -> None:
         built_on = [image for kind, image in self.children if kind == "commit"]
         last = [lineage.commit_at(self._log, container.id, container.sealed) for container in everyone if container.sealed]
         for image in {*self._tags, *built_on, *last}:

@@ -7,9 +7,7 @@ from eventstore.content.reader import Content
 from eventstore.index.streams import bytes_written
 from eventstore.log.log import Log
 from projections.images import images
-from projections.images.images import Image
 from projections.layers import layers
-from projections.layers.layers import ImportedLayer
 from projections.oci.config import History, history, parse_config
 from projections.tree import lineage
 
@@ -22,7 +20,7 @@ class Row(NamedTuple):
     size: int
 
 
-def rows(log: Log, content: Content, image: Image) -> list[Row]:
+def rows(log: Log, content: Content, image: images.Image) -> list[Row]:
     """Return the steps, newest first: O(steps + events of the containers under the image); no layer is encoded."""
     base = images.base_image(log, image)
     taken = [] if base is None else list(_taken(log, content, base))
@@ -32,14 +30,14 @@ def rows(log: Log, content: Content, image: Image) -> list[Row]:
 
 
 def _taken(log: Log, content: Content, base: str) -> Iterator[Row]:
-    sizes = iter([images.layer_size(log, ImportedLayer(diff_id)) for diff_id in lineage.layers_of(log, base)])
+    sizes = iter([images.layer_size(log, layers.ImportedLayer(diff_id)) for diff_id in lineage.layers_of(log, base)])
     for step in history(parse_config(images.original_config(log, content, base), "config")):
         yield Row(None, step, 0 if step.empty_layer else next(sizes, 0))
     for size in sizes:
         yield Row(None, History(), size)
 
 
-def _made(log: Log, image: Image) -> Iterator[Row]:
+def _made(log: Log, image: images.Image) -> Iterator[Row]:
     for step in images.build_steps(log, image):
         event = step.event
         size = bytes_written(log, event.stream, step.first, event.version)

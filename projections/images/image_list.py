@@ -9,13 +9,12 @@ from eventstore.index.streams import bytes_written
 from eventstore.log.log import Log
 from eventstore.model.facts import Base, ImageBase
 from projections.images import images
-from projections.images.images import Image
 from projections.layers import layers
 from projections.refs import containers, tags
 from projections.tree import lineage
 
 
-def listed(log: Log) -> Iterator[Image]:
+def listed(log: Log) -> Iterator[images.Image]:
     """Yield, newest first, the images that have a name and those that no other was made from, removed ones left out.
 
     O(names + containers + images taken from elsewhere), however many commits the containers hold.
@@ -33,7 +32,7 @@ def parents(log: Log) -> set[str]:
     return {parent for _, parent in seals.first_commits(log) if parent}
 
 
-def children(log: Log, image: Image) -> list[str]:
+def children(log: Log, image: images.Image) -> list[str]:
     """Return the images, removed ones left out, that were made directly on *image*: O(containers)."""
     found = [commit for commit, parent in seals.first_commits(log) if parent == image.id]
     following = image.seal and seals.over(log, image.seal.stream, image.seal.version + 1)
@@ -42,7 +41,7 @@ def children(log: Log, image: Image) -> list[str]:
     return [commit for commit in found if not images.get(log, commit).removed]
 
 
-def users(log: Log, image: Image) -> list[str]:
+def users(log: Log, image: images.Image) -> list[str]:
     """Return the ids of the live containers that stand directly on *image*: O(containers)."""
     if image.seal is None:
         found = provenance.containers_on(log, image.id)
@@ -51,7 +50,7 @@ def users(log: Log, image: Image) -> list[str]:
     return [container for container in found if not containers.get(log, container).removed]
 
 
-def sizes(log: Log, found: Sequence[Image]) -> dict[str, int]:
+def sizes(log: Log, found: Sequence[images.Image]) -> dict[str, int]:
     """Return image id -> the bytes that its layers hold: tar bytes of imported ones, file bytes written in those born here.
 
     One pass over the events of each container involved, however many images of it there are.

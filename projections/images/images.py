@@ -1,6 +1,6 @@
 """Images: those taken from elsewhere and those that commits made, their names, sizes and configs."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from eventstore.content.reader import Content
@@ -155,10 +155,11 @@ def config(log: Log, content: Content, image: Image, diff_id: Callable[[Layer], 
         return original_config(log, content, image.id)
     exported = exported_layers(log, image)
     base = base_image(log, image)
+    made = {layer.commit for layer in exported if isinstance(layer, SealedLayer)}
     return build_config(
         original_config(log, content, base) if base else None,
         layers=[diff_id(layer) for layer in exported],
-        added=list(_history(log, image, exported)),
+        added=[step.history(log, filled=step.commit in made or step.verb == "import") for step in build_steps(log, image)],
         changes=config_changes_under(log, containers_under(log, image)[::-1]),
         platform=platform(log, image),
     )
@@ -231,12 +232,6 @@ def build_steps(log: Log, image: Image) -> Iterator[BuildStep]:
                 first, verb = seal.version + 1, "commit"
         if first <= version and has_tree_events(log, stream, first, version):
             yield BuildStep("", log.event(stream, version), first, "fork")
-
-
-def _history(log: Log, image: Image, exported: Sequence[Layer]) -> Iterator[History]:
-    made = {layer.commit for layer in exported if isinstance(layer, SealedLayer)}
-    for step in build_steps(log, image):
-        yield step.history(log, filled=step.commit in made or step.verb == "import")
 
 
 def born_as(log: Log, config: str) -> str | None:

@@ -15,9 +15,7 @@ from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from eventstore.retention import reachability
 from projections.images import image_list, images, run_config
-from projections.images.images import Image
 from projections.layers import layers
-from projections.layers.layers import FolderLayer, ImportedLayer, Layer
 from projections.oci.config import history, parse_config
 from projections.oci.documents import Json
 from projections.refs import containers, references, tags
@@ -30,7 +28,7 @@ UNKNOWN = bytes(32)
 """Stands for the diff_id of a layer that can no longer be encoded, in a config of which only the rest is looked at."""
 
 
-def image_document(log: Log, content: Content, image: Image, diff_id: Callable[[Layer], bytes]) -> Json:
+def image_document(log: Log, content: Content, image: images.Image, diff_id: Callable[[layers.Layer], bytes]) -> Json:
     """Return an image as `docker inspect` shows it; *diff_id* gives the raw digest of a layer's tar.
 
     What was erased stands under Layerlog.Erased, and what can no longer be known for it is null or empty.
@@ -53,7 +51,7 @@ def image_document(log: Log, content: Content, image: Image, diff_id: Callable[[
         "Config": _unless_erased(lambda: run_config.run_config(log, content, references.of_image(log, "", image.id))),
         **{key.capitalize(): stated[key] for key in ("architecture", "variant", "os") if stated.get(key)},
         "Size": image_list.sizes(log, [image])[image.id],
-        "RootFS": {"Type": "layers", "Layers": [_named(known[layer]) for layer in exported]},
+        "RootFS": {"Type": "layers", "Layers": [digest and named(digest) for digest in map(known.get, exported)]},
         "Metadata": {"LastTagTime": max((_time(log, event.position) for event in last_moves), default=None)},
         "Layerlog": _own(log, image, None if None in known.values() else config),
     }
@@ -82,7 +80,7 @@ def manifest_digests(log: Log, image: str) -> list[str]:
     return list(dict.fromkeys(event.content.hex() for event in lineage.travels(log, image) if event.content is not None))
 
 
-def _repo_digests(log: Log, image: Image, names: list[str]) -> list[str]:
+def _repo_digests(log: Log, image: images.Image, names: list[str]) -> list[str]:
     digests, repositories = manifest_digests(log, image.id), sorted({familiar(name)[0] for name in names})
     return [f"{name}@sha256:{digest}" for name in repositories for digest in digests]
 
@@ -92,12 +90,12 @@ def _last_move(log: Log, name: str) -> Event | None:
     return next(log.events(stream.id, stream.version), None) if stream else None
 
 
-def _parent(image: Image) -> str:
+def _parent(image: images.Image) -> str:
     parent = Seal.of(image.seal).parent if image.seal else None
     return f"sha256:{parent}" if parent else ""
 
 
-def _own(log: Log, image: Image, config: bytes | None) -> Json:
+def _own(log: Log, image: images.Image, config: bytes | None) -> Json:
     manifests = [f"sha256:{digest}" for digest in manifest_digests(log, image.id)]
     digest = _config_digest_left(log, image) if config is None else digest_of(config)
     own: Json = {"ConfigDigest": digest, "Manifests": manifests, "Removed": image.removed}
@@ -109,13 +107,13 @@ def _own(log: Log, image: Image, config: bytes | None) -> Json:
     return own | {"Layers": layers_left, "Erased": list(_erased(log, image))}
 
 
-def _config_digest_left(log: Log, image: Image) -> str | None:
+def _config_digest_left(log: Log, image: images.Image) -> str | None:
     """Return the digest under which the config last came or went, None where it never did."""
     digests = (Arrival.of(event).config for event in lineage.travels(log, image.id))
     return next((f"sha256:{digest}" for digest in digests if digest), None)
 
 
-def _erased(log: Log, image: Image) -> Iterator[Json]:
+def _erased(log: Log, image: images.Image) -> Iterator[Json]:
     """Yield what was erased of an image and its layers, hidden files too: O(events of its layers), if anything ever was."""
     gone = reachability.erased(log)
     if not gone:
@@ -135,14 +133,10 @@ def _erased(log: Log, image: Image) -> Iterator[Json]:
             }
 
 
-def _named(digest: bytes | None) -> str | None:
-    return None if digest is None else named(digest)
-
-
-def _layer(layer: Layer) -> dict[str, Any]:
-    if isinstance(layer, ImportedLayer):
+def _layer(layer: layers.Layer) -> dict[str, Any]:
+    if isinstance(layer, layers.ImportedLayer):
         return {"Layer": f"sha256:{layer.diff_id}"}
-    if isinstance(layer, FolderLayer):
+    if isinstance(layer, layers.FolderLayer):
         return {"Folder": layer.name}
     return {"Container": layer.container, "From": layer.first, "To": layer.last, "Commit": layer.commit or None}
 

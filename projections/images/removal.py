@@ -10,7 +10,6 @@ from eventstore.model.events import Kind
 from eventstore.model.facts import TagMove
 from eventstore.model.paths import shown
 from projections.images import image_list, images
-from projections.images.images import Image
 from projections.refs import containers, tags
 from projections.refs.image_names import spellings
 from projections.refs.references import id_prefix
@@ -37,20 +36,15 @@ def plan(log: Log, image: str, name: str | None, *, force: bool) -> Removal:
     if name is None and len(names) > 1 and not force:
         listed = ", ".join(tags.shown_names(names))
         raise ConflictError(f"image {image[:12]} has {len(names)} names ({listed}); remove them by name, or all with -f")
-    if not force:
-        _refuse_used(log, found)
+    for user in image_list.users(log, found) if not force else ():
+        used = shown(containers.get(log, user).name)
+        raise ConflictError(
+            f"image {image[:12]} is what container {used} stands on; remove that one first (`layerlog rm {used}`), or use -f"
+        )
     made = image_list.children(log, found)
     if made and name is None:
         raise ConflictError(f"image {image[:12]} is what {made[0][:12]} was made from; remove that one first")
     return Removal(image, names, whole=not made)
-
-
-def _refuse_used(log: Log, image: Image) -> None:
-    for user in image_list.users(log, image):
-        name = shown(containers.get(log, user).name)
-        raise ConflictError(
-            f"image {image.id[:12]} is what container {name} stands on; remove that one first (`layerlog rm {name}`), or use -f"
-        )
 
 
 # -- and back again

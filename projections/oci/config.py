@@ -9,8 +9,7 @@ from eventstore.errors import InvalidError
 from eventstore.model.digests import check_digest, named, raw
 from eventstore.model.facts import ConfigChange
 from eventstore.model.paths import shown
-from projections.oci import documents
-from projections.oci.documents import MAX_CONFIG, Json
+from projections.oci.documents import MAX_CONFIG, Json, check_spelling, encode, field, items, read_object
 from projections.oci.instructions import apply_changes
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
@@ -41,24 +40,24 @@ class History:
 
 def parse_config(data: bytes, what: str, *, layers: int | None = None) -> Json:
     """Return the config as JSON, with a checked rootfs; InvalidError unless it has *layers* diff_ids."""
-    config = documents.read_object(data, what, limit=MAX_CONFIG, known=_CONFIG)
-    rootfs = documents.field(config, "rootfs", dict, what)
-    documents.check_spelling(rootfs, ("type", "diff_ids"), what)
-    if documents.field(rootfs, "type", str, what, "layers") != "layers":
+    config = read_object(data, what, limit=MAX_CONFIG, known=_CONFIG)
+    rootfs = field(config, "rootfs", dict, what)
+    check_spelling(rootfs, ("type", "diff_ids"), what)
+    if field(rootfs, "type", str, what, "layers") != "layers":
         raise InvalidError(f"{what}: rootfs.type is {shown(rootfs['type'])!r}, 'layers' is read")
-    ids = documents.items(rootfs, "diff_ids", str, what)
+    ids = items(rootfs, "diff_ids", str, what)
     for diff_id in ids:
         check_digest(diff_id, f"{what}, diff_ids")
     if layers is not None and len(ids) != layers:
         raise InvalidError(f"{what}: {len(ids)} diff_ids for {layers} layers")
-    documents.field(config, "config", dict, what, {})
+    field(config, "config", dict, what, {})
     _check_history(config, what)
     return config
 
 
 def platform_of(stated: Json, what: str = "config") -> Platform:
     """Return what a parsed config, or a platform of an index, says that an image runs on; "" stands for what it leaves out."""
-    return Platform(*(documents.field(stated, key, str, what, "") for key in ("os", "architecture", "variant")))
+    return Platform(*(field(stated, key, str, what, "") for key in ("os", "architecture", "variant")))
 
 
 def diff_ids(config: Json) -> tuple[bytes, ...]:
@@ -78,10 +77,10 @@ _HISTORY: dict[str, type] = {"created": str, "created_by": str, "author": str, "
 
 
 def _check_history(config: Json, what: str) -> None:
-    for step in documents.items(config, "history", dict, what):
+    for step in items(config, "history", dict, what):
         for key, kind in _HISTORY.items():
             if step.get(key) is not None:
-                documents.field(step, key, kind, f"{what}, history")
+                field(step, key, kind, f"{what}, history")
 
 
 def build_config(
@@ -104,7 +103,7 @@ def build_config(
     config["config"] = reduce(changed, changes, config.get("config") or {})
     config["rootfs"] = config["rootfs"] | {"type": "layers", "diff_ids": [named(diff_id) for diff_id in layers]}
     config["history"] = steps
-    return documents.encode(_signed(config, added) if added else config)
+    return encode(_signed(config, added) if added else config)
 
 
 def changed(config: Json, change: ConfigChange) -> Json:

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from eventstore.errors import InvalidError
 from eventstore.model.paths import shown
-from projections.oci import documents
-from projections.oci.documents import Json
+from projections.oci.documents import Json, field, items
 
 _DEFAULT_SHELL = ["/bin/sh", "-c"]
 
@@ -65,12 +64,12 @@ def _env(config: Json, rest: str) -> Json:
 
 
 def _label(config: Json, rest: str) -> Json:
-    return {"Labels": {**documents.field(config, "Labels", dict, "config", {}), **_pairs(config, rest)}}
+    return {"Labels": {**field(config, "Labels", dict, "config", {}), **_pairs(config, rest)}}
 
 
 def _expose(config: Json, rest: str) -> Json:
     ports: Json = {port: {} for word in words(rest, environment(config)) for port in _ports(word)}
-    return {"ExposedPorts": {**documents.field(config, "ExposedPorts", dict, "config", {}), **ports}}
+    return {"ExposedPorts": {**field(config, "ExposedPorts", dict, "config", {}), **ports}}
 
 
 def _volume(config: Json, rest: str) -> Json:
@@ -79,7 +78,7 @@ def _volume(config: Json, rest: str) -> Json:
     if not paths or not all(path.strip() for path in paths):
         raise InvalidError("a volume's path is empty")
     volumes: Json = {path: {} for path in paths}
-    return {"Volumes": {**documents.field(config, "Volumes", dict, "config", {}), **volumes}}
+    return {"Volumes": {**field(config, "Volumes", dict, "config", {}), **volumes}}
 
 
 def _user(config: Json, rest: str) -> Json:
@@ -87,7 +86,7 @@ def _user(config: Json, rest: str) -> Json:
 
 
 def _workdir(config: Json, rest: str) -> Json:
-    current = documents.field(config, "WorkingDir", str, "config", "/") or "/"
+    current = field(config, "WorkingDir", str, "config", "/") or "/"
     path = posixpath.normpath(posixpath.join("/", current, expanded(rest, environment(config))))
     return {"WorkingDir": "/" + path.lstrip("/")}
 
@@ -108,7 +107,7 @@ def _onbuild(config: Json, rest: str) -> Json:
     trigger = _split(rest)[0]
     if trigger in ("ONBUILD", "FROM", "MAINTAINER"):
         raise InvalidError(f"{trigger} cannot be a trigger")
-    return {"OnBuild": [*documents.items(config, "OnBuild", str, "config"), rest]}
+    return {"OnBuild": [*items(config, "OnBuild", str, "config"), rest]}
 
 
 def _healthcheck(_: Json, rest: str) -> Json:
@@ -146,14 +145,14 @@ _CHANGES: Mapping[str, Callable[[Json, str], Json]] = {
 
 def environment(config: Json) -> dict[str, str]:
     """Return the Env of a run config, in its order."""
-    return dict(item.partition("=")[::2] for item in documents.items(config, "Env", str, "config"))
+    return dict(item.partition("=")[::2] for item in items(config, "Env", str, "config"))
 
 
 def _command(config: Json, rest: str) -> list[str]:
     listed = _json_form(rest)
     if listed is not None:
         return listed
-    return [*(documents.items(config, "Shell", str, "config") or _DEFAULT_SHELL), rest]
+    return [*(items(config, "Shell", str, "config") or _DEFAULT_SHELL), rest]
 
 
 def _json_form(rest: str) -> list[str] | None:

@@ -282,19 +282,20 @@ def choose(references: Sequence[Reference], wanted: Platform, what: str) -> Refe
 # images
 
 
-def assemble(blobs: Blobs, top: Descriptor, wanted: Platform) -> OciImage:
-    """Return the image that *top*, a manifest or an index of manifests, leads to; layer blobs are not read."""
-    return _assemble(blobs, top, wanted, index=None, depth=0)
+def assemble(
+    blobs: Blobs, top: Descriptor, wanted: Platform, *, index: bytes | None = None, depth: int = 0
+) -> OciImage:
+    """Return the image that *top*, a manifest or an index of manifests, leads to; layer blobs are not read.
 
-
-def _assemble(blobs: Blobs, top: Descriptor, wanted: Platform, *, index: bytes | None, depth: int) -> OciImage:
+    *depth* indexes, *index* the first of them, led to *top*.
+    """
     if top.media_type in INDEXES:
         what = f"index {top.digest}"
         if depth == MAX_NESTING:
             raise InvalidError(f"{what}: indexes nested more than {MAX_NESTING} deep")
         data = _fetch(blobs, top, MAX_DOCUMENT, what)
         chosen = choose(parse_index(data, top.media_type, what), wanted, what)
-        return _assemble(blobs, chosen.descriptor, wanted, index=index or data, depth=depth + 1)
+        return assemble(blobs, chosen.descriptor, wanted, index=index or data, depth=depth + 1)
     what = f"manifest {top.digest}"
     if top.media_type not in (*MANIFESTS, *SCHEMA_1):
         raise InvalidError(f"{what}: {shown(top.media_type)!r} is not the media type of a manifest or an index")

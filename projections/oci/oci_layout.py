@@ -6,9 +6,8 @@ from dataclasses import replace
 from eventstore.errors import InvalidError, NotFoundError
 from eventstore.model.digests import digest_of
 from eventstore.model.paths import shown
-from projections.oci import documents
 from projections.oci.config import Platform
-from projections.oci.documents import Json
+from projections.oci.documents import Json, encode, field, items, read_object
 from projections.oci.oci_image import (
     CONTAINERD_NAME,
     OCI_INDEX,
@@ -25,13 +24,13 @@ from projections.oci.oci_image import (
     parse_index,
 )
 
-MARKER = documents.encode({"imageLayoutVersion": "1.0.0"})
+MARKER = encode({"imageLayoutVersion": "1.0.0"})
 """The bytes of the file `oci-layout`."""
 
 
 def check_marker(data: bytes) -> None:
     """Refuse an `oci-layout` file of another major version than 1."""
-    version = documents.field(documents.read_object(data, "oci-layout"), "imageLayoutVersion", str, "oci-layout")
+    version = field(read_object(data, "oci-layout"), "imageLayoutVersion", str, "oci-layout")
     if version.partition(".")[0] != "1":
         raise InvalidError(f"oci-layout: version {shown(version)!r}, 1.0.0 is read")
 
@@ -57,10 +56,10 @@ def build_index(images: Sequence[OciImage], old: bytes | None = None) -> bytes:
     document: Json = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}
     if old is not None:
         parse_index(old, OCI_INDEX, "index.json")
-        document = documents.read_object(old, "index.json")
+        document = read_object(old, "index.json")
     added = [entry for image in images for entry in _entries(image)]
-    kept = [entry for entry in documents.items(document, "manifests", dict, "index.json") if not _replaced(entry, added)]
-    return documents.encode({**document, "manifests": [*kept, *added]})
+    kept = [entry for entry in items(document, "manifests", dict, "index.json") if not _replaced(entry, added)]
+    return encode({**document, "manifests": [*kept, *added]})
 
 
 def _named(references: Sequence[Reference], ref: str) -> list[Reference]:

@@ -15,7 +15,6 @@ from eventstore.model.facts import Arrival, Base, ContainerBase, ImageBase, Seal
 from eventstore.model.paths import as_bytes, checked, shown
 from eventstore.store.store import Store
 from projections.refs import containers
-from projections.refs.containers import Container
 from projections.refs.image_names import ImageName, image_name, local, spellings
 from projections.tree import lineage
 from projections.tree.view import View
@@ -125,7 +124,6 @@ def as_base(target: Target) -> Base:
 
 
 def spans(log: Log, target: Target) -> list[lineage.Span]:
-    """Return what makes the view of *target*."""
     if target.container is not None:
         return lineage.of_container(log, target.container, target.version)
     return lineage.of_layers(log, lineage.layers_of(log, target.image or ""))
@@ -251,7 +249,7 @@ def _is_point(text: str) -> bool:
     return bool(_POINT.fullmatch(text) or _BACK.fullmatch(text))
 
 
-def target_of(container: Container) -> Target:
+def target_of(container: containers.Container) -> Target:
     """Return what a container means as it is now."""
     return Target(container.name, None, container.id, container.version)
 

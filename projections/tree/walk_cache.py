@@ -16,8 +16,7 @@ from typing import NamedTuple
 
 from eventstore.disk.cache import Cache
 from eventstore.log.log import Log
-from projections.tree import lineage
-from projections.tree.lineage import LIVE, Span
+from projections.tree.lineage import LIVE, Span, of_container
 from projections.tree.view import View
 
 FOLDER = "living-1"  # the version of what is written there
@@ -92,7 +91,7 @@ class Census:
         if since < WORTH + len(self._ids) // SHARE or log.cache is None or log.in_transaction:
             return
         container = log.stream_of(span.stream).name
-        if list(self._view.spans) == lineage.of_container(log, container, span.upto):
+        if list(self._view.spans) == of_container(log, container, span.upto):
             packed = _packed(self._ids)
             log.cache.write(_seal(log, span.stream, span.upto, packed) + packed, FOLDER, container, str(span.upto))
             for version in _versions(log.cache, container)[KEPT:]:

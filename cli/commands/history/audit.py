@@ -15,7 +15,7 @@ from eventstore.model.times import parse_time
 from projections.audit import actions
 from projections.audit.actions import Action
 from projections.audit.proofs import store_id
-from projections.events.actors import PeopleFilter
+from projections.events.records import PeopleFilter
 
 
 @click.command()
