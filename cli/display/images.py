@@ -12,7 +12,7 @@ from eventstore.model.times import from_rfc3339
 from projections.images import image_list, images, inspection
 from projections.images.build_history import Row
 from projections.images.images import Image
-from projections.refs.image_names import familiar
+from projections.refs.tags import familiar
 
 NONE, MISSING = "<none>", "<missing>"
 

@@ -14,8 +14,8 @@ from eventstore.model.paths import as_bytes, shown
 from projections.events.pathspecs import known, matcher
 from projections.events.pathspecs import pattern as pathspec
 from projections.events.records import Matches, PeopleFilter, Record, Records, any_of
-from projections.refs.image_names import spellings
 from projections.refs.references import id_prefix
+from projections.refs.tags import spellings
 
 AT_ONCE = 5_000
 FEW = 100

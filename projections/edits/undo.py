@@ -92,9 +92,8 @@ def as_edits(differences: Iterable[Difference], linked: set[int]) -> Iterator[Ch
 def restored(live: View, path: bytes, source: View, top: bytes) -> Iterator[Change]:
     """Yield the Changes that make *path* of a container, with all below it, what *top* is in *source*."""
     linked = linked_nodes(source) | linked_nodes(live)
-    wanted = beneath(below(source, top), path)
     differences = (
-        d for d in paired(walk(live, path), wanted)
+        d for d in paired(walk(live, path), beneath(below(source, top), path))
         if differ(d.before, d.after) or (d.after is not None and d.after.node in linked)
     )  # fmt: skip
     return as_edits(differences, linked)

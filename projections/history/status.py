@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from eventstore.index.streams import count_changes
 from eventstore.log.log import Log
-from eventstore.model.events import Event, Kind
 from eventstore.model.facts import ContainerBase, ImageBase
 from eventstore.store.store import Store
 from projections.diff.tree_diff import Difference, between
@@ -13,7 +12,6 @@ from projections.images import images
 from projections.layers import layers
 from projections.refs import tags
 from projections.refs.containers import Container, view_at
-from projections.refs.image_names import familiar
 from projections.tree import lineage
 from projections.tree.view import View
 
@@ -66,10 +64,6 @@ def unsealed_instructions(log: Log, container: Container) -> list[str]:
     return images.instructions(log, container.stream, container.sealed + 1, container.version)
 
 
-def last_commit(log: Log, container: Container) -> Event | None:
-    return log.latest(Kind.COMMITTED, container.stream, container.version)
-
-
 def base_name(log: Log, container: Container) -> str:
     """Return what `ps` calls a container's base: an image's name or short id, NAME@VERSION, or scratch."""
     match container.base:
@@ -85,5 +79,5 @@ def _image_name(log: Log, image: str) -> str:
     names = tags.now(log, image)
     if not names:
         return image[:12]
-    repository, tag = familiar(names[0])
+    repository, tag = tags.familiar(names[0])
     return repository if tag == "latest" else f"{repository}:{tag}"

@@ -19,17 +19,14 @@ def listed(log: Log) -> Iterator[images.Image]:
 
     O(names + containers + images taken from elsewhere), however many commits the containers hold.
     """
-    named, made_from = tags.current(log), parents(log)
+    # what each container's first commit was made on; a later one is made on the one before it, which is left out
+    made_from = {parent for _, parent in seals.first_commits(log) if parent}
+    named = tags.current(log)
     heads = map(images.of_seal, seals.last_of_each(log))
     found = {image.id: image for image in (*images.arrived(log), *heads) if image.id in named or image.id not in made_from}
     for name in named.keys() - found.keys():
         found[name] = images.get(log, name)
     yield from (image for image in images.newest_first(log, found.values()) if not image.removed)
-
-
-def parents(log: Log) -> set[str]:
-    """Return what each container's first commit was made on.  A later one is made on the one before it, which is left out."""
-    return {parent for _, parent in seals.first_commits(log) if parent}
 
 
 def children(log: Log, image: images.Image) -> list[str]:

@@ -14,7 +14,7 @@ from eventstore.model.facts import Arrival, Base, ConfigChange, Departure, Folde
 from eventstore.model.times import rfc3339
 from projections.layers import layers
 from projections.layers.layers import ImportedLayer, Layer, SealedLayer
-from projections.oci.config import History, Platform, build_config, parse_config, parse_platform
+from projections.oci.config import History, build_config, parse_config, parse_platform
 from projections.tree import lineage
 
 MAX_LAYERS = 120
@@ -161,7 +161,7 @@ def config(log: Log, content: Content, image: Image, diff_id: Callable[[Layer], 
         layers=[diff_id(layer) for layer in exported],
         added=[step.history(log, filled=step.commit in made or step.verb == "import") for step in build_steps(log, image)],
         changes=config_changes_under(log, containers_under(log, image)[::-1]),
-        platform=platform(log, image),
+        platform=parse_platform(platform_of(_bottom(log, image)) or "linux/amd64"),  # on every machine alike
     )
 
 
@@ -170,11 +170,6 @@ def base_image(log: Log, image: Image) -> str | None:
     if image.seal is None:
         return image.id
     return image_of(_bottom(log, image))
-
-
-def platform(log: Log, image: Image) -> Platform:
-    """Return what an image without a base image runs on: what was recorded, else linux/amd64, on every machine alike."""
-    return parse_platform(platform_of(_bottom(log, image)) or "linux/amd64")
 
 
 def _bottom(log: Log, image: Image) -> Base:

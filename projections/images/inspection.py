@@ -19,7 +19,6 @@ from projections.layers import layers
 from projections.oci.config import history, parse_config
 from projections.oci.documents import Json
 from projections.refs import containers, references, tags
-from projections.refs.image_names import familiar
 from projections.refs.references import Target
 from projections.tree import lineage
 
@@ -81,7 +80,7 @@ def manifest_digests(log: Log, image: str) -> list[str]:
 
 
 def _repo_digests(log: Log, image: images.Image, names: list[str]) -> list[str]:
-    digests, repositories = manifest_digests(log, image.id), sorted({familiar(name)[0] for name in names})
+    digests, repositories = manifest_digests(log, image.id), sorted({tags.familiar(name)[0] for name in names})
     return [f"{name}@sha256:{digest}" for name in repositories for digest in digests]
 
 

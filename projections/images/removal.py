@@ -11,7 +11,6 @@ from eventstore.model.facts import TagMove
 from eventstore.model.paths import shown
 from projections.images import image_list, images
 from projections.refs import containers, tags
-from projections.refs.image_names import spellings
 from projections.refs.references import id_prefix
 
 
@@ -87,7 +86,7 @@ def _by_name(log: Log, text: str) -> Iterator[Removed]:
     last = next((container for stream, container in bearers(log, text) if is_removed(log, stream)), None)
     if last is not None:
         yield Removed("container", last, text)
-    for full in spellings(text):
+    for full in tags.spellings(text):
         stream = log.stream("tag", full)
         if stream is not None and tag_target(log, full) is None:
             yield Removed("tag", full, text, TagMove.of(log.event(stream.id, stream.version)).old)

@@ -49,22 +49,10 @@ def _split(instruction: str) -> tuple[str, str]:
 # one function per instruction: (config, argument) -> the fields that change
 
 
-def _cmd(config: Json, rest: str) -> Json:
-    return {"Cmd": _command(config, rest)}
-
-
-def _entrypoint(config: Json, rest: str) -> Json:
-    return {"Entrypoint": _command(config, rest), "Cmd": None}
-
-
 def _env(config: Json, rest: str) -> Json:
     found = environment(config)
     found.update(_pairs(config, rest))
     return {"Env": [f"{name}={value}" for name, value in found.items()]}
-
-
-def _label(config: Json, rest: str) -> Json:
-    return {"Labels": {**field(config, "Labels", dict, "config", {}), **_pairs(config, rest)}}
 
 
 def _expose(config: Json, rest: str) -> Json:
@@ -79,10 +67,6 @@ def _volume(config: Json, rest: str) -> Json:
         raise InvalidError("a volume's path is empty")
     volumes: Json = {path: {} for path in paths}
     return {"Volumes": {**field(config, "Volumes", dict, "config", {}), **volumes}}
-
-
-def _user(config: Json, rest: str) -> Json:
-    return {"User": _one_word(config, rest)}
 
 
 def _workdir(config: Json, rest: str) -> Json:
@@ -126,15 +110,15 @@ def _healthcheck(_: Json, rest: str) -> Json:
 
 
 _CHANGES: Mapping[str, Callable[[Json, str], Json]] = {
-    "CMD": _cmd,
-    "ENTRYPOINT": _entrypoint,
+    "CMD": lambda config, rest: {"Cmd": _command(config, rest)},
+    "ENTRYPOINT": lambda config, rest: {"Entrypoint": _command(config, rest), "Cmd": None},
     "ENV": _env,
     "EXPOSE": _expose,
     "HEALTHCHECK": _healthcheck,
-    "LABEL": _label,
+    "LABEL": lambda config, rest: {"Labels": field(config, "Labels", dict, "config", {}) | _pairs(config, rest)},
     "ONBUILD": _onbuild,
     "STOPSIGNAL": _stopsignal,
-    "USER": _user,
+    "USER": lambda config, rest: {"User": _one_word(config, rest)},
     "VOLUME": _volume,
     "WORKDIR": _workdir,
 }

@@ -15,7 +15,7 @@ from eventstore.model.facts import Arrival, Base, ContainerBase, ImageBase, Seal
 from eventstore.model.paths import as_bytes, checked, shown
 from eventstore.store.store import Store
 from projections.refs import containers
-from projections.refs.image_names import ImageName, image_name, local, spellings
+from projections.refs.tags import ImageName, image_name, local, spellings
 from projections.tree import lineage
 from projections.tree.view import View
 
@@ -261,11 +261,9 @@ def last_commit(log: Log, target: Target) -> str | None:
     if target.container is None:
         return target.image
     under = containers_under(log, target)
-    for stream, version in under:
-        seal = log.latest(Kind.COMMITTED, stream, version)
-        if seal is not None:
-            return seal.commit
-    return image_of(lineage.base_of(log, under[-1][0]))
+    found = (log.latest(Kind.COMMITTED, stream, version) for stream, version in under)
+    last = next(filter(None, found), None)
+    return last.commit if last is not None else image_of(lineage.base_of(log, under[-1][0]))
 
 
 def _commits_back(log: Log, text: str, target: Target, count: int) -> Target:

@@ -21,8 +21,8 @@ def linked_among(view: View, nodes: Iterable[int]) -> set[int]:
     what a lower layer holds.
     """
     wanted = {node for node in nodes if node}
-    found = {node for node in wanted if is_linked(view.log, node)}
-    return found | {node for _, node in _links_to_lower(view) if node in wanted}
+    below = {node for _, node in _links_to_lower(view)}
+    return {node for node in wanted if node in below or is_linked(view.log, node)}
 
 
 def names_of(view: View, nodes: Iterable[int]) -> set[bytes]:

@@ -24,7 +24,6 @@ from projections.images import images
 from projections.images.images import Image
 from projections.oci.oci_image import LayerBlob, OciImage, as_oci_image, blobs_of
 from projections.refs import references, tags
-from projections.refs.image_names import new_name
 
 STREAM = "-"
 PLATFORM = "OS/ARCH[/VARIANT]"
@@ -111,7 +110,7 @@ def import_(
     from projections.oci.config import change_of, wanted_platform
 
     config = change_of({}, change) if change else None
-    full_name, where, folder = new_name(name) if name else None, _where(source), os.path.isdir(source)
+    full_name, where, folder = tags.new_name(name) if name else None, _where(source), os.path.isdir(source)
     skipped: Counter[str] = Counter()
     with first_session() as s, progress(None, "Importing", "items" if folder else "bytes") as advance:
         author, runs_on = s.context().author, wanted_platform(platform, os.uname().machine)
