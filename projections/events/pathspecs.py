@@ -77,8 +77,7 @@ def touched_by_any(view: View, patterns: Sequence[bytes]) -> Iterator[Touch]:
 
 
 def _everything(view: View) -> Iterator[Touch]:
-    for rank in range(len(view.spans) - 1, -1, -1):
-        span = view.spans[rank]
+    for rank, span in reversed([*enumerate(view.spans)]):
         for event in streams.tree_events_down(view.log, span.stream, span.upto):
             yield Touch((rank, event.version), event, view.log.path_text(event.path or ROOT_ID))
 

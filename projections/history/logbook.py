@@ -1,4 +1,4 @@
-"""The logbook: commits and imported layers that a view stands on, or the events that touched some paths under them."""
+"""The logbook: commits and imported layers that a view stands on, or the events that touched some paths, and their changes."""
 
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,15 +6,20 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from eventstore.content.reader import Content
+from eventstore.errors import DamagedError
 from eventstore.index import seals
 from eventstore.log.log import Log
 from eventstore.model.batches import growing_batches
+from eventstore.model.paths import order
+from projections.diff.between import Around
+from projections.diff.tree_diff import Difference, differ
 from projections.events.path_events import Touch, touches
 from projections.events.pathspecs import is_glob, touched_by_any
 from projections.events.records import Matches, PeopleFilter, Record, Records
 from projections.history import commits
 from projections.layers import layers
 from projections.refs.references import Target, containers_under
+from projections.tree import lineage
 from projections.tree.view import View
 
 
@@ -147,3 +152,47 @@ def record_of(item: Item) -> Record:
 
 def of_commit(commit: commits.Commit) -> Item:
     return Item(commit, None, commit.container, commit.first, [])
+
+
+# -- what an entry changed
+
+
+def around_commit(view: View, commit: commits.Commit) -> Around:
+    return _around_events(view, commit.container, commit.first, commit.last)
+
+
+def around(view: View, item: Item) -> Around:
+    """Return the views around an item that *view* holds."""
+    if item.commit is not None:
+        return around_commit(view, item.commit)
+    if item.container is not None:
+        span = view.spans[_rank(view, "container", item.container)]
+        unsealed = layers.first_unsealed(view.log, span.stream, span.upto)
+        return _around_events(view, item.container, unsealed, span.upto)
+    name = item.layer.diff_id if item.layer is not None else item.touched[0].name
+    rank = _rank(view, "layer", name)
+    return Around(view.through(rank - 1), view.through(rank), None)
+
+
+def _around_events(view: View, container: str, first: int, last: int) -> Around:
+    after = View(view.log, view.content, lineage.of_container(view.log, container, last))
+    top = len(after.spans) - 1
+    return Around(after.before((top, first)), after, (after.spans[top].stream, first, last))
+
+
+def _rank(view: View, kind: str, name: str) -> int:
+    stream = view.log.stream(kind, name)
+    for rank, span in enumerate(view.spans):
+        if stream is not None and span.stream == stream.id:
+            return rank
+    raise DamagedError(f"the log lacks the {kind} {name[:12]}; `layerlog verify` says more")
+
+
+def differences_at(found: Around, item: Item, log: Log) -> Iterator[Difference]:
+    """Yield what changed of the paths that the item's events are about, in tree order: look-ups for those alone."""
+    paths = {record.path for record in item.touched if record.path is not None}
+    paths |= {log.path_text(record.event.source) for record in item.touched if record.event.source is not None}
+    for path in sorted(paths, key=order):
+        before, after = found.before.lookup(path), found.after.lookup(path)
+        if differ(before, after):
+            yield Difference(path, before, after)

@@ -9,8 +9,8 @@ from eventstore.content.reader import Content
 from eventstore.errors import ErasedError
 from eventstore.log.log import Log
 from eventstore.model.digests import digest_of, named
-from eventstore.model.events import ARRIVALS, Event
-from eventstore.model.facts import Arrival, Base, ContainerBase, Erasure, Seal, base_stated, image_of
+from eventstore.model.events import ARRIVALS
+from eventstore.model.facts import Arrival, ContainerBase, Erasure, Seal, base_stated, image_of
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from eventstore.retention import reachability
@@ -38,7 +38,8 @@ def image_document(log: Log, content: Content, image: images.Image, diff_id: Cal
     stated = {} if config is None else parse_config(config, "config")
     steps = history(stated)
     names = tags.now(log, image.id)
-    last_moves = [event for name in names if (event := _last_move(log, name))]
+    tagged = filter(None, (log.stream("tag", name) for name in names))
+    last_moves = (event for stream in tagged for event in log.events(stream.id, stream.version))
     return {
         "Id": f"sha256:{image.id}",
         "RepoTags": tags.shown_names(names),
@@ -61,7 +62,8 @@ def container_document(log: Log, content: Content, target: Target) -> Json:
     found = containers.get(log, target.container or "")
     version = target.version or found.version
     sealed = layers.first_unsealed(log, found.stream, version) - 1
-    base = _base_image(log, found.base)
+    # None where that is no image: scratch, or an unsealed point
+    base = lineage.commit_at(log, *found.base) if isinstance(found.base, ContainerBase) else image_of(found.base)
     return {
         "Id": found.id,
         "Name": found.name,
@@ -84,11 +86,6 @@ def _repo_digests(log: Log, image: images.Image, names: list[str]) -> list[str]:
     return [f"{name}@sha256:{digest}" for name in repositories for digest in digests]
 
 
-def _last_move(log: Log, name: str) -> Event | None:
-    stream = log.stream("tag", name)
-    return next(log.events(stream.id, stream.version), None) if stream else None
-
-
 def _parent(image: images.Image) -> str:
     parent = Seal.of(image.seal).parent if image.seal else None
     return f"sha256:{parent}" if parent else ""
@@ -102,8 +99,8 @@ def _own(log: Log, image: images.Image, config: bytes | None) -> Json:
         seal = Seal.of(image.seal)
         own |= {"Commit": image.id, "Container": log.stream_of(image.seal.stream).name, "Version": image.seal.version}
         own |= {"Events": seal.events, "Message": seal.message or ""}
-    layers_left = [_layer(layer) | {"Size": images.layer_size(log, layer)} for layer in images.exported_layers(log, image)]
-    return own | {"Layers": layers_left, "Erased": list(_erased(log, image))}
+    sized = [_layer(layer) | {"Size": images.layer_size(log, layer)} for layer in images.exported_layers(log, image)]
+    return own | {"Layers": sized, "Erased": list(_erased(log, image))}
 
 
 def _config_digest_left(log: Log, image: images.Image) -> str | None:
@@ -138,11 +135,6 @@ def _layer(layer: layers.Layer) -> dict[str, Any]:
     if isinstance(layer, layers.FolderLayer):
         return {"Folder": layer.name}
     return {"Container": layer.container, "From": layer.first, "To": layer.last, "Commit": layer.commit or None}
-
-
-def _base_image(log: Log, base: Base) -> str | None:
-    """Return the image that a container stands on, None where that is no image: scratch, or an unsealed point."""
-    return lineage.commit_at(log, *base) if isinstance(base, ContainerBase) else image_of(base)
 
 
 def _unless_erased(ask: Callable[[], T]) -> T | None:

@@ -72,13 +72,12 @@ class Names:
 
     def _opened(self, directory: bytes, path: bytes) -> dict[bytes, Node]:
         """Take *directory* and all above it for directories, which *path* below needs."""
-        opened: dict[bytes, Node] = {}
-        self._children[directory] = opened
-        self._need(directory, path)
-        while (directory := directory.rpartition(b"/")[0]) not in self._children:
+        opened = directory
+        while directory not in self._children:
             self._children[directory] = {}
             self._need(directory, path)
-        return opened
+            directory = directory.rpartition(b"/")[0]
+        return self._children[opened]
 
     def _need(self, directory: bytes, path: bytes) -> None:
         node = self._find(directory)

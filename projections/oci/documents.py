@@ -129,12 +129,11 @@ def _finite(number: str) -> float:
 
 
 def _check_depth(value: Any, what: str) -> None:
-    level, depth = [value], 0
-    while level:
-        depth += 1
-        if depth > MAX_DEPTH:
-            raise InvalidError(f"{what}: nested more than {MAX_DEPTH} deep")
+    level = [value]
+    for _ in range(MAX_DEPTH):
         level = [child for item in level for child in _children(item)]
+    if level:
+        raise InvalidError(f"{what}: nested more than {MAX_DEPTH} deep")
 
 
 def _children(item: Any) -> Iterable[Any]:

@@ -14,7 +14,7 @@ from eventstore.index import nodes, paths, tree_events
 from eventstore.log.log import ROOT_ID, Log
 from eventstore.model.batches import batches
 from eventstore.model.entries import Entry
-from eventstore.model.events import HIDING, NODE_IN_EVENT, Event, Kind
+from eventstore.model.events import HIDING, NAMING, NODE_IN_EVENT, Event, Kind
 from eventstore.model.memory import Memory
 from eventstore.model.nodes import Node
 from eventstore.model.paths import join, shown, split
@@ -58,8 +58,9 @@ class View:
         self.content = content
         self.spans = tuple(spans)
         self._ranks = {span.stream: rank for rank, span in enumerate(self.spans)}
-        self._has_containers = any(not span.layer for span in self.spans)
-        self._memory: Memory[bytes, Entry | None] | None = None if self._is_live() else Memory(REMEMBERED)
+        self._containers = [(rank, span) for rank, span in enumerate(self.spans) if not span.layer][::-1]
+        is_live = any(span.upto == LIVE for span in self.spans)
+        self._memory: Memory[bytes, Entry | None] | None = None if is_live else Memory(REMEMBERED)
         self._directories: Memory[bytes, Above] = Memory(REMEMBERED)
         self._lower: Memory[int, View] = Memory(FEW_SPANS)
 
@@ -109,7 +110,9 @@ class View:
 
     def live(self) -> "View":
         """Return the view in which every later event of the top stream shows, at each moment of asking."""
-        return self if self._is_live() else View(self.log, self.content, [*self.spans[:-1], self.spans[-1]._replace(upto=LIVE)])
+        if self._memory is None:
+            return self
+        return View(self.log, self.content, [*self.spans[:-1], self.spans[-1]._replace(upto=LIVE)])
 
     def through(self, rank: int) -> "View":
         """Return the view of the spans up to and with *rank*; the latest are at hand, with what they remember."""
@@ -169,7 +172,7 @@ class View:
 
     def attributed(self, entry: Entry) -> Entry:
         """Return *entry* with the latest attributes of its node, whichever name they were changed through."""
-        if not self._has_containers:
+        if not self._containers:
             return entry
         for event in nodes.attribute_changes(self.log, entry.node):
             if self.order(event.stream, event.version) is not None:
@@ -182,7 +185,7 @@ class View:
     def with_attributes(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """Yield *entries*, each as `attributed` gives it: whose were ever changed is looked up for many at a time."""
         for batch in batches(entries, AT_ONCE):
-            changed = nodes.changed_among(self.log, [entry.node for entry in batch]) if self._has_containers else ()
+            changed = nodes.changed_among(self.log, [entry.node for entry in batch]) if self._containers else ()
             yield from (self.attributed(e) if e.node in changed else e for e in batch) if changed else batch
 
     def _root(self) -> Entry:
@@ -266,38 +269,34 @@ class View:
 
     def _latest_hiding(self, ids: Iterable[int]) -> Iterator[tree_events.Hiding]:
         """Yield the latest in each stream of what hides something below one of *ids*."""
-        moving = {span.stream for span in self.spans if not span.layer}
+        moving = {span.stream for _, span in self._containers}
         for path_id in ids:
             for stream in moving.union(tree_events.streams_about(self.log, path_id, HIDING)) & self._ranks.keys():
                 yield from tree_events.latest_hiding(self.log, path_id, stream, self.spans[self._ranks[stream]].upto)
 
     def _moved_away(self, path_id: int) -> Order | None:
         """Return when the path itself last moved away: one look-up for each container, however often it did."""
-        for rank in reversed(range(len(self.spans))):
-            span = self.spans[rank]
-            if not span.layer:
-                version = tree_events.last_moved_away(self.log, path_id, span.stream, span.upto)
-                if version is not None:
-                    return rank, version
+        for rank, span in self._containers:
+            version = tree_events.last_moved_away(self.log, path_id, span.stream, span.upto)
+            if version is not None:
+                return rank, version
         return None
 
     def _names(self, path_id: int) -> list[Named]:
         """Return, latest first, what each stream last says the path is."""
         found = (
             Named((rank, event.version), event)
-            for rank in self._ranks_about(path_id)
+            for rank in self.ranks_about(path_id)
             for event in tree_events.latest_naming(self.log, path_id, self.spans[rank].stream, self.spans[rank].upto)
         )
         return sorted(found, reverse=True)
 
-    def _ranks_about(self, path_id: int) -> Iterable[int]:
-        """Return the ranks of the spans that may hold an event about the path, without asking each of many."""
+    def ranks_about(self, path_id: int, effects: Iterable[int] = NAMING) -> Iterable[int]:
+        """Return the ranks of the spans that may hold an event of *effects* about the path, without asking each of many."""
         if len(self.spans) <= FEW_SPANS:
             return range(len(self.spans))
-        return [self._ranks[stream] for stream in tree_events.streams_about(self.log, path_id) if stream in self._ranks]
-
-    def _is_live(self) -> bool:
-        return any(span.upto == LIVE for span in self.spans)
+        streams = tree_events.streams_about(self.log, path_id, effects)
+        return [self._ranks[stream] for stream in streams if stream in self._ranks]
 
 
 def of_event(path: bytes, event: Sequence[Any]) -> Entry:

@@ -21,7 +21,7 @@ from projections.edits import undo
 from projections.edits.undo import Conflict, Run
 from projections.edits.undo import revert as reverting
 from projections.events.records import Records
-from projections.history import item_changes
+from projections.history import logbook
 from projections.history.commits import Commit, of_seal
 from projections.images import images
 from projections.images.removal import Removed, find_removed
@@ -108,7 +108,7 @@ def revert(commit: str, container: str | None) -> None:
 def _revert(s: Session, sealed: Commit, container: str) -> tuple[View, int]:
     """Return the container as it was, and its new version."""
     now = s.now(container)
-    planned = reverting(item_changes.around_commit(now, sealed), now)
+    planned = reverting(logbook.around_commit(now, sealed), now)
     if planned.conflicts:
         raise ConflictError(
             f"commit {sealed.id[:12]} cannot be taken back: {_conflicts_text(planned.conflicts)}; nothing was changed"
