@@ -1,12 +1,13 @@
-"""What `inspect` tells of an image or a container: Docker's fields, and beside them layerlog's own."""
+"""What `inspect` and `history` tell of an image or a container: Docker's fields, and beside them layerlog's own."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from eventstore.content.reader import Content
 from eventstore.errors import ErasedError
+from eventstore.index.streams import bytes_written
 from eventstore.log.log import Log
 from eventstore.model.digests import digest_of, named
 from eventstore.model.events import ARRIVALS
@@ -16,7 +17,7 @@ from eventstore.model.times import rfc3339
 from eventstore.retention import reachability
 from projections.images import image_list, images, run_config
 from projections.layers import layers
-from projections.oci.config import history, parse_config
+from projections.oci.config import History, history, parse_config
 from projections.oci.documents import Json
 from projections.refs import containers, references, tags
 from projections.refs.references import Target
@@ -147,3 +148,39 @@ def _unless_erased(ask: Callable[[], T]) -> T | None:
 
 def _time(log: Log, position: int) -> str:
     return rfc3339(log.time_of(position))
+
+
+# -- history: a line for each step, whether others took it or a commit here made it
+
+
+class HistoryRow(NamedTuple):
+    """`id` is set where the step left an image that this store knows; `size` as `image_list.sizes` counts."""
+
+    id: str | None
+    step: History
+    size: int
+
+
+def history_rows(log: Log, content: Content, image: images.Image) -> list[HistoryRow]:
+    """Return the steps, newest first: O(steps + events of the containers under the image); no layer is encoded."""
+    base = images.base_image(log, image)
+    taken = [] if base is None else list(_steps_taken(log, content, base))
+    if taken:
+        taken[-1] = taken[-1]._replace(id=base)
+    return [*taken, *_steps_made(log, image)][::-1]
+
+
+def _steps_taken(log: Log, content: Content, base: str) -> Iterator[HistoryRow]:
+    sizes = iter([images.layer_size(log, layers.ImportedLayer(diff_id)) for diff_id in lineage.layers_of(log, base)])
+    for step in history(parse_config(images.original_config(log, content, base), "config")):
+        yield HistoryRow(None, step, 0 if step.empty_layer else next(sizes, 0))
+    yield from (HistoryRow(None, History(), size) for size in sizes)
+
+
+def _steps_made(log: Log, image: images.Image) -> Iterator[HistoryRow]:
+    for step in images.build_steps(log, image):
+        event = step.event
+        size = bytes_written(log, event.stream, step.first, event.version)
+        if step.verb == "import":
+            size += sum(images.layer_size(log, layer) for layer in layers.of_base(log, lineage.base_of(log, event.stream)))
+        yield HistoryRow(step.commit or None, step.history(log, filled=size > 0), size)

@@ -235,7 +235,9 @@ class FramingReader(TarReader):
         """Leave the rest to whoever reads it with `rest`."""
 
 
-class _SeekingReader(TarReader):
+class _SeekingReader(FramingReader):
+    """Passes over the data, and leaves the rest, of a whole archive."""
+
     def __init__(self, file: BinaryIO) -> None:
         super().__init__(file)
         self._file = file
@@ -253,9 +255,6 @@ class _SeekingReader(TarReader):
     def _take_more(self, size: int) -> bytes:
         self._file.seek(self._origin + self._base + len(self._buffer))
         return super()._take_more(size)
-
-    def _finish(self) -> None:
-        pass
 
 
 def members(file: BinaryIO) -> Iterator[tuple[TarEntry, int]]:
