@@ -223,9 +223,9 @@ class _Finder:
         self._path = path
         self._plain = plain
         self._records = everywhere.records
-        path_id = sought.paths[path]
-        about = {e.stream for e in plain.events} if plain else set(streams_about(log, path_id) if path_id is not None else ())
-        self.streams = about if plain else about | everywhere.moving
+        path_id = sought.paths[path] if plain is None else None
+        about = streams_about(log, path_id) if path_id is not None else ()
+        self.streams = everywhere.moving.union(about) if plain is None else {event.stream for event in plain.events}
         self._layers: set[int] = set()
         self._sealed: dict[int, int] = {}
 
