@@ -17,8 +17,7 @@ def prunable(log: Log, before: int = NEVER) -> set[bytes]:
 
     Files and layers' framing count; configs and manifests stay, so that what was there can still be listed.
     """
-    alive: dict[int, int] = {}
-    """Stream -> the last version that something which is not removed holds."""
+    alive: dict[int, int] = {}  # stream -> the last version that something which is not removed holds
     for span in _alive(log, before):
         alive[span.stream] = max(alive.get(span.stream, 0), span.upto)
     trees = [stream for stream, kind, _ in streams.every(log) if kind in ("layer", "container")]

@@ -90,20 +90,18 @@ def commits_under(log: Log, target: Target) -> Iterator[Commit]:
 
 
 def image_layers_under(log: Log, content: Content, target: Target) -> list[ImageLayer]:
-    """Return the imported layers that the target's view stands on, the uppermost first."""
+    """Return the imported layers that the target's view stands on, the uppermost first, as the build history tells them."""
     image = base_image(log, target)
-    return [] if image is None else image_layers(log, content, image)[::-1]
-
-
-def image_layers(log: Log, content: Content, image: str) -> list[ImageLayer]:
-    """Return the layers of an image taken from elsewhere, lowest first, with what its build history says of each."""
+    if image is None:
+        return []
     config = parse_config(images.original_config(log, content, image), "config")
     built = [step for step in history(config) if not step.empty_layer]
     arrival = Records(log).of(lineage.arrival(log, image))
     layers = lineage.layers_of(log, image)
     built += [History()] * (len(layers) - len(built))
     pairs = enumerate(zip(layers, built, strict=False), 1)
-    return [ImageLayer(image, number, len(layers), diff_id, step, arrival) for number, (diff_id, step) in pairs]
+    found = [ImageLayer(image, number, len(layers), diff_id, step, arrival) for number, (diff_id, step) in pairs]
+    return found[::-1]
 
 
 class Origins:

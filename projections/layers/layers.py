@@ -116,11 +116,10 @@ def _with_encoders(layers: list[Layer]) -> list[Layer]:
     """
     encoder, found = ENCODER, list[Layer]()
     for layer in reversed(layers):
-        if isinstance(layer, ImportedLayer):
-            found.append(layer)
-            continue
-        encoder = layer.encoder or encoder
-        found.append(layer._replace(encoder=encoder))
+        if not isinstance(layer, ImportedLayer):
+            encoder = layer.encoder or encoder
+            layer = layer._replace(encoder=encoder)
+        found.append(layer)
     return found[::-1]
 
 

@@ -8,6 +8,8 @@ import json
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 from eventstore.errors import InvalidError
 from eventstore.model.paths import shown
@@ -50,8 +52,7 @@ def _split(instruction: str) -> tuple[str, str]:
 
 
 def _env(config: Json, rest: str) -> Json:
-    found = environment(config)
-    found.update(_pairs(config, rest))
+    found = environment(config) | _pairs(config, rest)
     return {"Env": [f"{name}={value}" for name, value in found.items()]}
 
 
@@ -236,15 +237,8 @@ _IN_QUOTES = re.compile(
 
 def words(text: str, env: Mapping[str, str]) -> list[str]:
     """Return the words of *text*: quotes removed, variables of *env* expanded; an expansion is never split."""
-    found: list[list[str]] = []
-    inside = False
-    for piece, space in _pieces(text, env):
-        if not space and not inside:
-            found.append([])
-        if not space:
-            found[-1].append(piece)
-        inside = not space
-    return ["".join(pieces) for pieces in found]
+    runs = groupby(_pieces(text, env), key=itemgetter(1))
+    return ["".join(piece for piece, _ in run) for space, run in runs if not space]
 
 
 def expanded(text: str, env: Mapping[str, str]) -> str:

@@ -221,8 +221,7 @@ class TarReader:
 
     def _refused(self, reason: str) -> InvalidError:
         ahead = (records[b"path"] for records in self._ahead.values() if b"path" in records)
-        name = self._pax.get(b"path") or next(ahead, b"") or text(self._block[:100])
-        return refusal(name, reason)
+        return refusal(self._pax.get(b"path") or next(ahead, b"") or text(self._block[:100]), reason)
 
 
 class FramingReader(TarReader):

@@ -51,14 +51,13 @@ def of_base(log: Log, base: Base) -> list[Span]:
 
 def of_layers(log: Log, names: list[str]) -> list[Span]:
     """Return the spans of layer streams (named by diff_id); of a layer that stands twice the upper one alone counts."""
-    spans: list[Span] = []
+    spans: dict[int, Span] = {}
     for name in reversed(names):
         stream = log.stream("layer", name)
         if stream is None:
             raise DamagedError(f"the log lacks the layer {name[:12]}; load its image again")
-        if all(span.stream != stream.id for span in spans):
-            spans.append(Span(stream.id, stream.version, layer=True))
-    return spans[::-1]
+        spans.setdefault(stream.id, Span(stream.id, stream.version, layer=True))
+    return [*spans.values()][::-1]
 
 
 def layers_of(log: Log, image: str) -> list[str]:
