@@ -231,7 +231,11 @@ class _Finder:
 
     def in_image(self, image: _Image) -> Iterator[PathOccurrence]:
         entry, view = self._lookup(image.view), image.view
-        alone = ((span.stream, View(view.log, view.content, [span])) for span in view.spans if span.stream in self.streams)
+        alone = (
+            (span.stream, View(view.log, view.content, [span]))
+            for span in view.spans
+            if span.stream in self.streams
+        )
         carrying = {stream for stream, layer in alone if self._sought.is_in(self._lookup(layer))}
         self._layers |= carrying
         shown = self._sought.is_in(entry)

@@ -88,7 +88,8 @@ def _differences(view: View, name: str, replay: Replay) -> Iterator[Finding]:
     found, odds = 0, LOOKUPS / max(1, sum(span.upto for span in view.spans))
     for expected, walked in zip_longest(replay.entries(), walk(view)):
         if expected != walked:
-            yield Finding("view", f"{name}:/{shown(_path(expected, walked))}", f"the walk {_difference(expected, walked)}")
+            path = shown(_path(expected, walked))
+            yield Finding("view", f"{name}:/{path}", f"the walk {_difference(expected, walked)}")
             found += 1
         elif expected is not None and random.random() < odds and (looked_up := view.lookup(expected.path)) != expected:  # noqa: S311
             yield Finding("view", f"{name}:/{shown(expected.path)}", f"the look-up {_difference(expected, looked_up)}")

@@ -91,7 +91,7 @@ class Family:
 
     def _add_commits(self, everyone: list[containers.Container]) -> None:
         built_on = [image for kind, image in self.children if kind == "commit"]
-        last = [lineage.commit_at(self._log, container.id, container.sealed) for container in everyone if container.sealed]
+        last = [lineage.commit_at(self._log, one.id, one.sealed) for one in everyone if one.sealed]
         for image in {*self._tags, *built_on, *last}:
             seal = self._log.seal(image) if image is not None else None
             if seal is not None and image is not None:

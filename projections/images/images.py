@@ -159,7 +159,10 @@ def config(log: Log, content: Content, image: Image, diff_id: Callable[[Layer], 
     return build_config(
         original_config(log, content, base) if base else None,
         layers=[diff_id(layer) for layer in exported],
-        added=[step.history(log, filled=step.commit in made or step.verb == "import") for step in build_steps(log, image)],
+        added=[
+            step.history(log, filled=step.commit in made or step.verb == "import")
+            for step in build_steps(log, image)
+        ],
         changes=config_changes_under(log, containers_under(log, image)[::-1]),
         platform=parse_platform(platform_of(_bottom(log, image)) or "linux/amd64"),  # on every machine alike
     )

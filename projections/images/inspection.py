@@ -79,7 +79,8 @@ def container_document(log: Log, content: Content, target: Target) -> Json:
 
 def manifest_digests(log: Log, image: str) -> list[str]:
     """Return the digests (hex) of the manifests under which the image came or went, the latest first."""
-    return list(dict.fromkeys(event.content.hex() for event in lineage.travels(log, image) if event.content is not None))
+    contents = (event.content for event in lineage.travels(log, image))
+    return list(dict.fromkeys(content.hex() for content in contents if content is not None))
 
 
 def _repo_digests(log: Log, image: images.Image, names: list[str]) -> list[str]:
@@ -116,9 +117,10 @@ def _erased(log: Log, image: images.Image) -> Iterator[Json]:
     if not gone:
         return
     base = images.base_image(log, image)
-    beside = {digest for event in lineage.travels(log, base or "", ARRIVALS) for digest in reachability.kept_by(event)}
-    layers_events = (images.events_of(log, layer) for layer in dict.fromkeys(images.layers_of(log, image)))
-    written = (found for events in layers_events for found in log.written(*events))
+    arrivals = lineage.travels(log, base or "", ARRIVALS)
+    beside = {digest for event in arrivals for digest in reachability.kept_by(event)}
+    runs = (images.events_of(log, layer) for layer in dict.fromkeys(images.layers_of(log, image)))
+    written = (found for run in runs for found in log.written(*run))
     for path_id, digest in chain(((None, digest) for digest in sorted(beside)), written):
         if digest in gone:
             yield {

@@ -20,7 +20,8 @@ def run_config(log: Log, content: Content, target: Target) -> Json:
     image = base_image(log, target)
     config: Json = {}
     if image is not None:
-        config = field(parse_config(images.original_config(log, content, image), "config"), "config", dict, "config", {})
+        found = parse_config(images.original_config(log, content, image), "config")
+        config = field(found, "config", dict, "config", {})
     return reduce(changed, images.config_changes_under(log, containers_under(log, target)[::-1]), config)
 
 

@@ -29,7 +29,8 @@ def old_map(header: bytes, more: _Take) -> tuple[Extents, int]:
 
 
 def _old_fields(area: bytes) -> list[int]:
-    used = takewhile(area.__getitem__, range(0, len(area), 24))  # as with GNU and BSD tar, the first empty offset ends the list
+    # as with GNU and BSD tar, the first empty offset ends the list
+    used = takewhile(area.__getitem__, range(0, len(area), 24))
     return [number(area[field : field + 12]) for at in used for field in (at, at + 12)]
 
 

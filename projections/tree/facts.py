@@ -93,7 +93,7 @@ def touched(log: Log, span: Span, known: LivePaths) -> Iterator[Asked]:
     O(paths known to live + paths touched since), or O(paths ever touched) where it is too long ago that they were known.
     """
     since = span.upto - known.version
-    if not known.version or stream_paths.count_paths(log, span.stream, since) < since:
+    if not known.version or stream_paths.count_paths(log, span.stream, since) < since:  # fewer paths than events
         return _sorted(stream_paths.touched(log, span.stream, span.upto))
     later = stream_paths.touched_between(log, span.stream, known.version + 1, span.upto)
     merged = heapq.merge(paths.with_keys(log, known.ids), _sorted((key, path_id) for key, path_id, _ in later))
