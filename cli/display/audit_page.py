@@ -8,7 +8,7 @@ from typing import NamedTuple
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from projections.audit.actions import Action, Group, Sealed
-from projections.events.actors import actor_text
+from projections.events.records import actor_text
 from projections.refs.tags import shown_names
 
 MOST_TEXT = 400

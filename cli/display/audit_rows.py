@@ -16,7 +16,7 @@ from eventstore.retention.reachability import erased
 from projections.audit.actions import Action, Group, Sealed
 from projections.audit.movements import Movement
 from projections.audit.occurrences import Document, PathOccurrence
-from projections.events.actors import actor_text
+from projections.events.records import actor_text
 from projections.history import commits
 from projections.history.commits import Sent
 from projections.refs import containers, tags

@@ -8,9 +8,8 @@ from cli.display.output import paint
 from eventstore.model.digests import named
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
-from projections.events.actors import actor_text
-from projections.history.blame import Blame, Cause
-from projections.history.blame_lines import Line
+from projections.events.records import actor_text
+from projections.history.blame import Blame, Cause, Line
 
 
 def blame_text(found: Blame) -> Iterator[str]:

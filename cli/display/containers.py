@@ -6,6 +6,7 @@ from cli.display.diff_lines import WORDS, difference_row, letter_line
 from cli.display.formats import ago, counted, short_id
 from cli.display.output import Column
 from eventstore.log.log import Log
+from eventstore.model.events import Kind
 from eventstore.model.facts import base_stated
 from eventstore.model.paths import shown
 from eventstore.model.times import from_rfc3339, rfc3339
@@ -87,7 +88,7 @@ def _summary(counts: dict[str, int], instructions: int) -> str:
 
 
 def _last_commit(log: Log, container: Container) -> Commit | None:
-    seal = status.last_commit(log, container)
+    seal = log.latest(Kind.COMMITTED, container.stream, container.version)
     return commits.of_seal(Records(log), seal) if seal else None
 
 

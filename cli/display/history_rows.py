@@ -6,8 +6,7 @@ from eventstore.model.digests import named
 from eventstore.model.facts import Arrival
 from eventstore.model.times import rfc3339
 from projections.events.rows import event_row
-from projections.history.blame import Blame, Cause
-from projections.history.blame_lines import Line
+from projections.history.blame import Blame, Cause, Line
 from projections.history.commits import Commit, ImageLayer
 from projections.history.logbook import Item
 from projections.refs.tags import shown_names

@@ -11,8 +11,7 @@ from eventstore.model.facts import Arrival
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from projections.events import rows
-from projections.events.actors import actor_text
-from projections.events.records import Record, Records
+from projections.events.records import Record, Records, actor_text
 from projections.history import commits
 from projections.history.commits import Commit, ImageLayer
 from projections.history.logbook import Item

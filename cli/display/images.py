@@ -10,9 +10,9 @@ from eventstore.errors import InvalidError
 from eventstore.log.log import Log
 from eventstore.model.times import from_rfc3339
 from projections.images import image_list, images, inspection
-from projections.images.build_history import Row
 from projections.images.images import Image
-from projections.refs.image_names import familiar
+from projections.images.inspection import HistoryRow
+from projections.refs.tags import familiar
 
 NONE, MISSING = "<none>", "<missing>"
 
@@ -61,7 +61,7 @@ def image_rows(log: Log, content: Content, rows: Sequence[tuple[Image, str | Non
         }
 
 
-def history_row(row: Row) -> dict[str, Any]:
+def history_row(row: HistoryRow) -> dict[str, Any]:
     return {
         "id": f"sha256:{row.id}" if row.id else MISSING,
         "created": row.step.created,

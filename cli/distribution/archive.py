@@ -19,7 +19,7 @@ from eventstore.errors import InvalidError, MismatchError, NotFoundError, StoreE
 from eventstore.model.digests import digest_of, named
 from eventstore.model.paths import shown
 from projections.oci import docker_archive, oci_layout
-from projections.oci.config import diff_ids, parse_config
+from projections.oci.config import Platform, diff_ids, parse_config, wanted_platform
 from projections.oci.docker_archive import Entry
 from projections.oci.documents import MAX_CONFIG, MAX_DOCUMENT
 from projections.oci.oci_image import (
@@ -32,7 +32,6 @@ from projections.oci.oci_image import (
     config_digest,
     require_platform,
 )
-from projections.oci.platform import Platform, wanted_platform
 from projections.tar.reader import TarEntry, members
 
 MAX_MEMBERS = 100_000

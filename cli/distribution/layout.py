@@ -13,9 +13,9 @@ from eventstore.disk.atomic import replacing
 from eventstore.errors import InvalidError, LayerlogError, MismatchError, NotFoundError
 from eventstore.model.paths import shown
 from projections.oci import oci_layout
+from projections.oci.config import wanted_platform
 from projections.oci.documents import MAX_DOCUMENT
 from projections.oci.oci_image import Descriptor, OciImage, blobs_of, check, require_platform
-from projections.oci.platform import wanted_platform
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK

@@ -14,9 +14,9 @@ from eventstore.content.reader import Content
 from eventstore.model.digests import raw
 from eventstore.model.events import Kind
 from eventstore.store.writer import Writer
+from projections.oci.config import wanted_platform
 from projections.oci.oci_image import Blobs, Descriptor, LayerBlob, OciImage, assemble, check, require_platform
-from projections.oci.platform import wanted_platform
-from projections.refs.image_names import ImageName
+from projections.refs.tags import ImageName
 
 DOWNLOADS = "downloads"
 """The folder below cache/ where blobs lie while they come; the next try goes on with what a broken one left."""

@@ -25,7 +25,7 @@ from projections.layers import lower_links
 from projections.layers.tar import decode
 from projections.oci import oci_image
 from projections.oci.oci_image import LayerBlob, OciImage
-from projections.refs.image_names import archive_name
+from projections.refs.tags import archive_name
 
 Advance = Callable[[int], None]
 Came = Callable[[LayerBlob, float, bool], None]

@@ -22,9 +22,8 @@ from eventstore.store.staging import Staged
 from eventstore.store.store import Store
 from eventstore.store.writer import Writer
 from projections.layers.layers import ImportedLayer
-from projections.oci.config import History, build_config
+from projections.oci.config import History, Platform, build_config
 from projections.oci.oci_image import OciImage
-from projections.oci.platform import Platform
 
 Advance = Callable[[int], None]
 

@@ -13,7 +13,7 @@ from cli.streams.reader import PIECE, Reader, pieces_of
 from cli.streams.threads import Measured, hashed
 from eventstore.model.changes import Change
 from eventstore.model.digests import named, raw
-from eventstore.model.events import Event
+from eventstore.model.events import ARRIVALS, Event
 from eventstore.model.facts import Arrival, tar_size
 from eventstore.store.store import Store
 from projections.images import images
@@ -163,7 +163,7 @@ def layer_view(store: Store, name: str) -> View:
 
 def _arrival(store: Store, image: str) -> Event:
     """Return the latest arrival whose manifest and blobs can be given back as they came, else the latest of all."""
-    arrivals = lineage.arrivals(store.log, image)
+    arrivals = lineage.travels(store.log, image, ARRIVALS)
     whole = (event for event in arrivals if event.content is not None and _is_kept(store, _descriptors(event)))
     return next(whole, arrivals[0])
 

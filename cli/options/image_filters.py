@@ -9,7 +9,6 @@ from cli.session.session import Session
 from projections.images import images, run_config
 from projections.images.images import Image
 from projections.refs import references, tags
-from projections.refs.image_names import familiar
 
 _KNOWN = "dangling=true, dangling=false, reference=PATTERN, label=NAME[=VALUE], before=IMAGE and since=IMAGE"
 
@@ -61,7 +60,7 @@ def _matching(pattern: str) -> Wanted:
     def matches(row: Named) -> bool:
         if row.name is None:
             return False
-        repository, tag = familiar(row.name)
+        repository, tag = tags.familiar(row.name)
         spellings = (repository, repository.removeprefix("localhost/"))
         return any(_fits(text, pattern) for name in spellings for text in (name, f"{name}:{tag}"))
 

@@ -156,7 +156,7 @@ class Departure:
     """ImageSaved and ImagePushed: where to, under which names, with which config (hex), and encoded how.
 
     `layers` (diff_ids, hex) and `blobs` are as in an `Arrival`, where it was pushed; `compression` is what made those of them
-    that were made here. `point` is CONTAINER@VERSION of what is no commit; `without` are the layers whose blobs did not go along.
+    that were made here. `point` is CONTAINER@VERSION of what is no commit; `without` are layers whose blobs did not go along.
     """
 
     def __init__(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from eventstore.index import changesets, names, streams
 from eventstore.log.log import Log
@@ -81,17 +81,14 @@ def _other(log: Log, record: Record) -> Action:
     content = record.event.content
     of_content = kind in (Kind.CONTENT_ERASED, Kind.CONTENT_READMITTED)
     name = named(content) if of_content and content is not None else record.name
-    said = reason_of(record.event) or place or _container_name(log, record)
+    container = containers.get(log, record.name).name if record.kind == "container" else ""
+    said = reason_of(record.event) or place or container
     return Action(OTHERS[kind], name, record, record.author, said, tags=tuple(names))
 
 
 def _of_tag(record: Record, what: str, move: TagMove) -> Action:
     said = f"was {move.old[:12]}" if move.image and move.old else ""
     return Action(what, move.image or move.old or "", record, record.author, said, tags=(record.name,), before=move.old)
-
-
-def _container_name(log: Log, record: Record) -> str:
-    return containers.get(log, record.name).name if record.kind == "container" else ""
 
 
 def signer(log: Log, commit: str) -> str | None:
@@ -127,31 +124,22 @@ class Group(NamedTuple):
 
 def by(found: Iterable[Action], key: Callable[[Action], str]) -> list[Group]:
     """Return the commits grouped by what *key* says of each, in the order of the keys; files are counted per commit."""
-    groups: dict[str, Group] = {}
-    for action in found:
-        if action.sealed is not None:
-            name = key(action)
-            groups[name] = _added(groups.get(name), name, action.record.time, action.author, action.sealed)
-    return [groups[name] for name in sorted(groups)]
+    return _grouped((key(action), action, action.sealed) for action in found if action.sealed is not None)
 
 
 def by_prefix(log: Log, found: Iterable[Action], depth: int) -> list[Group]:
     """Return what commits changed grouped by the first *depth* parts of the paths: O(the events they sealed)."""
     records = Records(log)
     prefix_of = lru_cache(REMEMBERED)(lambda path_id: b"/".join(records.path(path_id).split(b"/")[:depth]))
-    groups: dict[bytes, Group] = {}
-    for action in found:
-        if action.sealed is not None:
-            for prefix, held in _sealed_below(log, prefix_of, action).items():
-                groups[prefix] = _added(groups.get(prefix), prefix, action.record.time, action.author, held)
-    return [groups[prefix] for prefix in sorted(groups, key=order)]
+    commits = (action for action in found if action.sealed is not None)
+    parts = ((prefix, a, held) for a in commits for prefix, held in _sealed_below(log, prefix_of, a).items())
+    return _grouped(parts, order)
 
 
 def _sealed_below(log: Log, prefix_of: Callable[[int], bytes], action: Action) -> dict[bytes, Sealed]:
     event = action.record.event
-    first = Seal.of(event).first
     sums: dict[bytes, list[int]] = {}
-    for path_id, events, size in streams.sums_by_path(log, event.stream, first, event.version):
+    for path_id, events, size in streams.sums_by_path(log, event.stream, Seal.of(event).first, event.version):
         held = sums.setdefault(prefix_of(path_id), [0, 0, 0])
         held[0] += events
         held[1] += 1
@@ -159,11 +147,14 @@ def _sealed_below(log: Log, prefix_of: Callable[[int], bytes], action: Action) -
     return {prefix: Sealed(*held) for prefix, held in sums.items()}
 
 
-def _added(group: Group | None, key: str | bytes, time: int, author: str | None, held: Sealed) -> Group:
-    if group is None:
-        return Group(key, 1, *held, time, time, (author or "",))
-    authors = group.authors if (author or "") in group.authors else (*group.authors, author or "")
-    return Group(
-        key, group.commits + 1, group.events + held.events, group.files + held.files, group.bytes + held.bytes,
-        min(group.first, time), max(group.last, time), authors,
-    )  # fmt: skip
+def _grouped(parts: Iterable[tuple[Any, Action, Sealed]], place: Callable[[Any], Any] | None = None) -> list[Group]:
+    """Return what each key of (key, commit, what of it counts) comes to, in the order that *place* gives the keys."""
+    groups: dict[Any, Group] = {}
+    for key, action, held in parts:
+        time, author = action.record.time, action.author or ""
+        group = groups.get(key) or Group(key, 0, 0, 0, 0, time, time, ())
+        groups[key] = Group(
+            key, group.commits + 1, group.events + held.events, group.files + held.files, group.bytes + held.bytes,
+            min(group.first, time), max(group.last, time), tuple(dict.fromkeys((*group.authors, author))),
+        )  # fmt: skip
+    return [groups[key] for key in sorted(groups, key=place)]

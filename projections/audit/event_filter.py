@@ -11,12 +11,11 @@ from eventstore.index.names import bearers
 from eventstore.log.log import Log
 from eventstore.model.events import Kind
 from eventstore.model.paths import as_bytes, shown
-from projections.events.actors import Matches, PeopleFilter, any_of
 from projections.events.pathspecs import known, matcher
 from projections.events.pathspecs import pattern as pathspec
-from projections.events.records import Record, Records
-from projections.refs.image_names import spellings
+from projections.events.records import Matches, PeopleFilter, Record, Records, any_of
 from projections.refs.references import id_prefix
+from projections.refs.tags import spellings
 
 AT_ONCE = 5_000
 FEW = 100
@@ -100,12 +99,10 @@ def select(log: Log, wanted: Wanted, first: int, last: int) -> Iterator[Record]:
     """Yield the wanted events with first <= position <= last in order; between batches others may write and collect."""
     records, paths = Records(log), _few_paths(log, wanted)
     streams = frozenset() if wanted.stream_kinds or len(wanted.streams) > FEW else wanted.streams
-    while first <= last:
-        end = min(first + AT_ONCE - 1, last)
-        for record in map(records.of, selected(log, first, end, streams=streams, kinds=wanted.kinds, paths=paths)):
-            if wanted.keeps(record):
-                yield record
-        first = end + 1
+    for start in range(first, last + 1, AT_ONCE):
+        end = min(start + AT_ONCE - 1, last)
+        found = selected(log, start, end, streams=streams, kinds=wanted.kinds, paths=paths)
+        yield from filter(wanted.keeps, map(records.of, found))
 
 
 def _few_paths(log: Log, wanted: Wanted) -> list[int]:

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from eventstore.errors import LayerlogError
 from eventstore.log.log import DatabaseError, Log
+from eventstore.log.path_table import PathTable
 from eventstore.model.events import ARRIVALS, Kind
 from eventstore.model.facts import Arrival, ContainerBase, FolderBase, ImageBase, base_in
 from eventstore.retention.reachability import Occurrence
-from projections.events.records import Records
 from projections.refs import containers, tags
 
 UNREADABLE = (LayerlogError, DatabaseError, ValueError, KeyError, TypeError)
@@ -56,17 +56,13 @@ class Impact:
 
     def of_occurrences(self, occurrences: Iterable[Occurrence]) -> Held:
         """Return what all *occurrences* together are part of."""
-        records = Records(self._log)
-        found_images: set[str] = set()
-        found_containers: set[str] = set()
-        paths: set[bytes] = set()
-        for occurrence in occurrences:
-            carriers = self.of_event(occurrence.stream, occurrence.version)
-            found_images |= carriers.images
-            found_containers |= carriers.containers
-            if occurrence.path is not None:
-                paths.add(records.path(occurrence.path))
-        return Held(frozenset(found_images), frozenset(found_containers), tuple(sorted(paths)))
+        found = {(self.of_event(one.stream, one.version), one.path) for one in occurrences}
+        carriers, text = {carried for carried, _ in found}, PathTable(self._log).text
+        return Held(
+            frozenset[str]().union(*(carried.images for carried in carriers)),
+            frozenset[str]().union(*(carried.containers for carried in carriers)),
+            tuple(sorted({text(path_id) for _, path_id in found if path_id is not None})),
+        )
 
     def _read(self) -> None:
         log = self._log
@@ -91,7 +87,7 @@ class Impact:
         if kind in ("layer", "image"):
             found_images.update(self._with_layer[name] if kind == "layer" else [name])
             above = [*self._on_layer[name], *(c for image in found_images for c in self._on_image[image])]
-            waiting.extend((container, 1) for container in above)
+            waiting = [(container, 1) for container in above]
         reached: dict[str, int] = {}
         while waiting:
             container, first = waiting.pop()

@@ -17,11 +17,10 @@ from projections.audit.plain_paths import PlainPath, PlainPaths
 from projections.audit.search import Needle
 from projections.events.path_events import Touch, touches
 from projections.events.pathspecs import known
-from projections.events.records import Record, Records, each
+from projections.events.records import Record, Records
 from projections.images import images
 from projections.refs import containers
 from projections.tree import lineage
-from projections.tree.lineage import Span
 from projections.tree.view import View, of_event
 
 
@@ -119,7 +118,7 @@ def in_documents(log: Log, digests: Iterable[bytes]) -> Iterator[Document]:
 
 def in_instructions(log: Log, needle: Needle) -> Iterator[Document]:
     """Yield the config instructions of containers that hold the bytes, and the images that say so too."""
-    for record in each(log, list(log.of_kind(Kind.CONFIG_CHANGED))):
+    for record in Records(log).each(list(log.of_kind(Kind.CONFIG_CHANGED))):
         change = ConfigChange.of(record.event)
         if any(needle.within(as_bytes(text)) for text in (*change.instructions, *change.texts())):
             event = record.event
@@ -224,18 +223,20 @@ class _Finder:
         self._path = path
         self._plain = plain
         self._records = everywhere.records
-        self.streams = self._streams_about() | everywhere.moving if plain is None else {e.stream for e in plain.events}
+        path_id = sought.paths[path] if plain is None else None
+        about = streams_about(log, path_id) if path_id is not None else ()
+        self.streams = everywhere.moving.union(about) if plain is None else {event.stream for event in plain.events}
         self._layers: set[int] = set()
         self._sealed: dict[int, int] = {}
 
-    def _streams_about(self) -> set[int]:
-        path_id = self._sought.paths[self._path]
-        return set() if path_id is None else set(streams_about(self._log, path_id))
-
     def in_image(self, image: _Image) -> Iterator[PathOccurrence]:
-        entry = self._lookup(image.view)
-        spans = (span for span in image.view.spans if span.stream in self.streams)
-        carrying = {span.stream for span in spans if self._is_in_layer(image.view, span)}
+        entry, view = self._lookup(image.view), image.view
+        alone = (
+            (span.stream, View(view.log, view.content, [span]))
+            for span in view.spans
+            if span.stream in self.streams
+        )
+        carrying = {stream for stream, layer in alone if self._sought.is_in(self._lookup(layer))}
         self._layers |= carrying
         shown = self._sought.is_in(entry)
         if shown or carrying:
@@ -244,17 +245,13 @@ class _Finder:
 
     def in_container(self, container: _Container) -> Iterator[PathOccurrence]:
         runs = list(self._runs(container))
-        for run in runs:
-            yield self._shown(container, run)
+        yield from (self._shown(container, run) for run in runs)
         hidden = self._hidden(container, runs)
         if hidden:
             yield PathOccurrence(self._path, "container", container.id, False, None, 0, None, None, tuple(hidden))
 
     def _lookup(self, view: View) -> Entry | None:
         return view.lookup(self._path) if self._plain is None else self._plain.lookup(view)
-
-    def _is_in_layer(self, view: View, span: Span) -> bool:
-        return self._sought.is_in(self._lookup(View(view.log, view.content, [span])))
 
     def _shown(self, container: _Container, run: _Run) -> PathOccurrence:
         since = self._records.of(run.began) if run.began is not None else container.created
@@ -292,8 +289,8 @@ class _Finder:
         if self._plain is not None:
             own = (event for event in self._plain.events if event.stream == top)
             return [(event, self._plain.after(event)) for event in sorted(own, key=lambda event: event.version)]
-        touched = [touch for touch in touches(view, self._path) if touch.event.stream == top][::-1]
-        return [(touch.event, self._state(view, touch)) for touch in touched]
+        touched = (touch for touch in touches(view, self._path) if touch.event.stream == top)
+        return [(touch.event, self._state(view, touch)) for touch in touched][::-1]
 
     def _state(self, view: View, touch: Touch) -> Entry | None:
         event = touch.event

@@ -13,7 +13,7 @@ from eventstore.log.log import ROOT_ID, Log
 from eventstore.model.batches import batches
 from eventstore.model.entries import Entry
 from eventstore.model.events import Event, Kind
-from projections.tree.view import Order, View, of_event
+from projections.tree.view import View, of_event
 
 AT_ONCE = 500
 _SAYS_ALL = (Kind.FILE_WRITTEN, Kind.PATH_DELETED)
@@ -27,14 +27,9 @@ class PlainPath(NamedTuple):
 
     def lookup(self, view: View) -> Entry | None:
         """Return what the path is in *view*, as `View.lookup` does but for attributes that were changed later."""
-        return max(self.in_view(view), default=(None, None))[1]
-
-    def in_view(self, view: View) -> Iterator[tuple[Order, Entry | None]]:
-        """Yield the order of each event that *view* holds, and what the path is after it where that is the latest."""
-        for event in self.events:
-            order = view.order(event.stream, event.version)
-            if order is not None:
-                yield order, self.after(event)
+        ordered = ((view.order(event.stream, event.version), event) for event in self.events)
+        latest = max(((order, event) for order, event in ordered if order is not None), default=None)
+        return latest and self.after(latest[1])
 
     def after(self, event: Event) -> Entry | None:
         return of_event(self.path, event) if event.kind == Kind.FILE_WRITTEN else None

@@ -151,8 +151,7 @@ def _levels(leaves: list[bytes]) -> list[list[bytes]]:
     """Return the perfect subtrees over *leaves*, level by level."""
     levels = [leaves]
     while len(below := levels[-1]) > 1:
-        pairs = zip(below[::2], below[1::2], strict=False)
-        levels.append([merkle.node_hash(left, right) for left, right in pairs])
+        levels.append([*map(merkle.node_hash, below[::2], below[1::2])])
     return levels
 
 

@@ -1,5 +1,7 @@
 """What only removed things hold: contents that no live container and no image, at any point of its history, shows."""
 
+from collections.abc import Iterator
+
 from eventstore.index import streams
 from eventstore.log.log import Log
 from eventstore.model.events import Kind
@@ -15,30 +17,26 @@ def prunable(log: Log, before: int = NEVER) -> set[bytes]:
 
     Files and layers' framing count; configs and manifests stay, so that what was there can still be listed.
     """
-    alive = _alive(log, before)
-    found: set[bytes] = set()
-    for stream, kind, _ in streams.every(log):
-        if kind in ("layer", "container"):
-            found.update(log.contents(stream, alive.get(stream, 0) + 1))
+    alive: dict[int, int] = {}  # stream -> the last version that something which is not removed holds
+    for span in _alive(log, before):
+        alive[span.stream] = max(alive.get(span.stream, 0), span.upto)
+    trees = [stream for stream, kind, _ in streams.every(log) if kind in ("layer", "container")]
+    found = {digest for stream in trees for digest in log.contents(stream, alive.get(stream, 0) + 1)}
     if found:
         for stream, upto in alive.items():
             found.difference_update(log.contents(stream, 1, upto))
     return found
 
 
-def _alive(log: Log, before: int) -> dict[int, int]:
-    """Return stream -> the last version that something which is not removed holds."""
-    alive: dict[int, int] = {}
+def _alive(log: Log, before: int) -> Iterator[lineage.Span]:
+    """Yield what containers and images that are not removed hold."""
     for container in containers.all_containers(log):
         if not container.removed or _when(log, container.stream, Kind.CONTAINER_REMOVED) >= before:
-            for span in lineage.of_container(log, container.id):
-                alive[span.stream] = max(alive.get(span.stream, 0), span.upto)
+            yield from lineage.of_container(log, container.id)
     for image in images.all_images(log):
         stream = log.stream("image", image.id)
         if not image.removed or stream is None or _when(log, stream.id, Kind.IMAGE_REMOVED) >= before:
-            for span in references.spans(log, references.of_image(log, "", image.id)):
-                alive[span.stream] = max(alive.get(span.stream, 0), span.upto)
-    return alive
+            yield from references.spans(log, references.of_image(log, "", image.id))
 
 
 def _when(log: Log, stream: int, kind: Kind) -> int:

@@ -40,11 +40,6 @@ def search(log: Log, content: Content, needle: Needle) -> Iterator[Searched]:
             yield Searched(digest, content.size(digest), _holds(content, digest, needle))
 
 
-def total(log: Log) -> int:
-    """Return the bytes that `search` reads."""
-    return reachability.total_stored(log)
-
-
 def _holds(content: Content, digest: bytes, needle: Needle) -> bool | None:
     try:
         return _found(content.read(digest), needle)

@@ -16,7 +16,6 @@ from eventstore.model.paths import shown
 from projections.images import images
 from projections.refs import containers
 from projections.tree import lineage
-from projections.tree.lineage import Span
 from projections.tree.replay import Replay, tree_events
 from projections.tree.view import View
 from projections.tree.walk import walk
@@ -30,7 +29,7 @@ class Subject(NamedTuple):
     """A view to check; `cost` is the number of events that it is made of."""
 
     name: str
-    spans: list[Span]
+    spans: list[lineage.Span]
     cost: int
 
 
@@ -78,10 +77,9 @@ def check(log: Log, content: Content, subject: Subject) -> Iterator[Finding]:
     yield from _compared(log, content, subject.name, subject.spans, replay)
 
 
-def _compared(log: Log, content: Content, name: str, spans: list[Span], replay: Replay) -> Iterator[Finding]:
-    view = View(log, content, spans)
+def _compared(log: Log, content: Content, name: str, spans: list[lineage.Span], replay: Replay) -> Iterator[Finding]:
     try:
-        yield from _differences(view, name, replay)
+        yield from _differences(View(log, content, spans), name, replay)
     except (LayerlogError, AssertionError, ValueError, RecursionError) as error:
         yield Finding("view", name, f"cannot be read: {error}")
 
@@ -90,8 +88,8 @@ def _differences(view: View, name: str, replay: Replay) -> Iterator[Finding]:
     found, odds = 0, LOOKUPS / max(1, sum(span.upto for span in view.spans))
     for expected, walked in zip_longest(replay.entries(), walk(view)):
         if expected != walked:
-            problem = f"the walk {_difference(expected, walked)}"
-            yield Finding("view", f"{name}:/{shown(_path(expected, walked))}", problem)
+            path = shown(_path(expected, walked))
+            yield Finding("view", f"{name}:/{path}", f"the walk {_difference(expected, walked)}")
             found += 1
         elif expected is not None and random.random() < odds and (looked_up := view.lookup(expected.path)) != expected:  # noqa: S311
             yield Finding("view", f"{name}:/{shown(expected.path)}", f"the look-up {_difference(expected, looked_up)}")

@@ -36,7 +36,7 @@ def matches(old: Lines, new: Lines) -> Iterator[Match]:
         gap = (low, high - tail, start, end - tail)
         if tail:
             waiting.append((high - tail, high, end - tail, end))
-        anchors = list(_anchors(old, new, *gap))
+        anchors = _anchors(old, new, *gap)
         if anchors:
             waiting.extend(reversed(list(_around(anchors, *gap))))
         else:
@@ -44,26 +44,21 @@ def matches(old: Lines, new: Lines) -> Iterator[Match]:
 
 
 def _equal_ahead(old: Lines, new: Lines, low: int, high: int, start: int, end: int) -> int:
-    count, most = 0, min(high - low, end - start)
-    while count < most and old[low + count] == new[start + count]:
-        count += 1
-    return count
+    most = min(high - low, end - start)
+    return next((count for count in range(most) if old[low + count] != new[start + count]), most)
 
 
 def _equal_behind(old: Lines, new: Lines, low: int, high: int, start: int, end: int) -> int:
-    count, most = 0, min(high - low, end - start)
-    while count < most and old[high - 1 - count] == new[end - 1 - count]:
-        count += 1
-    return count
+    most = min(high - low, end - start)
+    return next((count for count in range(most) if old[high - 1 - count] != new[end - 1 - count]), most)
 
 
-def _anchors(old: Lines, new: Lines, low: int, high: int, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield the longest rising run of (index in old, index in new) of lines that each has once."""
+def _anchors(old: Lines, new: Lines, low: int, high: int, start: int, end: int) -> list[tuple[int, int]]:
+    """Return the longest rising run of (index in old, index in new) of lines that each has once."""
     once = {line for line, count in Counter(new[start:end]).items() if count == 1}
     places = {line: index for index, line in enumerate(new[start:end], start) if line in once}
     counts = Counter(line for line in old[low:high] if line in places)
-    pairs = [(index, places[line]) for index, line in enumerate(old[low:high], low) if counts.get(line) == 1]
-    yield from _rising(pairs)
+    return _rising([(index, places[line]) for index, line in enumerate(old[low:high], low) if counts.get(line) == 1])
 
 
 def _rising(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:

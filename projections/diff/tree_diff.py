@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 from eventstore.index.nodes import changed_in
@@ -35,10 +35,8 @@ class Difference(NamedTuple):
 
 def between(before: View, after: View, top: bytes = b"") -> Iterator[Difference]:
     """Yield what differs at and below *top*; O(both trees), or O(what one container's events between them touched)."""
-    if not top and (events := events_between(before, after)):
-        yield from touched_by(before, after, *events)
-        return
-    yield from _whole(before, after, top)
+    events = events_between(before, after) if not top else None
+    return touched_by(before, after, *events) if events is not None else _whole(before, after, top)
 
 
 def paired(before: Iterable[Entry], after: Iterable[Entry]) -> Iterator[Difference]:
@@ -55,22 +53,17 @@ def paired(before: Iterable[Entry], after: Iterable[Entry]) -> Iterator[Differen
         else:
             yield Difference(new.path, None, new)
             new = next(news, None)
-    while old is not None:
-        yield Difference(old.path, old, None)
-        old = next(olds, None)
-    while new is not None:
-        yield Difference(new.path, None, new)
-        new = next(news, None)
+    yield from (Difference(left.path, left, None) for left in chain(filter(None, [old]), olds))
+    yield from (Difference(left.path, None, left) for left in chain(filter(None, [new]), news))
 
 
 def _whole(before: View, after: View, top: bytes) -> Iterator[Difference]:
-    return (found for found in paired(walk(before, top), walk(after, top)) if _differ(found.before, found.after))
+    return (found for found in paired(walk(before, top), walk(after, top)) if differ(found.before, found.after))
 
 
-def _differ(old: Entry | None, new: Entry | None) -> bool:
-    if old is None or new is None:
-        return old is not new
-    return not same_node(old, new)
+def differ(old: Entry | None, new: Entry | None) -> bool:
+    """Whether a path is not the same in two views, absence being one thing that it can be."""
+    return old is not new if old is None or new is None else not same_node(old, new)
 
 
 def touched_by(before: View, after: View, stream: int, first: int, last: int) -> Iterator[Difference]:
@@ -96,11 +89,10 @@ def touched_by(before: View, after: View, stream: int, first: int, last: int) ->
 
 def _cost(view: View) -> int:
     """Return about how many look-ups cost as much as a walk of *view*; of a container no more paths are counted than matter."""
-    cost = 0
-    for stream, upto, layer in view.spans:
-        paths = upto if layer else count_paths(view.log, stream, min(upto, TOUCHED * MANY))
-        cost += paths // (SORTED if layer else TOUCHED)
-    return cost
+    return sum(
+        upto // SORTED if layer else count_paths(view.log, stream, min(upto, TOUCHED * MANY)) // TOUCHED
+        for stream, upto, layer in view.spans
+    )
 
 
 def _changed_by_another_name(before: View, after: View, stream: int, first: int, last: int) -> set[bytes]:
@@ -138,17 +130,14 @@ class _Points:
             hides = True
         path = path_of(key)
         old, new = self._before.lookup(path), self._after.lookup(path)
-        if _differ(old, new):
+        if differ(old, new):
             yield Difference(path, old, new)
         self.done = key
         for view, entry in ((self._before, old), (self._after, new)):
             if hides and entry is not None and entry.is_dir:
-                self._wait_for(view.children(path))
-
-    def _wait_for(self, children: Iterator[Entry]) -> None:
-        for child in islice(children, max(self.left + 1, 0)):
-            heapq.heappush(self._more, order(child.path))
-            self.left -= 1
+                for child in islice(view.children(path), max(self.left + 1, 0)):
+                    heapq.heappush(self._more, order(child.path))
+                    self.left -= 1
 
 
 def events_between(before: View, after: View) -> tuple[int, int, int] | None:

@@ -11,8 +11,7 @@ from eventstore.errors import ConflictError
 from eventstore.model.changes import Change, attributes, delete, link, move, put
 from eventstore.model.entries import Entry
 from eventstore.model.paths import ancestors, join, shown, split
-from projections.edits.modes import Remode
-from projections.edits.owners import Owner
+from projections.edits.modes import Owner, Remode
 from projections.tree.hard_links import linked_nodes
 from projections.tree.symlinks import follow, require, require_file
 from projections.tree.view import View

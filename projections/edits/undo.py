@@ -1,4 +1,4 @@
-"""Taking back: the Changes that make a container what it was, or a path what it was, as new events."""
+"""Taking back: the Changes that make a container or a path what it was, or invert one commit, as new events."""
 
 import stat
 from collections.abc import Iterable, Iterator
@@ -8,11 +8,12 @@ from eventstore.index.moments import version_at
 from eventstore.index.streams import has_moves, tree_events_down
 from eventstore.log.log import Log
 from eventstore.model.changes import Change, attributes, delete, link, move
-from eventstore.model.entries import Entry, same_node
+from eventstore.model.entries import Entry
 from eventstore.model.events import Kind
-from eventstore.model.paths import order
+from eventstore.model.paths import order, split
 from eventstore.store.store import Store
-from projections.diff.tree_diff import Difference, paired, touched_by
+from projections.diff.between import Around, differences
+from projections.diff.tree_diff import Difference, differ, paired, touched_by
 from projections.refs.containers import view_at
 from projections.tree.hard_links import grouped, linked_nodes
 from projections.tree.subtree import as_change, below, beneath
@@ -30,8 +31,7 @@ class Run(NamedTuple):
 def runs(log: Log, stream: int, version: int) -> Iterator[Run]:
     """Yield the changesets that changed files of a container, newest first: look-ups for each."""
     while (last := next(tree_events_down(log, stream, version), None)) is not None:
-        changeset = log.changeset(last.position)
-        first = version_at(log, stream, changeset.first - 1) + 1
+        first = version_at(log, stream, log.changeset(last.position).first - 1) + 1
         yield Run(first, last.version)
         version = first - 1
 
@@ -78,7 +78,7 @@ def as_edits(differences: Iterable[Difference], linked: set[int]) -> Iterator[Ch
             gone = path
         if after is None:
             yield delete(path)
-        elif before is not None and linked.isdisjoint((before.node, after.node)) and _same_but_attributes(before, after):
+        elif before is not None and linked.isdisjoint((before.node, after.node)) and _what_it_is(before) == _what_it_is(after):
             yield attributes(path, after.mode, uid=after.uid, gid=after.gid, mtime=after.mtime, xattrs=after.xattrs)
         elif after.node in firsts:
             yield from (delete(path),) if before is not None and before.is_dir else ()
@@ -92,16 +92,11 @@ def as_edits(differences: Iterable[Difference], linked: set[int]) -> Iterator[Ch
 def restored(live: View, path: bytes, source: View, top: bytes) -> Iterator[Change]:
     """Yield the Changes that make *path* of a container, with all below it, what *top* is in *source*."""
     linked = linked_nodes(source) | linked_nodes(live)
-    wanted = beneath(below(source, top), path)
     differences = (
-        d for d in paired(walk(live, path), wanted)
-        if d.before is None or d.after is None or not same_node(d.before, d.after) or d.after.node in linked
+        d for d in paired(walk(live, path), beneath(below(source, top), path))
+        if differ(d.before, d.after) or (d.after is not None and d.after.node in linked)
     )  # fmt: skip
     return as_edits(differences, linked)
-
-
-def _same_but_attributes(before: Entry, after: Entry) -> bool:
-    return _what_it_is(before) == _what_it_is(after)
 
 
 def _what_it_is(entry: Entry) -> tuple[object, ...]:
@@ -136,3 +131,54 @@ def _moved_back(store: Store, container: str, stream: int, run: Run) -> Change |
 
 def _stream(log: Log, container: str) -> int:
     return log.existing("container", container).id
+
+
+# -- reverting: the inverse of one commit's changes on what a container is now
+
+
+class Conflict(NamedTuple):
+    path: bytes
+    reason: str
+
+
+class Revert(NamedTuple):
+    """`changes` may be made only where there are no `conflicts`."""
+
+    changes: list[Change]
+    conflicts: list[Conflict]
+
+
+def revert(around: Around, live: View) -> Revert:
+    """Return what takes a commit's changes back in *live*: O(paths that the commit touched).
+
+    A path that is no longer what the commit made it is a conflict, unless it is what it was before the commit.
+    """
+    wanted: dict[bytes, Difference] = {}
+    conflicts = []
+    for path, before, after in differences(around):
+        now = live.lookup(path)
+        if not differ(now, before):
+            continue
+        if not differ(now, after):
+            wanted[path] = Difference(path, now, before)
+        else:
+            conflicts.append(Conflict(path, "is no longer what the commit made it" if now else "is no longer there"))
+    conflicts.extend(_in_the_way(wanted, live))
+    linked = linked_nodes(around.before) | linked_nodes(live)
+    return Revert(list(as_edits((wanted[path] for path in sorted(wanted, key=order)), linked)), conflicts)
+
+
+def _in_the_way(wanted: dict[bytes, Difference], live: View) -> Iterator[Conflict]:
+    for path, now, then in wanted.values():
+        if now is not None and now.is_dir and (then is None or not then.is_dir):
+            for entry in walk(live, path):
+                if entry.path not in wanted:
+                    yield Conflict(entry.path, "came later, below what the commit made")
+                    break
+        if then is not None and path and not _will_be_directory(wanted, live, split(path)[0]):
+            yield Conflict(path, "has no directory to come back to")
+
+
+def _will_be_directory(wanted: dict[bytes, Difference], live: View, path: bytes) -> bool:
+    found = wanted[path].after if path in wanted else live.lookup(path)
+    return found is not None and found.is_dir

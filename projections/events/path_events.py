@@ -5,7 +5,7 @@ another name of its node.
 """
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import chain, pairwise
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from eventstore.log.log import ROOT_ID
 from eventstore.model.batches import growing_batches
 from eventstore.model.entries import same_node
 from eventstore.model.events import ATTRIBUTES, HIDES, NAMES, PUTS_DIRECTORY, Event, Kind
-from projections.tree.view import FEW_SPANS, Order, View, of_event
+from projections.tree.view import Order, View, of_event
 
 MAKING = (Kind.FILE_WRITTEN, Kind.DIRECTORY_IMPLIED)
 """The kinds of event that make a node."""
@@ -167,18 +167,10 @@ def _candidates(view: View, path: bytes) -> Iterable[Candidate]:
 
 
 def _about(view: View, path_id: int, effect: int, *, direct: bool) -> Iterator[Candidate]:
-    for rank in _ranks_about(view, path_id, effect):
+    for rank in sorted(view.ranks_about(path_id, (effect,)), reverse=True):
         span = view.spans[rank]
         for event in about(view.log, path_id, effect, span.stream, span.upto):
             yield (rank, event.version), event, direct
-
-
-def _ranks_about(view: View, path_id: int, effect: int) -> Sequence[int]:
-    """Return the ranks of the spans that may hold such events, the uppermost first, without asking each of many."""
-    if len(view.spans) <= FEW_SPANS:
-        return range(len(view.spans) - 1, -1, -1)
-    streams = set(streams_about(view.log, path_id, (effect,)))
-    return [rank for rank in range(len(view.spans) - 1, -1, -1) if view.spans[rank].stream in streams]
 
 
 def _taken(view: View, path_id: int, *, direct: bool) -> Iterator[Candidate]:

@@ -77,8 +77,7 @@ def touched_by_any(view: View, patterns: Sequence[bytes]) -> Iterator[Touch]:
 
 
 def _everything(view: View) -> Iterator[Touch]:
-    for rank in range(len(view.spans) - 1, -1, -1):
-        span = view.spans[rank]
+    for rank, span in reversed([*enumerate(view.spans)]):
         for event in streams.tree_events_down(view.log, span.stream, span.upto):
             yield Touch((rank, event.version), event, view.log.path_text(event.path or ROOT_ID))
 
@@ -123,16 +122,12 @@ def _above(view: View, selected: Selected) -> Iterator[tuple[Order, list[bytes]]
 
 def _through_other_names(view: View, selected: Selected) -> Iterator[tuple[Order, list[bytes]]]:
     """Yield the attribute changes of selected files by names that are not, and the names that are."""
-    if not _has_links(view):
+    if not any(streams.has_links(view.log, span.stream) for span in view.spans):
         return
     for change in by_path.changes_of_shared(view.log, selected.paths):
         order = view.order(change.stream, change.version)
         if order is not None and change.path not in selected.paths:
             yield order, [selected.paths[change.name]]
-
-
-def _has_links(view: View) -> bool:
-    return any(streams.has_links(view.log, span.stream) for span in view.spans)
 
 
 def _touch(view: View, order: Order, wanted: list[bytes] | None) -> Touch | None:

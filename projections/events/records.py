@@ -1,9 +1,9 @@
-"""Records: events with all that is known around them - where, who, when, why, how known."""
+"""Records: events with all that is known around them - where, who, when, why, how known; and by whom they may be asked for."""
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple
 
 from eventstore.index import changesets, streams
@@ -11,9 +11,10 @@ from eventstore.log.log import Changeset, Log
 from eventstore.log.path_table import PathTable
 from eventstore.model.batches import growing_batches
 from eventstore.model.events import Event, Kind
-from eventstore.model.memory import Memory
 
 REMEMBERED = 5_000
+
+Matches = Callable[[str], bool]
 
 
 @cache
@@ -71,9 +72,9 @@ class Records:
     def __init__(self, log: Log) -> None:
         self.log = log
         self._changeset: Changeset | None = None
-        self._contexts: Memory[int, Mapping[str, Any]] = Memory(REMEMBERED)
-        self._streams: Memory[int, tuple[str, str]] = Memory(REMEMBERED)
-        self._paths = PathTable(log)
+        self._context = lru_cache(REMEMBERED)(lambda number: json.loads(changesets.context(log, number)))
+        self._stream = lru_cache(REMEMBERED)(partial(streams.kind_and_name, log))
+        self.path = PathTable(log).text
 
     def of(self, event: Event) -> Record:
         return self._record(event, self.changeset(event.position))
@@ -95,7 +96,6 @@ class Records:
         return found
 
     def _changesets(self, positions: list[int]) -> list[Changeset]:
-        """Return the changeset of each of *positions*."""
         lowest = self.changeset(min(positions))
         if max(positions) < lowest.first + lowest.events:
             return [lowest] * len(positions)
@@ -105,24 +105,34 @@ class Records:
 
     def _record(self, event: Event, changeset: Changeset) -> Record:
         path = None if event.path is None else self.path(event.path)
-        return Record(event, *self._stream(event.stream), path, changeset, self.context(changeset.context))
-
-    def context(self, number: int) -> Mapping[str, Any]:
-        found = self._contexts.get(number)
-        if found is None:
-            found = self._contexts[number] = json.loads(changesets.context(self.log, number))
-        return found
-
-    def path(self, path_id: int) -> bytes:
-        return self._paths.text(path_id)
-
-    def _stream(self, stream: int) -> tuple[str, str]:
-        found = self._streams.get(stream)
-        if found is None:
-            found = self._streams[stream] = streams.kind_and_name(self.log, stream)
-        return found
+        return Record(event, *self._stream(event.stream), path, changeset, self._context(changeset.context))
 
 
-def each(log: Log, events: Iterable[Event]) -> Iterator[Record]:
-    """Yield the record of each event, streaming."""
-    return Records(log).each(events)
+
+# -- people
+
+
+class PeopleFilter(NamedTuple):
+    """Whose doings are asked for, by the claimed author and by the observed actor; None: anybody's."""
+
+    author: Matches | None = None
+    actor: Matches | None = None
+
+    def did(self, record: Record, author: str | None) -> bool:
+        """Whether one of them did it; *author* is the one that it names, be it a commit, a layer or a single event."""
+        return (self.author is None or self.author(author or "")) and (
+            self.actor is None or self.actor(actor_text(record))
+        )
+
+
+def any_of(matchers: Sequence[Matches]) -> Matches | None:
+    """Return what matches where one of *matchers* does; None where there is none."""
+    return (lambda text: any(matches(text) for matches in matchers)) if matchers else None
+
+
+def actor_text(record: Record) -> str:
+    """Return the observed actor on one line: who, where, and the login uid where it says more."""
+    actor = record.actor
+    login, uid, login_uid = actor.get("login"), actor.get("uid"), actor.get("login_uid")
+    more = f", login uid {login_uid}" if login_uid not in (None, uid) else ""
+    return f"{login or uid}@{actor.get('host')} (uid {uid}{more})"

@@ -38,7 +38,6 @@ _PATH_TARGETS = (Kind.LINK_MADE, Kind.PATH_MOVED)
 
 
 def event_row(record: Record) -> dict[str, Any]:
-    """Return the row of one event."""
     event = record.event
     node = event.kind in _NODES
     return {

@@ -8,8 +8,8 @@ from eventstore.index import seals
 from eventstore.index.streams import tree_versions
 from eventstore.log.log import Log
 from eventstore.model.paths import shown
-from projections.refs import containers, references
-from projections.refs.references import Target
+from projections.refs import containers
+from projections.refs.references import Target, base_image, containers_under
 
 
 class Point(NamedTuple):
@@ -57,7 +57,7 @@ class Step(NamedTuple):
 
 def line_to(log: Log, target: Target) -> Line:
     """Return the line that ends at *target*; raise ConflictError for an image made elsewhere."""
-    under = references.containers_under(log, target)
+    under = containers_under(log, target)
     if not under:
         raise ConflictError(
             f"{shown(target.text)} was made elsewhere, so its writes are not known; bisect a container or an image made here"
@@ -67,7 +67,8 @@ def line_to(log: Log, target: Target) -> Line:
 
 def point_of(log: Log, line: Line, target: Target) -> Point:
     """Return where *target* lies on the line; an image made elsewhere that it begins with is its first point."""
-    if target.container is None and target.image is not None and target.image == _base(log, line):
+    made_from = base_image(log, Target("", None, line[0].container, 0))
+    if target.container is None and target.image is not None and target.image == made_from:
         return Point(0, 0)
     for index, (container, upto) in enumerate(line):
         if container == target.container and target.version <= upto:
@@ -128,10 +129,6 @@ def _spans(log: Log, state: State) -> Iterator[tuple[int, int, int, int]]:
         container, upto = state.line[segment]
         first = good.version + 1 if segment == good.segment else 1
         yield segment, log.existing("container", container).id, first, upto if segment < bad.segment else bad.version
-
-
-def _base(log: Log, line: Line) -> str | None:
-    return references.base_image(log, Target("", None, line[0].container, 0))
 
 
 def require_order(log: Log, state: State) -> State:

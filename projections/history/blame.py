@@ -1,19 +1,20 @@
-"""Blame: the events that made a path what it is, and behind each the chain of why."""
+"""Blame: the events that made a path what it is, or each line of a text, and behind each the chain of why."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from eventstore.content.reader import Content
-from eventstore.errors import NotFoundError
+from eventstore.errors import ConflictError, ErasedError, NotFoundError
 from eventstore.index.nodes import attribute_changes
-from eventstore.log.log import ROOT_ID, Log
+from eventstore.log.log import ROOT_ID
 from eventstore.model.entries import Entry
+from eventstore.model.events import Event, Kind
 from eventstore.model.paths import shown
-from projections.events.path_events import MAKING, NAMING, touches
+from projections.diff.line_diff import MAX_TEXT, is_binary, matches
+from projections.events.path_events import MAKING, NAMING, Touch, touches
 from projections.events.records import Record
-from projections.history.commits import Commit, ImageLayer
-from projections.history.origins import Origins
+from projections.history.commits import Commit, ImageLayer, Origins
 from projections.refs import containers, tags
-from projections.refs.references import Target
 from projections.tree.view import View
 
 
@@ -47,18 +48,15 @@ class Blame(NamedTuple):
     erased: Cause | None
 
 
-class Causes:
+class Causes(Origins):
     """Answers why an event of a target's view is, with one look-up for what its events share."""
 
-    def __init__(self, log: Log, content: Content, target: Target) -> None:
-        self._origins = Origins(log, content, target)
-
     def of(self, position: int) -> Cause:
-        log, record = self._origins.log, self._origins.records.at(position)
-        commit, layer = self._origins.commit(record), self._origins.layer(record)
-        container = containers.get(log, record.name).name if record.kind == "container" else None
+        record = self.records.at(position)
+        commit, layer = self.commit(record), self.layer(record)
+        container = containers.get(self.log, record.name).name if record.kind == "container" else None
         image = commit.id if commit else layer.image if layer else None
-        return Cause(record, container, commit, tags.now(log, image) if image else [], layer)
+        return Cause(record, container, commit, tags.now(self.log, image) if image else [], layer)
 
 
 def blame(causes: Causes, view: View, path: bytes) -> Blame:
@@ -83,8 +81,7 @@ def blame(causes: Causes, view: View, path: bytes) -> Blame:
 
 def _content_made(view: View, entry: Entry) -> int:
     """Return the position of the event that brought what *entry* is: of layers that say the same, the lowest one's."""
-    node = view.log.at(entry.node)
-    if not view.is_layer(node.stream):
+    if not view.is_layer(view.log.at(entry.node).stream):
         return entry.node
     brought = (
         touch.event.position
@@ -111,3 +108,85 @@ def _of_absent(causes: Causes, view: View, path: bytes) -> Blame:
         raise NotFoundError(f"no such path: /{shown(path)}, and no event was ever about it; `layerlog ls` shows what is there")
     last = view.before(removal.order).lookup(path)
     return Blame(path, None, None, None, None, causes.of(removal.event.position), last, _erased(causes, view, last))
+
+
+class Line(NamedTuple):
+    """`position` is the event that brought the line, `path` what the file was called then; `text` has no line end."""
+
+    position: int
+    path: bytes
+    text: bytes
+
+
+def blame_lines(view: View, path: bytes) -> list[Line]:
+    """Return the lines of the text file at *path*; raise NotFoundError or ConflictError where it is none.
+
+    O(versions of the file) comparisons, fewer where all lines are found sooner; memory holds two versions.
+    """
+    entry = view.get(path)
+    if not entry.is_file:
+        raise ConflictError(f"/{shown(path)} is no regular file, so it has no lines; blame it without --lines")
+    if entry.size > MAX_TEXT:
+        raise ConflictError(f"/{shown(path)} has {entry.size} bytes; --lines takes files of up to {MAX_TEXT}, blame it without")
+    text = _text(view.content, entry.content, entry.size)
+    if text is None:
+        raise ConflictError(f"/{shown(path)} is binary, so it has no lines; `layerlog blame` without --lines says who wrote it")
+    return [Line(touch.event.position, touch.path, line) for touch, line in zip(_origins(view, path, text), text, strict=True)]
+
+
+def _origins(view: View, path: bytes, text: list[bytes]) -> list[Touch]:
+    """Return, for each line of the latest version, the touch that wrote it."""
+    found: dict[int, Touch] = {}
+    newer, alive = text, {index: index for index in range(len(text))}
+    history = versions(view, path)
+    latest = next(history)
+    for touch in history if alive else ():
+        older = _lines_or_none(view, touch.event)
+        if older is None:
+            break
+        kept = _kept(older, newer, alive)
+        found.update((line, latest) for line in set(alive.values()).difference(kept.values()))
+        newer, alive, latest = older, kept, touch
+        if not alive:
+            break
+    found.update((line, latest) for line in alive.values())
+    return [found[index] for index in range(len(text))]
+
+
+def _kept(older: list[bytes], newer: list[bytes], alive: dict[int, int]) -> dict[int, int]:
+    """Return which of the lines that *alive* holds (index in *newer* -> final line) *older* has too, by their index there."""
+    runs = ((old + n, new + n) for old, new, count in matches(older, newer) for n in range(count))
+    return {old: alive[new] for old, new in runs if new in alive}
+
+
+def versions(view: View, path: bytes) -> Iterator[Touch]:
+    """Yield the writes that gave the file at *path* its contents, newest first, back to where it was not there."""
+    for touch in touches(view, path, follow=True):
+        kind, named = touch.event.kind, view.log.path_text(touch.event.path or ROOT_ID)
+        if kind == Kind.FILE_WRITTEN and touch.path == named:
+            yield touch
+        elif not (
+            kind == Kind.ATTRIBUTES_CHANGED
+            or (kind == Kind.LINK_MADE and touch.path == named)
+            or (kind == Kind.PATH_MOVED and (touch.path + b"/").startswith(named + b"/"))
+        ):
+            return
+
+
+def _lines_or_none(view: View, event: Event) -> list[bytes] | None:
+    """Return the lines that an event wrote, or None where that was no text, too large, or was erased."""
+    if event.content is None or event.size > MAX_TEXT:
+        return None if event.size else []
+    try:
+        return _text(view.content, event.content, event.size)
+    except ErasedError:
+        return None
+
+
+def _text(content: Content, digest: bytes | None, size: int) -> list[bytes] | None:
+    """Return the lines of a content without their ends, or None where it is binary (a NUL near its start, as in git)."""
+    data = content.read_all(digest) if digest is not None and size else b""
+    if is_binary(data):
+        return None
+    lines = data.split(b"\n")
+    return lines[:-1] if not lines[-1] else lines

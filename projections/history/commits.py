@@ -1,13 +1,14 @@
-"""Commits: what a seal says, who sealed it, what it is called, where it went; and those that a view stands on."""
+"""Commits: what a seal says, who sealed it, where it went; those that a view stands on, and the one over an event of it."""
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 from eventstore.content.reader import Content
 from eventstore.index import seals
 from eventstore.log.log import Log
 from eventstore.model.events import Event, Kind
-from eventstore.model.facts import Departure, Seal
+from eventstore.model.facts import Departure, FolderBase, Seal
 from projections.events.records import Record, Records
 from projections.images import images
 from projections.oci.config import History, history, parse_config
@@ -48,9 +49,6 @@ class ImageLayer(NamedTuple):
     built: History
     arrival: Record
 
-    @property
-    def top(self) -> bool:
-        return self.number == self.total
 
 
 class Sent(NamedTuple):
@@ -66,7 +64,6 @@ def of_seal(records: Records, seal: Event) -> Commit:
 
 
 def of_seals(records: Records, found: Iterable[Event]) -> Iterator[Commit]:
-    """Yield the commit of each seal, streaming."""
     return map(_of_record, records.each(found))
 
 
@@ -93,30 +90,62 @@ def commits_under(log: Log, target: Target) -> Iterator[Commit]:
 
 
 def image_layers_under(log: Log, content: Content, target: Target) -> list[ImageLayer]:
-    """Return the imported layers that the target's view stands on, the uppermost first."""
+    """Return the imported layers that the target's view stands on, the uppermost first, as the build history tells them."""
     image = base_image(log, target)
-    return [] if image is None else image_layers(log, content, image)[::-1]
-
-
-def image_layers(log: Log, content: Content, image: str) -> list[ImageLayer]:
-    """Return the layers of an image taken from elsewhere, lowest first, with what its build history says of each."""
+    if image is None:
+        return []
     config = parse_config(images.original_config(log, content, image), "config")
     built = [step for step in history(config) if not step.empty_layer]
     arrival = Records(log).of(lineage.arrival(log, image))
     layers = lineage.layers_of(log, image)
     built += [History()] * (len(layers) - len(built))
     pairs = enumerate(zip(layers, built, strict=False), 1)
-    return [ImageLayer(image, number, len(layers), diff_id, step, arrival) for number, (diff_id, step) in pairs]
+    found = [ImageLayer(image, number, len(layers), diff_id, step, arrival) for number, (diff_id, step) in pairs]
+    return found[::-1]
+
+
+class Origins:
+    """Answers for the events of one target's view; what they share is looked up once."""
+
+    def __init__(self, log: Log, content: Content, target: Target) -> None:
+        self.log = log
+        self.records = Records(log)
+        self._content = content
+        self._target = target
+
+    def commit(self, record: Record) -> Commit | None:
+        """Return the commit over a container's event, or over the folder that an import made a layer of; else None."""
+        if record.kind == "container":
+            seal = seals.over(self.log, record.event.stream, record.event.version)
+        elif self._folder is not None and self._folder[0] == record.name:
+            seal = seals.over(self.log, self._folder[1], 1)
+        else:
+            return None
+        return None if seal is None else of_seal(self.records, seal)
+
+    def layer(self, record: Record) -> ImageLayer | None:
+        """Return the layer of an image taken from elsewhere that brought an event, None where none did."""
+        return self._layers.get(record.name) if record.kind == "layer" else None
+
+    @cached_property
+    def _layers(self) -> dict[str, ImageLayer]:
+        return {layer.diff_id: layer for layer in image_layers_under(self.log, self._content, self._target)}
+
+    @cached_property
+    def _folder(self) -> tuple[str, int] | None:
+        """The folder's layer at the bottom of the view, and the stream of the container that its commit sealed."""
+        under = containers_under(self.log, self._target)
+        base = lineage.base_of(self.log, under[-1][0]) if under else None
+        return (base.layer, under[-1][0]) if isinstance(base, FolderBase) else None
 
 
 # -- what became of an image
 
 
 def sent(log: Log, image: str) -> Iterator[Sent]:
-    """Yield where the image went, oldest first."""
+    """Yield where the image went: saves, then pushes, each oldest first."""
     stream = log.stream("image", image)
     records = Records(log)
     for kind, how in ((Kind.IMAGE_SAVED, "save"), (Kind.IMAGE_PUSHED, "push")):
         for event in log.of_kind(kind, stream.id) if stream else ():
-            record = records.of(event)
-            yield Sent(how, Departure.of(event).destination, record)
+            yield Sent(how, Departure.of(event).destination, records.of(event))

@@ -1,4 +1,4 @@
-"""The logbook: commits and imported layers that a view stands on, or the events that touched some paths under them."""
+"""The logbook: commits and imported layers that a view stands on, or the events that touched some paths, and their changes."""
 
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,19 +6,20 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from eventstore.content.reader import Content
+from eventstore.errors import DamagedError
 from eventstore.index import seals
 from eventstore.log.log import Log
 from eventstore.model.batches import growing_batches
-from projections.events.actors import Matches, PeopleFilter
+from eventstore.model.paths import order
+from projections.diff.between import Around
+from projections.diff.tree_diff import Difference, differ
 from projections.events.path_events import Touch, touches
 from projections.events.pathspecs import is_glob, touched_by_any
-from projections.events.records import Record, Records
+from projections.events.records import Matches, PeopleFilter, Record, Records
 from projections.history import commits
-from projections.history.commits import Commit, ImageLayer
-from projections.history.origins import Origins
 from projections.layers import layers
-from projections.refs import references
-from projections.refs.references import Target
+from projections.refs.references import Target, containers_under
+from projections.tree import lineage
 from projections.tree.view import View
 
 
@@ -29,8 +30,8 @@ class Item(NamedTuple):
     version `first` of their stream.
     """
 
-    commit: Commit | None
-    layer: ImageLayer | None
+    commit: commits.Commit | None
+    layer: commits.ImageLayer | None
     container: str | None
     first: int
     touched: list[Record]
@@ -38,9 +39,7 @@ class Item(NamedTuple):
     @property
     def time(self) -> int:
         """When it came into the log, ns."""
-        if self.commit is not None:
-            return self.commit.time
-        return self.layer.arrival.time if self.layer is not None else self.touched[0].time
+        return record_of(self).time
 
 
 class Filter(NamedTuple):
@@ -87,9 +86,8 @@ def _positions_by(log: Log, target: Target | None, names: Sequence[str]) -> Iter
     if target is None:
         yield from sorted((position for name in names for position in seals.by_author(log, name)), reverse=True)
         return
-    for stream, version in references.containers_under(log, target):
-        found = heapq.merge(*(seals.by_author_down(log, name, stream, version) for name in names), reverse=True)
-        yield from found
+    for stream, version in containers_under(log, target):
+        yield from heapq.merge(*(seals.by_author_down(log, name, stream, version) for name in names), reverse=True)
 
 
 def of_paths(view: View, target: Target, patterns: Sequence[bytes], *, follow: bool) -> Iterator[Item]:
@@ -101,7 +99,7 @@ def of_paths(view: View, target: Target, patterns: Sequence[bytes], *, follow: b
         found: Iterable[Touch] = touches(view, patterns[0], follow=True)
     else:
         found = touched_by_any(view, patterns)
-    origins = Origins(view.log, view.content, target)
+    origins = commits.Origins(view.log, view.content, target)
     item: Item | None = None
     for batch in growing_batches(origins.records.each(touch.event for touch in found)):
         sealed = commits.over(origins.records, [record.event.position for record in batch if record.kind == "container"])
@@ -120,7 +118,7 @@ def _holds(item: Item, record: Record) -> bool:
     return record.event.stream == item.touched[0].event.stream and record.event.version >= item.first
 
 
-def _opened(origins: Origins, record: Record, commit: Commit | None) -> Item:
+def _opened(origins: commits.Origins, record: Record, commit: commits.Commit | None) -> Item:
     """Return the item that an event belongs to, with no other event yet; *commit* is the one over a container's event."""
     if record.kind != "container":
         return Item(origins.commit(record), origins.layer(record), None, 0, [record])
@@ -152,5 +150,49 @@ def record_of(item: Item) -> Record:
     return item.layer.arrival if item.layer is not None else item.touched[0]
 
 
-def of_commit(commit: Commit) -> Item:
+def of_commit(commit: commits.Commit) -> Item:
     return Item(commit, None, commit.container, commit.first, [])
+
+
+# -- what an entry changed
+
+
+def around_commit(view: View, commit: commits.Commit) -> Around:
+    return _around_events(view, commit.container, commit.first, commit.last)
+
+
+def around(view: View, item: Item) -> Around:
+    """Return the views around an item that *view* holds."""
+    if item.commit is not None:
+        return around_commit(view, item.commit)
+    if item.container is not None:
+        span = view.spans[_rank(view, "container", item.container)]
+        unsealed = layers.first_unsealed(view.log, span.stream, span.upto)
+        return _around_events(view, item.container, unsealed, span.upto)
+    name = item.layer.diff_id if item.layer is not None else item.touched[0].name
+    rank = _rank(view, "layer", name)
+    return Around(view.through(rank - 1), view.through(rank), None)
+
+
+def _around_events(view: View, container: str, first: int, last: int) -> Around:
+    after = View(view.log, view.content, lineage.of_container(view.log, container, last))
+    top = len(after.spans) - 1
+    return Around(after.before((top, first)), after, (after.spans[top].stream, first, last))
+
+
+def _rank(view: View, kind: str, name: str) -> int:
+    stream = view.log.stream(kind, name)
+    for rank, span in enumerate(view.spans):
+        if stream is not None and span.stream == stream.id:
+            return rank
+    raise DamagedError(f"the log lacks the {kind} {name[:12]}; `layerlog verify` says more")
+
+
+def differences_at(found: Around, item: Item, log: Log) -> Iterator[Difference]:
+    """Yield what changed of the paths that the item's events are about, in tree order: look-ups for those alone."""
+    paths = {record.path for record in item.touched if record.path is not None}
+    paths |= {log.path_text(record.event.source) for record in item.touched if record.event.source is not None}
+    for path in sorted(paths, key=order):
+        before, after = found.before.lookup(path), found.after.lookup(path)
+        if differ(before, after):
+            yield Difference(path, before, after)

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from eventstore.index.streams import count_changes
 from eventstore.log.log import Log
-from eventstore.model.events import Event, Kind
 from eventstore.model.facts import ContainerBase, ImageBase
 from eventstore.store.store import Store
 from projections.diff.tree_diff import Difference, between
@@ -13,7 +12,6 @@ from projections.images import images
 from projections.layers import layers
 from projections.refs import tags
 from projections.refs.containers import Container, view_at
-from projections.refs.image_names import familiar
 from projections.tree import lineage
 from projections.tree.view import View
 
@@ -29,14 +27,13 @@ class Unsealed(NamedTuple):
 
 def unsealed(store: Store, container: str, version: int) -> Unsealed:
     """Return what was not sealed when the container was at *version*; nothing is read yet."""
-    stream = lineage.of_container(store.log, container)[-1].stream
+    stream = store.log.existing("container", container).id
     first = layers.first_unsealed(store.log, stream, version)
     return Unsealed(view_at(store, container, first - 1), view_at(store, container, version), first, version)
 
 
 def base_view(store: Store, container: str) -> View:
-    """Return what a container was made from, as a view."""
-    stream = lineage.of_container(store.log, container)[-1].stream
+    stream = store.log.existing("container", container).id
     return View(store.log, store.content, lineage.of_base(store.log, lineage.base_of(store.log, stream)))
 
 
@@ -67,18 +64,14 @@ def unsealed_instructions(log: Log, container: Container) -> list[str]:
     return images.instructions(log, container.stream, container.sealed + 1, container.version)
 
 
-def last_commit(log: Log, container: Container) -> Event | None:
-    return log.latest(Kind.COMMITTED, container.stream, container.version)
-
-
 def base_name(log: Log, container: Container) -> str:
     """Return what `ps` calls a container's base: an image's name or short id, NAME@VERSION, or scratch."""
     match container.base:
         case ImageBase(image):
             return _image_name(log, image)
         case ContainerBase(below, version):
-            made = log.event(log.existing("container", below).id, version)
-            return _image_name(log, made.commit) if made.kind == Kind.COMMITTED else f"{below[:12]}@{version}"
+            made = lineage.commit_at(log, below, version)
+            return _image_name(log, made) if made is not None else f"{below[:12]}@{version}"
     return "scratch"
 
 
@@ -86,5 +79,5 @@ def _image_name(log: Log, image: str) -> str:
     names = tags.now(log, image)
     if not names:
         return image[:12]
-    repository, tag = familiar(names[0])
+    repository, tag = tags.familiar(names[0])
     return repository if tag == "latest" else f"{repository}:{tag}"

@@ -8,7 +8,7 @@ from eventstore.log.log import Log
 from eventstore.model.facts import ContainerBase, ImageBase
 from projections.images import images
 from projections.refs import containers, tags
-from projections.refs.containers import Container
+from projections.tree import lineage
 
 Key = tuple[str, str]
 """(image, commit or container; its id); ("", "") is what all that was made from nothing here comes from."""
@@ -75,30 +75,26 @@ class Family:
             self.parents[key] = parent
             self.children.setdefault(parent, []).append(member)
 
-    def _container(self, container: Container) -> Member:
+    def _container(self, container: containers.Container) -> Member:
         count = seals.count(self._log, container.stream)
         version = container.base.version if isinstance(container.base, ContainerBase) else 0
         return Member("container", container.id, [container.name], version, count, container.removed)
 
-    def _parent(self, container: Container) -> Key:
+    def _parent(self, container: containers.Container) -> Key:
         match container.base:
             case ImageBase(image):
                 return ("image", image)
             case ContainerBase(below, version):
-                made = self._seal_at(below, version)
+                made = lineage.commit_at(self._log, below, version)
                 return ("commit", made) if made is not None else ("container", below)
         return ROOT
 
-    def _add_commits(self, everyone: list[Container]) -> None:
+    def _add_commits(self, everyone: list[containers.Container]) -> None:
         built_on = [image for kind, image in self.children if kind == "commit"]
-        last = [self._seal_at(container.id, container.sealed) for container in everyone if container.sealed]
+        last = [lineage.commit_at(self._log, one.id, one.sealed) for one in everyone if one.sealed]
         for image in {*self._tags, *built_on, *last}:
             seal = self._log.seal(image) if image is not None else None
             if seal is not None and image is not None:
                 member = Member("commit", image, self._tags.get(image, []), seal.version, 0, removed=False)
                 self._add(("container", self._log.stream_of(seal.stream).name), member)
 
-    def _seal_at(self, container: str, version: int) -> str | None:
-        stream = self._log.stream("container", container)
-        event = next(self._log.events(stream.id, version, version), None) if stream else None
-        return event.commit or None if event else None

@@ -1,6 +1,6 @@
 """Images: those taken from elsewhere and those that commits made, their names, sizes and configs."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from eventstore.content.reader import Content
@@ -14,8 +14,7 @@ from eventstore.model.facts import Arrival, Base, ConfigChange, Departure, Folde
 from eventstore.model.times import rfc3339
 from projections.layers import layers
 from projections.layers.layers import ImportedLayer, Layer, SealedLayer
-from projections.oci.config import History, build_config, parse_config
-from projections.oci.platform import Platform, parse_platform
+from projections.oci.config import History, build_config, parse_config, parse_platform
 from projections.tree import lineage
 
 MAX_LAYERS = 120
@@ -56,7 +55,7 @@ def point_of(log: Log, image: Image) -> str:
 
 def all_images(log: Log) -> Iterator[Image]:
     """Yield every image there ever was, newest first: O(images)."""
-    yield from newest_first(log, [*arrived(log), *map(of_seal, log.of_kind(Kind.COMMITTED))])
+    return newest_first(log, [*arrived(log), *map(of_seal, log.of_kind(Kind.COMMITTED))])
 
 
 def of_seal(seal: Event) -> Image:
@@ -67,8 +66,7 @@ def of_seal(seal: Event) -> Image:
 def newest_first(log: Log, images: Iterable[Image]) -> Iterator[Image]:
     """Yield *images* as they came into the store, and whether they are removed now."""
     gone = removed(log)
-    for image in sorted(images, key=lambda image: -image.position):
-        yield image._replace(removed=image.id in gone)
+    return (image._replace(removed=image.id in gone) for image in sorted(images, key=lambda image: -image.position))
 
 
 def arrived(log: Log) -> Iterator[Image]:
@@ -144,7 +142,10 @@ def original_config(log: Log, content: Content, image: str) -> bytes:
 
 def exported_layers(log: Log, image: Image) -> list[Layer]:
     """Return the layers of the OCI form: those without files left out, above `MAX_LAYERS` the oldest born here merged."""
-    found = [layer for layer in layers_of(log, image) if not isinstance(layer, SealedLayer) or _has_files(log, layer)]
+    found = [
+        layer for layer in layers_of(log, image)
+        if not isinstance(layer, SealedLayer) or has_tree_events(log, *events_of(log, layer))
+    ]  # fmt: skip
     over = len(found) - MAX_LAYERS
     if over <= 0:
         return found
@@ -168,18 +169,17 @@ def config(log: Log, content: Content, image: Image, diff_id: Callable[[Layer], 
         return original_config(log, content, image.id)
     exported = exported_layers(log, image)
     base = base_image(log, image)
+    made = {layer.commit for layer in exported if isinstance(layer, SealedLayer)}
     return build_config(
         original_config(log, content, base) if base else None,
         layers=[diff_id(layer) for layer in exported],
-        added=list(_history(log, image, exported)),
+        added=[
+            step.history(log, filled=step.commit in made or step.verb == "import")
+            for step in build_steps(log, image)
+        ],
         changes=config_changes_under(log, containers_under(log, image)[::-1]),
-        platform=platform(log, image),
+        platform=parse_platform(platform_of(_bottom(log, image)) or "linux/amd64"),  # on every machine alike
     )
-
-
-def _has_files(log: Log, layer: SealedLayer) -> bool:
-    stream = log.stream("container", layer.container)
-    return stream is not None and has_tree_events(log, stream.id, layer.first, layer.last)
 
 
 def base_image(log: Log, image: Image) -> str | None:
@@ -187,11 +187,6 @@ def base_image(log: Log, image: Image) -> str | None:
     if image.seal is None:
         return image.id
     return image_of(_bottom(log, image))
-
-
-def platform(log: Log, image: Image) -> Platform:
-    """Return what an image without a base image runs on: what was recorded, else linux/amd64, on every machine alike."""
-    return parse_platform(platform_of(_bottom(log, image)) or "linux/amd64")
 
 
 def _bottom(log: Log, image: Image) -> Base:
@@ -205,14 +200,12 @@ def containers_under(log: Log, image: Image) -> list[tuple[int, int]]:
 
 def config_changes_under(log: Log, chain: Iterable[tuple[int, int]]) -> Iterator[ConfigChange]:
     """Yield what changed the config of *chain*, (stream, version) of containers lowest first."""
-    for stream, version in chain:
-        yield from config_changes(log, stream, 1, version)
+    return (change for stream, version in chain for change in config_changes(log, stream, 1, version))
 
 
 def config_changes(log: Log, stream: int, first: int, last: int) -> Iterator[ConfigChange]:
     """Yield what the events first..last of a container changed of its config."""
-    events = log.of_kind(Kind.CONFIG_CHANGED, stream)
-    return (ConfigChange.of(event) for event in events if first <= event.version <= last)
+    return (ConfigChange.of(e) for e in log.of_kind(Kind.CONFIG_CHANGED, stream) if first <= e.version <= last)
 
 
 def instructions(log: Log, stream: int, first: int, last: int) -> list[str]:
@@ -245,18 +238,12 @@ def build_steps(log: Log, image: Image) -> Iterator[BuildStep]:
     verb = "import" if image.seal is not None and isinstance(_bottom(log, image), FolderBase) else "commit"
     for stream, version in reversed(containers_under(log, image)):
         first = 1
-        for seal in layers.seals(log, stream):
+        for seal in log.of_kind(Kind.COMMITTED, stream):
             if seal.version <= version:
                 yield BuildStep(seal.commit, seal, first, verb)
                 first, verb = seal.version + 1, "commit"
         if first <= version and has_tree_events(log, stream, first, version):
             yield BuildStep("", log.event(stream, version), first, "fork")
-
-
-def _history(log: Log, image: Image, exported: Sequence[Layer]) -> Iterator[History]:
-    made = {layer.commit for layer in exported if isinstance(layer, SealedLayer)}
-    for step in build_steps(log, image):
-        yield step.history(log, filled=step.commit in made or step.verb == "import")
 
 
 def born_as(log: Log, config: str) -> str | None:

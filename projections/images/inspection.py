@@ -1,43 +1,46 @@
-"""What `inspect` tells of an image or a container: Docker's fields, and beside them layerlog's own."""
+"""What `inspect` and `history` tell of an image or a container: Docker's fields, and beside them layerlog's own."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple, TypeVar
 
 from eventstore.content.reader import Content
+from eventstore.errors import ErasedError
+from eventstore.index.streams import bytes_written
 from eventstore.log.log import Log
 from eventstore.model.digests import digest_of, named
-from eventstore.model.events import ARRIVALS, DEPARTURES, Event
-from eventstore.model.facts import Arrival, Base, ContainerBase, Seal, base_stated, image_of, reason_of
+from eventstore.model.events import ARRIVALS
+from eventstore.model.facts import Arrival, ContainerBase, Seal, base_stated, image_of, reason_of
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
-from projections.images import erased, image_list, images, run_config
-from projections.images.erased import Erased, unless_erased
-from projections.images.images import Image
+from eventstore.retention import reachability
+from projections.images import image_list, images, run_config
 from projections.layers import layers
-from projections.layers.layers import FolderLayer, ImportedLayer, Layer
-from projections.oci.config import history, parse_config
+from projections.oci.config import History, history, parse_config
 from projections.oci.documents import Json
-from projections.refs import containers, tags
-from projections.refs.image_names import familiar
+from projections.refs import containers, references, tags
 from projections.refs.references import Target
+from projections.tree import lineage
 
+T = TypeVar("T")
 UNKNOWN = bytes(32)
 """Stands for the diff_id of a layer that can no longer be encoded, in a config of which only the rest is looked at."""
 
 
-def image_document(log: Log, content: Content, image: Image, diff_id: Callable[[Layer], bytes]) -> Json:
+def image_document(log: Log, content: Content, image: images.Image, diff_id: Callable[[layers.Layer], bytes]) -> Json:
     """Return an image as `docker inspect` shows it; *diff_id* gives the raw digest of a layer's tar.
 
     What was erased stands under Layerlog.Erased, and what can no longer be known for it is null or empty.
     """
     exported = images.exported_layers(log, image)
-    known = {layer: unless_erased(partial(diff_id, layer)) for layer in exported}
-    config = unless_erased(lambda: images.config(log, content, image, lambda layer: known[layer] or UNKNOWN))
+    known = {layer: _unless_erased(partial(diff_id, layer)) for layer in exported}
+    config = _unless_erased(lambda: images.config(log, content, image, lambda layer: known[layer] or UNKNOWN))
     stated = {} if config is None else parse_config(config, "config")
     steps = history(stated)
     names = tags.now(log, image.id)
-    last_moves = [event for name in names if (event := _last_move(log, name))]
+    tagged = filter(None, (log.stream("tag", name) for name in names))
+    last_moves = (event for stream in tagged for event in log.events(stream.id, stream.version))
     return {
         "Id": f"sha256:{image.id}",
         "RepoTags": tags.shown_names(names),
@@ -46,10 +49,10 @@ def image_document(log: Log, content: Content, image: Image, diff_id: Callable[[
         "Comment": steps[-1].comment if steps else "",
         "Created": stated.get("created") or "",
         "Author": stated.get("author") or "",
-        "Config": unless_erased(lambda: run_config.run_config(log, content, _target(log, image))),
+        "Config": _unless_erased(lambda: run_config.run_config(log, content, references.of_image(log, "", image.id))),
         **{key.capitalize(): stated[key] for key in ("architecture", "variant", "os") if stated.get(key)},
         "Size": image_list.sizes(log, [image])[image.id],
-        "RootFS": {"Type": "layers", "Layers": [_named(known[layer]) for layer in exported]},
+        "RootFS": {"Type": "layers", "Layers": [digest and named(digest) for digest in map(known.get, exported)]},
         "Metadata": {"LastTagTime": max((_time(log, event.position) for event in last_moves), default=None)},
         "Layerlog": _own(log, image, None if None in known.values() else config),
     }
@@ -60,7 +63,8 @@ def container_document(log: Log, content: Content, target: Target) -> Json:
     found = containers.get(log, target.container or "")
     version = target.version or found.version
     sealed = layers.first_unsealed(log, found.stream, version) - 1
-    base = _base_image(log, found.base)
+    # None where that is no image: scratch, or an unsealed point
+    base = lineage.commit_at(log, *found.base) if isinstance(found.base, ContainerBase) else image_of(found.base)
     return {
         "Id": found.id,
         "Name": found.name,
@@ -75,38 +79,21 @@ def container_document(log: Log, content: Content, target: Target) -> Json:
 
 def manifest_digests(log: Log, image: str) -> list[str]:
     """Return the digests (hex) of the manifests under which the image came or went, the latest first."""
-    found = [event.content.hex() for event in _travels(log, image) if event.content is not None]
-    return list(dict.fromkeys(found))
+    contents = (event.content for event in lineage.travels(log, image))
+    return list(dict.fromkeys(content.hex() for content in contents if content is not None))
 
 
-def _travels(log: Log, image: str) -> list[Event]:
-    stream = log.stream("image", image)
-    events = [event for kind in (*ARRIVALS, *DEPARTURES) for event in log.of_kind(kind, stream.id)] if stream else []
-    return sorted(events, key=lambda event: -event.position)
+def _repo_digests(log: Log, image: images.Image, names: list[str]) -> list[str]:
+    digests, repositories = manifest_digests(log, image.id), sorted({tags.familiar(name)[0] for name in names})
+    return [f"{name}@sha256:{digest}" for name in repositories for digest in digests]
 
 
-def _repo_digests(log: Log, image: Image, names: list[str]) -> list[str]:
-    repositories = sorted({familiar(name)[0] for name in names})
-    return [f"{name}@sha256:{digest}" for name in repositories for digest in manifest_digests(log, image.id)]
-
-
-def _last_move(log: Log, name: str) -> Event | None:
-    stream = log.stream("tag", name)
-    return next(log.events(stream.id, stream.version), None) if stream else None
-
-
-def _parent(image: Image) -> str:
+def _parent(image: images.Image) -> str:
     parent = Seal.of(image.seal).parent if image.seal else None
     return f"sha256:{parent}" if parent else ""
 
 
-def _target(log: Log, image: Image) -> Target:
-    if image.seal is None:
-        return Target("", image.id, None, 0)
-    return Target("", image.id, log.stream_of(image.seal.stream).name, image.seal.version)
-
-
-def _own(log: Log, image: Image, config: bytes | None) -> Json:
+def _own(log: Log, image: images.Image, config: bytes | None) -> Json:
     manifests = [f"sha256:{digest}" for digest in manifest_digests(log, image.id)]
     digest = _config_digest_left(log, image) if config is None else digest_of(config)
     own: Json = {"ConfigDigest": digest, "Manifests": manifests, "Removed": image.removed}
@@ -114,50 +101,88 @@ def _own(log: Log, image: Image, config: bytes | None) -> Json:
         seal = Seal.of(image.seal)
         own |= {"Commit": image.id, "Container": log.stream_of(image.seal.stream).name, "Version": image.seal.version}
         own |= {"Events": seal.events, "Message": seal.message or ""}
-    return own | {"Layers": list(_sized(log, image)), "Erased": [_erased(log, one) for one in erased.of_image(log, image)]}
+    sized = [_layer(layer) | {"Size": images.layer_size(log, layer)} for layer in images.exported_layers(log, image)]
+    return own | {"Layers": sized, "Erased": list(_erased(log, image))}
 
 
-def _config_digest_left(log: Log, image: Image) -> str | None:
+def _config_digest_left(log: Log, image: images.Image) -> str | None:
     """Return the digest under which the config last came or went, None where it never did."""
-    digests = (Arrival.of(event).config for event in _travels(log, image.id))
+    digests = (Arrival.of(event).config for event in lineage.travels(log, image.id))
     return next((f"sha256:{digest}" for digest in digests if digest), None)
 
 
-def _erased(log: Log, one: Erased) -> Json:
-    return {
-        "Path": None if one.path is None else shown(b"/" + one.path),
-        "Content": named(one.digest),
-        "Event": one.position,
-        "Time": _time(log, one.position),
-        "Reason": reason_of(log.at(one.position)),
-    }
+def _erased(log: Log, image: images.Image) -> Iterator[Json]:
+    """Yield what was erased of an image and its layers, hidden files too: O(events of its layers), if anything ever was."""
+    gone = reachability.erased(log)
+    if not gone:
+        return
+    base = images.base_image(log, image)
+    arrivals = lineage.travels(log, base or "", ARRIVALS)
+    beside = {digest for event in arrivals for digest in reachability.kept_by(event)}
+    runs = (images.events_of(log, layer) for layer in dict.fromkeys(images.layers_of(log, image)))
+    written = (found for run in runs for found in log.written(*run))
+    for path_id, digest in chain(((None, digest) for digest in sorted(beside)), written):
+        if digest in gone:
+            yield {
+                "Path": None if path_id is None else shown(b"/" + log.path_text(path_id)),
+                "Content": named(digest),
+                "Event": gone[digest],
+                "Time": _time(log, gone[digest]),
+                "Reason": reason_of(log.at(gone[digest])),
+            }
 
 
-def _named(digest: bytes | None) -> str | None:
-    return None if digest is None else named(digest)
-
-
-def _sized(log: Log, image: Image) -> Iterator[Json]:
-    for layer in images.exported_layers(log, image):
-        yield _layer(layer) | {"Size": images.layer_size(log, layer)}
-
-
-def _layer(layer: Layer) -> dict[str, Any]:
-    if isinstance(layer, ImportedLayer):
+def _layer(layer: layers.Layer) -> dict[str, Any]:
+    if isinstance(layer, layers.ImportedLayer):
         return {"Layer": f"sha256:{layer.diff_id}"}
-    if isinstance(layer, FolderLayer):
+    if isinstance(layer, layers.FolderLayer):
         return {"Folder": layer.name}
     return {"Container": layer.container, "From": layer.first, "To": layer.last, "Commit": layer.commit or None}
 
 
-def _base_image(log: Log, base: Base) -> str | None:
-    """Return the image that a container stands on, None where that is no image: scratch, or an unsealed point."""
-    if not isinstance(base, ContainerBase):
-        return image_of(base)
-    stream = log.stream("container", base.container)
-    event = next(log.events(stream.id, base.version), None) if stream else None
-    return event.commit or None if event is not None else None
+def _unless_erased(ask: Callable[[], T]) -> T | None:
+    """Return what *ask* returns, None where what it takes was erased."""
+    try:
+        return ask()
+    except ErasedError:
+        return None
 
 
 def _time(log: Log, position: int) -> str:
     return rfc3339(log.time_of(position))
+
+
+# -- history: a line for each step, whether others took it or a commit here made it
+
+
+class HistoryRow(NamedTuple):
+    """`id` is set where the step left an image that this store knows; `size` as `image_list.sizes` counts."""
+
+    id: str | None
+    step: History
+    size: int
+
+
+def history_rows(log: Log, content: Content, image: images.Image) -> list[HistoryRow]:
+    """Return the steps, newest first: O(steps + events of the containers under the image); no layer is encoded."""
+    base = images.base_image(log, image)
+    taken = [] if base is None else list(_steps_taken(log, content, base))
+    if taken:
+        taken[-1] = taken[-1]._replace(id=base)
+    return [*taken, *_steps_made(log, image)][::-1]
+
+
+def _steps_taken(log: Log, content: Content, base: str) -> Iterator[HistoryRow]:
+    sizes = iter([images.layer_size(log, layers.ImportedLayer(diff_id)) for diff_id in lineage.layers_of(log, base)])
+    for step in history(parse_config(images.original_config(log, content, base), "config")):
+        yield HistoryRow(None, step, 0 if step.empty_layer else next(sizes, 0))
+    yield from (HistoryRow(None, History(), size) for size in sizes)
+
+
+def _steps_made(log: Log, image: images.Image) -> Iterator[HistoryRow]:
+    for step in images.build_steps(log, image):
+        event = step.event
+        size = bytes_written(log, event.stream, step.first, event.version)
+        if step.verb == "import":
+            size += sum(images.layer_size(log, layer) for layer in layers.of_base(log, lineage.base_of(log, event.stream)))
+        yield HistoryRow(step.commit or None, step.history(log, filled=size > 0), size)

@@ -10,9 +10,7 @@ from eventstore.model.events import Kind
 from eventstore.model.facts import TagMove
 from eventstore.model.paths import shown
 from projections.images import image_list, images
-from projections.images.images import Image
 from projections.refs import containers, tags
-from projections.refs.image_names import spellings
 from projections.refs.references import id_prefix
 
 
@@ -37,20 +35,15 @@ def plan(log: Log, image: str, name: str | None, *, force: bool) -> Removal:
     if name is None and len(names) > 1 and not force:
         listed = ", ".join(tags.shown_names(names))
         raise ConflictError(f"image {image[:12]} has {len(names)} names ({listed}); remove them by name, or all with -f")
-    if not force:
-        _refuse_used(log, found)
+    for user in image_list.users(log, found) if not force else ():
+        used = shown(containers.get(log, user).name)
+        raise ConflictError(
+            f"image {image[:12]} is what container {used} stands on; remove that one first (`layerlog rm {used}`), or use -f"
+        )
     made = image_list.children(log, found)
     if made and name is None:
         raise ConflictError(f"image {image[:12]} is what {made[0][:12]} was made from; remove that one first")
     return Removal(image, names, whole=not made)
-
-
-def _refuse_used(log: Log, image: Image) -> None:
-    for user in image_list.users(log, image):
-        name = shown(containers.get(log, user).name)
-        raise ConflictError(
-            f"image {image.id[:12]} is what container {name} stands on; remove that one first (`layerlog rm {name}`), or use -f"
-        )
 
 
 # -- and back again
@@ -93,17 +86,11 @@ def _by_name(log: Log, text: str) -> Iterator[Removed]:
     last = next((container for stream, container in bearers(log, text) if is_removed(log, stream)), None)
     if last is not None:
         yield Removed("container", last, text)
-    tag = _deleted_tag(log, text)
-    if tag is not None:
-        yield tag
-
-
-def _deleted_tag(log: Log, text: str) -> Removed | None:
-    for full in spellings(text):
+    for full in tags.spellings(text):
         stream = log.stream("tag", full)
         if stream is not None and tag_target(log, full) is None:
-            return Removed("tag", full, text, TagMove.of(log.event(stream.id, stream.version)).old)
-    return None
+            yield Removed("tag", full, text, TagMove.of(log.event(stream.id, stream.version)).old)
+            return
 
 
 def _by_id(log: Log, text: str) -> Iterator[Removed]:

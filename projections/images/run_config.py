@@ -10,21 +10,19 @@ from eventstore.log.log import Log
 from eventstore.model.facts import ConfigChange
 from eventstore.model.paths import shown
 from projections.images import images
-from projections.oci import documents
 from projections.oci.config import change_of, changed, parse_config
-from projections.oci.documents import Json
-from projections.refs import references
-from projections.refs.references import Target
+from projections.oci.documents import Json, field
+from projections.refs.references import Target, base_image, containers_under
 
 
 def run_config(log: Log, content: Content, target: Target) -> Json:
     """Return the run config of an image or a container at a point, with the fields that OCI and Docker know it by."""
-    image = references.base_image(log, target)
+    image = base_image(log, target)
     config: Json = {}
     if image is not None:
         found = parse_config(images.original_config(log, content, image), "config")
-        config = documents.field(found, "config", dict, "config", {})
-    return reduce(changed, images.config_changes_under(log, references.containers_under(log, target)[::-1]), config)
+        config = field(found, "config", dict, "config", {})
+    return reduce(changed, images.config_changes_under(log, containers_under(log, target)[::-1]), config)
 
 
 def change(log: Log, content: Content, target: Target, instructions: Sequence[str]) -> ConfigChange | None:

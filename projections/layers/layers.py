@@ -91,7 +91,7 @@ def _of_container(log: Log, container: str, version: int) -> list[Layer]:
         return []
     layers = _of_base(log, lineage.base_of(log, stream.id))
     first = 1
-    for seal in seals(log, stream.id):
+    for seal in log.of_kind(Kind.COMMITTED, stream.id):
         if seal.version <= version:
             layers.append(SealedLayer(container, first, seal.version, seal.commit, _known(seal)))
             first = seal.version + 1
@@ -115,17 +115,11 @@ def _with_encoders(layers: list[Layer]) -> list[Layer]:
     """
     encoder, found = ENCODER, list[Layer]()
     for layer in reversed(layers):
-        if isinstance(layer, ImportedLayer):
-            found.append(layer)
-            continue
-        encoder = layer.encoder or encoder
-        found.append(layer._replace(encoder=encoder))
+        if not isinstance(layer, ImportedLayer):
+            encoder = layer.encoder or encoder
+            layer = layer._replace(encoder=encoder)
+        found.append(layer)
     return found[::-1]
-
-
-def seals(log: Log, stream: int) -> Iterator[Event]:
-    """Yield the Committed events of a container's stream, oldest first."""
-    return log.of_kind(Kind.COMMITTED, stream)
 
 
 def first_unsealed(log: Log, stream: int, version: int) -> int:

@@ -24,7 +24,7 @@ def check(log: Log, content: Content, diff_ids: Sequence[str]) -> None:
         lower = View(log, content, lineage.of_layers(log, list(diff_ids[:index])))
         for path, target in links:
             found = lower.lookup(target)
-            if found is None:
-                raise refusal(log.path_text(path), f"it is a hard link to '{shown(target)}', which no lower layer has")
-            if found.is_dir:
-                raise refusal(log.path_text(path), f"it is a hard link to the directory '{shown(target)}' of a lower layer")
+            if found is None or found.is_dir:
+                name = shown(target)
+                what = f"the directory '{name}' of a lower layer" if found else f"'{name}', which no lower layer has"
+                raise refusal(log.path_text(path), f"it is a hard link to {what}")

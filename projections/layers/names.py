@@ -21,7 +21,7 @@ class Names:
 
     def __init__(self) -> None:
         self._children: dict[bytes, dict[bytes, Node]] = {b"": {}}  # one for each directory that has any
-        self._left_out: dict[bytes, None] = {}
+        self._left_out: set[bytes] = set()
         self._left_out_bytes = 0
         self._lower: dict[bytes, bytes] = {}  # hard links' targets that can only be in a lower layer
 
@@ -64,8 +64,7 @@ class Names:
         """Check what only the whole layer can tell, and yield the directories that it left out, parents first."""
         for target, path in self._lower.items():
             self._check_lower(path, target)
-        for directory in sorted(self._left_out, key=order):
-            yield implied(directory)
+        yield from map(implied, sorted(self._left_out, key=order))
 
     def _find(self, path: bytes) -> Node | None:
         parent, _, name = path.rpartition(b"/")
@@ -73,18 +72,17 @@ class Names:
 
     def _opened(self, directory: bytes, path: bytes) -> dict[bytes, Node]:
         """Take *directory* and all above it for directories, which *path* below needs."""
-        opened: dict[bytes, Node] = {}
-        self._children[directory] = opened
-        self._need(directory, path)
-        while (directory := directory.rpartition(b"/")[0]) not in self._children:
+        opened = directory
+        while directory not in self._children:
             self._children[directory] = {}
             self._need(directory, path)
-        return opened
+            directory = directory.rpartition(b"/")[0]
+        return self._children[opened]
 
     def _need(self, directory: bytes, path: bytes) -> None:
         node = self._find(directory)
         if node is None:
-            self._left_out[directory] = None
+            self._left_out.add(directory)
             self._left_out_bytes += len(directory)
             if self._left_out_bytes > MAX_LEFT_OUT:
                 raise refusal(path, f"its layer leaves out over {MAX_LEFT_OUT} bytes of parent directories' names")
@@ -97,7 +95,7 @@ class Names:
             what = "other entries of this layer are below it" if path else "it is the root"
             raise refusal(path or b"/", f"it is no directory, but {what}")
         if path in self._left_out:
-            del self._left_out[path]
+            self._left_out.remove(path)
             self._left_out_bytes -= len(path)
 
     def _check_lower(self, path: bytes, target: bytes) -> None:

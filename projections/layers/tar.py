@@ -57,14 +57,10 @@ def decode(
         else:
             held += entry.size
             if held > limit:
-                raise _over(entry.path, limit)
+                over = f"with it, the layer's files hold over {limit} bytes; allow more with --max-layer-size"
+                raise InvalidError(f"tar entry '{shown(entry.path)}': {over}")
             yield _node(entry, reader, names, keeper)
     yield from names.finish()
-
-
-def _over(path: bytes, limit: int) -> InvalidError:
-    what = f"tar entry '{shown(path)}'"
-    return InvalidError(f"{what}: with it, the layer's files hold over {limit} bytes; allow more with --max-layer-size")
 
 
 def _node(entry: TarEntry, reader: TarReader, names: Names, keeper: Keeper) -> Change:

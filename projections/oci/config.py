@@ -1,4 +1,4 @@
-"""Image configs: what one says, and the one of an image born here (its base's, unknown fields and all, and more)."""
+"""Image configs: what one says, the one of an image born here (its base's, unknown fields and all); and platforms."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -9,14 +9,22 @@ from eventstore.errors import InvalidError
 from eventstore.model.digests import check_digest, named, raw
 from eventstore.model.facts import ConfigChange
 from eventstore.model.paths import shown
-from projections.oci import documents
-from projections.oci.documents import MAX_CONFIG, Json
+from projections.oci.documents import MAX_CONFIG, Json, check_spelling, encode, field, items, read_object
 from projections.oci.instructions import apply_changes
-from projections.oci.platform import Platform
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 UNKNOWN_STEP = "no history was recorded for this layer"
 """The comment that stands for a base layer whose config says nothing of it."""
+
+
+@dataclass(frozen=True)
+class Platform:
+    os: str
+    architecture: str
+    variant: str = ""
+
+    def __str__(self) -> str:
+        return "/".join(filter(None, (self.os, self.architecture, self.variant)))
 
 
 @dataclass(frozen=True)
@@ -32,24 +40,24 @@ class History:
 
 def parse_config(data: bytes, what: str, *, layers: int | None = None) -> Json:
     """Return the config as JSON, with a checked rootfs; InvalidError unless it has *layers* diff_ids."""
-    config = documents.read_object(data, what, limit=MAX_CONFIG, known=_CONFIG)
-    rootfs = documents.field(config, "rootfs", dict, what)
-    documents.check_spelling(rootfs, ("type", "diff_ids"), what)
-    if documents.field(rootfs, "type", str, what, "layers") != "layers":
+    config = read_object(data, what, limit=MAX_CONFIG, known=_CONFIG)
+    rootfs = field(config, "rootfs", dict, what)
+    check_spelling(rootfs, ("type", "diff_ids"), what)
+    if field(rootfs, "type", str, what, "layers") != "layers":
         raise InvalidError(f"{what}: rootfs.type is {shown(rootfs['type'])!r}, 'layers' is read")
-    ids = documents.items(rootfs, "diff_ids", str, what)
+    ids = items(rootfs, "diff_ids", str, what)
     for diff_id in ids:
         check_digest(diff_id, f"{what}, diff_ids")
     if layers is not None and len(ids) != layers:
         raise InvalidError(f"{what}: {len(ids)} diff_ids for {layers} layers")
-    documents.field(config, "config", dict, what, {})
+    field(config, "config", dict, what, {})
     _check_history(config, what)
     return config
 
 
-def platform_of(config: Json) -> Platform:
-    """Return what a parsed config says it runs on; "" stands for what it leaves out."""
-    return Platform(*(documents.field(config, key, str, "config", "") for key in ("os", "architecture", "variant")))
+def platform_of(stated: Json, what: str = "config") -> Platform:
+    """Return what a parsed config, or a platform of an index, says that an image runs on; "" stands for what it leaves out."""
+    return Platform(*(field(stated, key, str, what, "") for key in ("os", "architecture", "variant")))
 
 
 def diff_ids(config: Json) -> tuple[bytes, ...]:
@@ -69,10 +77,10 @@ _HISTORY: dict[str, type] = {"created": str, "created_by": str, "author": str, "
 
 
 def _check_history(config: Json, what: str) -> None:
-    for step in documents.items(config, "history", dict, what):
+    for step in items(config, "history", dict, what):
         for key, kind in _HISTORY.items():
             if step.get(key) is not None:
-                documents.field(step, key, kind, f"{what}, history")
+                field(step, key, kind, f"{what}, history")
 
 
 def build_config(
@@ -95,7 +103,7 @@ def build_config(
     config["config"] = reduce(changed, changes, config.get("config") or {})
     config["rootfs"] = config["rootfs"] | {"type": "layers", "diff_ids": [named(diff_id) for diff_id in layers]}
     config["history"] = steps
-    return documents.encode(_signed(config, added) if added else config)
+    return encode(_signed(config, added) if added else config)
 
 
 def changed(config: Json, change: ConfigChange) -> Json:
@@ -143,3 +151,42 @@ def _check_layers(base: Sequence[bytes], layers: Sequence[bytes], added: Sequenc
     filled = sum(not step.empty_layer for step in added)
     if filled != len(layers) - len(base):
         raise InvalidError(f"config: {filled} steps with a layer for {len(layers) - len(base)} new layers")
+
+
+# -- platforms: named by GOOS and GOARCH, variants as containerd reads them
+
+
+_MACHINES = {
+    "x86_64": Platform("linux", "amd64"),
+    "aarch64": Platform("linux", "arm64", "v8"),
+    "armv7l": Platform("linux", "arm", "v7"),
+    "armv6l": Platform("linux", "arm", "v6"),
+    "i686": Platform("linux", "386"),
+}
+_DEFAULT_VARIANTS = {"amd64": "v1", "arm": "v7", "arm64": "v8"}
+_EXACT = 1 << 16
+
+
+def parse_platform(text: str) -> Platform:
+    """Return the platform that "os/arch[/variant]" names."""
+    parts = text.split("/")
+    if len(parts) not in (2, 3) or not all(parts):
+        raise InvalidError(f"platform {shown(text)!r}: os/arch or os/arch/variant was expected, as linux/arm64")
+    return Platform(*parts)
+
+
+def wanted_platform(asked: str | None, machine: str) -> Platform:
+    """Return the platform *asked* for, else that of *machine* (the kernel's name: x86_64, aarch64, ...)."""
+    return parse_platform(asked) if asked else _MACHINES.get(machine, Platform("linux", machine))
+
+
+def fit(platform: Platform, wanted: Platform) -> int | None:
+    """Return how well *platform* serves *wanted*: the same variant best, then the next lower one; None: not at all."""
+    if (platform.os, platform.architecture) != (wanted.os, wanted.architecture):
+        return None
+    default = _DEFAULT_VARIANTS.get(wanted.architecture, "")
+    has, wants = platform.variant or default, wanted.variant or default
+    if has == wants:
+        return _EXACT
+    lower, upper = (re.fullmatch(r"v(\d{1,2})", variant) for variant in (has, wants))
+    return int(lower[1]) if lower and upper and int(lower[1]) < int(upper[1]) else None

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from eventstore.errors import InvalidError
 from eventstore.model.digests import check_digest
 from eventstore.model.paths import shown
-from projections.oci import documents
-from projections.oci.documents import Json
+from projections.oci.documents import Json, check_spelling, encode, field, items, read_array
 from projections.oci.oci_image import MAX_LAYERS, OciImage, check_name, config_digest
 
 _TAGGED = re.compile(
@@ -30,7 +29,9 @@ class Entry:
 
 def parse(data: bytes) -> list[Entry]:
     """Return the images of manifest.json; InvalidError for paths that leave the archive."""
-    entries = [_entry(item, f"manifest.json, image {n}") for n, item in enumerate(_objects(data), 1)]
+    what = "manifest.json"
+    listed = items({"images": read_array(data, what)}, "images", dict, what)
+    entries = [_entry(item, f"manifest.json, image {n}") for n, item in enumerate(listed, 1)]
     if not entries:
         raise InvalidError("manifest.json: lists no image")
     return entries
@@ -38,7 +39,7 @@ def parse(data: bytes) -> list[Entry]:
 
 def build(images: Sequence[OciImage]) -> bytes:
     """Return the manifest.json of an archive that has every blob below blobs/sha256/."""
-    return documents.encode([_described(image) for image in images])
+    return encode([_described(image) for image in images])
 
 
 def claimed(path: str) -> str | None:
@@ -60,17 +61,13 @@ def linked(path: str, target: str) -> str:
     return member(posixpath.normpath(posixpath.join(posixpath.dirname(path), target)), f"symlink {shown(path)}")
 
 
-def _objects(data: bytes) -> list[Json]:
-    return documents.items({"images": documents.read_array(data, "manifest.json")}, "images", dict, "manifest.json")
-
-
 def _entry(item: Json, what: str) -> Entry:
-    documents.check_spelling(item, ("Config", "RepoTags", "Layers"), what)
-    config = member(documents.field(item, "Config", str, what), what)
-    layers = documents.items(item, "Layers", str, what)
+    check_spelling(item, ("Config", "RepoTags", "Layers"), what)
+    config = member(field(item, "Config", str, what), what)
+    layers = items(item, "Layers", str, what)
     if len(layers) > MAX_LAYERS:
         raise InvalidError(f"{what}: {len(layers)} layers, at most {MAX_LAYERS} are read")
-    names = documents.items(item, "RepoTags", str, what)
+    names = items(item, "RepoTags", str, what)
     return Entry(config, tuple(member(layer, what) for layer in layers), tuple(check_name(name, what) for name in names))
 
 

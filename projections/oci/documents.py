@@ -28,19 +28,14 @@ def read_object(data: bytes, what: str, *, limit: int = MAX_DOCUMENT, known: Col
 
     *known* are fields that must not stand there in another case.
     """
-    value = _read(data, what, limit)
-    if not isinstance(value, dict):
-        raise InvalidError(f"{what}: a JSON object was expected, this is {_kind(value)}")
+    value = _read(data, what, limit, dict)
     check_spelling(value, known, what)
     return value
 
 
 def read_array(data: bytes, what: str) -> list[Any]:
     """Return the JSON array that *data* is; InvalidError as `read_object`."""
-    value = _read(data, what, MAX_DOCUMENT)
-    if not isinstance(value, list):
-        raise InvalidError(f"{what}: a JSON array was expected, this is {_kind(value)}")
-    return value
+    return _read(data, what, MAX_DOCUMENT, list)
 
 
 def check_spelling(document: Json, known: Collection[str], what: str) -> None:
@@ -92,7 +87,7 @@ def _kind(value: object) -> str:
     return "null" if value is None else _NAMES.get(type(value), "a number")
 
 
-def _read(data: bytes, what: str, limit: int) -> Any:
+def _read(data: bytes, what: str, limit: int, kind: type[T]) -> T:
     if len(data) > limit:
         raise InvalidError(f"{what}: {len(data)} bytes of JSON, at most {limit} are read")
     try:
@@ -107,6 +102,9 @@ def _read(data: bytes, what: str, limit: int) -> Any:
     except ValueError as error:
         raise InvalidError(f"{what}: not valid JSON: {error}") from None
     _check_depth(value, what)
+    if not isinstance(value, kind):
+        article, noun = _NAMES[kind].split()
+        raise InvalidError(f"{what}: {article[0]} JSON {noun} was expected, this is {_kind(value)}")
     return value
 
 
@@ -131,12 +129,11 @@ def _finite(number: str) -> float:
 
 
 def _check_depth(value: Any, what: str) -> None:
-    level, depth = [value], 0
-    while level:
-        depth += 1
-        if depth > MAX_DEPTH:
-            raise InvalidError(f"{what}: nested more than {MAX_DEPTH} deep")
+    level = [value]
+    for _ in range(MAX_DEPTH):
         level = [child for item in level for child in _children(item)]
+    if level:
+        raise InvalidError(f"{what}: nested more than {MAX_DEPTH} deep")
 
 
 def _children(item: Any) -> Iterable[Any]:

@@ -8,11 +8,12 @@ import json
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 from eventstore.errors import InvalidError
 from eventstore.model.paths import shown
-from projections.oci import documents
-from projections.oci.documents import Json
+from projections.oci.documents import Json, field, items
 
 _DEFAULT_SHELL = ["/bin/sh", "-c"]
 
@@ -50,27 +51,14 @@ def _split(instruction: str) -> tuple[str, str]:
 # one function per instruction: (config, argument) -> the fields that change
 
 
-def _cmd(config: Json, rest: str) -> Json:
-    return {"Cmd": _command(config, rest)}
-
-
-def _entrypoint(config: Json, rest: str) -> Json:
-    return {"Entrypoint": _command(config, rest), "Cmd": None}
-
-
 def _env(config: Json, rest: str) -> Json:
-    found = environment(config)
-    found.update(_pairs(config, rest))
+    found = environment(config) | _pairs(config, rest)
     return {"Env": [f"{name}={value}" for name, value in found.items()]}
-
-
-def _label(config: Json, rest: str) -> Json:
-    return {"Labels": {**documents.field(config, "Labels", dict, "config", {}), **_pairs(config, rest)}}
 
 
 def _expose(config: Json, rest: str) -> Json:
     ports: Json = {port: {} for word in words(rest, environment(config)) for port in _ports(word)}
-    return {"ExposedPorts": {**documents.field(config, "ExposedPorts", dict, "config", {}), **ports}}
+    return {"ExposedPorts": {**field(config, "ExposedPorts", dict, "config", {}), **ports}}
 
 
 def _volume(config: Json, rest: str) -> Json:
@@ -79,15 +67,11 @@ def _volume(config: Json, rest: str) -> Json:
     if not paths or not all(path.strip() for path in paths):
         raise InvalidError("a volume's path is empty")
     volumes: Json = {path: {} for path in paths}
-    return {"Volumes": {**documents.field(config, "Volumes", dict, "config", {}), **volumes}}
-
-
-def _user(config: Json, rest: str) -> Json:
-    return {"User": _one_word(config, rest)}
+    return {"Volumes": {**field(config, "Volumes", dict, "config", {}), **volumes}}
 
 
 def _workdir(config: Json, rest: str) -> Json:
-    current = documents.field(config, "WorkingDir", str, "config", "/") or "/"
+    current = field(config, "WorkingDir", str, "config", "/") or "/"
     path = posixpath.normpath(posixpath.join("/", current, expanded(rest, environment(config))))
     return {"WorkingDir": "/" + path.lstrip("/")}
 
@@ -108,7 +92,7 @@ def _onbuild(config: Json, rest: str) -> Json:
     trigger = _split(rest)[0]
     if trigger in ("ONBUILD", "FROM", "MAINTAINER"):
         raise InvalidError(f"{trigger} cannot be a trigger")
-    return {"OnBuild": [*documents.items(config, "OnBuild", str, "config"), rest]}
+    return {"OnBuild": [*items(config, "OnBuild", str, "config"), rest]}
 
 
 def _healthcheck(_: Json, rest: str) -> Json:
@@ -127,15 +111,15 @@ def _healthcheck(_: Json, rest: str) -> Json:
 
 
 _CHANGES: Mapping[str, Callable[[Json, str], Json]] = {
-    "CMD": _cmd,
-    "ENTRYPOINT": _entrypoint,
+    "CMD": lambda config, rest: {"Cmd": _command(config, rest)},
+    "ENTRYPOINT": lambda config, rest: {"Entrypoint": _command(config, rest), "Cmd": None},
     "ENV": _env,
     "EXPOSE": _expose,
     "HEALTHCHECK": _healthcheck,
-    "LABEL": _label,
+    "LABEL": lambda config, rest: {"Labels": field(config, "Labels", dict, "config", {}) | _pairs(config, rest)},
     "ONBUILD": _onbuild,
     "STOPSIGNAL": _stopsignal,
-    "USER": _user,
+    "USER": lambda config, rest: {"User": _one_word(config, rest)},
     "VOLUME": _volume,
     "WORKDIR": _workdir,
 }
@@ -146,14 +130,14 @@ _CHANGES: Mapping[str, Callable[[Json, str], Json]] = {
 
 def environment(config: Json) -> dict[str, str]:
     """Return the Env of a run config, in its order."""
-    return dict(item.partition("=")[::2] for item in documents.items(config, "Env", str, "config"))
+    return dict(item.partition("=")[::2] for item in items(config, "Env", str, "config"))
 
 
 def _command(config: Json, rest: str) -> list[str]:
     listed = _json_form(rest)
     if listed is not None:
         return listed
-    return [*(documents.items(config, "Shell", str, "config") or _DEFAULT_SHELL), rest]
+    return [*(items(config, "Shell", str, "config") or _DEFAULT_SHELL), rest]
 
 
 def _json_form(rest: str) -> list[str] | None:
@@ -253,15 +237,8 @@ _IN_QUOTES = re.compile(
 
 def words(text: str, env: Mapping[str, str]) -> list[str]:
     """Return the words of *text*: quotes removed, variables of *env* expanded; an expansion is never split."""
-    found: list[list[str]] = []
-    inside = False
-    for piece, space in _pieces(text, env):
-        if not space and not inside:
-            found.append([])
-        if not space:
-            found[-1].append(piece)
-        inside = not space
-    return ["".join(pieces) for pieces in found]
+    runs = groupby(_pieces(text, env), key=itemgetter(1))
+    return ["".join(piece for piece, _ in run) for space, run in runs if not space]
 
 
 def expanded(text: str, env: Mapping[str, str]) -> str:

@@ -15,9 +15,8 @@ from eventstore.errors import InvalidError, MismatchError, NotFoundError
 from eventstore.model.digests import check_digest, digest_of
 from eventstore.model.paths import shown
 from projections.oci import documents
-from projections.oci.config import diff_ids, parse_config, platform_of
+from projections.oci.config import Platform, diff_ids, fit, parse_config, platform_of
 from projections.oci.documents import MAX_CONFIG, MAX_DOCUMENT, Json
-from projections.oci.platform import Platform, fit
 
 MAX_LAYERS = 1000
 """Docker stops at 127 layers and overlayfs at 500; more than this is an attack."""
@@ -262,9 +261,10 @@ def _reference(entry: Json, what: str) -> Reference:
     names = [documents.field(notes, key, str, what) for key in (CONTAINERD_NAME, REF_NAME) if notes.get(key) is not None]
     for name in names:
         check_name(name, what)
+    descriptor, platform = parse_descriptor(entry, what), documents.field(entry, "platform", dict, what, {})
     return Reference(
-        parse_descriptor(entry, what),
-        _platform(entry, what),
+        descriptor,
+        platform_of(platform, what) if platform else None,
         tuple(names[:1]),
         notes.get(REF_NAME),
         _ATTESTATION in notes,
@@ -286,30 +286,23 @@ def choose(references: Sequence[Reference], wanted: Platform, what: str) -> Refe
     raise NotFoundError(f"{what}: no image for {wanted}; there is {there}: choose with --platform")
 
 
-def _platform(entry: Json, what: str) -> Platform | None:
-    stated = documents.field(entry, "platform", dict, what, {})
-    return Platform(*(documents.field(stated, k, str, what, "") for k in _PLATFORM)) if stated else None
-
-
-_PLATFORM = ("os", "architecture", "variant")
-
-
 # images
 
 
-def assemble(blobs: Blobs, top: Descriptor, wanted: Platform) -> OciImage:
-    """Return the image that *top*, a manifest or an index of manifests, leads to; layer blobs are not read."""
-    return _assemble(blobs, top, wanted, index=None, depth=0)
+def assemble(
+    blobs: Blobs, top: Descriptor, wanted: Platform, *, index: bytes | None = None, depth: int = 0
+) -> OciImage:
+    """Return the image that *top*, a manifest or an index of manifests, leads to; layer blobs are not read.
 
-
-def _assemble(blobs: Blobs, top: Descriptor, wanted: Platform, *, index: bytes | None, depth: int) -> OciImage:
+    *depth* indexes, *index* the first of them, led to *top*.
+    """
     if top.media_type in INDEXES:
         what = f"index {top.digest}"
         if depth == MAX_NESTING:
             raise InvalidError(f"{what}: indexes nested more than {MAX_NESTING} deep")
         data = _fetch(blobs, top, MAX_DOCUMENT, what)
         chosen = choose(parse_index(data, top.media_type, what), wanted, what)
-        return _assemble(blobs, chosen.descriptor, wanted, index=index or data, depth=depth + 1)
+        return assemble(blobs, chosen.descriptor, wanted, index=index or data, depth=depth + 1)
     what = f"manifest {top.digest}"
     if top.media_type not in (*MANIFESTS, *SCHEMA_1):
         raise InvalidError(f"{what}: {shown(top.media_type)!r} is not the media type of a manifest or an index")
@@ -323,11 +316,7 @@ def _layers(blobs: Blobs, config: bytes, stored: Sequence[Descriptor]) -> tuple[
     what = f"config {digest_of(config)}"
     ids = diff_ids(parse_config(config, what, layers=len(stored)))
     found = zip(ids, stored, strict=True)
-    return tuple(LayerBlob(diff_id, d, _opener(blobs, d), blobs.at_hand(d)) for diff_id, d in found)
-
-
-def _opener(blobs: Blobs, descriptor: Descriptor) -> Callable[[], BinaryIO]:
-    return lambda: blobs.open(descriptor)
+    return tuple(LayerBlob(diff_id, d, partial(blobs.open, d), blobs.at_hand(d)) for diff_id, d in found)
 
 
 def _fetch(blobs: Blobs, descriptor: Descriptor, limit: int, what: str) -> bytes:

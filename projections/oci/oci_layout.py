@@ -6,8 +6,8 @@ from dataclasses import replace
 from eventstore.errors import InvalidError, NotFoundError
 from eventstore.model.digests import digest_of
 from eventstore.model.paths import shown
-from projections.oci import documents
-from projections.oci.documents import Json
+from projections.oci.config import Platform
+from projections.oci.documents import Json, encode, field, items, read_object
 from projections.oci.oci_image import (
     CONTAINERD_NAME,
     OCI_INDEX,
@@ -23,17 +23,14 @@ from projections.oci.oci_image import (
     manifest_of,
     parse_index,
 )
-from projections.oci.platform import Platform
 
-MARKER = documents.encode({"imageLayoutVersion": "1.0.0"})
+MARKER = encode({"imageLayoutVersion": "1.0.0"})
 """The bytes of the file `oci-layout`."""
-
-_Group = list[Reference]
 
 
 def check_marker(data: bytes) -> None:
     """Refuse an `oci-layout` file of another major version than 1."""
-    version = documents.field(documents.read_object(data, "oci-layout"), "imageLayoutVersion", str, "oci-layout")
+    version = field(read_object(data, "oci-layout"), "imageLayoutVersion", str, "oci-layout")
     if version.partition(".")[0] != "1":
         raise InvalidError(f"oci-layout: version {shown(version)!r}, 1.0.0 is read")
 
@@ -59,13 +56,13 @@ def build_index(images: Sequence[OciImage], old: bytes | None = None) -> bytes:
     document: Json = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}
     if old is not None:
         parse_index(old, OCI_INDEX, "index.json")
-        document = documents.read_object(old, "index.json")
+        document = read_object(old, "index.json")
     added = [entry for image in images for entry in _entries(image)]
-    kept = [entry for entry in documents.items(document, "manifests", dict, "index.json") if not _replaced(entry, added)]
-    return documents.encode({**document, "manifests": [*kept, *added]})
+    kept = [entry for entry in items(document, "manifests", dict, "index.json") if not _replaced(entry, added)]
+    return encode({**document, "manifests": [*kept, *added]})
 
 
-def _named(references: Sequence[Reference], ref: str) -> _Group:
+def _named(references: Sequence[Reference], ref: str) -> list[Reference]:
     found = [r for r in references if ref in (r.ref_name, *r.names)]
     if not found:
         there = ", ".join(sorted({shown(name) for r in references for name in r.names})) or "none that has a name"
@@ -73,7 +70,7 @@ def _named(references: Sequence[Reference], ref: str) -> _Group:
     return found
 
 
-def _groups(references: Sequence[Reference]) -> list[_Group]:
+def _groups(references: Sequence[Reference]) -> list[list[Reference]]:
     """The entries that are one image: those of one name, or nameless ones for different platforms."""
     named: dict[tuple[str, ...], dict[str, Reference]] = {}
     for reference in references:
@@ -83,7 +80,7 @@ def _groups(references: Sequence[Reference]) -> list[_Group]:
     return [*groups, nameless] if _by_platform(nameless) else [*groups, *([r] for r in nameless)]
 
 
-def _one(group: _Group, wanted: Platform) -> Reference:
+def _one(group: list[Reference], wanted: Platform) -> Reference:
     if len(group) == 1:
         return group[0]
     if not _by_platform(group):
@@ -91,7 +88,7 @@ def _one(group: _Group, wanted: Platform) -> Reference:
     return choose(group, wanted, "index.json")
 
 
-def _by_platform(group: _Group) -> bool:
+def _by_platform(group: list[Reference]) -> bool:
     platforms = {reference.platform for reference in group}
     return len(group) > 1 and None not in platforms and len(platforms) == len(group)
 

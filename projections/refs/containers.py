@@ -62,9 +62,7 @@ def live_view(store: Store, container: str) -> View:
 
 def view_now(store: Store, container: str) -> View:
     """Return the container as it is now; what is appended later does not show."""
-    stream = store.log.existing("container", container)
-    own = lineage.Span(stream.id, stream.version, layer=False)
-    return View(store.log, store.content, [*lineage.of_base(store.log, lineage.base_of(store.log, stream.id)), own])
+    return view_at(store, container, store.log.existing("container", container).version)
 
 
 def view_at(store: Store, container: str, version: int) -> View:

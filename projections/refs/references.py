@@ -1,7 +1,7 @@
 """References: REF[@POINT] and REF:PATH, the same everywhere a view is accepted."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 from eventstore.errors import AmbiguousError, ConflictError, InvalidError, NotFoundError
@@ -15,8 +15,7 @@ from eventstore.model.facts import Arrival, Base, ContainerBase, ImageBase, Seal
 from eventstore.model.paths import as_bytes, checked, shown
 from eventstore.store.store import Store
 from projections.refs import containers
-from projections.refs.containers import Container
-from projections.refs.image_names import ImageName, image_name, local, spellings
+from projections.refs.tags import ImageName, image_name, local, spellings
 from projections.tree import lineage
 from projections.tree.view import View
 
@@ -40,10 +39,6 @@ class Target(NamedTuple):
     container: str | None
     version: int
 
-    @property
-    def is_container(self) -> bool:
-        return self.image is None
-
 
 def split_path(text: str) -> tuple[str, bytes | None]:
     """Return (REF, PATH) of REF:PATH, split at the first ":/"; PATH is None without one, and checked."""
@@ -52,8 +47,7 @@ def split_path(text: str) -> tuple[str, bytes | None]:
         return text, None
     if not ref:
         raise InvalidError(f"{shown(text)!r}: the container or image before ':/' is missing")
-    parts = [part for part in as_bytes(path).split(b"/") if part not in (b"", b".")]
-    return ref, checked(b"/".join(parts))
+    return ref, checked(b"/".join(part for part in as_bytes(path).split(b"/") if part not in (b"", b".")))
 
 
 def resolve(log: Log, text: str, clock: Clock) -> Target:
@@ -140,7 +134,6 @@ def as_base(target: Target) -> Base:
 
 
 def spans(log: Log, target: Target) -> list[lineage.Span]:
-    """Return what makes the view of *target*."""
     if target.container is not None:
         return lineage.of_container(log, target.container, target.version)
     return lineage.of_layers(log, lineage.layers_of(log, target.image or ""))
@@ -190,12 +183,7 @@ def tag_name(log: Log, text: str) -> str | None:
 
 def _digests(log: Log, image: str) -> set[str]:
     """Return the ids under which an image is known: its own, and manifest digests that events recorded."""
-    found = {image}
-    stream = log.stream("image", image)
-    for kind in (*ARRIVALS, *DEPARTURES):
-        for event in log.of_kind(kind, stream.id) if stream else ():
-            found |= _digests_in(event)
-    return found
+    return {image}.union(*map(_digests_in, lineage.travels(log, image)))
 
 
 def _digests_in(event: Event) -> set[str]:
@@ -227,11 +215,8 @@ def _misplaced(log: Log, text: str) -> str:
         return f"a path stands behind what it is in: REF:{shown(text)}"
     if mark and container_named(log, ref):
         return f"a path begins with a slash: {shown(ref)}:/{shown(path)}"
-    return f"that tag was deleted; {shown(text)}@{{1}} is what it named last" if _was_tag(log, text) else ""
-
-
-def _was_tag(log: Log, text: str) -> bool:
-    return any(log.stream("tag", full) for full in spellings(text))
+    was_tag = any(log.stream("tag", full) for full in spellings(text))
+    return f"that tag was deleted; {shown(text)}@{{1}} is what it named last" if was_tag else ""
 
 
 def _container_target(log: Log, text: str, container: str) -> Target:
@@ -261,15 +246,11 @@ def _images(log: Log, text: str) -> set[str]:
     prefix = id_prefix(text.rpartition("@")[2])
     if prefix is None:
         return set()
-    found = {*log.beginning("image", prefix), *seals.beginning(log, prefix)} or set(_recorded(log, prefix))
-    return {name for name in found if log.seal(name) or lineage.arrivals(log, name)}  # others are points that left
-
-
-def _recorded(log: Log, prefix: str) -> Iterator[str]:
-    for kind in (*ARRIVALS, *DEPARTURES):
-        for event in log.of_kind(kind):
-            if any(digest.startswith(prefix) for digest in _digests_in(event)):
-                yield log.stream_of(event.stream).name
+    travels = (event for kind in (*ARRIVALS, *DEPARTURES) for event in log.of_kind(kind))
+    recorded = (event for event in travels if any(digest.startswith(prefix) for digest in _digests_in(event)))
+    begun = {*log.beginning("image", prefix), *seals.beginning(log, prefix)}
+    found = begun or {log.stream_of(event.stream).name for event in recorded}
+    return {name for name in found if log.seal(name) or lineage.travels(log, name, ARRIVALS)}  # others are points that left
 
 
 # -- points
@@ -279,7 +260,7 @@ def _is_point(text: str) -> bool:
     return bool(_POINT.fullmatch(text) or _BACK.fullmatch(text))
 
 
-def target_of(container: Container) -> Target:
+def target_of(container: containers.Container) -> Target:
     """Return what a container means as it is now."""
     return Target(container.name, None, container.id, container.version)
 
@@ -290,12 +271,10 @@ def last_commit(log: Log, target: Target) -> str | None:
     """
     if target.container is None:
         return target.image
-    under = lineage.containers_under(log, log.existing("container", target.container).id, target.version)
-    for stream, version in under:
-        seal = log.latest(Kind.COMMITTED, stream, version)
-        if seal is not None:
-            return seal.commit
-    return image_of(lineage.base_of(log, under[-1][0]))
+    under = containers_under(log, target)
+    found = (log.latest(Kind.COMMITTED, stream, version) for stream, version in under)
+    last = next(filter(None, found), None)
+    return last.commit if last is not None else image_of(lineage.base_of(log, under[-1][0]))
 
 
 def _commits_back(log: Log, text: str, target: Target, count: int) -> Target:

@@ -112,8 +112,10 @@ def parse(block: bytes, pax: Mapping[bytes, bytes]) -> TarEntry:
     if kind in b"\x007S":
         kind = b"0"
     if kind == b"0":
-        if name.endswith(b"/"):
-            kind, bits = b"5", _directory(size)
+        if name.endswith(b"/"):  # v7 has no type for directories: the slash says it
+            if size:
+                raise HeaderError("its name ends in a slash, but it carries data")
+            kind, bits = b"5", stat.S_IFDIR
     else:
         size = _no_data(kind, size)
     target = _target(kind, link) if kind in b"12" else b""
@@ -147,13 +149,6 @@ def _overridden(block: bytes, pax: Mapping[bytes, bytes]) -> _Fields:
         number(block[116:124]) if gid is None else pax_headers.decimal(gid),
         number(block[136:148]) * 1_000_000_000 if mtime is None else pax_headers.nanoseconds(mtime),
     )
-
-
-def _directory(size: int) -> int:
-    """v7 has no type for directories: the slash says it."""
-    if size:
-        raise HeaderError("its name ends in a slash, but it carries data")
-    return stat.S_IFDIR
 
 
 def _no_data(kind: bytes, size: int) -> int:

@@ -114,10 +114,12 @@ class TarReader:
         size = number(self._block[124:136])
         if not 0 <= size <= _MAX_META:
             raise HeaderError(f"an extended header of {size} bytes is over {_MAX_META}")
-        padded = self._whole(size + -size % BLOCK)
-        body = padded[:size]
+        body = self._whole(size + -size % BLOCK)[:size]
         if kind == b"g":
-            self._globals = _for_all({**self._globals, **pax_headers.parse(body)})
+            self._globals = {**self._globals, **pax_headers.parse(body)}
+            # a few hundred bytes of archive would otherwise give megabytes to each of its entries
+            if self._globals.keys() - pax_headers.KEYS:
+                raise HeaderError("a global header states what only a single file can have")
         elif kind in self._ahead:
             raise HeaderError("two extended headers of one type stand before one entry")
         elif kind == b"x":
@@ -219,8 +221,7 @@ class TarReader:
 
     def _refused(self, reason: str) -> InvalidError:
         ahead = (records[b"path"] for records in self._ahead.values() if b"path" in records)
-        name = self._pax.get(b"path") or next(ahead, b"") or text(self._block[:100])
-        return refusal(name, reason)
+        return refusal(self._pax.get(b"path") or next(ahead, b"") or text(self._block[:100]), reason)
 
 
 class FramingReader(TarReader):
@@ -233,7 +234,9 @@ class FramingReader(TarReader):
         """Leave the rest to whoever reads it with `rest`."""
 
 
-class _SeekingReader(TarReader):
+class _SeekingReader(FramingReader):
+    """Passes over the data, and leaves the rest, of a whole archive."""
+
     def __init__(self, file: BinaryIO) -> None:
         super().__init__(file)
         self._file = file
@@ -252,9 +255,6 @@ class _SeekingReader(TarReader):
         self._file.seek(self._origin + self._base + len(self._buffer))
         return super()._take_more(size)
 
-    def _finish(self) -> None:
-        pass
-
 
 def members(file: BinaryIO) -> Iterator[tuple[TarEntry, int]]:
     """Yield each entry of the archive that begins where *file* stands, and where in *file* its data begins.
@@ -272,13 +272,6 @@ def members(file: BinaryIO) -> Iterator[tuple[TarEntry, int]]:
 def refusal(name: bytes, reason: str) -> InvalidError:
     what = f"tar entry '{shown(name[:300])}'" if name else "tar archive"
     return InvalidError(f"{what}: {reason}; make or fetch the archive anew")
-
-
-def _for_all(records: dict[bytes, bytes]) -> dict[bytes, bytes]:
-    # a few hundred bytes of archive would otherwise give megabytes to each of its entries
-    if records.keys() - pax_headers.KEYS:
-        raise HeaderError("a global header states what only a single file can have")
-    return records
 
 
 def _long_name(body: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """Sparse files: GNU's old format and its PAX formats 0.0, 0.1 and 1.0 (GNU tar manual, "Storing Sparse Files")."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 
 from projections.tar.header import BLOCK, number
 from projections.tar.pax_headers import SPARSE, HeaderError, decimal
@@ -28,12 +29,9 @@ def old_map(header: bytes, more: _Take) -> tuple[Extents, int]:
 
 
 def _old_fields(area: bytes) -> list[int]:
-    found: list[int] = []
-    for at in range(0, len(area), 24):
-        if not area[at]:  # as GNU and BSD tar do, the first empty offset ends the list
-            break
-        found += (number(area[at : at + 12]), number(area[at + 12 : at + 24]))
-    return found
+    # as with GNU and BSD tar, the first empty offset ends the list
+    used = takewhile(area.__getitem__, range(0, len(area), 24))
+    return [number(area[field : field + 12]) for at in used for field in (at, at + 12)]
 
 
 def is_sparse(pax: Mapping[bytes, bytes]) -> bool:

@@ -3,11 +3,13 @@
 A layer's stream lies that way already; of a container the paths that it touched come sorted, and are asked in batches.
 """
 
-from collections.abc import Iterator
-from itertools import takewhile
+import heapq
+from collections.abc import Iterable, Iterator
+from itertools import groupby, takewhile
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from eventstore.index import layers, stream_paths
+from eventstore.index import layers, paths, stream_paths
 from eventstore.log.log import Log
 from eventstore.log.path_table import lies_within
 from eventstore.model.batches import batches
@@ -16,11 +18,13 @@ from eventstore.model.events import Event
 from eventstore.model.paths import order as tree_order
 from eventstore.model.paths import path_of
 from projections.tree.lineage import Span
-from projections.tree.touched_paths import PATHS_AT_ONCE
 from projections.tree.view import Order
-from projections.tree.walk_cache import Asked
+from projections.tree.walk_cache import Asked, LivePaths
 
+PATHS_AT_ONCE = 200
 _COLUMNS = len(Event._fields)
+_APART = b"\0\0"
+"""Between a key and an id in one object, where a hundred thousand have to wait: no name is empty, so they sort as keys do."""
 
 
 class Fact(NamedTuple):
@@ -67,20 +71,48 @@ def _sorted_run(log: Log, rank: int, stream: int, first: int, last: int, top: by
 
 
 def of_container(log: Log, rank: int, span: Span, paths: Iterator[Asked]) -> Iterator[Fact]:
-    """Yield what a container's span says of *paths*, which come in tree order."""
+    """Yield what a container's span last says of *paths*, which come in tree order: one statement for many."""
     for batch in batches(paths, PATHS_AT_ONCE):
-        yield from _latest_facts(log, rank, span, batch)
+        last = -1
+        for row in stream_paths.latest(log, span.stream, span.upto, [path_id for _, path_id in batch]):
+            gone, index = row[_COLUMNS:]
+            key = batch[index][0]
+            if gone is not None and index != last:
+                yield Fact(key, (rank, gone), None)
+            if row[0] is not None:
+                yield Fact(key, (rank, row[2]), row)
+            last = index
 
 
-def _latest_facts(log: Log, rank: int, span: Span, batch: list[Asked]) -> Iterator[Fact]:
-    """Yield what the stream last says, up to the span's end, of each path of the batch: one statement for all."""
-    rows = stream_paths.latest(log, span.stream, span.upto, [path_id for _, path_id in batch])
-    last = -1
-    for row in rows:
-        gone, index = row[_COLUMNS:]
-        key = batch[index][0]
-        if gone is not None and index != last:
-            yield Fact(key, (rank, gone), None)
-        if row[0] is not None:
-            yield Fact(key, (rank, row[2]), row)
-        last = index
+# -- the paths that a container's events were ever about
+
+
+def touched(log: Log, span: Span, known: LivePaths) -> Iterator[Asked]:
+    """Yield the paths that a container's *span* was ever about, each once, without those *known* to matter no more.
+
+    O(paths known to live + paths touched since), or O(paths ever touched) where it is too long ago that they were known.
+    """
+    since = span.upto - known.version
+    if not known.version or stream_paths.count_paths(log, span.stream, since) < since:  # fewer paths than events
+        return _sorted(stream_paths.touched(log, span.stream, span.upto))
+    later = stream_paths.touched_between(log, span.stream, known.version + 1, span.upto)
+    merged = heapq.merge(paths.with_keys(log, known.ids), _sorted((key, path_id) for key, path_id, _ in later))
+    return (next(same) for _, same in groupby(merged, key=itemgetter(0)))
+
+
+def touched_below(log: Log, span: Span, top: bytes) -> Iterator[Asked]:
+    """Yield the paths at or below *top* that a container's *span* was ever about, each once."""
+    found, within = stream_paths.touched_below(log, span.stream, span.upto, top), tree_order(top)
+    return _sorted(asked for asked in found if lies_within(asked[0], within))
+
+
+def _sorted(found: Iterable[Asked]) -> Iterator[Asked]:
+    """Yield *found*, each once, in tree order."""
+    packed = [key + _APART + path_id.to_bytes(8) for key, path_id in found]
+    packed.sort(reverse=True)
+    last = b""
+    while packed:  # giving back its room on the way
+        item = packed.pop()
+        if item != last:
+            yield item[:-10], int.from_bytes(item[-8:])
+        last = item

@@ -12,10 +12,8 @@ from projections.tree.walk import walk
 
 def linked_nodes(view: View) -> set[int]:
     """Return the nodes that were ever given a second name in *view*: O(hard links of its spans)."""
-    found = {node for _, node in _links_to_lower(view)}
-    for span in view.spans:
-        found |= linked_in(view.log, span.stream, 1, span.upto)
-    return found
+    within = (linked_in(view.log, span.stream, 1, span.upto) for span in view.spans)
+    return {node for _, node in _links_to_lower(view)}.union(*within)
 
 
 def linked_among(view: View, nodes: Iterable[int]) -> set[int]:
@@ -23,14 +21,15 @@ def linked_among(view: View, nodes: Iterable[int]) -> set[int]:
     what a lower layer holds.
     """
     wanted = {node for node in nodes if node}
-    found = {node for node in wanted if is_linked(view.log, node)}
-    return found | {node for _, node in _links_to_lower(view) if node in wanted}
+    below = {node for _, node in _links_to_lower(view)}
+    return {node for node in wanted if node in below or is_linked(view.log, node)}
 
 
 def names_of(view: View, nodes: Iterable[int]) -> set[bytes]:
     """Return every path that names one of *nodes* in *view*: O(links and moves of them) look-ups."""
     wanted = set(nodes)
-    waiting = [path for node in wanted for path in _given(view, node)]
+    given = (path_id for node in wanted for path_id in (view.log.at(node).path, *links_of(view.log, node)))
+    waiting = [view.log.path_text(path_id or ROOT_ID) for path_id in given]
     waiting += [path for path, node in _links_to_lower(view) if node in wanted]
     seen, found = set(waiting), set()
     while waiting:
@@ -38,10 +37,9 @@ def names_of(view: View, nodes: Iterable[int]) -> set[bytes]:
         entry = view.lookup(path)
         if entry is not None and entry.node in wanted:
             found.add(path)
-        for renamed in _moved(view, path, wanted):
-            if renamed not in seen:
-                seen.add(renamed)
-                waiting.append(renamed)
+        renamed = {*_moved(view, path, wanted)} - seen
+        waiting += renamed
+        seen |= renamed
     return found
 
 
@@ -54,13 +52,6 @@ def grouped(view: View, nodes: set[int]) -> dict[int, list[Entry]]:
     return found
 
 
-def _given(view: View, node: int) -> Iterator[bytes]:
-    """Yield the paths under which the node was made and linked."""
-    made = view.log.at(node)
-    for path_id in (made.path, *links_of(view.log, node)):
-        yield view.log.path_text(path_id or ROOT_ID)
-
-
 def _moved(view: View, path: bytes, wanted: set[int]) -> Iterator[bytes]:
     """Yield where moves of *path*, or of a directory above it, brought one of the nodes."""
     ids, _ = view.prefix_ids(path)
@@ -68,8 +59,7 @@ def _moved(view: View, path: bytes, wanted: set[int]) -> Iterator[bytes]:
         order = view.order(event.stream, event.version)
         if order is None:
             continue
-        cut = len(event.target or b"")
-        renamed = view.log.path_text(event.path or ROOT_ID) + path[cut:]
+        renamed = view.log.path_text(event.path or ROOT_ID) + path[len(event.target or b"") :]
         there = view.after(order).lookup(renamed)
         if there is not None and there.node in wanted:
             yield renamed

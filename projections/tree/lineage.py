@@ -1,10 +1,11 @@
 """Lineage: which runs of which streams make a view, lowest first."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from eventstore.errors import DamagedError
 from eventstore.log.log import Log
-from eventstore.model.events import ARRIVALS, Event, Kind
+from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind
 from eventstore.model.facts import Arrival, Base, ContainerBase, FolderBase, ImageBase, base_in
 
 LIVE = 2**62
@@ -50,14 +51,13 @@ def of_base(log: Log, base: Base) -> list[Span]:
 
 def of_layers(log: Log, names: list[str]) -> list[Span]:
     """Return the spans of layer streams (named by diff_id); of a layer that stands twice the upper one alone counts."""
-    spans: list[Span] = []
+    spans: dict[int, Span] = {}
     for name in reversed(names):
         stream = log.stream("layer", name)
         if stream is None:
             raise DamagedError(f"the log lacks the layer {name[:12]}; load its image again")
-        if all(span.stream != stream.id for span in spans):
-            spans.append(Span(stream.id, stream.version, layer=True))
-    return spans[::-1]
+        spans.setdefault(stream.id, Span(stream.id, stream.version, layer=True))
+    return [*spans.values()][::-1]
 
 
 def layers_of(log: Log, image: str) -> list[str]:
@@ -67,14 +67,21 @@ def layers_of(log: Log, image: str) -> list[str]:
 
 def arrival(log: Log, image: str) -> Event:
     """Return the event that first brought an imported image in; raise DamagedError where there is none."""
-    found = arrivals(log, image)
+    found = travels(log, image, ARRIVALS)
     if not found:
         raise DamagedError(f"the log lacks the image {image[:12]}; load it again")
     return found[-1]
 
 
-def arrivals(log: Log, image: str) -> list[Event]:
-    """Return the events that brought an image in, the latest first; [] for one born here."""
+def travels(log: Log, image: str, kinds: Iterable[Kind] = (*ARRIVALS, *DEPARTURES)) -> list[Event]:
+    """Return the events that brought an image in or took it out, or those of *kinds* alone, the latest first."""
     stream = log.stream("image", image)
-    found = [event for kind in ARRIVALS for event in log.of_kind(kind, stream.id)] if stream else []
+    found = [event for kind in kinds for event in log.of_kind(kind, stream.id)] if stream else []
     return sorted(found, key=lambda event: -event.position)
+
+
+def commit_at(log: Log, container: str, version: int) -> str | None:
+    """Return the commit (hex) that a container's event *version* seals, None where that is no seal or not there."""
+    stream = log.stream("container", container)
+    event = next(log.events(stream.id, version, version), None) if stream else None
+    return event.commit or None if event else None

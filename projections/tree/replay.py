@@ -6,6 +6,7 @@ with it.
 
 import stat
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from eventstore.index.nodes import events_at
 from eventstore.log.log import Log
@@ -13,34 +14,31 @@ from eventstore.log.path_table import PathTable
 from eventstore.model.batches import batches
 from eventstore.model.entries import Entry, node_of
 from eventstore.model.events import Event, Kind
+from eventstore.model.paths import split
 from projections.tree.lineage import Span
 from projections.tree.view import EMPTY_DIRECTORY, with_device
 
 AT_ONCE = 200
 
 
+@dataclass(slots=True)
 class Node:
     """A file, directory or other thing, by the position of the event that `made` it (0: the root), and of the latest that
     `changed` its attributes (0: none did); `implied` is a directory that its layer leaves out.
     """
 
-    __slots__ = ("changed", "children", "implied", "made")
-
-    def __init__(self, made: int, children: "dict[bytes, Name] | None", *, implied: bool = False) -> None:
-        self.made = made
-        self.implied = implied
-        self.changed = 0
-        self.children = children
+    made: int
+    children: "dict[bytes, Name] | None"
+    implied: bool = False
+    changed: int = 0
 
 
+@dataclass(slots=True)
 class Name:
     """One name of a node, given by the event at `origin`."""
 
-    __slots__ = ("node", "origin")
-
-    def __init__(self, node: Node, origin: int) -> None:
-        self.node = node
-        self.origin = origin
+    node: Node
+    origin: int
 
     def entry(self, path: bytes, events: Mapping[int, Event]) -> Entry:
         made, changed = events.get(self.node.made), events.get(self.node.changed)
@@ -137,18 +135,18 @@ class Replay:
         return name
 
     def _enter(self, path: bytes, name: Name) -> None:
-        if not path:
+        if path:
+            self._beside(path)[split(path)[1]] = name
+        else:
             self._root = name
-            return
-        parent, _, last = path.rpartition(b"/")
-        above = self._find(parent)
-        if above is not None and above.node.children is not None:
-            above.node.children[last] = name
 
     def _take(self, path: bytes) -> Name | None:
-        parent, _, last = path.rpartition(b"/")
-        above = self._find(parent)
-        return above.node.children.pop(last, None) if above is not None and above.node.children is not None else None
+        return self._beside(path).pop(split(path)[1], None)
+
+    def _beside(self, path: bytes) -> dict[bytes, Name]:
+        """Return what is in the directory that *path* is in; where that is none, room for what has no place to be."""
+        above = self._find(split(path)[0])
+        return {} if above is None or above.node.children is None else above.node.children
 
 
 def _children(prefix: bytes, above: Name) -> Iterator[tuple[bytes, Name]]:

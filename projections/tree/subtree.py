@@ -25,7 +25,6 @@ def beneath(entries: Iterable[Entry], name: bytes) -> Iterator[Entry]:
 
 
 def as_changes(view: View, entries: Iterable[Entry]) -> Iterator[Change]:
-    """Yield the Changes that make *entries* of *view*."""
     linked = linked_nodes(view)
     firsts: dict[int, bytes] = {}
     for entry in entries:

@@ -14,7 +14,7 @@ from eventstore.index import nodes, paths, tree_events
 from eventstore.log.log import ROOT_ID, Log
 from eventstore.model.batches import batches
 from eventstore.model.entries import Entry
-from eventstore.model.events import HIDING, NODE_IN_EVENT, Event, Kind, Node
+from eventstore.model.events import HIDING, NAMING, NODE_IN_EVENT, Event, Kind, Node
 from eventstore.model.memory import Memory
 from eventstore.model.paths import join, shown, split
 from projections.tree.lineage import LIVE, Span
@@ -43,7 +43,6 @@ class Floor(NamedTuple):
     moved: Event | None
 
 
-NO_FLOOR = Floor(BOTTOM, None)
 Above = tuple[list[int], list[bytes], Floor]
 
 
@@ -58,8 +57,9 @@ class View:
         self.content = content
         self.spans = tuple(spans)
         self._ranks = {span.stream: rank for rank, span in enumerate(self.spans)}
-        self._has_containers = any(not span.layer for span in self.spans)
-        self._memory: Memory[bytes, Entry | None] | None = None if self._is_live() else Memory(REMEMBERED)
+        self._containers = [(rank, span) for rank, span in enumerate(self.spans) if not span.layer][::-1]
+        is_live = any(span.upto == LIVE for span in self.spans)
+        self._memory: Memory[bytes, Entry | None] | None = None if is_live else Memory(REMEMBERED)
         self._directories: Memory[bytes, Above] = Memory(REMEMBERED)
         self._lower: Memory[int, View] = Memory(FEW_SPANS)
 
@@ -87,17 +87,12 @@ class View:
             raise ConflictError(f"/{shown(path)} is not a directory")
         ids, rest = self.prefix_ids(path)
         floor = self.floor_below(ids)
-        names: set[bytes] = set()
-        if not rest:
-            names.update(paths.child_names(self.log, ids[-1]))
+        names = set() if rest else set(paths.child_names(self.log, ids[-1]))
         if floor.moved is not None:
             before, source = self.origin(floor, path, ids)
             if (origin := before.lookup(source)) is not None and origin.is_dir:
                 names.update(split(e.path)[1] for e in before.children(source))
-        for name in sorted(names):
-            found = self.lookup(join(path, name))
-            if found is not None:
-                yield found
+        yield from filter(None, (self.lookup(join(path, name)) for name in sorted(names)))
 
     def read(self, entry: Entry, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         """Yield the bytes of a regular file, verified; raise as `Content.read` does."""
@@ -106,8 +101,7 @@ class View:
     def before(self, order: Order) -> "View":
         """Return the view as it was just before the event at *order*."""
         rank, version = order
-        spans = self.spans[:rank]
-        return View(self.log, self.content, [*spans, self.spans[rank]._replace(upto=version - 1)])
+        return View(self.log, self.content, [*self.spans[:rank], self.spans[rank]._replace(upto=version - 1)])
 
     def after(self, order: Order) -> "View":
         """Return the view as it was just after the event at *order*."""
@@ -115,7 +109,9 @@ class View:
 
     def live(self) -> "View":
         """Return the view in which every later event of the top stream shows, at each moment of asking."""
-        return self if self._is_live() else View(self.log, self.content, [*self.spans[:-1], self.spans[-1]._replace(upto=LIVE)])
+        if self._memory is None:
+            return self
+        return View(self.log, self.content, [*self.spans[:-1], self.spans[-1]._replace(upto=LIVE)])
 
     def through(self, rank: int) -> "View":
         """Return the view of the spans up to and with *rank*; the latest are at hand, with what they remember."""
@@ -175,7 +171,7 @@ class View:
 
     def attributed(self, entry: Entry) -> Entry:
         """Return *entry* with the latest attributes of its node, whichever name they were changed through."""
-        if not self._has_containers:
+        if not self._containers:
             return entry
         for event in nodes.attribute_changes(self.log, entry.node):
             if self.order(event.stream, event.version) is not None:
@@ -188,7 +184,7 @@ class View:
     def with_attributes(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """Yield *entries*, each as `attributed` gives it: whose were ever changed is looked up for many at a time."""
         for batch in batches(entries, AT_ONCE):
-            changed = nodes.changed_among(self.log, [entry.node for entry in batch]) if self._has_containers else ()
+            changed = nodes.changed_among(self.log, [entry.node for entry in batch]) if self._containers else ()
             yield from (self.attributed(e) if e.node in changed else e for e in batch) if changed else batch
 
     def _root(self) -> Entry:
@@ -216,7 +212,7 @@ class View:
     def _above(self, path: bytes) -> Above:
         """Return the ids of the path's prefixes, the parts without one, and what hides the path from above."""
         if not path:
-            return [ROOT_ID], [], NO_FLOOR
+            return [ROOT_ID], [], Floor(BOTTOM, None)
         parent, name = split(path)
         ids, rest, floor = self._directory(parent)
         if rest:
@@ -238,8 +234,7 @@ class View:
         """Return the view before the move that *floor* stands for, and where *path* lay in it."""
         assert floor.moved is not None
         assert floor.moved.path is not None
-        depth = ids.index(floor.moved.path)
-        below = path.split(b"/")[depth:]
+        below = path.split(b"/")[ids.index(floor.moved.path) :]
         return self.before(floor.order), b"/".join([floor.moved.target or b"", *below])
 
     def prefix_ids(self, path: bytes) -> tuple[list[int], list[bytes]]:
@@ -273,38 +268,34 @@ class View:
 
     def _latest_hiding(self, ids: Iterable[int]) -> Iterator[tree_events.Hiding]:
         """Yield the latest in each stream of what hides something below one of *ids*."""
-        moving = {span.stream for span in self.spans if not span.layer}
+        moving = {span.stream for _, span in self._containers}
         for path_id in ids:
             for stream in moving.union(tree_events.streams_about(self.log, path_id, HIDING)) & self._ranks.keys():
                 yield from tree_events.latest_hiding(self.log, path_id, stream, self.spans[self._ranks[stream]].upto)
 
     def _moved_away(self, path_id: int) -> Order | None:
         """Return when the path itself last moved away: one look-up for each container, however often it did."""
-        for rank in reversed(range(len(self.spans))):
-            span = self.spans[rank]
-            if not span.layer:
-                version = tree_events.last_moved_away(self.log, path_id, span.stream, span.upto)
-                if version is not None:
-                    return rank, version
+        for rank, span in self._containers:
+            version = tree_events.last_moved_away(self.log, path_id, span.stream, span.upto)
+            if version is not None:
+                return rank, version
         return None
 
     def _names(self, path_id: int) -> list[Named]:
         """Return, latest first, what each stream last says the path is."""
-        found: list[Named] = []
-        for stream in self._streams_about(path_id):
-            rank = self._ranks[stream]
-            events = tree_events.latest_naming(self.log, path_id, stream, self.spans[rank].upto)
-            found.extend(Named((rank, event.version), event) for event in events)
+        found = (
+            Named((rank, event.version), event)
+            for rank in self.ranks_about(path_id)
+            for event in tree_events.latest_naming(self.log, path_id, self.spans[rank].stream, self.spans[rank].upto)
+        )
         return sorted(found, reverse=True)
 
-    def _streams_about(self, path_id: int) -> Iterable[int]:
-        """Return this view's streams that may hold an event about the path, without asking each of many."""
+    def ranks_about(self, path_id: int, effects: Iterable[int] = NAMING) -> Iterable[int]:
+        """Return the ranks of the spans that may hold an event of *effects* about the path, without asking each of many."""
         if len(self.spans) <= FEW_SPANS:
-            return self._ranks
-        return [stream for stream in tree_events.streams_about(self.log, path_id) if stream in self._ranks]
-
-    def _is_live(self) -> bool:
-        return any(span.upto == LIVE for span in self.spans)
+            return range(len(self.spans))
+        streams = tree_events.streams_about(self.log, path_id, effects)
+        return [self._ranks[stream] for stream in streams if stream in self._ranks]
 
 
 def of_event(path: bytes, event: Sequence[Any]) -> Entry:

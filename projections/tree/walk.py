@@ -13,8 +13,7 @@ from eventstore.model.batches import batches
 from eventstore.model.entries import Entry
 from eventstore.model.events import HIDES, HIDING, Kind
 from eventstore.model.paths import order as tree_order
-from projections.tree.facts import Fact, of_container, of_layer
-from projections.tree.touched_paths import PATHS_AT_ONCE, touched, touched_below
+from projections.tree.facts import PATHS_AT_ONCE, Fact, of_container, of_layer, touched, touched_below
 from projections.tree.view import BOTTOM, Floor, Named, Order, View, of_event
 from projections.tree.walk_cache import Census, remembered, worth_counting
 
@@ -44,7 +43,7 @@ class _Merge:
             for source in of_layer(view.log, rank, span, top) if span.layer else [self._of_container(rank, top)]:
                 self._add(source)
         ids, rest = view.prefix_ids(top)
-        floor = view.floor_below(ids[:-1]) if not rest else view.floor_below(ids)
+        floor = view.floor_below(ids if rest else ids[:-1])
         self._open: list[tuple[bytes, Floor]] = [(b"", floor)]  # the directories on the way down, as prefixes of keys
         if floor.moved is not None:
             self._relocate(floor, top)
@@ -56,14 +55,10 @@ class _Merge:
         heap, census = self._heap, self._census
         while heap:
             fact = self._take()
-            if heap and heap[0][0] == fact.key:
-                facts = [fact]
-                while heap and heap[0][0] == fact.key:
-                    facts.append(self._take())
-                entry = self._settle(facts)
-            else:
-                facts = [fact]
-                entry = self._alone(fact) or self._settle(facts)
+            facts = [fact]
+            while heap and heap[0][0] == fact.key:
+                facts.append(self._take())
+            entry = (self._alone(fact) if len(facts) == 1 else None) or self._settle(facts)
             if census is not None and (entry is not None or not self._are_own(facts)):
                 census.matters(fact.key)
             if entry is not None:
@@ -142,12 +137,11 @@ class _Merge:
         before, source = self._view.origin(floor, path, ids)
         cut = len(source)
         itself = path != self._view.log.path_text(floor.moved.path or ROOT_ID)
-        moved = (
+        self._add(
             Fact(tree_order(path + e.path[cut:]), floor.order, None, e)
             for e in walk(before, source)
             if itself or e.path != source
         )
-        self._add(moved)
 
     def _add(self, source: Iterator[Fact]) -> None:
         first = next(source, None)

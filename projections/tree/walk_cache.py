@@ -16,8 +16,7 @@ from typing import NamedTuple
 
 from eventstore.disk.cache import Cache
 from eventstore.log.log import Log
-from projections.tree import lineage
-from projections.tree.lineage import LIVE, Span
+from projections.tree.lineage import LIVE, Span, of_container
 from projections.tree.view import View
 
 FOLDER = "living-1"  # the version of what is written there
@@ -46,9 +45,7 @@ def remembered(log: Log, span: Span) -> LivePaths:
     if log.cache is None:
         return UNKNOWN
     container = log.stream_of(span.stream).name
-    for version in _versions(log.cache, container):
-        if version > span.upto:
-            continue
+    for version in (version for version in _versions(log.cache, container) if version <= span.upto):
         data = log.cache.read(FOLDER, container, str(version)) or b""
         packed = data[_DIGEST:]
         if data[:_DIGEST] == _seal(log, span.stream, version, packed):
@@ -94,7 +91,7 @@ class Census:
         if since < WORTH + len(self._ids) // SHARE or log.cache is None or log.in_transaction:
             return
         container = log.stream_of(span.stream).name
-        if list(self._view.spans) == lineage.of_container(log, container, span.upto):
+        if list(self._view.spans) == of_container(log, container, span.upto):
             packed = _packed(self._ids)
             log.cache.write(_seal(log, span.stream, span.upto, packed) + packed, FOLDER, container, str(span.upto))
             for version in _versions(log.cache, container)[KEPT:]:

@@ -15,7 +15,7 @@ from eventstore.model.spelling import check_container_name, check_tag
 from eventstore.store import commands
 from eventstore.store.staging import Staged
 from projections.refs.containers import live_view
-from projections.refs.image_names import image_name
+from projections.refs.tags import image_name
 from tests.cli.invoking import Layerlog
 
 ID = "0123456789abcdef" * 4

@@ -28,10 +28,9 @@ from eventstore.store.writer import writing
 from projections.edits import modes
 from projections.layers.tar import decode, reassemble
 from projections.oci import docker_archive, documents, oci_image, oci_layout
-from projections.oci.config import build_config, diff_ids, history, parse_config, platform_of
+from projections.oci.config import Platform, build_config, diff_ids, history, parse_config, platform_of
 from projections.oci.instructions import apply_changes
-from projections.oci.platform import Platform
-from projections.refs import image_names, references
+from projections.refs import references, tags
 from projections.tar.reader import TarReader, members
 
 LIMIT = 1 << 24
@@ -165,7 +164,7 @@ def _instruction(typed: str) -> None:
 
 
 _READERS: tuple[Callable[[str], object], ...] = (
-    references.split_path, image_names.image_name, image_names.new_name, spelling.check_tag, spelling.check_container_name, parse_time, parse_size, modes.parse_mode, modes.octal,
+    references.split_path, tags.image_name, tags.new_name, spelling.check_tag, spelling.check_container_name, parse_time, parse_size, modes.parse_mode, modes.octal,
     _instruction,
 )  # fmt: skip
 

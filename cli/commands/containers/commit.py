@@ -13,7 +13,7 @@ from eventstore.errors import ConflictError, LayerlogError
 from eventstore.store import commands
 from projections.refs import containers, references
 from projections.refs.containers import Container
-from projections.refs.image_names import new_name
+from projections.refs.tags import new_name
 
 
 class Wanted(NamedTuple):

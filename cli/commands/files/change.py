@@ -16,7 +16,7 @@ from eventstore.model.paths import as_bytes
 from eventstore.store.rules import require_allowed
 from eventstore.store.writer import Writer
 from projections.edits import edits, modes
-from projections.edits.owners import parse_owner
+from projections.edits.modes import parse_owner
 from projections.tree.symlinks import follow
 from projections.tree.view import View
 

@@ -19,7 +19,7 @@ from projections.audit import actions, movements
 from projections.audit.actions import Action
 from projections.audit.movements import Movement
 from projections.audit.proofs import store_id
-from projections.events.actors import PeopleFilter
+from projections.events.records import PeopleFilter
 
 
 @click.command()

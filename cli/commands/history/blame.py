@@ -10,7 +10,7 @@ from cli.session.session import session
 from eventstore.errors import InvalidError
 from eventstore.model.paths import shown
 from projections.history import blame as blaming
-from projections.history.blame_lines import blame_lines
+from projections.history.blame import blame_lines
 from projections.refs import references
 from projections.tree.view import View
 

@@ -12,8 +12,9 @@ from cli.display.output import Shape, listing, note, or_say_nothing_found, progr
 from cli.session.session import Session, session
 from eventstore.model.digests import parsed
 from eventstore.model.paths import as_bytes
+from eventstore.retention.reachability import total_stored
 from projections.audit import occurrences
-from projections.audit.search import Needle, search, total
+from projections.audit.search import Needle, search
 from projections.events.pathspecs import pattern
 
 
@@ -70,7 +71,7 @@ def _content(s: Session, text: str) -> bytes:
 
 def _searched(s: Session, needle: Needle) -> list[bytes]:
     found, unread = [], 0
-    with progress(total(s.log), "searching", "bytes") as advance:
+    with progress(total_stored(s.log), "searching", "bytes") as advance:
         for one in search(s.log, s.store.content, needle):
             advance(one.size)
             unread += one.holds is None

@@ -22,8 +22,8 @@ from eventstore.model.paths import as_bytes
 from eventstore.model.times import parse_time
 from projections.diff.between import differences
 from projections.events import pathspecs
-from projections.events.actors import PeopleFilter
-from projections.history import item_changes, logbook
+from projections.events.records import PeopleFilter
+from projections.history import logbook
 from projections.history.logbook import Filter, Item
 from projections.refs import references, tags
 from projections.refs.references import Target
@@ -130,7 +130,7 @@ def _limited(items: Iterable[Item], options: dict[str, Any]) -> Iterable[Item]:
 
 def _image(item: Item) -> str:
     """Return the image that ends with the item, "" where none does."""
-    return item.commit.id if item.commit else item.layer.image if item.layer and item.layer.top else ""
+    return item.commit.id if item.commit else item.layer.image if item.layer and item.layer.number == item.layer.total else ""
 
 
 def _show_item(s: Session, view: View | None, item: Item, tags: list[str], options: dict[str, Any], *, touched: bool) -> None:
@@ -147,8 +147,8 @@ def _show_item(s: Session, view: View | None, item: Item, tags: list[str], optio
 
 
 def compared(s: Session, view: View | None, item: Item) -> Compared:
-    found = item_changes.around(view or View(s.log, s.store.content, []), item)
-    rows = item_changes.differences_at(found, item, s.log) if item.touched else differences(found)
+    found = logbook.around(view or View(s.log, s.store.content, []), item)
+    rows = logbook.differences_at(found, item, s.log) if item.touched else differences(found)
     return Compared(found.before, found.after, rows)
 
 

@@ -50,7 +50,7 @@ def _commit_or_event(s: Session, what: str) -> commits.Commit | Record:
     if re.fullmatch(r"\d+", what, re.ASCII) and 0 < int(what) <= s.log.head().position:
         return records.at(int(what))
     target = s.resolve(what)
-    if target.container is None or (target.is_container and re.search(r"@\d+\Z", what)):
+    if target.container is None or (target.image is None and re.search(r"@\d+\Z", what)):
         return records.of(references.event_of(s.log, target))
     seal = s.log.latest(Kind.COMMITTED, s.log.existing("container", target.container).id, target.version)
     if seal is None:

@@ -18,11 +18,8 @@ from eventstore.store import commands
 from eventstore.store.writer import Writer
 from projections.diff.between import Around, differences
 from projections.edits import undo
-from projections.edits.revert import Conflict
-from projections.edits.revert import revert as reverting
-from projections.edits.undo import Run
 from projections.events.records import Records
-from projections.history import item_changes
+from projections.history import logbook
 from projections.history.commits import Commit, of_seal
 from projections.images import images
 from projections.images.removal import Removed, find_removed
@@ -53,7 +50,7 @@ def undo_(container: str, count: int) -> None:
         _note(_what_stays(s, found.stream, taken[-1].first, found.version))
 
 
-def _take_back(s: Session, container: str, count: int) -> tuple[Container, list[Run]]:
+def _take_back(s: Session, container: str, count: int) -> tuple[Container, list[undo.Run]]:
     """Return the container as it was, and the changes that were taken back."""
     found = containers.get(s.log, s.container(container))
     taken = list(islice(undo.runs(s.log, found.stream, found.version), count))
@@ -64,7 +61,7 @@ def _take_back(s: Session, container: str, count: int) -> tuple[Container, list[
     return found, taken
 
 
-def _taken_lines(s: Session, stream: int, taken: list[Run]) -> list[str]:
+def _taken_lines(s: Session, stream: int, taken: list[undo.Run]) -> list[str]:
     records = Records(s.log)
     lines = []
     for run in taken:
@@ -109,7 +106,7 @@ def revert(commit: str, container: str | None) -> None:
 def _revert(s: Session, sealed: Commit, container: str) -> tuple[View, int]:
     """Return the container as it was, and its new version."""
     now = s.now(container)
-    planned = reverting(item_changes.around_commit(now, sealed), now)
+    planned = undo.revert(logbook.around_commit(now, sealed), now)
     if planned.conflicts:
         raise ConflictError(
             f"commit {sealed.id[:12]} cannot be taken back: {_conflicts_text(planned.conflicts)}; nothing was changed"
@@ -120,7 +117,7 @@ def _revert(s: Session, sealed: Commit, container: str) -> tuple[View, int]:
     return now, append(s, container, now, planned.changes)
 
 
-def _conflicts_text(conflicts: list[Conflict]) -> str:
+def _conflicts_text(conflicts: list[undo.Conflict]) -> str:
     some = [f"/{shown(conflict.path)} {conflict.reason}" for conflict in conflicts[:MOST_CONFLICTS]]
     more = len(conflicts) - len(some)
     return "; ".join(some) + (f"; and {more} more paths" if more else "")

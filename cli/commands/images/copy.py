@@ -12,7 +12,7 @@ from cli.session.session import Session, first_session, session
 from eventstore.errors import ConflictError, InvalidError
 from eventstore.model.paths import shown
 from projections.refs import references
-from projections.refs.image_names import image_name, new_name
+from projections.refs.tags import image_name, new_name
 
 
 @click.command()

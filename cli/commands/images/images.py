@@ -9,7 +9,7 @@ from cli.display.output import Shape, listing, listing_options
 from cli.options import completion
 from cli.options.image_filters import named, wanted
 from cli.session.session import Session, session
-from projections.images import build_history, image_list, inspection
+from projections.images import image_list, inspection
 from projections.images import images as all_of
 from projections.oci.documents import Json
 
@@ -73,7 +73,7 @@ def inspect(refs: tuple[str, ...], template: str, *, plain_http: bool) -> None:
 
 def _remote(ref: str, *, plain_http: bool) -> Json:
     from cli.commands.images.remote import document
-    from projections.refs.image_names import image_name
+    from projections.refs.tags import image_name
 
     return document(image_name(ref.removeprefix(_REGISTRY)), plain_http=plain_http)
 
@@ -95,5 +95,5 @@ def history(shape: Shape, image: str) -> None:
     """List the steps that made an image, the latest first, as `docker history` does."""
     with session() as s:
         found = all_of.get(s.log, s.image(image))
-        rows = build_history.rows(s.log, s.store.content, found)
+        rows = inspection.history_rows(s.log, s.store.content, found)
         listing(shape, map(history_row, rows), HISTORY, "id")

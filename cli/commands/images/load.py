@@ -21,7 +21,7 @@ from eventstore.model.events import Kind
 from eventstore.model.paths import shown
 from projections.oci.oci_image import LayerBlob, OciImage, config_digest
 from projections.refs import tags
-from projections.refs.image_names import new_name
+from projections.refs.tags import new_name
 
 STREAM = "-"
 PLATFORM = "OS/ARCH[/VARIANT]"
@@ -123,8 +123,7 @@ def import_(
       layerlog import -c 'CMD ["sh"]' rootfs.tar.gz base:1
     """
     from cli.distribution import root_import
-    from projections.oci.config import change_of
-    from projections.oci.platform import wanted_platform
+    from projections.oci.config import change_of, wanted_platform
 
     config = change_of({}, change) if change else None
     full_name, where, folder = new_name(name) if name else None, _where(source), os.path.isdir(source)

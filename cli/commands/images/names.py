@@ -11,7 +11,6 @@ from eventstore.store import commands
 from eventstore.store.writer import Writer
 from projections.images import images, removal
 from projections.refs import references, tags
-from projections.refs.image_names import new_name
 
 
 @click.command()
@@ -28,7 +27,7 @@ def tag(source: str, name: str, expect: str | None) -> None:
       layerlog tag app:1.0@{1} app:1.0        back to the image before
     """
     with session() as s:
-        image, full_name = images.require_there(s.log, s.image(source)), new_name(name)
+        image, full_name = images.require_there(s.log, s.image(source)), tags.new_name(name)
         expected = expect and ("" if expect == "none" else s.image(expect))
         with writing(s) as writer:
             commands.move_tag(writer, full_name, image.id, expected=expected)

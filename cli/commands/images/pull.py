@@ -20,7 +20,7 @@ from cli.streams.compression import MAX_SIZE
 from eventstore.index.names import tag_target
 from eventstore.model.digests import digest_of
 from projections.oci.oci_image import manifest_of
-from projections.refs.image_names import ImageName, familiar, image_name
+from projections.refs.tags import ImageName, familiar, image_name
 
 
 class Pulled(NamedTuple):

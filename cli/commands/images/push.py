@@ -25,7 +25,7 @@ from projections.images import images, travels
 from projections.images.images import Image
 from projections.oci.oci_image import OciImage, config_digest, manifest_of
 from projections.refs import references, tags
-from projections.refs.image_names import familiar, new_name
+from projections.refs.tags import familiar, new_name
 
 MAX_SCOPES = 20
 """Repositories that blobs may be mounted from; a token for more would not fit into a header."""

@@ -21,7 +21,7 @@ from projections.oci.config import diff_ids, history, parse_config, platform_of
 from projections.oci.documents import Json
 from projections.oci.oci_image import OciImage, config_digest, manifest_of
 from projections.refs import tags as local_tags
-from projections.refs.image_names import ImageName, familiar, image_name
+from projections.refs.tags import ImageName, familiar, image_name
 
 _TAGS = (Column("tag", "TAG"),)
 _LAYERS = (

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from eventstore.errors import InvalidError
 from eventstore.model.facts import ConfigChange
 from projections.oci import config as oci_config
-from projections.oci.config import History, build_config, change_of, changed, parse_config
+from projections.oci.config import History, Platform, build_config, change_of, changed, parse_config
 from projections.oci.instructions import apply_change, apply_changes
-from projections.oci.platform import Platform
 from tests import images
 from tests.images import TARS
 

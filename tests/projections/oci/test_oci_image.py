@@ -11,8 +11,8 @@ from eventstore.errors import InvalidError, LayerlogError, MismatchError, NotFou
 from eventstore.model.digests import digest_of
 from projections.oci import config as oci_config
 from projections.oci import docker_archive, documents, oci_image, oci_layout
+from projections.oci.config import Platform, fit, parse_platform, wanted_platform
 from projections.oci.oci_image import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Descriptor
-from projections.oci.platform import Platform, fit, parse_platform, wanted_platform
 from tests import images
 from tests.images import TARS, describe
 

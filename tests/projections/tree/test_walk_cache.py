@@ -12,7 +12,7 @@ from eventstore.store.store import Store
 from eventstore.store.writer import writing
 from projections.refs.containers import live_view, view_at
 from projections.tree import lineage, walk_cache
-from projections.tree.touched_paths import touched
+from projections.tree.facts import touched
 from projections.tree.walk import walk
 from projections.tree.walk_cache import FOLDER, KEPT, UNKNOWN, remembered
 from tests.conftest import ADA
