@@ -18,7 +18,7 @@ from tests.faults.commands import Commands
 def findings(path: str) -> list[Finding]:
     """What a full verification finds wrong with the store at *path*."""
     with Store.open_or_create(path) as store:
-        return [f for stage in verification.stages(store) for f in verification.run(stage, lambda _: None) if not f.note]
+        return [f for stage in verification.stages(store) for f in stage.run(lambda _: None) if not f.note]
 
 
 ADA = Context(actor={"login": "ada", "uid": 1000, "loginuid": 1000, "host": "test"}, command=("test",))

@@ -22,7 +22,7 @@ def blame_text(found: Blame) -> Iterator[str]:
         yield from cause_lines("removed", found.removed)
         if found.last is not None and found.last.content is not None:
             yield f"last:       {named(found.last.content)}, {human_size(found.last.size)}{_reach(found.removed, path)}"
-        yield from cause_lines("erased", found.erased) if found.erased is not None else ()
+        yield from cause_lines("erased", found.erased)
         return
     yield path
     if found.content is None:
@@ -30,8 +30,7 @@ def blame_text(found: Blame) -> Iterator[str]:
         return
     yield from cause_lines("content", found.content)
     for label, cause in (("name", found.name), ("attributes", found.attributes), ("erased", found.erased)):
-        if cause is not None:
-            yield from cause_lines(label, cause)
+        yield from cause_lines(label, cause)
 
 
 def _reach(removed: Cause, path: str) -> str:
@@ -40,7 +39,9 @@ def _reach(removed: Cause, path: str) -> str:
     return f"; `layerlog cat {short_id(removed.record.name)}@{before}:{path}`" if removed.container else ""
 
 
-def cause_lines(label: str, cause: Cause) -> Iterator[str]:
+def cause_lines(label: str, cause: Cause | None) -> Iterator[str]:
+    if cause is None:
+        return
     record = cause.record
     yield f"{label + ':':<12}{what(record)}"
     yield f"  event    {record.event.position}, version {record.event.version} of {where(cause)}"
@@ -48,30 +49,21 @@ def cause_lines(label: str, cause: Cause) -> Iterator[str]:
     yield f"  author   {shown(record.author) if record.author else 'nobody named'} (claimed)"
     yield f"  actor    {shown(actor_text(record))} (observed)"
     yield f"  command  {command_text(record)} ({shown(record.known)})"
-    yield from _sealed_lines(cause)
-    yield from _layer_lines(cause)
+    commit, layer = cause.commit, cause.layer
+    if commit is not None:
+        by = f" by {shown(commit.author)}" if commit.author else ""
+        yield f"  commit   {short_id(commit.id)}{names_text(cause.tags)}{by}: {subject(commit.message)}"
+    elif record.kind == "container":
+        yield "  commit   not yet sealed"
+    if layer is not None:
+        yield f"  image    {short_id(layer.image)}{names_text(cause.tags)}, layer {layer.number} of {layer.total}"
+        yield f"  built by {subject(built_by(layer)) or 'not said'}"
+        yield f"  loaded   {rfc3339(layer.arrival.time)}{source_text(layer)}"
 
 
 def where(cause: Cause) -> str:
     name = short_id(cause.record.name)
     return f"container {shown(cause.container)} ({name})" if cause.container else f"{cause.record.kind} {name}"
-
-
-def _sealed_lines(cause: Cause) -> Iterator[str]:
-    commit = cause.commit
-    if commit is not None:
-        by = f" by {shown(commit.author)}" if commit.author else ""
-        yield f"  commit   {short_id(commit.id)}{names_text(cause.tags)}{by}: {subject(commit.message)}"
-    elif cause.record.kind == "container":
-        yield "  commit   not yet sealed"
-
-
-def _layer_lines(cause: Cause) -> Iterator[str]:
-    layer = cause.layer
-    if layer is not None:
-        yield f"  image    {short_id(layer.image)}{names_text(cause.tags)}, layer {layer.number} of {layer.total}"
-        yield f"  built by {subject(built_by(layer)) or 'not said'}"
-        yield f"  loaded   {rfc3339(layer.arrival.time)}{source_text(layer)}"
 
 
 def line_text(number: int, line: Line, cause: Cause, width: int, *, renamed: bool) -> str:

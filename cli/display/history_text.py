@@ -1,6 +1,7 @@
 """Commits, events and causes as text for people: every line escaped, so that no text can pass for another line."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from cli.display.formats import counted, human_size, short_id, whole_seconds
@@ -30,9 +31,10 @@ def subject(message: str, width: int = SUBJECT) -> str:
 
 
 def indented(message: str) -> Iterator[str]:
-    """Yield a message's lines, each escaped and indented."""
-    for line in message.rstrip("\n").split("\n"):
-        yield f"    {shown(line)}".rstrip()
+    """Yield a message's lines, each escaped and indented, and an empty one; nothing of no message."""
+    if message:
+        yield from (f"    {shown(line)}".rstrip() for line in message.rstrip("\n").split("\n"))
+        yield ""
 
 
 def names_text(tags: list[str]) -> str:
@@ -51,9 +53,7 @@ def commit_lines(commit: Commit, tags: list[str], config: Iterable[str] = ()) ->
     yield f"Date:   {rfc3339(commit.time)}"
     yield from (f"Config: {shown(instruction)}" for instruction in config)
     yield ""
-    if commit.message:
-        yield from indented(commit.message)
-        yield ""
+    yield from indented(commit.message)
 
 
 def layer_lines(layer: ImageLayer, tags: list[str]) -> Iterator[str]:
@@ -63,9 +63,7 @@ def layer_lines(layer: ImageLayer, tags: list[str]) -> Iterator[str]:
     yield f"Loaded: {rfc3339(layer.arrival.time)} by {shown(actor_text(layer.arrival))}{source_text(layer)}"
     yield from (f"Date:   {shown(layer.built.created)} (the image's word)",) if layer.built.created else ()
     yield ""
-    if built_by(layer):
-        yield from indented(built_by(layer))
-        yield ""
+    yield from indented(built_by(layer))
 
 
 def built_by(layer: ImageLayer) -> str:
@@ -140,9 +138,8 @@ def event_lines(record: Record) -> Iterator[str]:
     """Yield all that is known of one event, a field a line."""
     yield paint(f"event {record.event.position}", "yellow") + f" {record.title}"
     row = rows.event_row(record)
-    for key in ("stream", "name", "version", "path", "mode", "uid", "gid", "size", "content", "target", "id", "detail"):
-        if row[key] is not None:
-            yield f"{key + ':':<11}{_field(key, row[key])}"
+    keys = ("stream", "name", "version", "path", "mode", "uid", "gid", "size", "content", "target", "id", "detail")
+    yield from (f"{key + ':':<11}{_field(key, row[key])}" for key in keys if row[key] is not None)
     if row["mtime"] is not None:
         yield f"mtime:     {rfc3339(row['mtime'])}"
     yield f"changeset: {row['changeset']}, {record.changeset.events} events, at {row['time']}"
@@ -172,15 +169,14 @@ def command_text(record: Record) -> str:
 def family_lines(log: Log, target: Target | None) -> Iterator[str]:
     """Yield the tree of all, or of the root that *target* descends from."""
     family, records = Family(log), Records(log)
+    found: Iterable[tuple[list[bool], Member]]
     if target is None:
-        for way, member in family.lines():
-            yield _branch(way[1:]) + member_text(log, records, member)
-        return
-    key: Key = ("container", target.container) if target.container is not None else ("image", target.image or "")
-    root = family.root_of(key)
-    yield member_text(log, records, family.member(root))
-    for way, member in family.lines(root):
-        yield _branch(way) + member_text(log, records, member)
+        found = ((way[1:], member) for way, member in family.lines())
+    else:
+        key: Key = ("container", target.container) if target.container is not None else ("image", target.image or "")
+        root = family.root_of(key)
+        found = chain([([], family.member(root))], family.lines(root))
+    yield from (_branch(way) + member_text(log, records, member) for way, member in found)
 
 
 def _branch(way: list[bool]) -> str:

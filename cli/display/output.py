@@ -8,7 +8,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TextIO, TypeVar
+from typing import Any, NamedTuple, TextIO, TypeVar, cast
 
 import click
 
@@ -56,18 +56,18 @@ def listing_options(*, trunc: bool = False) -> Callable[[F], F]:
     """Add --format, -q and (*trunc*) --no-trunc; the command gets them as one argument, `shape`."""
 
     def decorate(command: F) -> F:
+        if trunc:
+            command = click.option("--no-trunc", is_flag=True, help="Show ids and texts in full.")(command)
+
+        @click.option(
+            "--format", "output_format", type=click.Choice(["table", "json"]), default="table", help="json: one object a line."
+        )
+        @click.option("-q", "--quiet", is_flag=True, help="Print ids or names alone.")
         @functools.wraps(command)
         def with_shape(*args: Any, output_format: str, quiet: bool, no_trunc: bool = False, **rest: Any) -> Any:
             return command(*args, shape=Shape(output_format, quiet, no_trunc), **rest)
 
-        decorated: Any = with_shape
-        if trunc:
-            decorated = click.option("--no-trunc", is_flag=True, help="Show ids and texts in full.")(decorated)
-        decorated = click.option("-q", "--quiet", is_flag=True, help="Print ids or names alone.")(decorated)
-        choice = click.Choice(["table", "json"])
-        return click.option(  # type: ignore[no-any-return]
-            "--format", "output_format", type=choice, default="table", help="json: one object a line."
-        )(decorated)
+        return cast("F", with_shape)
 
     return decorate
 
@@ -117,7 +117,7 @@ def json_ready(row: Row) -> dict[str, Any]:
             ready[name] = value
             continue
         ready[name] = _text(value)
-        if _approximate(value):
+        if _approximate(value, ready[name]):
             ready[f"{name}_b64"] = _base64(value)
     return ready
 
@@ -158,7 +158,7 @@ def progress(
     A bar appears on stderr if that is a terminal and the work takes over half a second; else nothing is shown.
     """
     if quiet or not sys.stderr.isatty():
-        yield _ignore
+        yield lambda _: None
         return
     bar = _Bar(total, label, unit)
     try:
@@ -202,10 +202,6 @@ class _Bar:
         return self.text(self.done) + (f" of {self.text(self.total)}" if self.total is not None else "")
 
 
-def _ignore(steps: int) -> None:
-    pass
-
-
 _READY = (int, float, type(None))
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -223,14 +219,6 @@ def _is_ready(value: Any) -> bool:
     return value.isascii() if isinstance(value, str) else isinstance(value, _READY)
 
 
-def _is_text(raw: bytes) -> bool:
-    try:
-        raw.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _text(value: Any) -> Any:
     if isinstance(value, str | bytes):
         return _raw(value).decode("utf-8", "replace")
@@ -241,11 +229,11 @@ def _text(value: Any) -> Any:
     return value
 
 
-def _approximate(value: Any) -> bool:
-    """Return whether `_text` loses something of *value*; a mapping inside it says that for itself."""
+def _approximate(value: Any, text: Any) -> bool:
+    """Return whether `_text` lost something of *value*; a mapping inside it says that for itself."""
     if isinstance(value, str | bytes):
-        return not _is_text(_raw(value))
-    return isinstance(value, list | tuple) and any(map(_approximate, value))
+        return bool(text.encode() != _raw(value))
+    return isinstance(value, list | tuple) and any(map(_approximate, value, text))
 
 
 def _base64(value: Any) -> Any:

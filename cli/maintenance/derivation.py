@@ -40,8 +40,8 @@ def derive(store: Store, writer: Writer, held: Collection[str], gone: Collection
         names = tags.now(store.log, image)
         if names:
             found = _without(store, images.get(store.log, image), frozenset(gone), names)
-            arrived = receive.receive(writer, [found], Kind.IMAGE_LOADED, f"erase: {image}", lambda _: None)
-            made.append(Derived(image, arrived[0].id, arrived[0].left_out))
+            (arrived,) = receive.receive(writer, [found], Kind.IMAGE_LOADED, f"erase: {image}", lambda _: None)
+            made.append(Derived(image, arrived.id, arrived.left_out))
     return made
 
 
@@ -76,8 +76,9 @@ def _layer(store: Store, layer: Layer, gone: frozenset[bytes], dropped: set[byte
     if isinstance(layer, ImportedLayer) and not going | links:
         size = images.imported_layer(store.log, layer.diff_id).size
         return _plain(bytes.fromhex(layer.diff_id), size, lambda: Reader(send.layer_tar(store, layer)))
-    kept = (change for change in _changes(store, layer) if change.path not in going | links)
-    return _encoded(store, kept, spool)
+    tar = Measured(send.tar_of(store, (change for change in _changes(store, layer) if change.path not in going | links)))
+    opener = spool.put(tar)
+    return _plain(tar.digest.digest(), tar.size, opener)
 
 
 def _changes(store: Store, layer: Layer) -> Iterator[Change]:
@@ -89,12 +90,6 @@ def _imported(log: Log, diff_id: str) -> Iterator[Change]:
     for event in log.events(log.existing("layer", diff_id).id):
         if event.path is not None:
             yield Change(Kind(event.kind), records.path(event.path), *node_of(event))
-
-
-def _encoded(store: Store, changes: Iterable[Change], spool: send.Spool) -> LayerBlob:
-    tar = Measured(send.tar_of(store, changes))
-    opener = spool.put(tar)
-    return _plain(tar.digest.digest(), tar.size, opener)
 
 
 def _plain(diff_id: bytes, size: int, opener: Callable[[], BinaryIO]) -> LayerBlob:

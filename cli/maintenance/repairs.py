@@ -1,8 +1,9 @@
 """Where damaged contents are taken back from: kept blobs, another store or backup, an archive or layout."""
 
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -27,9 +28,6 @@ class Repaired(NamedTuple):
 
     restored: frozenset[bytes]
     left: list[Finding]
-
-
-find, mend_schema = repair.find, repair.mend_schema
 
 
 def mend(store: Store, writer: Writer, findings: list[Finding], source: str | None, advance: Advance) -> Repaired:
@@ -64,8 +62,7 @@ def _missing(store: Store, aside: Aside) -> set[bytes]:
     found = set()
     for digest in aside.wanted:
         try:
-            for _ in store.content.read(digest):
-                pass
+            deque(store.content.read(digest), 0)
         except LayerlogError:
             found.add(digest)
     return found
@@ -74,13 +71,9 @@ def _missing(store: Store, aside: Aside) -> set[bytes]:
 def _from_layers(store: Store, writer: Writer, aside: Aside, layers: Iterable[LayerBlob]) -> None:
     """Read layers again: contents and framing that are not there are put as they pass."""
     for layer in layers:
-        if not aside.wanted or store.log.stream("layer", layer.diff_id.hex()) is None:
-            continue
-        try:
-            with open_layer(layer) as tar:
+        if aside.wanted and store.log.stream("layer", layer.diff_id.hex()) is not None:
+            with suppress(LayerlogError), open_layer(layer) as tar:  # this copy may be damaged too, and another whole
                 stage(writer, chunks_of(tar)).changes.close()
-        except LayerlogError:
-            continue  # this copy is damaged too; another may be whole
 
 
 def _from_store(store: Store, writer: Writer, aside: Aside, other: Store) -> None:
@@ -88,10 +81,8 @@ def _from_store(store: Store, writer: Writer, aside: Aside, other: Store) -> Non
     for digest in sorted(aside.wanted):
         if other.content.has(digest):
             into = writer.originals if digest in blob_digests else writer.content
-            try:
+            with suppress(LayerlogError):  # damaged there too
                 into.put_stream(other.content.read(digest))
-            except LayerlogError:
-                continue  # damaged there too
 
 
 def _from_images(store: Store, writer: Writer, aside: Aside, images: Iterable[OciImage]) -> None:

@@ -13,7 +13,6 @@ from cli.session.session import Session, session
 from cli.session.settings import Settings
 from cli.session.writing import alone, writing
 from eventstore.errors import ConflictError, NotFoundError
-from eventstore.integrity.findings import Finding
 from eventstore.model.digests import named, parsed
 from eventstore.model.paths import shown as escape
 from eventstore.model.times import parse_time
@@ -169,26 +168,21 @@ def repair(ctx: click.Context, source: str | None) -> None:
       layerlog repair --from /mnt/backup/layerlog
       layerlog repair --from tomcat.tar
     """
-    from cli.maintenance import repairs
+    from cli.maintenance import repairs, verification
+    from eventstore.integrity import repair as mending
     from eventstore.integrity import scrub
 
     repairs.require_source(source)
     with session() as s, alone(s) as writer:
-        for name in repairs.mend_schema(s.store):
+        for name in mending.mend_schema(s.store):
             print(f"made anew: {escape(name)}")
         with progress(scrub.total(s.store), "Reading", "bytes") as advance:
-            findings = repairs.find(s.store, advance)
+            findings = mending.find(s.store, advance)
         done = repairs.mend(s.store, writer, findings, source, lambda _: None)
         print(f"{len(done.restored)} contents brought back, {len(done.left)} findings left")
-        _show(s, done.left)
+        integrity.show(s.log, verification.touched(s.store, done.left), "text")
     if done.left:
         ctx.exit(1)
-
-
-def _show(s: Session, findings: list[Finding]) -> None:
-    from cli.maintenance import verification
-
-    integrity.show(s.log, verification.touched(s.store, findings), "text")
 
 
 @click.command()
