@@ -220,12 +220,13 @@ def _is_ready(value: Any) -> bool:
 
 
 def _text(value: Any) -> Any:
-    if isinstance(value, str | bytes):
-        return _raw(value).decode("utf-8", "replace")
-    if isinstance(value, Mapping):
-        return json_ready(value)
-    if isinstance(value, list | tuple):
-        return [_text(item) for item in value]
+    match value:
+        case str() | bytes():
+            return _raw(value).decode("utf-8", "replace")
+        case Mapping():
+            return json_ready(value)
+        case list() | tuple():
+            return [_text(item) for item in value]
     return value
 
 

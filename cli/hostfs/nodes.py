@@ -8,7 +8,7 @@ import errno
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -29,7 +29,6 @@ HOLE = 4096  # zeros worth a seek instead of a write
 ZEROS = bytes(1024 * 1024)
 
 
-
 @dataclass(slots=True)
 class Report:
     """What was written, and how often something was left out: `devices`, `owners`, `setuid` (and setgid), `xattrs`."""
@@ -38,7 +37,6 @@ class Report:
     directories: int = 0
     symlinks: int = 0
     links: int = 0
-    specials: int = 0
     bytes: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
 
@@ -102,7 +100,6 @@ class NodeWriter:
             return self._skip("devices")
         with _pinned(directory, name, entry) as node:
             self.finish(node, entry, made)
-        self.report.specials += 1
         return True
 
     def link(self, source: int, old: bytes, directory: int, name: bytes) -> None:
@@ -125,6 +122,16 @@ class NodeWriter:
             os.chmod(node, mode)
         os.utime(node, ns=(entry.mtime, entry.mtime))
 
+    def allowed(self, what: str, act: Callable[..., None], *of: object) -> bool:
+        """Return whether this process may do it; *what* is counted where it may not."""
+        try:
+            act(*of)
+        except OSError as error:
+            if error.errno not in NOT_ALLOWED:
+                raise
+            return self._skip(what)
+        return True
+
     def _initial(self, entry: Entry) -> int:
         """Return the permissions that a new node gets at once: the final ones, or such that xattrs can still be set."""
         mode = entry.mode | 0o600 if entry.detail else entry.mode
@@ -134,27 +141,14 @@ class NodeWriter:
         return (entry.mode | 0o700) & 0o777 & ~self.umask
 
     def _chown(self, node: int | bytes, entry: Entry) -> bool:
-        if self.safe:
-            return self._skip("owners")
-        try:
-            os.chown(node, entry.uid, entry.gid)
-        except OSError as error:
-            if error.errno not in NOT_ALLOWED:
-                raise
-            return self._skip("owners")
-        return True
+        return self._skip("owners") if self.safe else self.allowed("owners", os.chown, node, entry.uid, entry.gid)
 
     def _set_xattrs(self, node: int | bytes, entry: Entry) -> None:
         for name, value in entry.xattrs.items():
             if self.safe and name.startswith(PRIVILEGED):
                 self._skip("xattrs")
-                continue
-            try:
-                os.setxattr(node, name, value)
-            except OSError as error:
-                if error.errno not in NOT_ALLOWED:
-                    raise
-                self._skip("xattrs")
+            else:
+                self.allowed("xattrs", os.setxattr, node, name, value)
 
     def _skip(self, reason: str) -> bool:
         self.report.skipped[reason] += 1

@@ -5,7 +5,7 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from enum import IntEnum
+from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -55,8 +55,7 @@ def single(path: str, keeper: Keeper, *, skipped: Counter[str] | None = None, li
     A socket is skipped, as in `scan`; raises as that does.
     """
     folder, name = os.path.split(os.fsencode(path))
-    reading = _Scan(os.fsdecode(folder or b"."), keeper, Counter() if skipped is None else skipped, like)
-    return reading.one(name)
+    return _Scan(os.fsdecode(folder or b"."), keeper, Counter() if skipped is None else skipped, like).one(name)
 
 
 def xattrs(node: int | bytes) -> dict[bytes, bytes]:
@@ -71,17 +70,14 @@ def xattrs(node: int | bytes) -> dict[bytes, bytes]:
     return {os.fsencode(name): os.getxattr(node, name, follow_symlinks=follow) for name in names if name not in HOST_LABELS}
 
 
-class _Kind(IntEnum):
-    FILE = 0
-    DIRECTORY = 1
-    OTHER = 2
+_Reading = Callable[["_Scan", bytes, bytes], Change | None]
 
 
 class _Place(NamedTuple):
     """A directory on the way down: its names still to come, and how to know it again."""
 
     path: bytes
-    names: Iterator[tuple[bytes, _Kind]]
+    names: Iterator[tuple[bytes, _Reading]]
     identity: tuple[int, int]
 
 
@@ -95,27 +91,29 @@ class _Scan:
         self.places: list[_Place] = []
         self.firsts: dict[tuple[int, int], bytes] = {}
         self.noatime = os.O_NOATIME
-        self.readers = (self._file, self._directory, self._other)
 
     def __iter__(self) -> Iterator[Change]:
-        try:
+        if not os.path.isdir(b"/proc/self/fd"):  # or every symlink would seem to have vanished
+            raise LayerlogError(f"cannot read {_full(self.root, b'')}: /proc is not mounted; mount it")
+        with self._opened():
             yield self._root()
             while self.places:
                 yield from self._siblings()
-        except OSError as error:
-            raise _refusal(self.root, self.path, error) from error
-        finally:
-            if self.fd >= 0:
-                os.close(self.fd)
 
     def one(self, name: bytes) -> Iterator[Change]:
         self.path = name
-        try:
-            self.fd = os.open(self.root, LIST & ~os.O_NOFOLLOW)
+        with self._opened():
             regular = stat.S_ISREG(os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_mode)
             change = self._file(name, b"") if regular else self._other(name, b"")
             if change:
                 yield change
+
+    @contextmanager
+    def _opened(self) -> Iterator[None]:
+        """Hold the root open, and whichever directory the block goes on to; what the host refuses is said in our words."""
+        try:
+            self.fd = os.open(self.root, LIST & ~os.O_NOFOLLOW)
+            yield
         except OSError as error:
             raise _refusal(self.root, self.path, error) from error
         finally:
@@ -125,10 +123,10 @@ class _Scan:
     def _siblings(self) -> Iterator[Change]:
         """Yield the nodes of the current directory up to the next one to enter; leave the directory after its last."""
         place = self.places[-1]
-        for name, kind in place.names:
+        for name, read in place.names:
             self.path = path = join(place.path, name)
             try:
-                change = self.readers[kind](name, path)
+                change = read(self, name, path)
             except FileNotFoundError:
                 self.skipped["vanished"] += 1
                 continue
@@ -139,11 +137,8 @@ class _Scan:
         self._leave()
 
     def _root(self) -> Change:
-        if not os.path.isdir(b"/proc/self/fd"):  # or every symlink would seem to have vanished
-            raise LayerlogError(f"cannot read {_full(self.root, b'')}: /proc is not mounted; mount it")
-        self.fd = os.open(self.root, LIST & ~os.O_NOFOLLOW)
         status = os.fstat(self.fd)
-        self.places.append(_Place(b"", iter(_listing(self.fd)), (status.st_dev, status.st_ino)))
+        self.places.append(_Place(b"", iter(self._listing(self.fd)), (status.st_dev, status.st_ino)))
         return _node(b"", status, self.fd)
 
     def _directory(self, name: bytes, path: bytes) -> Change:
@@ -151,13 +146,25 @@ class _Scan:
         try:
             status = os.fstat(fd)
             change = _node(path, status, fd)
-            names = _listing(fd)
+            names = self._listing(fd)
             if names:  # an empty directory is not entered: without its x bit there would be no way back
                 self.places.append(_Place(path, iter(names), (status.st_dev, status.st_ino)))
                 self.fd, fd = fd, self.fd
         finally:
             os.close(fd)
         return change
+
+    def _listing(self, fd: int) -> list[tuple[bytes, _Reading]]:
+        """Return the names in an open directory in tree order, with what reads them: a DirEntry knows types only for now."""
+        with os.scandir(fd) as entries:
+            return sorted((os.fsencode(entry.name), self._reading(entry)) for entry in entries)
+
+    @classmethod
+    def _reading(cls, entry: "os.DirEntry[str]") -> _Reading:
+        """Return a function, not a method of this one: there is one of it for all names."""
+        if entry.is_file(follow_symlinks=False):
+            return cls._file
+        return cls._directory if entry.is_dir(follow_symlinks=False) else cls._other
 
     def _leave(self) -> None:
         self.path = self.places.pop().path
@@ -262,34 +269,21 @@ def _kept(keep: Callable[[T], bytes], content: T, path: bytes) -> bytes:
         raise StoreError(f"cannot store {shown(path)}: {error.strerror}; see to the disk of the store") from error
 
 
-def _listing(fd: int) -> list[tuple[bytes, _Kind]]:
-    """Return the names in an open directory in tree order, with their types, which a DirEntry knows only for now."""
-    with os.scandir(fd) as entries:
-        found = [(os.fsencode(entry.name), _kind(entry)) for entry in entries]
-    found.sort()
-    return found
-
-
-def _kind(entry: "os.DirEntry[str]") -> _Kind:
-    if entry.is_file(follow_symlinks=False):
-        return _Kind.FILE
-    return _Kind.DIRECTORY if entry.is_dir(follow_symlinks=False) else _Kind.OTHER
-
-
 def _changed(root: str, path: bytes) -> ConflictError:
     return ConflictError(f"{_full(root, path)} changed while it was read: try again when nothing writes to it")
 
 
 def _refusal(root: str, path: bytes, error: OSError) -> LayerlogError:
     name = _full(root, path)
-    if isinstance(error, FileNotFoundError) and not path:
-        return NotFoundError(f"{name} is not there: name an existing folder")
-    if isinstance(error, NotADirectoryError) and not path:
-        return ConflictError(f"{name} is not a folder: name the folder that holds it")
-    if isinstance(error, PermissionError):
-        return LayerlogError(f"cannot read {name}: permission denied; make it readable, read it as root, or leave it out")
-    if error.errno in CHANGED:
-        return _changed(root, path)
+    match error:
+        case FileNotFoundError() if not path:
+            return NotFoundError(f"{name} is not there: name an existing folder")
+        case NotADirectoryError() if not path:
+            return ConflictError(f"{name} is not a folder: name the folder that holds it")
+        case PermissionError():
+            return LayerlogError(f"cannot read {name}: permission denied; make it readable, read it as root, or leave it out")
+        case _ if error.errno in CHANGED:
+            return _changed(root, path)
     return LayerlogError(f"cannot read {name}: {error.strerror}; see to the disk that holds it, or leave it out")
 
 

@@ -78,34 +78,32 @@ def for_each(items: Iterable[str], act: Callable[[str], None]) -> int:
 
 
 def _say(message: str) -> None:
-    print(f"layerlog: {shown(_readable(message))}", file=sys.stderr)
-
-
-def _readable(message: str) -> str:
-    """Return *message* without the middle of what nobody would read."""
-    return message if len(message) <= 2 * _HALF else f"{message[:_HALF]} ... {message[-_HALF:]}"
+    """Say it without the middle of what nobody would read."""
+    readable = message if len(message) <= 2 * _HALF else f"{message[:_HALF]} ... {message[-_HALF:]}"
+    print(f"layerlog: {shown(readable)}", file=sys.stderr)
 
 
 def explained(error: BaseException, store: str) -> tuple[str, int]:
     """Return (message, exit code); empty where the user already knows; of ^C, what was noted on the way out."""
-    if isinstance(error, LayerlogError):
-        return str(error), error.exit_code
-    if _interrupted(error):
-        return "; ".join(getattr(error, "__notes__", ())), INTERRUPTED
-    if isinstance(error, click.Abort):
-        return "stopped: not confirmed", 1
-    if isinstance(error, BrokenPipeError):
-        return "", PIPE_CLOSED
-    if isinstance(error, OSError):
-        return _explained_os(error, store), 1
-    if isinstance(error, MemoryError):
-        return "out of memory; close other programs or give it more, then run the command again", 1
-    if isinstance(error, UnicodeEncodeError):
-        return f"{str(error.object)[:80]!r} is not UTF-8 text, and only paths may be other bytes; correct it", 1
-    if type(error).__name__ == "OperationalError" and str(error).startswith("Could not decode"):
-        return f"store {store}: a text in its log is damaged; keep a copy of the folder, then run `layerlog verify`", 1
-    if isinstance(error, RecursionError):
-        return "the input is nested too deeply to be read; check where it comes from", 1
+    match error:
+        case LayerlogError():
+            return str(error), error.exit_code
+        case KeyboardInterrupt() | click.Abort(__context__=KeyboardInterrupt()):
+            return "; ".join(getattr(error, "__notes__", ())), INTERRUPTED
+        case click.Abort():
+            return "stopped: not confirmed", 1
+        case BrokenPipeError():
+            return "", PIPE_CLOSED
+        case OSError():
+            return _explained_os(error, store), 1
+        case MemoryError():
+            return "out of memory; close other programs or give it more, then run the command again", 1
+        case UnicodeEncodeError():
+            return f"{str(error.object)[:80]!r} is not UTF-8 text, and only paths may be other bytes; correct it", 1
+        case RecursionError():
+            return "the input is nested too deeply to be read; check where it comes from", 1
+        case _ if type(error).__name__ == "OperationalError" and str(error).startswith("Could not decode"):
+            return f"store {store}: a text in its log is damaged; keep a copy of the folder, then run `layerlog verify`", 1
     return _explained_sqlite(error, store) or (_explained_bug(error), BUG)
 
 
@@ -123,10 +121,8 @@ def discard_unwritable_output() -> bool:
     try:
         flush_output()
     except (OSError, ValueError):
-        with contextlib.suppress(OSError, ValueError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, sys.stdout.fileno())
-            os.close(nowhere)
+        with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
         return True
     return False
 
@@ -135,12 +131,6 @@ def flush_output() -> None:
     """Raise OSError now, not at the interpreter's exit, where the last of the output cannot be written."""
     if sys.stdout is not None:
         sys.stdout.flush()
-
-
-def _interrupted(error: BaseException) -> bool:
-    if isinstance(error, click.Abort):
-        return isinstance(error.__context__, KeyboardInterrupt)
-    return isinstance(error, KeyboardInterrupt)
 
 
 def _explained_os(error: OSError, store: str) -> str:

@@ -76,6 +76,5 @@ def _searched(s: Session, needle: Needle) -> list[bytes]:
             unread += one.holds is None
             if one.holds:
                 found.append(one.digest)
-    if unread:
-        note({"contents that cannot be read": unread}, "not searched")
+    note({"contents that cannot be read": unread}, "not searched")
     return found

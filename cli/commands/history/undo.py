@@ -1,6 +1,7 @@
 """Taking back, all as new events: the last changes of a container, one commit, one path, or a removal."""
 
 import sys
+from collections.abc import Iterator
 from itertools import islice
 
 import click
@@ -48,8 +49,7 @@ def undo_(container: str, count: int) -> None:
     """
     with session() as s:
         found, taken = repeated(lambda: _take_back(s, container, count))
-        for line in _taken_lines(s, found.stream, taken):
-            print(line)
+        print(*_taken_lines(s, found.stream, taken), sep="\n")
         _note(_what_stays(s, found.stream, taken[-1].first, found.version))
 
 
@@ -64,14 +64,12 @@ def _take_back(s: Session, container: str, count: int) -> tuple[Container, list[
     return found, taken
 
 
-def _taken_lines(s: Session, stream: int, taken: list[Run]) -> list[str]:
+def _taken_lines(s: Session, stream: int, taken: list[Run]) -> Iterator[str]:
     records = Records(s.log)
-    lines = []
     for run in taken:
         first = records.of(s.log.event(stream, run.first))
         more = f" and {run.last - run.first} more" if run.last > run.first else ""
-        lines.append(f"{history_text.event_line(first)}{more}")
-    return lines
+        yield f"{history_text.event_line(first)}{more}"
 
 
 def _what_stays(s: Session, stream: int, first: int, last: int) -> str:
@@ -122,8 +120,7 @@ def _revert(s: Session, sealed: Commit, container: str) -> tuple[View, int]:
 
 def _conflicts_text(conflicts: list[Conflict]) -> str:
     some = [f"/{shown(conflict.path)} {conflict.reason}" for conflict in conflicts[:MOST_CONFLICTS]]
-    more = len(conflicts) - len(some)
-    return "; ".join(some) + (f"; and {more} more paths" if more else "")
+    return "; ".join(some) + (f"; and {len(conflicts) - len(some)} more paths" if len(conflicts) > len(some) else "")
 
 
 def _print_changes(s: Session, container: str, before: View, version: int) -> None:
