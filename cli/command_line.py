@@ -64,8 +64,7 @@ class Commands(click.Group):
     def main(self, args: Sequence[str] | None = None, *_: Any, **extra: Any) -> NoReturn:
         """Run one command line and leave with its exit code."""
         complete_if_asked(self)
-        arguments = list(sys.argv[1:] if args is None else args)
-        sys.exit(run(self, arguments, extra.get("obj")))
+        sys.exit(run(self, list(sys.argv[1:] if args is None else args), extra.get("obj")))
 
 
 def _with_examples(command: click.Command) -> click.Command:
@@ -89,8 +88,7 @@ def run(group: click.Group, arguments: list[str], obj: Any = None) -> int:
     except click.ClickException as error:
         return failures.show_usage_error(_with_place(error))
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001
-        settings = context.obj if context is not None else None
-        return failures.report(error, settings or Settings(default_store()))
+        return failures.report(error, (context and context.obj) or Settings(default_store()))
     return code
 
 

@@ -50,9 +50,8 @@ def sent_row(sent: Sent) -> dict[str, Any]:
 
 
 def group_row(group: Group, of: str) -> dict[str, Any]:
-    key = b"/" + group.key if isinstance(group.key, bytes) else group.key
     return {
-        of: key,
+        of: b"/" + group.key if isinstance(group.key, bytes) else group.key,
         "commits": group.commits,
         "events": group.events,
         "files": group.files,
@@ -61,11 +60,6 @@ def group_row(group: Group, of: str) -> dict[str, Any]:
         "last": rfc3339(group.last),
         "authors": list(group.authors),
     }
-
-
-def actor_of(row: Mapping[str, Any]) -> str:
-    actor = row["actor"]
-    return f"{actor.get('login') or actor.get('uid')}@{actor.get('host')}"
 
 
 def _sent(sent: Sequence[Mapping[str, Any]]) -> str:
@@ -77,7 +71,7 @@ ACTIONS = (
     Column("what", "WHAT"),
     Column("id", "ID", short_id, str),
     Column("author", "AUTHOR (CLAIMED)"),
-    Column("actor", "ACTOR (SEEN)", lambda actor: actor_of({"actor": actor})),
+    Column("actor", "ACTOR (SEEN)", lambda actor: f"{actor.get('login') or actor.get('uid')}@{actor.get('host')}"),
     Column("signer", "SIGNED BY"),
     Column("events", "EVENTS"),
     Column("files", "FILES"),
@@ -123,8 +117,8 @@ COLUMNS = (
     Column("path", "PATH", lambda path: shown(path) if isinstance(path, bytes) else str(path)),
     Column("since", "SINCE", whole_seconds, str),
     Column("status", "STATUS"),
-    Column("images", "IMAGES", lambda images: listed([_image_text(image) for image in images], 3)),
-    Column("sent", "SENT", lambda sent: ", ".join(f"{one['how']} {one['where']}" for one in sent)),
+    Column("images", "IMAGES", lambda images: listed([(*image["tags"], short_id(image["id"]))[0] for image in images], 3)),
+    Column("sent", "SENT", _sent),
 )
 
 
@@ -138,7 +132,7 @@ class Rows:
 
     def of_occurrence(self, occurrence: PathOccurrence) -> dict[str, Any]:
         ended, gone = occurrence.ended, self._erased.get(occurrence.content or b"")
-        row = {
+        return {
             "kind": occurrence.kind,
             "id": occurrence.id,
             "where": self._name(occurrence.kind, occurrence.id),
@@ -151,20 +145,19 @@ class Rows:
             "until_position": ended.event.position if ended else None,
             "status": _status(occurrence) + (", but erased" if gone else ""),
             "erased": gone,
+            **self._images(occurrence.images),
         }
-        return row | self._images(occurrence.images)
 
     def of_document(self, document: Document) -> dict[str, Any]:
-        what = "its config or manifest" if document.kind == "image" else "its config"
-        row = {
+        return {
             "kind": document.kind,
             "id": document.id,
             "where": self._name(document.kind, document.id),
             "path": None,
             "since": rfc3339(document.record.time),
-            "status": f"in {what}",
+            "status": "in its config or manifest" if document.kind == "image" else "in its config",
+            **self._images(document.images),
         }
-        return row | self._images(document.images)
 
 
 def _status(occurrence: PathOccurrence) -> str:
@@ -191,7 +184,3 @@ def _name(log: Log, kind: str, identity: str) -> str:
         return ", ".join(shown_names(tags.now(log, identity))) or short_id(identity)
     container = containers.get(log, identity)
     return f"{container.name} (removed)" if container.removed else container.name
-
-
-def _image_text(image: dict[str, Any]) -> str:
-    return image["tags"][0] if image["tags"] else short_id(image["id"])

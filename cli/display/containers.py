@@ -53,13 +53,14 @@ def status_row(store: Store, container: Container) -> dict[str, Any]:
     """Return all of `status` as one object."""
     found = status.unsealed(store, container.id, container.version)
     commit = _last_commit(store.log, container)
-    when = rfc3339(commit.time) if commit else None
     return {
         **container_row(store.log, container),
-        "commit": commit and {"id": commit.id, "author": commit.author, "message": commit.message, "time": when},
+        "commit": commit and {
+            "id": commit.id, "author": commit.author, "message": commit.message, "time": rfc3339(commit.time),
+        },
         "changes": list(map(difference_row, status.differences(found))),
         "config": status.unsealed_instructions(store.log, container),
-    }
+    }  # fmt: skip
 
 
 def print_status(store: Store, container: Container, out: TextIO) -> None:
@@ -67,8 +68,8 @@ def print_status(store: Store, container: Container, out: TextIO) -> None:
     print(f"Container {shown(container.name)} ({container.id[:12]}) on {shown(base)}, at version {container.version}", file=out)
     print(f"Last commit: {_commit_text(commit)}" if commit else "No commit yet", file=out)
     counts = dict.fromkeys(WORDS, 0)
-    found = status.unsealed(store, container.id, container.version)
-    for number, difference in enumerate(status.topmost(status.differences(found))):
+    differences = status.differences(status.unsealed(store, container.id, container.version))
+    for number, difference in enumerate(status.topmost(differences)):
         if not number:
             print("\nNot sealed yet:", file=out)
         counts[difference.letter] += 1

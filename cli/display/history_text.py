@@ -41,15 +41,11 @@ def names_text(tags: list[str]) -> str:
     return f" ({', '.join(map(shown, shown_names(tags)))})" if tags else ""
 
 
-def who_lines(author: str | None, record: Record) -> Iterator[str]:
-    yield f"Author: {shown(author) if author else 'nobody named'} (claimed)"
-    yield f"Actor:  {shown(actor_text(record))} (observed)"
-
-
 def commit_lines(commit: Commit, tags: list[str], config: Iterable[str] = ()) -> Iterator[str]:
     """Yield the head of a commit, with the instructions that changed its *config*."""
     yield paint(f"commit {commit.id}", "yellow") + names_text(tags)
-    yield from who_lines(commit.author, commit.record)
+    yield f"Author: {shown(commit.author) if commit.author else 'nobody named'} (claimed)"
+    yield f"Actor:  {shown(actor_text(commit.record))} (observed)"
     yield f"Date:   {rfc3339(commit.time)}"
     yield from (f"Config: {shown(instruction)}" for instruction in config)
     yield ""
@@ -152,9 +148,7 @@ def event_lines(record: Record) -> Iterator[str]:
 def _field(key: str, value: Any) -> str:
     import json
 
-    if key == "detail":
-        return json.dumps(value)
-    return shown(value) if isinstance(value, str | bytes) else str(value)
+    return json.dumps(value) if key == "detail" else shown(value) if isinstance(value, str | bytes) else str(value)
 
 
 def command_text(record: Record) -> str:

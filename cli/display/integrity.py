@@ -49,8 +49,7 @@ def _text(row: dict[str, Any]) -> str:
 
 def touched_line(row: dict[str, Any]) -> str:
     """Return "images a, b; containers c; paths /d and 3 more", without what there is none of."""
-    parts = ((name, row[name]) for name in ("images", "containers", "paths"))
-    return "; ".join(f"{name} {listed(values)}" for name, values in parts if values)
+    return "; ".join(f"{name} {listed(row[name])}" for name in ("images", "containers", "paths") if row[name])
 
 
 def proved(found: Proved | Growth) -> Iterator[str]:

@@ -113,12 +113,11 @@ def json_ready(row: Row) -> dict[str, Any]:
     ready: dict[str, Any] = {}
     for key, value in row.items():
         name = key if _is_ready(key) else _text(key)
-        if _is_ready(value):
-            ready[name] = value
-            continue
-        ready[name] = _text(value)
-        if _approximate(value, ready[name]):
-            ready[f"{name}_b64"] = _base64(value)
+        ready[name] = value
+        if not _is_ready(value):
+            ready[name] = _text(value)
+            if _approximate(value, ready[name]):
+                ready[f"{name}_b64"] = _base64(value)
     return ready
 
 

@@ -138,7 +138,7 @@ class TreeWriter:
             raise ConflictError(f"{shown(self.path)} was moved by another process while it was written")
 
     def _finish(self, fd: int, entry: Entry) -> None:
-        self.writer.finish_directory(fd, entry)
+        self.writer.finish(fd, entry, self.writer.fillable(entry))
 
     def _link(self, first: bytes, name: bytes) -> None:
         parent, old = split(first)

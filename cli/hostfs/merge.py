@@ -100,8 +100,7 @@ class _Merge(TreeWriter):
 
     def _opened_up(self, entry: Entry) -> Entry:
         """Make a folder that was there writable; return what it shall become: as it is, where it is another user's."""
-        mode = (entry.mode | 0o700) & 0o777 & ~self.writer.umask
-        return entry if self.writer.allowed("attributes", os.chmod, self.fd, mode) else _NO_ENTRY
+        return entry if self.writer.allowed("attributes", os.chmod, self.fd, self.writer.fillable(entry)) else _NO_ENTRY
 
     def _finish(self, fd: int, entry: Entry) -> None:
         if entry is not _NO_ENTRY:

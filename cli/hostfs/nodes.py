@@ -69,14 +69,13 @@ class NodeWriter:
         self.report.bytes += size
 
     def directory(self, parent: int, name: bytes, entry: Entry) -> int:
-        """Make a directory that its owner can fill and return it open; `finish_directory` is due when it is full."""
-        os.mkdir(name, self._initial_directory(entry), dir_fd=parent)
+        """Make a directory that its owner can fill and return it open; `finish` is due when it is full.
+
+        What else it is to be would hinder filling it, or be spoilt.
+        """
+        os.mkdir(name, self.fillable(entry), dir_fd=parent)
         self.report.directories += 1
         return os.open(name, OPEN_DIRECTORY, dir_fd=parent)
-
-    def finish_directory(self, fd: int, entry: Entry) -> None:
-        """Give a directory made by `directory` the attributes that would have hindered filling it, or been spoilt."""
-        self.finish(fd, entry, self._initial_directory(entry))
 
     def symlink(self, directory: int, name: bytes, entry: Entry) -> None:
         if not entry.target:
@@ -137,7 +136,8 @@ class NodeWriter:
         mode = entry.mode | 0o600 if entry.detail else entry.mode
         return mode & 0o777 & ~self.umask
 
-    def _initial_directory(self, entry: Entry) -> int:
+    def fillable(self, entry: Entry) -> int:
+        """Return the permissions of a directory until it is full."""
         return (entry.mode | 0o700) & 0o777 & ~self.umask
 
     def _chown(self, node: int | bytes, entry: Entry) -> bool:

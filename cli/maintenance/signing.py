@@ -40,7 +40,8 @@ def sign(data: bytes, key: str | None, namespace: str) -> str:
     with _usable(key or default_key()) as path:
         done = _ssh_keygen(["-Y", "sign", "-n", namespace, "-f", path], data)
         if done.returncode != 0 or BEGIN not in done.stdout:
-            raise InvalidError(f"cannot sign with {shown(key or path)}: {_last_line(done.stderr)}")
+            said = shown(done.stderr.strip().rpartition(b"\n")[2]) or "ssh-keygen says no more"
+            raise InvalidError(f"cannot sign with {shown(key or path)}: {said}")
         return done.stdout[done.stdout.index(BEGIN) :].decode()
 
 
@@ -122,10 +123,6 @@ def _ssh_keygen(arguments: Sequence[str], data: bytes) -> subprocess.CompletedPr
         return subprocess.run(["ssh-keygen", *arguments], input=data, capture_output=True, check=False)
     except FileNotFoundError:
         raise NotFoundError("ssh-keygen is not installed, and signatures need it; install OpenSSH's client") from None
-
-
-def _last_line(said: bytes) -> str:
-    return shown(said.strip().rpartition(b"\n")[2]) or "ssh-keygen says no more"
 
 
 def _git(name: str) -> str:

@@ -52,6 +52,7 @@ def stages(store: Store, *, quick: bool = False, share: float = 1.0) -> Iterator
     With *quick*, the log alone, and that what it names is there.
     """
     damaged: set[bytes] = set()
+    wanted = None if share == 1 else lambda _: random.random() < share  # noqa: S311 - a sample, no secret
 
     def noting(found: Iterator[Finding]) -> Iterator[Finding]:
         for finding in found:
@@ -65,7 +66,7 @@ def stages(store: Store, *, quick: bool = False, share: float = 1.0) -> Iterator
         return
     yield _stage(
         "contents", "bytes", lambda: scrub.total(store), int,
-        lambda _, advance: noting(scrub.check(store, advance, wanted=_drawn(share), lost=frozenset(damaged))),
+        lambda _, advance: noting(scrub.check(store, advance, wanted=wanted, lost=frozenset(damaged))),
     )  # fmt: skip
     yield _stage(
         "layers", "bytes", lambda: _imported_layers(store), lambda layers: sum(size for _, size in layers),
@@ -124,10 +125,6 @@ def touched(store: Store, findings: Sequence[Finding]) -> list[Report]:
     return reports
 
 
-def _drawn(share: float) -> Callable[[object], bool] | None:
-    return None if share == 1 else lambda _: random.random() < share  # noqa: S311 - a sample, no secret
-
-
 def _held(impact: Impact, found: list[Occurrence]) -> Held:
     try:
         return impact.of_occurrences(found)
@@ -148,14 +145,11 @@ def _log(store: Store, advance: Advance, *, quick: bool) -> Iterator[Finding]:
 def _without_hashing(path: str, *, quick: bool) -> list[Finding]:
     """Return what is found without hashing: SQLite does the work, so that it runs beside the thread that hashes."""
     with Store.open(path) as store:
-        found: list[Finding] = []
         checks: list[Callable[[], Iterator[Finding]]]
         checks = [lambda: derived_columns.schema(store.log), lambda: presence.check(store)]
         if not quick:
             checks += [lambda: derived_columns.check(store.log), lambda: derived_columns.pages(store.log)]
-        for check in checks:
-            found.extend(to_the_end(check, "log.db"))
-        return found
+        return [finding for check in checks for finding in to_the_end(check, "log.db")]
 
 
 def _diagnosed(store: Store, broken: Sequence[Finding]) -> Iterator[Finding]:

@@ -59,7 +59,9 @@ def report(error: BaseException, settings: Settings) -> int:
     message, code = explained(error, settings.store)
     with contextlib.suppress(OSError, ValueError):
         if settings.verbosity and not isinstance(error, LayerlogError | KeyboardInterrupt | BrokenPipeError):
-            _print_traceback(error)
+            import traceback
+
+            _print_shown("".join(traceback.format_exception(error)))
         if message:
             _say(message)
     return code
@@ -104,7 +106,9 @@ def explained(error: BaseException, store: str) -> tuple[str, int]:
             return "the input is nested too deeply to be read; check where it comes from", 1
         case _ if type(error).__name__ == "OperationalError" and str(error).startswith("Could not decode"):
             return f"store {store}: a text in its log is damaged; keep a copy of the folder, then run `layerlog verify`", 1
-    return _explained_sqlite(error, store) or (_explained_bug(error), BUG)
+    first_line = str(error).partition("\n")[0]
+    said = f"{type(error).__name__}: {first_line}; this is a bug; run with -v for details"
+    return _explained_sqlite(error, store) or (said, BUG)
 
 
 def show_usage_error(error: click.ClickException) -> int:
@@ -112,7 +116,7 @@ def show_usage_error(error: click.ClickException) -> int:
     said = io.StringIO()
     error.show(said)
     with contextlib.suppress(OSError, ValueError):
-        print(*map(shown, said.getvalue().expandtabs(4).splitlines()), sep="\n", file=sys.stderr)
+        _print_shown(said.getvalue().expandtabs(4))
     return error.exit_code
 
 
@@ -151,12 +155,5 @@ def _explained_sqlite(error: BaseException, store: str) -> tuple[str, int] | Non
     return f"store {store}: {error}; {_SQLITE_STEPS[primary]}", 1
 
 
-def _explained_bug(error: BaseException) -> str:
-    first_line = str(error).partition("\n")[0]
-    return f"{type(error).__name__}: {first_line}; this is a bug; run with -v for details"
-
-
-def _print_traceback(error: BaseException) -> None:
-    import traceback
-
-    print(*map(shown, "".join(traceback.format_exception(error)).splitlines()), sep="\n", file=sys.stderr)
+def _print_shown(text: str) -> None:
+    print(*map(shown, text.splitlines()), sep="\n", file=sys.stderr)

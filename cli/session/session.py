@@ -31,7 +31,7 @@ class Session:
 
     def context(self, author: str | None = None, known: str = "recorded") -> Context:
         """Return who and why, as the log keeps it."""
-        return Context(dict(observed_actor()), self.settings.argv, claimed_author(author), known)
+        return Context(observed_actor(), self.settings.argv, claimed_author(author), known)
 
     def resolve(self, ref: str) -> Target:
         found = references.resolve(self.log, ref, parse_time)

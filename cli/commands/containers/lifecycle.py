@@ -30,8 +30,7 @@ def create(image: str, name: str | None) -> None:
       layerlog create --name early web@42
     """
     with first_session() if image == SCRATCH else session() as s:
-        base = None if image == SCRATCH else references.as_base(s.base(image))
-        _create(s, name, base)
+        _create(s, name, None if image == SCRATCH else references.as_base(s.base(image)))
 
 
 @click.command()

@@ -43,8 +43,7 @@ def bisect() -> None:
 def start(bad: str, good: str | None) -> None:
     """Begin: BAD is a container or image made here, at a point where it is broken; GOOD is one before it."""
     with session() as s:
-        target = s.resolve(bad)
-        line = halving.line_to(s.log, target)
+        line = halving.line_to(s.log, s.resolve(bad))
         state = State(line, bad=halving.end(line))
         if good is not None:
             state = state._replace(good=halving.point_of(s.log, line, s.resolve(good)))

@@ -75,7 +75,8 @@ def log(ref: str | None, paths: tuple[str, ...], *, everything: bool, graph: boo
     """
     with session() as s:
         if graph:
-            print_graph(s, ref)
+            for line in history_text.family_lines(s.log, None if ref is None else s.resolve(ref)):
+                print(line)
             return
         asked = _asked(s, ref, paths, everything=everything)
         items = logbook.kept(_items(s, asked, options), _filter(options))
@@ -154,11 +155,3 @@ def compared(s: Session, view: View | None, item: Item) -> Compared:
 
 def changes_row(s: Session, view: View | None, item: Item) -> dict[str, Any]:
     return {"changes": list(map(difference_row, compared(s, view, item).rows))}
-
-
-def print_graph(s: Session, ref: str | None) -> None:
-    from cli.display.history_text import family_lines
-
-    target = s.resolve(ref) if ref is not None else None
-    for line in family_lines(s.log, target):
-        print(line)

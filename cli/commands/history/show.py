@@ -72,8 +72,7 @@ def _show_commit(s: Session, commit: commits.Commit, shape: str, ways: list[str]
     names = tags.now(s.log, commit.id)
     config = images.instructions(s.log, commit.record.event.stream, commit.first, commit.last)
     if shape == "json":
-        row = item_row(item, names, touched=False) | {"config": config}
-        print(json_line(row | changes_row(s, None, item)))
-        return
-    print(*history_text.commit_lines(commit, names, config), sep="\n")
-    print_changes(ways or ["topmost"], lambda: compared(s, None, item))
+        print(json_line(item_row(item, names, touched=False) | {"config": config} | changes_row(s, None, item)))
+    else:
+        print(*history_text.commit_lines(commit, names, config), sep="\n")
+        print_changes(ways or ["topmost"], lambda: compared(s, None, item))

@@ -69,8 +69,7 @@ def prune(contents_before: str | None, *, dry_run: bool, yes: bool) -> None:
 
     before = NEVER if contents_before is None else parse_time(contents_before)
     with session() as s:
-        digests = prunable(s.log, before)
-        planned = erasure.plan(s.store, digests)
+        planned = erasure.plan(s.store, prunable(s.log, before))
         size = sum(planned.extent.sizes.values())
         print(f"{len(planned.extent.sizes)} contents ({human_size(size)}) that only removed things hold")
         if dry_run or not planned.extent.sizes:
