@@ -14,7 +14,6 @@ from projections.history.blame_lines import Line
 
 
 def blame_text(found: Blame) -> Iterator[str]:
-    """Yield what made a path what it is, and why."""
     path = "/" + shown(found.path)
     if found.entry is None:
         assert found.removed is not None

@@ -78,7 +78,6 @@ def cause_row(cause: Cause | None) -> dict[str, Any] | None:
 
 
 def line_row(number: int, line: Line, cause: Cause) -> dict[str, Any]:
-    """Return one line of a text file and what brought it."""
     record = cause.record
     return {
         "line": number,

@@ -86,7 +86,6 @@ def item_lines(item: Item, tags: list[str]) -> Iterator[str]:
 
 
 def oneline(item: Item, tags: list[str]) -> str:
-    """Return an item on one line."""
     if item.commit is not None:
         return f"{paint(short_id(item.commit.id), 'yellow')}{names_text(tags)} {subject(item.commit.message)}"
     if item.layer is not None:
@@ -103,19 +102,16 @@ def event_line(record: Record) -> str:
 def what(record: Record) -> str:
     """Return what an event did, in a few words."""
     event, target = record.event, rows.target(record)
-    words = [record.title]
-    if record.path is not None:
-        words.append("/" + shown(record.path))
+    if record.path is None:
+        name = shown(shown_names([record.name])[0] if record.kind == "tag" else short_id(record.name))
+        return " ".join([record.title, name, *([_detail(record)] if event.detail else [])])
+    words = [record.title, "/" + shown(record.path)]
     if target is not None:
         words += ["from" if event.kind == Kind.PATH_MOVED else "->", shown(target)]
     if event.kind in (Kind.FILE_WRITTEN, Kind.ATTRIBUTES_CHANGED):
         words.append(f"{event.mode & 0o7777:04o} {event.uid}:{event.gid}")
     if event.content is not None and event.kind == Kind.FILE_WRITTEN:
         words.append(human_size(event.size))
-    if record.path is None:
-        words.append(shown(shown_names([record.name])[0] if record.kind == "tag" else short_id(record.name)))
-    if record.path is None and record.event.detail:
-        words.append(_detail(record))
     return " ".join(words)
 
 

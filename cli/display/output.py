@@ -7,7 +7,7 @@ import sys
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple, TextIO, TypeVar, cast
 
 import click
@@ -159,16 +159,13 @@ def progress(
     if quiet or not sys.stderr.isatty():
         yield lambda _: None
         return
-    bar = _Bar(total, label, unit)
-    try:
-        yield bar.advance
-    finally:
-        bar.finish()
+    with ExitStack() as shown:
+        yield _Bar(total, label, unit, shown).advance
 
 
 class _Bar:
-    def __init__(self, total: int | None, label: str, unit: str) -> None:
-        self.total, self.label = total, label
+    def __init__(self, total: int | None, label: str, unit: str, shown: ExitStack) -> None:
+        self.total, self.label, self.shown = total, label, shown
         self.text = human_size if unit == "bytes" else str
         self.done = self.drawn = 0
         self.start = time.monotonic()
@@ -182,10 +179,6 @@ class _Bar:
             self.bar.update(self.done - self.drawn, self.done)
             self.drawn = self.done
 
-    def finish(self) -> None:
-        if self.bar is not None:
-            self.bar.__exit__(None, None, None)
-
     def _opened(self) -> Any:
         bar = click.progressbar(
             None if self.total is not None else iter(int, 1),
@@ -195,7 +188,7 @@ class _Bar:
             file=sys.stderr,
             update_min_steps=max(1, (self.total or 0) // 500),
         )
-        return bar.__enter__()
+        return self.shown.enter_context(bar)
 
     def _position(self, _item: object) -> str:
         return self.text(self.done) + (f" of {self.text(self.total)}" if self.total is not None else "")

@@ -24,8 +24,6 @@ from projections.oci.oci_image import LayerBlob, OciImage
 
 
 class Repaired(NamedTuple):
-    """Digests that are sound again, and what is still wrong."""
-
     restored: frozenset[bytes]
     left: list[Finding]
 
@@ -99,6 +97,5 @@ def _from_images(store: Store, writer: Writer, aside: Aside, images: Iterable[Oc
 
 
 def require_source(source: str | None) -> None:
-    """Raise NotFoundError where *source* is given and nothing is there."""
     if source is not None and not os.path.exists(source):
         raise NotFoundError(f"{shown(source)}: no such store, folder or archive; check the spelling")

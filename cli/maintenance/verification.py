@@ -40,8 +40,6 @@ class Stage(NamedTuple):
 
 
 class Report(NamedTuple):
-    """A finding, and what is damaged with it."""
-
     finding: Finding
     held: Held
 

@@ -39,7 +39,6 @@ class Session:
         return found
 
     def image(self, ref: str) -> str:
-        """Return the id of an image."""
         return references.resolve_image(self.log, ref, parse_time)
 
     def base(self, ref: str) -> Target:

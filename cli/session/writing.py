@@ -61,12 +61,12 @@ def repeated(act: Callable[[], T]) -> T:
     return act()
 
 
-def change(s: Session, container: str, make: Callable[[View], Iterable[Change]]) -> int:
-    """Append, as one changeset, what *make* says of the container as it is now; return the container's new version."""
+def change(s: Session, container: str, make: Callable[[View], Iterable[Change]]) -> tuple[View, int]:
+    """Append, as one changeset, what *make* says of the container as it is now; return that view, and the new version."""
 
-    def act() -> int:
+    def act() -> tuple[View, int]:
         now = s.now(container)
-        return append(s, container, now, make(now))
+        return now, append(s, container, now, make(now))
 
     return repeated(act)
 

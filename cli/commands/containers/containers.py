@@ -1,6 +1,5 @@
 """Containers: listed, and what the next commit of one would seal."""
 
-import sys
 from itertools import islice
 
 import click
@@ -45,4 +44,4 @@ def status_(container: str, output_format: str) -> None:
         if output_format == "json":
             print(json_line(status_row(s.store, found)))
         else:
-            print_status(s.store, found, sys.stdout)
+            print_status(s.store, found)

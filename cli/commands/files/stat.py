@@ -54,7 +54,6 @@ def _origin(record: Record) -> dict[str, Any]:
 
 
 def _print(row: Row, *, first: bool) -> None:
-    """Print a `_stat` as lines of "name: value"."""
     lines = {
         "Path": row["path"], "Type": row["type"], "Mode": row["mode"], "Owner": f"{row['uid']}:{row['gid']}",
         "Size": row["size"], "Modified": row["mtime"], "Content": row["digest"], "Target": row["target"],

@@ -11,8 +11,9 @@ from cli.display.diff_lines import Compared, print_changes
 from cli.display.formats import listed
 from cli.options import completion
 from cli.session.session import Session, session
-from cli.session.writing import append, repeated, writing
+from cli.session.writing import append, change, repeated, writing
 from eventstore.errors import ConflictError, InvalidError
+from eventstore.model.changes import Change
 from eventstore.model.paths import shown
 from eventstore.model.spelling import check_tag
 from eventstore.store import commands
@@ -99,14 +100,11 @@ def revert(commit: str, container: str | None) -> None:
     with session() as s:
         sealed = _commit(s, commit)
         found = s.container(container) if container is not None else sealed.container
-        before, version = repeated(lambda: _revert(s, sealed, found))
-        _print_changes(s, found, before, version)
+        _print_changes(s, found, *change(s, found, lambda now: _reverted(s, sealed, now)))
         _note(_what_stays(s, sealed.record.event.stream, sealed.first, sealed.last))
 
 
-def _revert(s: Session, sealed: Commit, container: str) -> tuple[View, int]:
-    """Return the container as it was, and its new version."""
-    now = s.now(container)
+def _reverted(s: Session, sealed: Commit, now: View) -> list[Change]:
     planned = reverting(item_changes.around_commit(now, sealed), now)
     if planned.conflicts:
         raise ConflictError(
@@ -115,7 +113,7 @@ def _revert(s: Session, sealed: Commit, container: str) -> tuple[View, int]:
     if not planned.changes:
         stays = _what_stays(s, sealed.record.event.stream, sealed.first, sealed.last)
         raise ConflictError(f"nothing is left of what commit {sealed.id[:12]} changed in files{stays and f'; {stays}'}")
-    return now, append(s, container, now, planned.changes)
+    return planned.changes
 
 
 def _conflicts_text(conflicts: list[Conflict]) -> str:
@@ -162,12 +160,7 @@ def restore(source: str, place: str | None) -> None:
         found, path = s.place(place) if place is not None else (target.container or "", top)
         view = s.view(target)
         view.get(top)
-
-        def act() -> tuple[View, int]:
-            now = s.now(found)
-            return now, append(s, found, now, undo.restored(now, path, view, top))
-
-        _print_changes(s, found, *repeated(act))
+        _print_changes(s, found, *change(s, found, lambda now: undo.restored(now, path, view, top)))
 
 
 @click.command()

@@ -30,8 +30,6 @@ _MODES = {"root": 0o700, "tmp": 0o1777}
 
 
 class Made(NamedTuple):
-    """How many files, and their bytes."""
-
     files: int
     size: int
 
