@@ -101,8 +101,7 @@ def write_csv(out: TextIO, rows: Iterable[dict[str, Any]], columns: Sequence[Col
 
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow([column.key for column in columns])
-    for row in rows:
-        writer.writerow([_cell(row[column.key], column) for column in columns])
+    writer.writerows([_cell(row[column.key], column) for column in columns] for row in rows)
 
 
 def _cell(value: Any, column: Column) -> str:
@@ -163,9 +162,7 @@ class Rows:
 def _status(occurrence: PathOccurrence) -> str:
     if not occurrence.shown:
         return "hidden in a lower layer"
-    if occurrence.ended is None:
-        return "there now"
-    return f"until {whole_seconds(rfc3339(occurrence.ended.time))}"
+    return f"until {whole_seconds(rfc3339(occurrence.ended.time))}" if occurrence.ended else "there now"
 
 
 def _images(row: Callable[[str], dict[str, Any]], images: tuple[str, ...]) -> dict[str, Any]:

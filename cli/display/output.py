@@ -232,6 +232,4 @@ def _approximate(value: Any, text: Any) -> bool:
 def _base64(value: Any) -> Any:
     if isinstance(value, str | bytes):
         return b64encode(_raw(value)).decode()
-    if isinstance(value, list | tuple):
-        return [_base64(item) for item in value]
-    return _text(value)
+    return [_base64(item) for item in value] if isinstance(value, list | tuple) else _text(value)

@@ -4,16 +4,16 @@ import errno
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
 from eventstore.errors import ConflictError, LayerlogError, NotFoundError, StoreError
 from eventstore.model.changes import Change, link, put
+from eventstore.model.entries import Keeper, Like
 from eventstore.model.paths import join, shown
 
-Like = Callable[[bytes], bytes | None]
 T = TypeVar("T")
 
 WHOLE = 128 * 1024
@@ -24,16 +24,6 @@ HOST_LABELS = frozenset({"security.selinux", "security.evm"})  # the machine's p
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 LIST = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
 CHANGED = frozenset({errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.ENOENT, errno.EINVAL, errno.ENODATA})
-
-
-class Keeper(Protocol):
-    """Where file contents go; both verbs return the content's digest."""
-
-    def put(self, data: bytes, /, like: bytes | None = None) -> bytes:
-        """Keep a content of at most 128 KiB; *like* names one that it may be stored as a difference from."""
-
-    def put_stream(self, chunks: Iterable[bytes]) -> bytes:
-        """Keep a content of any size; what *chunks* raises comes out unchanged."""
 
 
 def scan(root: str, keeper: Keeper, *, skipped: Counter[str] | None = None, like: Like | None = None) -> Iterator[Change]:
@@ -223,11 +213,8 @@ class _Scan:
         while len(data) < status.st_size and (more := os.read(fd, status.st_size + 1 - len(data))):
             data += more
         self._check(fd, path, status, len(data))
-        return _kept(self._put(path), data, path)
-
-    def _put(self, path: bytes) -> Callable[[bytes], bytes]:
         similar = self.like(path) if self.like else None
-        return partial(self.keeper.put, like=similar) if similar else self.keeper.put
+        return _kept(partial(self.keeper.put, like=similar) if similar else self.keeper.put, data, path)
 
     def _chunks(self, fd: int, path: bytes, status: os.stat_result) -> Iterator[bytes]:
         size = 0

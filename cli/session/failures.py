@@ -106,9 +106,11 @@ def explained(error: BaseException, store: str) -> tuple[str, int]:
             return "the input is nested too deeply to be read; check where it comes from", 1
         case _ if type(error).__name__ == "OperationalError" and str(error).startswith("Could not decode"):
             return f"store {store}: a text in its log is damaged; keep a copy of the folder, then run `layerlog verify`", 1
+    primary = "_".join(getattr(error, "sqlite_errorname", "").split("_")[:2])  # SQLITE_IOERR_WRITE is a kind of SQLITE_IOERR
+    if primary in _SQLITE_STEPS:  # else it is no fault of the disk, of another process or of the file: then it is a bug
+        return f"store {store}: {error}; {_SQLITE_STEPS[primary]}", 1
     first_line = str(error).partition("\n")[0]
-    said = f"{type(error).__name__}: {first_line}; this is a bug; run with -v for details"
-    return _explained_sqlite(error, store) or (said, BUG)
+    return f"{type(error).__name__}: {first_line}; this is a bug; run with -v for details", BUG
 
 
 def show_usage_error(error: click.ClickException) -> int:
@@ -144,15 +146,6 @@ def _explained_os(error: OSError, store: str) -> str:
     reason = (error.strerror or str(error) or type(error).__name__).lower()
     step = _NEXT_STEPS.get(error.errno or 0, "run with -v for details")
     return f"{place}: {reason}; {step}"
-
-
-def _explained_sqlite(error: BaseException, store: str) -> tuple[str, int] | None:
-    """Return None where it is no fault of the disk, of another process or of the file: then it is a bug."""
-    name = getattr(error, "sqlite_errorname", "")  # SQLITE_IOERR_WRITE is a kind of SQLITE_IOERR
-    primary = "_".join(name.split("_")[:2])
-    if primary not in _SQLITE_STEPS:
-        return None
-    return f"store {store}: {error}; {_SQLITE_STEPS[primary]}", 1
 
 
 def _print_shown(text: str) -> None:

@@ -49,9 +49,7 @@ def _parted(item: str) -> tuple[str, str, str | None]:
         if item.startswith(short) and not short.startswith("--"):
             return short, "", item[2:] or None
     cluster = _SHORT_PAIR.fullmatch(item)
-    if cluster:
-        return cluster[1], "", item[cluster.end(1) :] or None
-    return "", "", None
+    return (cluster[1], "", item[cluster.end(1) :] or None) if cluster else ("", "", None)
 
 
 def _hidden(option: str, value: str) -> str:

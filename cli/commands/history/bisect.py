@@ -44,9 +44,8 @@ def start(bad: str, good: str | None) -> None:
     """Begin: BAD is a container or image made here, at a point where it is broken; GOOD is one before it."""
     with session() as s:
         line = halving.line_to(s.log, s.resolve(bad))
-        state = State(line, bad=halving.end(line))
-        if good is not None:
-            state = state._replace(good=halving.point_of(s.log, line, s.resolve(good)))
+        known = None if good is None else halving.point_of(s.log, line, s.resolve(good))
+        state = State(line, known, halving.end(line))
         said = shlex.join(["start", bad, *([good] if good else [])])
         _go_on(s, Kept(halving.require_order(s.log, state), (said,)))
 

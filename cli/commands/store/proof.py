@@ -58,10 +58,11 @@ def prove(event: str | None, output: str | None, since: str | None, proof: str |
         print(*proved(checkpoints.checked(proof, kept)), sep="\n")
         return
     with session() as s:
-        if since is not None:
-            data = proofs.written(proofs.prove_growth(s.log, checkpoints.document(since)))
-        else:
-            data = proofs.written(proofs.prove(s.log, _position(s, event or "")))
+        found = (
+            proofs.prove(s.log, _position(s, event or "")) if since is None
+            else proofs.prove_growth(s.log, checkpoints.document(since))
+        )  # fmt: skip
+    data = proofs.written(found)
     if output is None:
         sys.stdout.buffer.write(data)
     else:
