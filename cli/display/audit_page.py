@@ -4,7 +4,6 @@ import html
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from math import sqrt
-from typing import NamedTuple
 
 from cli.display.formats import human_size
 from eventstore.model.paths import shown
@@ -39,13 +38,6 @@ padding:0 .4rem;background:var(--band);border:1px solid var(--line)}
 svg text{fill:var(--ink);font:12px system-ui,sans-serif}svg .soft{fill:var(--soft)}svg line{stroke:var(--line)}
 @media print{body{max-width:none;padding:0}}
 """
-
-
-class Lane(NamedTuple):
-    """One row of the timeline; `counts` says how many actions fell into each step."""
-
-    name: str
-    counts: Counter[int]
 
 
 def page(actions: Sequence[Action], authors: Sequence[Group], store_id: str, head: int) -> Iterator[str]:
@@ -120,11 +112,12 @@ def timeline(actions: Sequence[Action]) -> str:
     lanes = _lanes(actions, first, last)
     height = LANE * len(lanes) + AXIS
     svg = f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="Commits and other actions over time">'
-    parts = (_lane(lane, number, COLOURS[number % len(COLOURS)], first, last) for number, lane in enumerate(lanes))
+    parts = (_lane(name, counts, number, first, last) for number, (name, counts) in enumerate(lanes.items()))
     return "".join([svg, *parts, _axis(first, last, height), "</svg>"])
 
 
-def _lanes(actions: Sequence[Action], first: int, last: int) -> list[Lane]:
+def _lanes(actions: Sequence[Action], first: int, last: int) -> dict[str, Counter[int]]:
+    """Return the rows of the timeline from the top down, and how many actions fell into each step of each."""
     names = [action.author or "nobody named" if action.what == "commit" else "" for action in actions]
     totals = Counter(filter(None, names))
     ranked = sorted(totals, key=lambda name: (-totals[name], name))
@@ -132,23 +125,23 @@ def _lanes(actions: Sequence[Action], first: int, last: int) -> list[Lane]:
     found: dict[str, Counter[int]] = defaultdict(Counter)
     for action, name in zip(actions, names, strict=True):
         found[label[name]][min(STEPS - 1, (action.record.time - first) * STEPS // (last - first + 1))] += 1
-    return [Lane(name, found[name]) for name in dict.fromkeys(label.values()) if name in found]
+    return {name: found[name] for name in label.values() if name in found}
 
 
-def _lane(lane: Lane, number: int, colour: str, first: int, last: int) -> str:
-    y = LANE * number + LANE / 2
-    name = shown(lane.name)
+def _lane(author: str, counts: Counter[int], number: int, first: int, last: int) -> str:
+    y, colour = LANE * number + LANE / 2, COLOURS[number % len(COLOURS)]
+    name = shown(author)
     name = name if len(name) <= 23 else name[:22] + "…"
     line = f'<line x1="{LABEL}" x2="{WIDTH}" y1="{y}" y2="{y}"/><text x="0" y="{y + 4}">{html.escape(name)}</text>'
-    parts = [line, f'<text class="soft" x="{LABEL - 10}" y="{y + 4}" text-anchor="end">{lane.counts.total()}</text>']
-    most = max(lane.counts.values())
-    for step, count in sorted(lane.counts.items()):
+    parts = [line, f'<text class="soft" x="{LABEL - 10}" y="{y + 4}" text-anchor="end">{counts.total()}</text>']
+    most = max(counts.values())
+    for step, count in sorted(counts.items()):
         x = LABEL + 14 + (WIDTH - LABEL - 28) * (step + 0.5) / STEPS
         when = _minute(first + (last - first) * step // STEPS)
         radius = 4 + (LANE / 2 - 5) * sqrt(count / most) if most > 1 else 5
         parts.append(
             f'<circle cx="{x:.1f}" cy="{y}" r="{radius:.1f}" fill="{colour}" fill-opacity=".72">'
-            f"<title>{text(lane.name)}: {count} from {when}</title></circle>"
+            f"<title>{text(author)}: {count} from {when}</title></circle>"
         )
     return "".join(parts)
 
