@@ -89,18 +89,13 @@ def listing(shape: Shape, rows: Iterable[Row], columns: Sequence[Column], quiet_
 
 
 def _tables(shape: Shape, rows: Iterable[Row], columns: Sequence[Column]) -> Iterator[str]:
-    """Yield the table in parts, so that a very long one takes no more memory than a part."""
-    parts = ([[column.cell(row, shape) for column in columns] for row in batch] for batch in batches(rows, ROWS_AT_ONCE))
-    yield table(next(parts, []), [column.header for column in columns])
-    for part in parts:
-        yield table(part, ())
-
-
-def table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> str:
-    """Return Docker's kind of table; the cells must be escaped already."""
+    """Yield Docker's kind of table in parts, so that a very long one takes no more memory than a part."""
     from tabulate import tabulate
 
-    return str(tabulate(rows, headers=headers, tablefmt="plain", disable_numparse=True))
+    table = functools.partial(tabulate, tablefmt="plain", disable_numparse=True)
+    parts = ([[column.cell(row, shape) for column in columns] for row in batch] for batch in batches(rows, ROWS_AT_ONCE))
+    yield table(next(parts, []), [column.header for column in columns])
+    yield from map(table, parts)
 
 
 def json_line(row: Row) -> str:

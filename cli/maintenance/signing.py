@@ -102,17 +102,13 @@ def payload(log: Log, commit_id: str) -> bytes:
     ).encode()
 
 
-def signatures(log: Log) -> Iterator[tuple[int, Signature]]:
-    """Yield (position, signature) of every signature over a commit."""
-    return ((event.position, Signature.of(event)) for event in log.of_kind(Kind.COMMIT_SIGNED))
-
-
 def check(log: Log, allowed_signers: str | None) -> Iterator[Finding]:
     """Yield what is wrong with the signatures of commits; with *allowed_signers*, also whose key nobody knows."""
-    for position, found in signatures(log):
+    for event in log.of_kind(Kind.COMMIT_SIGNED):
+        found = Signature.of(event)
         problem = verify(payload(log, found.commit), found.signature, COMMIT, allowed_signers).problem
         if problem:
-            yield of_event(position, f"commit {found.commit[:12]}: {problem}", "signature")
+            yield of_event(event.position, f"commit {found.commit[:12]}: {problem}", "signature")
 
 
 # -- ssh-keygen

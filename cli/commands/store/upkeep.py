@@ -7,6 +7,7 @@ import click
 from cli.display import integrity
 from cli.display.formats import human_size
 from cli.display.output import progress
+from cli.maintenance import erasure, verification
 from cli.options import completion
 from cli.session import logs
 from cli.session.session import Session, session
@@ -64,7 +65,6 @@ def prune(contents_before: str | None, *, dry_run: bool, yes: bool) -> None:
       layerlog prune --dry-run
       layerlog prune --contents-before '30 days ago'
     """
-    from cli.maintenance import erasure
     from projections.audit.prunable import NEVER, prunable
 
     before = NEVER if contents_before is None else parse_time(contents_before)
@@ -101,8 +101,7 @@ def erase(
       layerlog erase --path web:/root/.netrc --reason "a password"
       layerlog erase --content sha256:3a1f... --reason "a customer's data" --dry-run
     """
-    from cli.display.integrity import plan_lines
-    from cli.maintenance import derivation, erasure
+    from cli.maintenance import derivation
 
     if not digests and not paths:
         raise click.UsageError("Name what to erase: --content DIGEST or --path REF:PATH.")
@@ -116,7 +115,7 @@ def erase(
         planned = erasure.plan(s.store, wanted)
         if not planned.extent.sizes:
             _require_erased(s, wanted)
-        print(*plan_lines(s.log, planned, derive=derive), sep="\n")
+        print(*integrity.plan_lines(s.log, planned, derive=derive), sep="\n")
         if not dry_run:
             _confirm(yes, "Erase this for ever?")
             with alone(s) as writer:
@@ -167,7 +166,7 @@ def repair(ctx: click.Context, source: str | None) -> None:
       layerlog repair --from /mnt/backup/layerlog
       layerlog repair --from tomcat.tar
     """
-    from cli.maintenance import repairs, verification
+    from cli.maintenance import repairs
     from eventstore.integrity import repair as mending
     from eventstore.integrity import scrub
 
