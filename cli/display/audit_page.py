@@ -47,13 +47,10 @@ def page(actions: Sequence[Action], authors: Sequence[Group], store_id: str, hea
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>Audit of store {text(store_id[:12])}</title><style>{_STYLE}</style></head><body>\n"
-    )
-    yield (
         f'<h1>Who did what</h1>\n<p class="about">Store <code>{text(store_id[:12])}</code>, {_period(actions)}, '
-        f"up to event {head}. "
-        "Authors are claimed; actors, below them, were seen by the machine.</p>\n"
+        f"up to event {head}. Authors are claimed; actors, below them, were seen by the machine.</p>\n"
+        f"{_sums(actions, authors)}"
     )
-    yield _sums(actions, authors)
     if actions:
         yield f"<h2>Timeline</h2>\n{timeline(actions)}\n"
     yield from _authors(authors)

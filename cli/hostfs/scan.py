@@ -172,10 +172,9 @@ class _Scan:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):
                 raise _changed(self.root, path)
-            first = self._first(status, path)
-            if first is not None:
-                return link(path, first)
-            return _node(path, status, fd, size=status.st_size, content=self._content(fd, path, status))
+            return self._linked(status, path) or _node(
+                path, status, fd, size=status.st_size, content=self._content(fd, path, status)
+            )
         finally:
             os.close(fd)
 
@@ -184,20 +183,18 @@ class _Scan:
         if stat.S_ISSOCK(status.st_mode):
             self.skipped["sockets"] += 1
             return None
-        first = self._first(status, path)
-        if first is not None:
-            return link(path, first)
         target = os.readlink(name, dir_fd=self.fd) if stat.S_ISLNK(status.st_mode) else None
         device = stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode)
         rdev = (os.major(status.st_rdev), os.minor(status.st_rdev)) if device else None
-        return _node(path, status, b"/proc/self/fd/%d/%b" % (self.fd, name), target=target, rdev=rdev)
+        handle = b"/proc/self/fd/%d/%b" % (self.fd, name)
+        return self._linked(status, path) or _node(path, status, handle, target=target, rdev=rdev)
 
-    def _first(self, status: os.stat_result, path: bytes) -> bytes | None:
-        """Return the name under which the node was met before; at the first, remember *path* and return None."""
+    def _linked(self, status: os.stat_result, path: bytes) -> Change | None:
+        """Return the link to the name under which the node was met before; at the first, remember *path* and return None."""
         if status.st_nlink == 1:
             return None
         first = self.firsts.setdefault((status.st_dev, status.st_ino), path)
-        return None if first is path else first
+        return None if first is path else link(path, first)
 
     def _open(self, name: bytes, flags: int) -> int:
         try:

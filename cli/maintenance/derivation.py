@@ -7,7 +7,6 @@ from typing import BinaryIO, NamedTuple
 from cli.distribution import receive, send
 from cli.streams.reader import Reader
 from cli.streams.threads import Measured
-from eventstore.log.log import Log
 from eventstore.model.changes import Change
 from eventstore.model.digests import named
 from eventstore.model.events import Kind
@@ -82,14 +81,10 @@ def _layer(store: Store, layer: Layer, gone: frozenset[bytes], dropped: set[byte
 
 
 def _changes(store: Store, layer: Layer) -> Iterator[Change]:
-    return _imported(store.log, layer.diff_id) if isinstance(layer, ImportedLayer) else send.changes_of(store, layer)
-
-
-def _imported(log: Log, diff_id: str) -> Iterator[Change]:
-    records = Records(log)
-    for event in log.events(log.existing("layer", diff_id).id):
-        if event.path is not None:
-            yield Change(Kind(event.kind), records.path(event.path), *node_of(event))
+    if not isinstance(layer, ImportedLayer):
+        return send.changes_of(store, layer)
+    records, events = Records(store.log), store.log.events(store.log.existing("layer", layer.diff_id).id)
+    return (Change(Kind(event.kind), records.path(event.path), *node_of(event)) for event in events if event.path is not None)
 
 
 def _plain(diff_id: bytes, size: int, opener: Callable[[], BinaryIO]) -> LayerBlob:

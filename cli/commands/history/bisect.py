@@ -107,8 +107,7 @@ def log_() -> None:
     """Print what was said so far, one command a line, and what to check next."""
     with session() as s:
         kept = bisect_state.load(s.store.path)
-        for said in kept.said:
-            print(shown(f"layerlog bisect {said}"))
+        print(*(shown(f"layerlog bisect {said}") for said in kept.said), sep="\n")
         _say(s, kept.state, _step(s, kept.state))
 
 

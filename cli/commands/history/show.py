@@ -16,6 +16,7 @@ from eventstore.errors import NotFoundError
 from eventstore.model.events import Kind
 from eventstore.model.paths import shown
 from projections.events.records import Record, Records
+from projections.events.rows import event_row
 from projections.history import commits, logbook
 from projections.images import images
 from projections.refs import references, tags
@@ -39,10 +40,12 @@ def show(what: str, shape: str, ways: list[str]) -> None:
     """
     with session() as s:
         found = _commit_or_event(s, what)
-        if isinstance(found, Record):
-            _show_event(found, shape)
-        else:
+        if not isinstance(found, Record):
             _show_commit(s, found, shape, ways)
+        elif shape == "json":
+            print(json_line(event_row(found) | {"events_in_changeset": found.changeset.events}))
+        else:
+            print(*history_text.event_lines(found), sep="\n")
 
 
 def _commit_or_event(s: Session, what: str) -> commits.Commit | Record:
@@ -56,15 +59,6 @@ def _commit_or_event(s: Session, what: str) -> commits.Commit | Record:
     if seal is None:
         raise NotFoundError(f"{shown(what)} has no commit yet; `layerlog show {shown(what)}@1` shows its first event")
     return commits.of_seal(records, seal)
-
-
-def _show_event(record: Record, shape: str) -> None:
-    from projections.events.rows import event_row
-
-    if shape == "json":
-        print(json_line(event_row(record) | {"events_in_changeset": record.changeset.events}))
-    else:
-        print(*history_text.event_lines(record), sep="\n")
 
 
 def _show_commit(s: Session, commit: commits.Commit, shape: str, ways: list[str]) -> None:
