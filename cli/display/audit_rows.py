@@ -5,7 +5,7 @@ from functools import cache, partial
 from typing import Any, TextIO
 
 from cli.display.formats import human_size, listed, short_id, whole_seconds
-from cli.display.history_text import subject
+from cli.display.history import subject
 from cli.display.output import Column
 from eventstore.index import names
 from eventstore.log.log import Log

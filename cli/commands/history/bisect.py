@@ -7,7 +7,7 @@ import click
 
 from cli.commands.history import bisect_state
 from cli.commands.history.bisect_state import Kept
-from cli.display import blame_text, history_text
+from cli.display import blame, history
 from cli.display.formats import short_id
 from cli.options import completion
 from cli.session.session import Session, session
@@ -171,12 +171,12 @@ def _say_guilty(s: Session, state: State, step: Step) -> None:
     else:
         print(f"{shown(halving.point_text(s.log, line, step.guilty))} is the first bad event")
     cause = Causes(s.log, s.store.content, target).of(event_of(s.log, target).position)
-    print(*blame_text.cause_lines("event", cause), sep="\n")
+    print(*blame.cause_lines("event", cause), sep="\n")
 
 
 def _commit_text(s: Session, state: State, point: Point) -> str:
     event = event_of(s.log, halving.target_of(state.line, point))
     if event.id is None:
-        return f" ({history_text.what(Records(s.log).of(event))})"
+        return f" ({history.what(Records(s.log).of(event))})"
     commit = commits.of_seal(Records(s.log), event)
-    return f" (commit {short_id(commit.id)}: {history_text.subject(commit.message, 60)})"
+    return f" (commit {short_id(commit.id)}: {history.subject(commit.message, 60)})"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 
 from cli.commands.history.audit import between
-from cli.display.history_text import event_line
+from cli.display.history import event_line
 from cli.display.output import json_line
 from cli.options.regexes import matcher
 from cli.session.session import session

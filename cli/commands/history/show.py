@@ -5,9 +5,8 @@ import re
 import click
 
 from cli.commands.history.log import changes_row, compared
-from cli.display import history_text
+from cli.display import history
 from cli.display.diff_lines import print_changes
-from cli.display.history_rows import item_row
 from cli.display.output import json_line
 from cli.options import completion
 from cli.options.changes import changes_options, text_or_json
@@ -45,7 +44,7 @@ def show(what: str, shape: str, ways: list[str]) -> None:
         elif shape == "json":
             print(json_line(event_row(found) | {"events_in_changeset": found.changeset.events}))
         else:
-            print(*history_text.event_lines(found), sep="\n")
+            print(*history.event_lines(found), sep="\n")
 
 
 def _commit_or_event(s: Session, what: str) -> commits.Commit | Record:
@@ -66,7 +65,7 @@ def _show_commit(s: Session, commit: commits.Commit, shape: str, ways: list[str]
     names = tags.now(s.log, commit.id)
     config = images.instructions(s.log, commit.record.event.stream, commit.first, commit.last)
     if shape == "json":
-        print(json_line(item_row(item, names, touched=False) | {"config": config} | changes_row(s, None, item)))
+        print(json_line(history.item_row(item, names, touched=False) | {"config": config} | changes_row(s, None, item)))
     else:
-        print(*history_text.commit_lines(commit, names, config), sep="\n")
+        print(*history.commit_lines(commit, names, config), sep="\n")
         print_changes(ways or ["topmost"], lambda: compared(s, None, item))

@@ -6,7 +6,7 @@ from itertools import islice
 
 import click
 
-from cli.display import history_text
+from cli.display import history
 from cli.display.diff_lines import Compared, print_changes
 from cli.display.formats import listed
 from cli.options import completion
@@ -70,7 +70,7 @@ def _taken_lines(s: Session, stream: int, taken: list[Run]) -> Iterator[str]:
     for run in taken:
         first = records.of(s.log.event(stream, run.first))
         more = f" and {run.last - run.first} more" if run.last > run.first else ""
-        yield f"{history_text.event_line(first)}{more}"
+        yield f"{history.event_line(first)}{more}"
 
 
 def _what_stays(s: Session, stream: int, first: int, last: int) -> str:

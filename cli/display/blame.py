@@ -1,14 +1,16 @@
-"""What made a path what it is, and each of its lines, as text for people: every line escaped."""
+"""What made a path what it is, and each of its lines: as text for people, every line escaped, and as JSON rows."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from cli.display.formats import human_size, short_id, whole_seconds
-from cli.display.history_text import built_by, command_text, names_text, source_text, subject, what
+from cli.display.history import built_by, command_text, commit_row, layer_row, names_text, source_text, subject, what
 from cli.display.output import paint
 from eventstore.model.digests import named
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from projections.events.actors import actor_text
+from projections.events.rows import event_row
 from projections.history.blame import Blame, Cause
 from projections.history.blame_lines import Line
 
@@ -74,3 +76,42 @@ def line_text(number: int, line: Line, cause: Cause, width: int, *, renamed: boo
     text = "\t".join(map(shown, line.text.split(b"\t")))
     when = whole_seconds(rfc3339(record.time))
     return f"{paint(came, 'yellow')} {line.position:>7}{name} ({subject(author, 24):<24} {when} {number:>{width}}) {text}"
+
+
+# -- as rows
+
+
+def blame_row(found: Blame) -> dict[str, Any]:
+    last = found.last.content if found.last is not None else None
+    return {
+        "path": b"/" + found.path,
+        "there": found.entry is not None,
+        **{key: cause_row(getattr(found, key)) for key in ("content", "name", "attributes", "removed", "erased")},
+        "last_content": named(last) if last else None,
+    }
+
+
+def cause_row(cause: Cause | None) -> dict[str, Any] | None:
+    if cause is None:
+        return None
+    return {
+        "event": event_row(cause.record),
+        "container": cause.container,
+        "commit": commit_row(cause.commit, cause.tags) if cause.commit else None,
+        "layer": layer_row(cause.layer, cause.tags) if cause.layer else None,
+    }
+
+
+def line_row(number: int, line: Line, cause: Cause) -> dict[str, Any]:
+    record = cause.record
+    return {
+        "line": number,
+        "text": line.text,
+        "position": line.position,
+        "path": b"/" + line.path,
+        "time": rfc3339(record.time),
+        "author": record.author,
+        "actor": dict(record.actor),
+        "commit": cause.commit.id if cause.commit else None,
+        "layer": cause.layer.diff_id if cause.layer else None,
+    }

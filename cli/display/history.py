@@ -1,4 +1,7 @@
-"""Commits, events and causes as text for people: every line escaped, so that no text can pass for another line."""
+"""Commits, layers and events: as text for people, every line escaped so that none can pass for another, and as JSON rows.
+
+Events within rows are as `projections/events/rows.py` says.
+"""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -153,7 +156,53 @@ def command_text(record: Record) -> str:
     return shown(shlex.join(record.command)) if record.command else "not known"
 
 
-# -- blame
+# -- as rows
+
+
+def commit_row(commit: Commit, tags: list[str]) -> dict[str, Any]:
+    return {
+        "commit": commit.id,
+        "tags": shown_names(tags),
+        "container": commit.container,
+        "from": commit.first,
+        "version": commit.last,
+        "position": commit.position,
+        "parent": commit.parent,
+        "author": commit.author,
+        "actor": dict(commit.record.actor),
+        "command": commit.record.command,
+        "time": rfc3339(commit.time),
+        "message": commit.message,
+    }
+
+
+def layer_row(layer: ImageLayer, tags: list[str]) -> dict[str, Any]:
+    return {
+        "layer": layer.diff_id,
+        "tags": shown_names(tags),
+        "image": layer.image,
+        "number": layer.number,
+        "created": layer.built.created or None,
+        "created_by": layer.built.created_by or None,
+        "author": layer.built.author or None,
+        "comment": layer.built.comment or None,
+        "loaded": rfc3339(layer.arrival.time),
+        "source": Arrival.of(layer.arrival.event).source,
+    }
+
+
+def item_row(item: Item, tags: list[str], *, touched: bool) -> dict[str, Any]:
+    """Return a commit's, a layer's or (commit null) the unsealed rest's row; `events` are there where paths were asked for."""
+    if item.commit is not None:
+        row = commit_row(item.commit, tags)
+    elif item.layer is not None:
+        row = layer_row(item.layer, tags)
+    else:
+        row = {"commit": None, "container": item.container}
+    return row | ({"events": [rows.event_row(record) for record in item.touched]} if touched else {})
+
+
+# -- the family tree
 
 
 def family_lines(log: Log, target: Target | None) -> Iterator[str]:
