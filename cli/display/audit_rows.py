@@ -116,7 +116,7 @@ COLUMNS = (
     Column("path", "PATH", lambda path: shown(path) if isinstance(path, bytes) else str(path)),
     Column("since", "SINCE", whole_seconds, str),
     Column("status", "STATUS"),
-    Column("images", "IMAGES", lambda images: listed([(*image["tags"], short_id(image["id"]))[0] for image in images], 3)),
+    Column("images", "IMAGES", lambda images: listed(list(map(_image_text, images)), 3)),
     Column("sent", "SENT", _sent),
 )
 
@@ -168,6 +168,10 @@ def _status(occurrence: PathOccurrence) -> str:
 def _images(row: Callable[[str], dict[str, Any]], images: tuple[str, ...]) -> dict[str, Any]:
     rows = [row(image) for image in images]
     return {"images": rows, "sent": [sent for row in rows for sent in row["sent"]]}
+
+
+def _image_text(image: dict[str, Any]) -> str:
+    return image["tags"][0] if image["tags"] else short_id(image["id"])
 
 
 def _image_row(log: Log, image: str) -> dict[str, Any]:

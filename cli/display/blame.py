@@ -29,9 +29,8 @@ def blame_text(found: Blame) -> Iterator[str]:
     if found.content is None:
         yield "the root of every view; no event made it"
         return
-    yield from cause_lines("content", found.content)
-    for label, cause in (("name", found.name), ("attributes", found.attributes), ("erased", found.erased)):
-        yield from cause_lines(label, cause)
+    for label in ("content", "name", "attributes", "erased"):
+        yield from cause_lines(label, getattr(found, label))
 
 
 def _reach(removed: Cause, path: str) -> str:

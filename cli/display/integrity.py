@@ -101,9 +101,8 @@ def plan_lines(log: Log, planned: Plan, *, derive: bool) -> Iterator[str]:
         yield f"{len(planned.blobs)} compressed blobs are dropped; {cost}"
     if planned.tags:
         yield f"tags that ever named such an image: {listed(shown_names(planned.tags), 20)}"
-    yield from (
-        f"{sent.how} to {escape(sent.where)} at {rfc3339(sent.record.time)}: that copy still holds it" for sent in planned.sent
-    )
+    for sent in planned.sent:
+        yield f"{sent.how} to {escape(sent.where)} at {rfc3339(sent.record.time)}: that copy still holds it"
 
 
 def met(log: Log, error: ErasedError) -> ErasedError:

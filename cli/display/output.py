@@ -60,8 +60,9 @@ def listing_options(*, trunc: bool = False) -> Callable[[F], F]:
             command = click.option("--no-trunc", is_flag=True, help="Show ids and texts in full.")(command)
 
         @click.option(
-            "--format", "output_format", type=click.Choice(["table", "json"]), default="table", help="json: one object a line."
-        )
+            "--format", "output_format", type=click.Choice(["table", "json"]), default="table",
+            help="json: one object a line.",
+        )  # fmt: skip
         @click.option("-q", "--quiet", is_flag=True, help="Print ids or names alone.")
         @functools.wraps(command)
         def with_shape(*args: Any, output_format: str, quiet: bool, no_trunc: bool = False, **rest: Any) -> Any:

@@ -45,7 +45,8 @@ def single(path: str, keeper: Keeper, *, skipped: Counter[str] | None = None, li
     A socket is skipped, as in `scan`; raises as that does.
     """
     folder, name = os.path.split(os.fsencode(path))
-    return _Scan(os.fsdecode(folder or b"."), keeper, Counter() if skipped is None else skipped, like).one(name)
+    reading = _Scan(os.fsdecode(folder or b"."), keeper, Counter() if skipped is None else skipped, like)
+    return reading.one(name)
 
 
 def xattrs(node: int | bytes) -> dict[bytes, bytes]:

@@ -75,7 +75,8 @@ def _layer(store: Store, layer: Layer, gone: frozenset[bytes], dropped: set[byte
     if isinstance(layer, ImportedLayer) and not going | links:
         size = images.imported_layer(store.log, layer.diff_id).size
         return _plain(bytes.fromhex(layer.diff_id), size, lambda: Reader(send.layer_tar(store, layer)))
-    tar = Measured(send.tar_of(store, (change for change in _changes(store, layer) if change.path not in going | links)))
+    kept = (change for change in _changes(store, layer) if change.path not in going | links)
+    tar = Measured(send.tar_of(store, kept))
     opener = spool.put(tar)
     return _plain(tar.digest.digest(), tar.size, opener)
 
@@ -84,7 +85,11 @@ def _changes(store: Store, layer: Layer) -> Iterator[Change]:
     if not isinstance(layer, ImportedLayer):
         return send.changes_of(store, layer)
     records, events = Records(store.log), store.log.events(store.log.existing("layer", layer.diff_id).id)
-    return (Change(Kind(event.kind), records.path(event.path), *node_of(event)) for event in events if event.path is not None)
+    return (
+        Change(Kind(event.kind), records.path(event.path), *node_of(event))
+        for event in events
+        if event.path is not None
+    )
 
 
 def _plain(diff_id: bytes, size: int, opener: Callable[[], BinaryIO]) -> LayerBlob:

@@ -77,7 +77,9 @@ def stages(store: Store, *, quick: bool = False, share: float = 1.0) -> Iterator
     yield _stage(
         "caches", "items", lambda: layer_digests.encoded(store), len, lambda cached, advance: _caches(store, cached, advance)
     )
-    yield _stage("sent configs", "items", lambda: _sent(store), len, lambda sent, advance: _sent_configs(store, sent, advance))
+    yield _stage(
+        "sent configs", "items", lambda: _sent(store), len, lambda sent, advance: _sent_configs(store, sent, advance)
+    )
 
 
 def _stage(
@@ -223,7 +225,8 @@ def _sent_configs(store: Store, sent: SentConfigs, advance: Advance) -> Iterator
         with suppress(LayerlogError):  # what cannot be encoded any more has a finding of its own
             anew = sha256(send.image_config(store, images.get(store.log, image))).hexdigest()
             if anew != config:
-                yield of_event(position, f"says that config {config[:12]} left the store, and it is {anew[:12]} now", "layer")
+                problem = f"says that config {config[:12]} left the store, and it is {anew[:12]} now"
+                yield of_event(position, problem, "layer")
         advance(1)
 
 

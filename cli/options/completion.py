@@ -86,7 +86,9 @@ def _paths(s: Any, incomplete: str, names: Callable[[Any], Iterator[Name]]) -> I
             yield f"{known}/{name}{'/' if child.is_dir else ''}", None
 
 
-def _completing(find: Callable[[Any, str], Iterator[Name]]) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
+def _completing(
+    find: Callable[[Any, str], Iterator[Name]],
+) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
     return lambda ctx, _, incomplete: _found(ctx, lambda s: find(s, incomplete))
 
 

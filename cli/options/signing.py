@@ -18,4 +18,5 @@ class Signing(click.Command):
 def signing_options(command: F) -> F:
     """Add --sign and --sign=KEY; the command gets them as `sign` and `signing_key`."""
     help_text = "Sign it with SSH, as git does: with git's signing key or your own, or with the one named by --sign=KEY."
-    return click.option("--sign", is_flag=True, help=help_text)(click.option("--signing-key", hidden=True)(command))
+    with_key = click.option("--signing-key", hidden=True)(command)
+    return click.option("--sign", is_flag=True, help=help_text)(with_key)

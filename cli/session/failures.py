@@ -106,8 +106,9 @@ def explained(error: BaseException, store: str) -> tuple[str, int]:
             return "the input is nested too deeply to be read; check where it comes from", 1
         case _ if type(error).__name__ == "OperationalError" and str(error).startswith("Could not decode"):
             return f"store {store}: a text in its log is damaged; keep a copy of the folder, then run `layerlog verify`", 1
-    primary = "_".join(getattr(error, "sqlite_errorname", "").split("_")[:2])  # SQLITE_IOERR_WRITE is a kind of SQLITE_IOERR
-    if primary in _SQLITE_STEPS:  # else it is no fault of the disk, of another process or of the file: then it is a bug
+    name = getattr(error, "sqlite_errorname", "")  # SQLITE_IOERR_WRITE is a kind of SQLITE_IOERR
+    primary = "_".join(name.split("_")[:2])
+    if primary in _SQLITE_STEPS:  # what else it says is no fault of the disk, of another process or of the file
         return f"store {store}: {error}; {_SQLITE_STEPS[primary]}", 1
     first_line = str(error).partition("\n")[0]
     return f"{type(error).__name__}: {first_line}; this is a bug; run with -v for details", BUG

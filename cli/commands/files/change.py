@@ -147,5 +147,9 @@ def chown(owner: str, places: tuple[str, ...], *, recursive: bool, no_dereferenc
 
     As the kernel does it, a program that changes hands loses its setuid and setgid bits and its capabilities.
     """
-    how = {"recursive": recursive, "follow_last": not (recursive or no_dereference)}
-    _change(places, lambda view, paths: edits.reowned(view, paths, parse_owner(view, owner), **how))
+
+    def make(view: View, paths: list[bytes]) -> Iterable[Change]:
+        found = parse_owner(view, owner)
+        return edits.reowned(view, paths, found, recursive=recursive, follow_last=not (recursive or no_dereference))
+
+    _change(places, make)

@@ -123,7 +123,8 @@ def _of_host(text: str, how: How) -> _Incoming:
     source = Source(name, directory, directory and (not name or os.path.basename(text) == "."))
 
     def changes(writer: Writer, like: Like) -> Iterator[Change]:
-        found = (scan.scan if directory else scan.single)(place, writer.content, skipped=how.skipped, like=like)
+        read = scan.scan if directory else scan.single
+        found = read(place, writer.content, skipped=how.skipped, like=like)
         return found if how.archive else (change._replace(uid=0, gid=0) for change in found)
 
     return _Incoming(source, changes)

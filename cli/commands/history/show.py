@@ -65,7 +65,8 @@ def _show_commit(s: Session, commit: commits.Commit, shape: str, ways: list[str]
     names = tags.now(s.log, commit.id)
     config = images.instructions(s.log, commit.record.event.stream, commit.first, commit.last)
     if shape == "json":
-        print(json_line(history.item_row(item, names, touched=False) | {"config": config} | changes_row(s, None, item)))
+        row = history.item_row(item, names, touched=False) | {"config": config}
+        print(json_line(row | changes_row(s, None, item)))
     else:
         print(*history.commit_lines(commit, names, config), sep="\n")
         print_changes(ways or ["topmost"], lambda: compared(s, None, item))

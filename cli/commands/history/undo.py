@@ -118,7 +118,8 @@ def _reverted(s: Session, sealed: Commit, now: View) -> list[Change]:
 
 def _conflicts_text(conflicts: list[Conflict]) -> str:
     some = [f"/{shown(conflict.path)} {conflict.reason}" for conflict in conflicts[:MOST_CONFLICTS]]
-    return "; ".join(some) + (f"; and {len(conflicts) - len(some)} more paths" if len(conflicts) > len(some) else "")
+    more = len(conflicts) - len(some)
+    return "; ".join(some) + (f"; and {more} more paths" if more else "")
 
 
 def _print_changes(s: Session, container: str, before: View, version: int) -> None:
