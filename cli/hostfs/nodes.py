@@ -122,7 +122,7 @@ class NodeWriter:
         os.utime(node, ns=(entry.mtime, entry.mtime))
 
     def allowed(self, what: str, act: Callable[..., None], *of: object) -> bool:
-        """Return whether this process may do it; *what* is counted where it may not."""
+        """Do it, and return whether this process may; *what* is counted where it may not."""
         try:
             act(*of)
         except OSError as error:
