@@ -16,7 +16,6 @@ from cli.session.redact import redacted
 from cli.session.settings import Settings, default_store
 from cli.version import VERSION
 
-_ARGV = "cli.command_line.argv"
 _STORE_HELP = "The store; load, import and create make it.  [env: LAYERLOG_STORE; default: ~/.local/share/layerlog]"
 
 
@@ -57,15 +56,10 @@ class Commands(click.Group):
         names = [CompletionItem(n, help=e.help) for n, e in COMMANDS.items() if n.startswith(incomplete)]
         return names + click.Command.shell_complete(self, ctx, incomplete)
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.meta.setdefault(_ARGV, [ctx.info_name or "layerlog", *args])
-        return super().parse_args(ctx, args)
-
-    def main(self, args: Sequence[str] | None = None, *_: Any, **extra: Any) -> NoReturn:
+    def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> NoReturn:
         """Run one command line and leave with its exit code."""
         complete_if_asked(self)
-        arguments = list(sys.argv[1:] if args is None else args)
-        sys.exit(run(self, arguments, extra.get("obj")))
+        sys.exit(run(self, list(sys.argv[1:] if args is None else args)))
 
 
 def _with_examples(command: click.Command) -> click.Command:
@@ -74,14 +68,15 @@ def _with_examples(command: click.Command) -> click.Command:
     return command
 
 
-def run(group: click.Group, arguments: list[str], obj: Any = None) -> int:
+def run(group: click.Group, arguments: list[str]) -> int:
     """Return the exit code; what failed has been said on stderr."""
+    settings = Settings(default_store(), argv=tuple(redacted(["layerlog", *arguments])))
     context, code = None, 0
     try:
         _stand_in_for_closed_streams()
         _accept_any_text()
         try:
-            with group.make_context("layerlog", arguments, obj=obj) as context:
+            with group.make_context("layerlog", arguments, obj=settings) as context:
                 group.invoke(context)
         except click.exceptions.Exit as stop:
             code = stop.exit_code
@@ -89,8 +84,7 @@ def run(group: click.Group, arguments: list[str], obj: Any = None) -> int:
     except click.ClickException as error:
         return failures.show_usage_error(_with_place(error))
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001
-        settings = context.obj if context is not None else None
-        return failures.report(error, settings or Settings(default_store()))
+        return failures.report(error, context.obj if context is not None else settings)
     return code
 
 
@@ -160,9 +154,8 @@ def cli(ctx: click.Context, store: str | None, verbose: int, log_format: str) ->
       layerlog commit -m "Add a page" web site:1.0   seal it as a new image
       layerlog log web                               who changed what, and when
     """
-    argv = tuple(redacted(ctx.meta[_ARGV]))
-    ctx.obj = Settings(store or default_store(), verbose, log_format, argv)
+    ctx.obj = ctx.obj._replace(store=store or ctx.obj.store, verbosity=verbose, log_format=log_format)
     logs.configure(verbose, log_format)
     if verbose:
         logs.bind(store=ctx.obj.store, command=ctx.invoked_subcommand, actor=observed_actor()["login"])
-    logs.event("started", argv=argv)
+    logs.event("started", argv=ctx.obj.argv)

@@ -19,7 +19,7 @@ from tests.faults.commands import Commands
 def findings(path: str) -> list[Finding]:
     """What a full verification finds wrong with the store at *path*."""
     with Store.open_or_create(path) as store:
-        return [f for stage in verification.stages(store) for f in verification.run(stage, lambda _: None) if not f.note]
+        return [f for stage in verification.stages(store) for f in stage.run(lambda _: None) if not f.note]
 
 
 os.environ["LAYERLOG_PULL"] = "never"  # a name that nobody knows is not looked for on the network

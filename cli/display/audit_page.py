@@ -1,10 +1,11 @@
 """The audit as one HTML page: no scripts, nothing from elsewhere, every text escaped."""
 
 import html
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from math import sqrt
-from typing import NamedTuple
 
+from cli.display.formats import human_size
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from projections.audit.actions import Action, Group, Sealed
@@ -39,14 +40,6 @@ svg text{fill:var(--ink);font:12px system-ui,sans-serif}svg .soft{fill:var(--sof
 """
 
 
-class Lane(NamedTuple):
-    """One row of the timeline; `counts` says how many actions fell into each step."""
-
-    name: str
-    total: int
-    counts: dict[int, int]
-
-
 def page(actions: Sequence[Action], authors: Sequence[Group], store_id: str, head: int) -> Iterator[str]:
     """Yield the page in pieces; *actions* are the oldest first, *head* is the log's last position."""
     yield (
@@ -54,11 +47,10 @@ def page(actions: Sequence[Action], authors: Sequence[Group], store_id: str, hea
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>Audit of store {text(store_id[:12])}</title><style>{_STYLE}</style></head><body>\n"
+        f'<h1>Who did what</h1>\n<p class="about">Store <code>{text(store_id[:12])}</code>, {_period(actions)}, '
+        f"up to event {head}. Authors are claimed; actors, below them, were seen by the machine.</p>\n"
+        f"{_sums(actions, authors)}"
     )
-    yield "<h1>Who did what</h1>\n"
-    yield f'<p class="about">Store <code>{text(store_id[:12])}</code>, {_period(actions)}, up to event {head}. '
-    yield "Authors are claimed; actors, below them, were seen by the machine.</p>\n"
-    yield _sums(actions, authors)
     if actions:
         yield f"<h2>Timeline</h2>\n{timeline(actions)}\n"
     yield from _authors(authors)
@@ -75,14 +67,6 @@ def lines(value: str) -> str:
     """As `text`, line by line; what is longer than `MOST_TEXT` is cut, and says so."""
     cut = "\n".join(map(text, value[:MOST_TEXT].rstrip("\n").split("\n")))
     return cut if len(value) <= MOST_TEXT else f'{cut}<span class="soft"> ... ({len(value)} characters in all)</span>'
-
-
-def size(count: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"
 
 
 def _minute(when: int) -> str:
@@ -103,7 +87,7 @@ def _sums(actions: Sequence[Action], authors: Sequence[Group]) -> str:
         "signed": str(sum(action.signer is not None for action in commits)),
         "authors": str(len(authors)),
         "changes sealed": str(sum(held.events for held in sealed)),
-        "written": size(sum(held.bytes for held in sealed)),
+        "written": human_size(sum(held.bytes for held in sealed), " "),
         "sent out": str(len(_departures(actions))),
         "erasures": str(sum(action.what == "erase" for action in actions)),
     }
@@ -124,55 +108,50 @@ def timeline(actions: Sequence[Action]) -> str:
     first, last = actions[0].record.time, max(actions[-1].record.time, actions[0].record.time + 1)
     lanes = _lanes(actions, first, last)
     height = LANE * len(lanes) + AXIS
-    parts = [f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="Commits and other actions over time">']
-    for number, lane in enumerate(lanes):
-        parts.append(_lane(lane, number, COLOURS[number % len(COLOURS)], first, last))
-    parts.append(_axis(first, last, height))
-    return "".join([*parts, "</svg>"])
+    svg = f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="Commits and other actions over time">'
+    parts = (_lane(name, counts, number, first, last) for number, (name, counts) in enumerate(lanes.items()))
+    return "".join([svg, *parts, _axis(first, last, height), "</svg>"])
 
 
-def _lanes(actions: Sequence[Action], first: int, last: int) -> list[Lane]:
+def _lanes(actions: Sequence[Action], first: int, last: int) -> dict[str, Counter[int]]:
+    """Return the rows of the timeline from the top down, and how many actions fell into each step of each."""
     names = [action.author or "nobody named" if action.what == "commit" else "" for action in actions]
-    totals: dict[str, int] = {}
-    for name in names:
-        totals[name] = totals.get(name, 0) + 1
-    ranked = sorted((name for name in totals if name), key=lambda name: (-totals[name], name))
+    totals = Counter(filter(None, names))
+    ranked = sorted(totals, key=lambda name: (-totals[name], name))
     label = {name: name for name in ranked[:LANES]} | dict.fromkeys(ranked[LANES:], "others") | {"": NO_COMMIT}
-    found: dict[str, dict[int, int]] = {}
+    found: dict[str, Counter[int]] = defaultdict(Counter)
     for action, name in zip(actions, names, strict=True):
-        counts = found.setdefault(label[name], {})
-        step = min(STEPS - 1, (action.record.time - first) * STEPS // (last - first + 1))
-        counts[step] = counts.get(step, 0) + 1
-    order = dict.fromkeys([*(label[name] for name in ranked), label[""]])
-    return [Lane(name, sum(found[name].values()), found[name]) for name in order if name in found]
+        found[label[name]][min(STEPS - 1, (action.record.time - first) * STEPS // (last - first + 1))] += 1
+    return {name: found[name] for name in label.values() if name in found}
 
 
-def _lane(lane: Lane, number: int, colour: str, first: int, last: int) -> str:
-    y = LANE * number + LANE / 2
-    name = shown(lane.name)
+def _lane(author: str, counts: Counter[int], number: int, first: int, last: int) -> str:
+    y, colour = LANE * number + LANE / 2, COLOURS[number % len(COLOURS)]
+    name = shown(author)
     name = name if len(name) <= 23 else name[:22] + "…"
-    parts = [f'<line x1="{LABEL}" x2="{WIDTH}" y1="{y}" y2="{y}"/><text x="0" y="{y + 4}">{html.escape(name)}</text>']
-    parts.append(f'<text class="soft" x="{LABEL - 10}" y="{y + 4}" text-anchor="end">{lane.total}</text>')
-    most = max(lane.counts.values())
-    for step, count in sorted(lane.counts.items()):
+    line = f'<line x1="{LABEL}" x2="{WIDTH}" y1="{y}" y2="{y}"/><text x="0" y="{y + 4}">{html.escape(name)}</text>'
+    parts = [line, f'<text class="soft" x="{LABEL - 10}" y="{y + 4}" text-anchor="end">{counts.total()}</text>']
+    most = max(counts.values())
+    for step, count in sorted(counts.items()):
         x = LABEL + 14 + (WIDTH - LABEL - 28) * (step + 0.5) / STEPS
         when = _minute(first + (last - first) * step // STEPS)
         radius = 4 + (LANE / 2 - 5) * sqrt(count / most) if most > 1 else 5
         parts.append(
             f'<circle cx="{x:.1f}" cy="{y}" r="{radius:.1f}" fill="{colour}" fill-opacity=".72">'
-            f"<title>{text(lane.name)}: {count} from {when}</title></circle>"
+            f"<title>{text(author)}: {count} from {when}</title></circle>"
         )
     return "".join(parts)
 
 
 def _axis(first: int, last: int, height: int) -> str:
     parts = []
-    for part in range(5):
+    for part, anchor in enumerate(("start", "middle", "middle", "middle", "end")):
         x = LABEL + 14 + (WIDTH - LABEL - 28) * part / 4
-        anchor = "start" if part == 0 else "end" if part == 4 else "middle"
         when = _minute(first + (last - first) * part // 4)
-        parts.append(f'<line x1="{x:.0f}" x2="{x:.0f}" y1="0" y2="{height - AXIS + 6}" stroke-dasharray="2 4"/>')
-        parts.append(f'<text class="soft" x="{x:.0f}" y="{height - 10}" text-anchor="{anchor}">{when}</text>')
+        parts.append(
+            f'<line x1="{x:.0f}" x2="{x:.0f}" y1="0" y2="{height - AXIS + 6}" stroke-dasharray="2 4"/>'
+            f'<text class="soft" x="{x:.0f}" y="{height - 10}" text-anchor="{anchor}">{when}</text>'
+        )
     return "".join(parts)
 
 
@@ -180,12 +159,15 @@ def _axis(first: int, last: int, height: int) -> str:
 
 
 def _authors(groups: Sequence[Group]) -> Iterator[str]:
-    yield '<h2>By author</h2>\n<table><thead><tr><th>Author (claimed)</th><th class="n">Commits</th>'
-    yield '<th class="n">Changes</th><th class="n">Files</th><th class="n">Written</th><th>First</th><th>Last</th></tr>'
-    yield "</thead><tbody>\n"
+    yield (
+        '<h2>By author</h2>\n<table><thead><tr><th>Author (claimed)</th><th class="n">Commits</th>'
+        '<th class="n">Changes</th><th class="n">Files</th><th class="n">Written</th><th>First</th><th>Last</th></tr>'
+        "</thead><tbody>\n"
+    )
     for group in sorted(groups, key=lambda group: -group.commits):
         yield f"<tr><td>{text(group.key) or 'nobody named'}</td>"
-        yield "".join(f'<td class="n">{cell}</td>' for cell in (group.commits, group.events, group.files, size(group.bytes)))
+        cells = (group.commits, group.events, group.files, human_size(group.bytes, " "))
+        yield "".join(f'<td class="n">{cell}</td>' for cell in cells)
         yield f'<td class="t">{_minute(group.first)}</td><td class="t">{_minute(group.last)}</td></tr>\n'
     yield "</tbody></table>\n"
 
@@ -193,10 +175,11 @@ def _authors(groups: Sequence[Group]) -> Iterator[str]:
 def _actions(actions: Sequence[Action]) -> Iterator[str]:
     yield '<h2>Everything, newest first</h2>\n<table class="actions"><colgroup>'
     yield "".join(f'<col style="width:{width}%">' for width in (13, 8, 10, 19, 13, 15, 22))
-    yield "</colgroup><thead><tr><th>When (UTC)</th><th>What</th><th>Id</th><th>Who</th>"
-    yield '<th class="n">Sealed</th><th>Names, and where it went</th><th>Message</th></tr></thead><tbody>\n'
-    for action in reversed(actions):
-        yield _action(action)
+    yield (
+        "</colgroup><thead><tr><th>When (UTC)</th><th>What</th><th>Id</th><th>Who</th>"
+        '<th class="n">Sealed</th><th>Names, and where it went</th><th>Message</th></tr></thead><tbody>\n'
+    )
+    yield from map(_action, reversed(actions))
     yield "</tbody></table>\n"
 
 
@@ -221,7 +204,7 @@ def _signed(action: Action) -> str:
 def _sealed(held: Sealed | None) -> str:
     if held is None:
         return ""
-    return f'{held.files} files<br><span class="soft">{held.events} changes, {size(held.bytes)}</span>'
+    return f'{held.files} files<br><span class="soft">{held.events} changes, {human_size(held.bytes, " ")}</span>'
 
 
 def _went(action: Action) -> str:

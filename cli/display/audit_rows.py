@@ -5,7 +5,7 @@ from functools import cache, partial
 from typing import Any, TextIO
 
 from cli.display.formats import human_size, listed, short_id, whole_seconds
-from cli.display.history_text import subject
+from cli.display.history import subject
 from cli.display.output import Column
 from eventstore.index import names
 from eventstore.log.log import Log
@@ -51,9 +51,8 @@ def sent_row(sent: Sent) -> dict[str, Any]:
 
 
 def group_row(group: Group, of: str) -> dict[str, Any]:
-    key = b"/" + group.key if isinstance(group.key, bytes) else group.key
     return {
-        of: key,
+        of: b"/" + group.key if isinstance(group.key, bytes) else group.key,
         "commits": group.commits,
         "events": group.events,
         "files": group.files,
@@ -64,21 +63,17 @@ def group_row(group: Group, of: str) -> dict[str, Any]:
     }
 
 
-def actor_of(row: Mapping[str, Any]) -> str:
-    actor = row["actor"]
-    return f"{actor.get('login') or actor.get('uid')}@{actor.get('host')}"
-
-
 def _sent(sent: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(f"{one['how']} {one['where']}" for one in sent)
 
 
+_ACTOR = Column("actor", "ACTOR (SEEN)", lambda actor: f"{actor.get('login') or actor.get('uid')}@{actor.get('host')}")
 ACTIONS = (
     Column("time", "TIME", whole_seconds, str),
     Column("what", "WHAT"),
     Column("id", "ID", short_id, str),
     Column("author", "AUTHOR (CLAIMED)"),
-    Column("actor", "ACTOR (SEEN)", lambda actor: actor_of({"actor": actor})),
+    _ACTOR,
     Column("signer", "SIGNED BY"),
     Column("events", "EVENTS"),
     Column("files", "FILES"),
@@ -113,7 +108,7 @@ MOVEMENTS = (
     Column("names", "NAMES", ", ".join),
     Column("place", "WHERE"),
     Column("digest", "MANIFEST", short_id, str),
-    Column("actor", "ACTOR (SEEN)", lambda actor: actor_of({"actor": actor})),
+    _ACTOR,
     Column("author", "AUTHOR (CLAIMED)"),
 )
 
@@ -137,8 +132,7 @@ def write_csv(out: TextIO, rows: Iterable[dict[str, Any]], columns: Sequence[Col
 
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow([column.key for column in columns])
-    for row in rows:
-        writer.writerow([_cell(row[column.key], column) for column in columns])
+    writer.writerows([_cell(row[column.key], column) for column in columns] for row in rows)
 
 
 def _cell(value: Any, column: Column) -> str:
@@ -153,8 +147,8 @@ COLUMNS = (
     Column("path", "PATH", lambda path: shown(path) if isinstance(path, bytes) else str(path)),
     Column("since", "SINCE", whole_seconds, str),
     Column("status", "STATUS"),
-    Column("images", "IMAGES", lambda images: listed([_image_text(image) for image in images], 3)),
-    Column("sent", "SENT", lambda sent: ", ".join(f"{one['how']} {one['where']}" for one in sent)),
+    Column("images", "IMAGES", lambda images: listed(list(map(_image_text, images)), 3)),
+    Column("sent", "SENT", _sent),
 )
 
 
@@ -168,7 +162,7 @@ class Rows:
 
     def of_occurrence(self, occurrence: PathOccurrence) -> dict[str, Any]:
         ended, gone = occurrence.ended, self._erased.get(occurrence.content or b"")
-        row = {
+        return {
             "kind": occurrence.kind,
             "id": occurrence.id,
             "where": self._name(occurrence.kind, occurrence.id),
@@ -181,33 +175,34 @@ class Rows:
             "until_position": ended.event.position if ended else None,
             "status": _status(occurrence) + (", but erased" if gone else ""),
             "erased": gone,
+            **self._images(occurrence.images),
         }
-        return row | self._images(occurrence.images)
 
     def of_document(self, document: Document) -> dict[str, Any]:
-        what = "its config or manifest" if document.kind == "image" else "its config"
-        row = {
+        return {
             "kind": document.kind,
             "id": document.id,
             "where": self._name(document.kind, document.id),
             "path": None,
             "since": rfc3339(document.record.time),
-            "status": f"in {what}",
+            "status": "in its config or manifest" if document.kind == "image" else "in its config",
+            **self._images(document.images),
         }
-        return row | self._images(document.images)
 
 
 def _status(occurrence: PathOccurrence) -> str:
     if not occurrence.shown:
         return "hidden in a lower layer"
-    if occurrence.ended is None:
-        return "there now"
-    return f"until {whole_seconds(rfc3339(occurrence.ended.time))}"
+    return f"until {whole_seconds(rfc3339(occurrence.ended.time))}" if occurrence.ended else "there now"
 
 
 def _images(row: Callable[[str], dict[str, Any]], images: tuple[str, ...]) -> dict[str, Any]:
     rows = [row(image) for image in images]
     return {"images": rows, "sent": [sent for row in rows for sent in row["sent"]]}
+
+
+def _image_text(image: dict[str, Any]) -> str:
+    return image["tags"][0] if image["tags"] else short_id(image["id"])
 
 
 def _image_row(log: Log, image: str) -> dict[str, Any]:
@@ -221,7 +216,3 @@ def _name(log: Log, kind: str, identity: str) -> str:
         return ", ".join(shown_names(tags.now(log, identity))) or short_id(identity)
     container = containers.get(log, identity)
     return f"{container.name} (removed)" if container.removed else container.name
-
-
-def _image_text(image: dict[str, Any]) -> str:
-    return image["tags"][0] if image["tags"] else short_id(image["id"])

@@ -1,6 +1,6 @@
 """Containers as rows of `ps`, and `status` as text."""
 
-from typing import Any, TextIO
+from typing import Any
 
 from cli.display.diff_lines import WORDS, difference_row, letter_line
 from cli.display.formats import ago, counted, short_id
@@ -51,33 +51,33 @@ def _state(container: Container, count: int) -> str:
 
 
 def status_row(store: Store, container: Container) -> dict[str, Any]:
-    """Return all of `status` as one object."""
     found = status.unsealed(store, container.id, container.version)
     commit = _last_commit(store.log, container)
-    when = rfc3339(commit.time) if commit else None
     return {
         **container_row(store.log, container),
-        "commit": commit and {"id": commit.id, "author": commit.author, "message": commit.message, "time": when},
+        "commit": commit and {
+            "id": commit.id, "author": commit.author, "message": commit.message, "time": rfc3339(commit.time),
+        },
         "changes": list(map(difference_row, status.differences(found))),
         "config": status.unsealed_instructions(store.log, container),
-    }
+    }  # fmt: skip
 
 
-def print_status(store: Store, container: Container, out: TextIO) -> None:
+def print_status(store: Store, container: Container) -> None:
     base, commit = status.base_name(store.log, container), _last_commit(store.log, container)
-    print(f"Container {shown(container.name)} ({container.id[:12]}) on {shown(base)}, at version {container.version}", file=out)
-    print(f"Last commit: {_commit_text(commit)}" if commit else "No commit yet", file=out)
+    print(f"Container {shown(container.name)} ({container.id[:12]}) on {shown(base)}, at version {container.version}")
+    print(f"Last commit: {_commit_text(commit)}" if commit else "No commit yet")
     counts = dict.fromkeys(WORDS, 0)
-    found = status.unsealed(store, container.id, container.version)
-    for number, difference in enumerate(status.topmost(status.differences(found))):
+    differences = status.differences(status.unsealed(store, container.id, container.version))
+    for number, difference in enumerate(status.topmost(differences)):
         if not number:
-            print("\nNot sealed yet:", file=out)
+            print("\nNot sealed yet:")
         counts[difference.letter] += 1
-        print(f"  {letter_line(difference)}", file=out)
+        print(f"  {letter_line(difference)}")
     instructions = status.unsealed_instructions(store.log, container)
     if instructions:
-        print("\nConfig not sealed yet:", *(f"  {shown(text)}" for text in instructions), sep="\n", file=out)
-    print(f"\n{_summary(counts, len(instructions))}", file=out)
+        print("\nConfig not sealed yet:", *(f"  {shown(text)}" for text in instructions), sep="\n")
+    print(f"\n{_summary(counts, len(instructions))}")
 
 
 def _summary(counts: dict[str, int], instructions: int) -> str:

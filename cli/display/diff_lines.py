@@ -5,12 +5,12 @@ The row is a `Difference`: letter, path, before, after. Its amount is asked for 
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from cli.display.entries import entry_row
 from cli.display.formats import counted
 from cli.display.output import ROWS_AT_ONCE, json_line, paint
+from eventstore.model.batches import batches
 from eventstore.model.paths import shown
 from projections.diff import patches
 from projections.diff.patches import Amount
@@ -18,6 +18,7 @@ from projections.diff.tree_diff import Difference
 from projections.history.status import topmost
 from projections.tree.view import View
 
+T = TypeVar("T")
 WORDS = {"A": "added", "C": "changed", "D": "deleted"}
 _COLOURS = {"A": "green", "C": "yellow", "D": "red", "+": "green", "-": "red", "@": "cyan"}
 _BAR, _WIDEST = 40, 60
@@ -55,7 +56,7 @@ def letter_line(row: Difference) -> str:
 def stat_lines(compared: Compared) -> Iterator[str]:
     """Yield what git diff --stat prints; columns are as wide as a thousand rows need, so that memory stays flat."""
     paths = added = removed = 0
-    for rows in iter(lambda: list(islice(compared.rows, ROWS_AT_ONCE)), []):
+    for rows in batches(compared.rows, ROWS_AT_ONCE):
         amounts = [patches.amount(compared.before, compared.after, row) for row in rows]
         yield from _stat_table(rows, amounts)
         paths += len(rows)
@@ -92,11 +93,12 @@ def _bar(mark: str, count: int, most: int) -> str:
     return paint(mark * (count if most <= _BAR else 1 + count * (_BAR - 1) // most), _COLOURS[mark])
 
 
-def _print_lines(lines: Iterable[str]) -> bool:
+def _write(parts: Iterable[T], write: Callable[[T], object]) -> bool:
+    """*write* each of *parts*; return whether there were any."""
     anything = False
-    for line in lines:
+    for part in parts:
+        write(part)
         anything = True
-        print(line)
     return anything
 
 
@@ -104,12 +106,10 @@ def _print_patch(compared: Compared) -> bool:
     """Bytes as they are to a file or a program; escaped, and in colours, to a terminal."""
     texts = (text for row in compared.rows for text in patches.patch(compared.before, compared.after, row))
     if sys.stdout.isatty():
-        return _print_lines(_patch_line(line) for text in texts for line in text.removesuffix(b"\n").split(b"\n"))
+        lines = (_patch_line(line) for text in texts for line in text.removesuffix(b"\n").split(b"\n"))
+        return _write(lines, print)
     sys.stdout.flush()
-    anything = False
-    for text in texts:
-        anything = True
-        sys.stdout.buffer.write(text)
+    anything = _write(texts, sys.stdout.buffer.write)
     sys.stdout.buffer.flush()
     return anything
 
@@ -120,11 +120,11 @@ def _patch_line(line: bytes) -> str:
 
 
 WAYS: dict[str, Callable[[Compared], bool]] = {
-    "topmost": lambda compared: _print_lines(map(letter_line, topmost(compared.rows))),
-    "letters": lambda compared: _print_lines(map(letter_line, compared.rows)),
-    "names": lambda compared: _print_lines(f"/{shown(row.path)}" for row in compared.rows),
-    "stat": lambda compared: _print_lines(stat_lines(compared)),
+    "topmost": lambda compared: _write(map(letter_line, topmost(compared.rows)), print),
+    "letters": lambda compared: _write(map(letter_line, compared.rows), print),
+    "names": lambda compared: _write((f"/{shown(row.path)}" for row in compared.rows), print),
+    "stat": lambda compared: _write(stat_lines(compared), print),
     "patch": _print_patch,
-    "json": lambda compared: _print_lines(json_line(difference_row(row)) for row in compared.rows),
+    "json": lambda compared: _write((json_line(difference_row(row)) for row in compared.rows), print),
 }
 """How differences are printed: "topmost" as docker diff, without what lies below a deleted directory; the others say all."""

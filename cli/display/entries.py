@@ -3,7 +3,7 @@
 import stat
 from typing import Any
 
-from cli.display.formats import device_string, mode_string, whole_seconds
+from cli.display.formats import device_string, whole_seconds
 from cli.display.output import Column
 from eventstore.model.digests import named
 from eventstore.model.entries import Entry
@@ -42,7 +42,7 @@ def long_row(entry: Entry, name: bytes) -> dict[str, Any]:
     arrow = b" -> " + (entry.target or b"") if entry.is_symlink else b""
     return entry_row(entry) | {
         "name": name,
-        "long": mode_string(entry.mode),
+        "long": stat.filemode(entry.mode),
         "owner": f"{entry.uid}:{entry.gid}",
         "room": device_string(entry.rdev) if entry.rdev else str(size(entry)),
         "when": whole_seconds(rfc3339(entry.mtime)),

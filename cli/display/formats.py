@@ -1,6 +1,5 @@
-"""How sizes, times, ids and modes look to people: Docker's go-units, ls -l."""
+"""How sizes, times and ids look to people: Docker's go-units, ls -l."""
 
-import stat
 import time
 from collections.abc import Sequence
 
@@ -8,20 +7,21 @@ from eventstore.model.paths import shown
 from eventstore.model.times import SECOND
 
 
-def human_size(size: float) -> str:
+def human_size(size: float, gap: str = "") -> str:
     """Return *size* bytes as Docker shows them: three digits, decimal units (116234567 -> 116MB)."""
-    units = ("B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB")
-    step = 0
-    while size >= 1000 and step < len(units) - 1:
+    for unit in ("B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB"):
+        if size < 1000:
+            return f"{size:.3g}{gap}{unit}"
         size /= 1000
-        step += 1
-    return f"{size:.3g}{units[step]}"
+    return f"{size:.3g}{gap}YB"
 
 
 def human_duration(seconds: float) -> str:
     """Return an approximation as Docker shows it: "About a minute", "5 minutes", "2 days", ..."""
+    if seconds < 1:
+        return "Less than a second"
     if seconds < 60:
-        return _human_seconds(int(seconds))
+        return counted(int(seconds), "second")
     if seconds < 3600:
         minutes = int(seconds / 60)
         return "About a minute" if minutes == 1 else f"{minutes} minutes"
@@ -61,17 +61,6 @@ def listed(values: Sequence[str | bytes], few: int = 5) -> str:
     return ", ".join(map(shown, values[:few])) + more
 
 
-def mode_string(mode: int) -> str:
-    """Return type and permissions as `ls -l` shows them: drwxr-xr-x."""
-    return stat.filemode(mode)
-
-
 def device_string(rdev: tuple[int, int]) -> str:
     """Return major and minor number as `ls -l` shows them in place of a size."""
     return f"{rdev[0]}, {rdev[1]}"
-
-
-def _human_seconds(seconds: int) -> str:
-    if seconds < 1:
-        return "Less than a second"
-    return "1 second" if seconds == 1 else f"{seconds} seconds"

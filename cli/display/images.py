@@ -25,10 +25,6 @@ def age(created: str) -> str:
         return "N/A"
 
 
-def ellipsis(text: str) -> str:
-    return text if len(text) <= 45 else text[:44] + "…"
-
-
 COLUMNS = (
     Column("repository", "REPOSITORY"),
     Column("tag", "TAG"),
@@ -37,10 +33,11 @@ COLUMNS = (
     Column("size", "SIZE", human_size),
 )
 WITH_DIGESTS = (*COLUMNS[:2], Column("digest", "DIGEST"), *COLUMNS[2:])
+CREATED_BY = Column("created_by", "CREATED BY", lambda text: text if len(text) <= 45 else text[:44] + "…", str)
 HISTORY = (
     Column("id", "IMAGE", short_id, str),
     Column("created", "CREATED", age),
-    Column("created_by", "CREATED BY", ellipsis, str),
+    CREATED_BY,
     Column("size", "SIZE", human_size),
     Column("comment", "COMMENT"),
 )

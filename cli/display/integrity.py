@@ -1,7 +1,7 @@
 """How it is shown what is wrong, what is proved, and what was erased."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cli.display.formats import human_size, listed
@@ -24,7 +24,7 @@ def show(log: Log, reports: Sequence[Report], form: str) -> None:
     """Print every report: what is wrong first, erasures last."""
     for report in sorted(reports, key=lambda report: report.finding.note):
         row = finding_row(log, report)
-        print(json_line(row) if form == "json" else "\n".join(_lines(row)))
+        print(json_line(row) if form == "json" else _text(row))
 
 
 def finding_row(log: Log, report: Report) -> dict[str, Any]:
@@ -42,17 +42,14 @@ def held_row(log: Log, held: Held) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _lines(row: dict[str, Any]) -> Iterable[str]:
-    yield f"{escape(row['object'])}: {escape(row['problem'])}"
+def _text(row: dict[str, Any]) -> str:
     touched = touched_line(row)
-    if touched:
-        yield f"    {touched}"
+    return f"{escape(row['object'])}: {escape(row['problem'])}" + (f"\n    {touched}" if touched else "")
 
 
 def touched_line(row: dict[str, Any]) -> str:
     """Return "images a, b; containers c; paths /d and 3 more", without what there is none of."""
-    parts = ((name, row[name]) for name in ("images", "containers", "paths"))
-    return "; ".join(f"{name} {listed(values)}" for name, values in parts if values)
+    return "; ".join(f"{name} {listed(row[name])}" for name in ("images", "containers", "paths") if row[name])
 
 
 def proved(found: Proved | Growth) -> Iterator[str]:

@@ -7,8 +7,8 @@ import sys
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, NamedTuple, TextIO, TypeVar
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple, TextIO, TypeVar, cast
 
 import click
 
@@ -56,18 +56,19 @@ def listing_options(*, trunc: bool = False) -> Callable[[F], F]:
     """Add --format, -q and (*trunc*) --no-trunc; the command gets them as one argument, `shape`."""
 
     def decorate(command: F) -> F:
+        if trunc:
+            command = click.option("--no-trunc", is_flag=True, help="Show ids and texts in full.")(command)
+
+        @click.option(
+            "--format", "output_format", type=click.Choice(["table", "json"]), default="table",
+            help="json: one object a line.",
+        )  # fmt: skip
+        @click.option("-q", "--quiet", is_flag=True, help="Print ids or names alone.")
         @functools.wraps(command)
         def with_shape(*args: Any, output_format: str, quiet: bool, no_trunc: bool = False, **rest: Any) -> Any:
             return command(*args, shape=Shape(output_format, quiet, no_trunc), **rest)
 
-        decorated: Any = with_shape
-        if trunc:
-            decorated = click.option("--no-trunc", is_flag=True, help="Show ids and texts in full.")(decorated)
-        decorated = click.option("-q", "--quiet", is_flag=True, help="Print ids or names alone.")(decorated)
-        choice = click.Choice(["table", "json"])
-        return click.option(  # type: ignore[no-any-return]
-            "--format", "output_format", type=choice, default="table", help="json: one object a line."
-        )(decorated)
+        return cast("F", with_shape)
 
     return decorate
 
@@ -89,18 +90,13 @@ def listing(shape: Shape, rows: Iterable[Row], columns: Sequence[Column], quiet_
 
 
 def _tables(shape: Shape, rows: Iterable[Row], columns: Sequence[Column]) -> Iterator[str]:
-    """Yield the table in parts, so that a very long one takes no more memory than a part."""
-    parts = ([[column.cell(row, shape) for column in columns] for row in batch] for batch in batches(rows, ROWS_AT_ONCE))
-    yield table(next(parts, []), [column.header for column in columns])
-    for part in parts:
-        yield table(part, ())
-
-
-def table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> str:
-    """Return Docker's kind of table; the cells must be escaped already."""
+    """Yield Docker's kind of table in parts, so that a very long one takes no more memory than a part."""
     from tabulate import tabulate
 
-    return str(tabulate(rows, headers=headers, tablefmt="plain", disable_numparse=True))
+    table = functools.partial(tabulate, tablefmt="plain", disable_numparse=True)
+    parts = ([[column.cell(row, shape) for column in columns] for row in batch] for batch in batches(rows, ROWS_AT_ONCE))
+    yield table(next(parts, []), [column.header for column in columns])
+    yield from map(table, parts)
 
 
 def json_line(row: Row) -> str:
@@ -113,12 +109,11 @@ def json_ready(row: Row) -> dict[str, Any]:
     ready: dict[str, Any] = {}
     for key, value in row.items():
         name = key if _is_ready(key) else _text(key)
-        if _is_ready(value):
-            ready[name] = value
-            continue
-        ready[name] = _text(value)
-        if _approximate(value):
-            ready[f"{name}_b64"] = _base64(value)
+        ready[name] = value
+        if not _is_ready(value):
+            ready[name] = _text(value)
+            if _approximate(value, ready[name]):
+                ready[f"{name}_b64"] = _base64(value)
     return ready
 
 
@@ -158,18 +153,15 @@ def progress(
     A bar appears on stderr if that is a terminal and the work takes over half a second; else nothing is shown.
     """
     if quiet or not sys.stderr.isatty():
-        yield _ignore
+        yield lambda _: None
         return
-    bar = _Bar(total, label, unit)
-    try:
-        yield bar.advance
-    finally:
-        bar.finish()
+    with ExitStack() as shown:
+        yield _Bar(total, label, unit, shown).advance
 
 
 class _Bar:
-    def __init__(self, total: int | None, label: str, unit: str) -> None:
-        self.total, self.label = total, label
+    def __init__(self, total: int | None, label: str, unit: str, shown: ExitStack) -> None:
+        self.total, self.label, self.shown = total, label, shown
         self.text = human_size if unit == "bytes" else str
         self.done = self.drawn = 0
         self.start = time.monotonic()
@@ -183,10 +175,6 @@ class _Bar:
             self.bar.update(self.done - self.drawn, self.done)
             self.drawn = self.done
 
-    def finish(self) -> None:
-        if self.bar is not None:
-            self.bar.__exit__(None, None, None)
-
     def _opened(self) -> Any:
         bar = click.progressbar(
             None if self.total is not None else iter(int, 1),
@@ -196,14 +184,10 @@ class _Bar:
             file=sys.stderr,
             update_min_steps=max(1, (self.total or 0) // 500),
         )
-        return bar.__enter__()
+        return self.shown.enter_context(bar)
 
     def _position(self, _item: object) -> str:
         return self.text(self.done) + (f" of {self.text(self.total)}" if self.total is not None else "")
-
-
-def _ignore(steps: int) -> None:
-    pass
 
 
 _READY = (int, float, type(None))
@@ -223,34 +207,25 @@ def _is_ready(value: Any) -> bool:
     return value.isascii() if isinstance(value, str) else isinstance(value, _READY)
 
 
-def _is_text(raw: bytes) -> bool:
-    try:
-        raw.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _text(value: Any) -> Any:
-    if isinstance(value, str | bytes):
-        return _raw(value).decode("utf-8", "replace")
-    if isinstance(value, Mapping):
-        return json_ready(value)
-    if isinstance(value, list | tuple):
-        return [_text(item) for item in value]
+    match value:
+        case str() | bytes():
+            return _raw(value).decode("utf-8", "replace")
+        case Mapping():
+            return json_ready(value)
+        case list() | tuple():
+            return [_text(item) for item in value]
     return value
 
 
-def _approximate(value: Any) -> bool:
-    """Return whether `_text` loses something of *value*; a mapping inside it says that for itself."""
+def _approximate(value: Any, text: Any) -> bool:
+    """Return whether `_text` lost something of *value*; a mapping inside it says that for itself."""
     if isinstance(value, str | bytes):
-        return not _is_text(_raw(value))
-    return isinstance(value, list | tuple) and any(map(_approximate, value))
+        return bool(text.encode() != _raw(value))
+    return isinstance(value, list | tuple) and any(map(_approximate, value, text))
 
 
 def _base64(value: Any) -> Any:
     if isinstance(value, str | bytes):
         return b64encode(_raw(value)).decode()
-    if isinstance(value, list | tuple):
-        return [_base64(item) for item in value]
-    return _text(value)
+    return [_base64(item) for item in value] if isinstance(value, list | tuple) else _text(value)

@@ -103,15 +103,15 @@ class TreeWriter:
         self.writer.report.directories += 1
 
     def _make(self, name: bytes, entry: Entry) -> bool:
-        kind = stat.S_IFMT(entry.mode)
-        if kind == stat.S_IFREG:
-            self.writer.file(self.fd, name, entry, self.read(entry))
-        elif kind == stat.S_IFDIR:
-            self._enter(name, entry)
-        elif kind == stat.S_IFLNK:
-            self.writer.symlink(self.fd, name, entry)
-        else:
-            return self.writer.special(self.fd, name, entry)
+        match stat.S_IFMT(entry.mode):
+            case stat.S_IFREG:
+                self.writer.file(self.fd, name, entry, self.read(entry))
+            case stat.S_IFDIR:
+                self._enter(name, entry)
+            case stat.S_IFLNK:
+                self.writer.symlink(self.fd, name, entry)
+            case _:
+                return self.writer.special(self.fd, name, entry)
         return True
 
     def _enter(self, name: bytes, entry: Entry) -> None:
@@ -138,7 +138,7 @@ class TreeWriter:
             raise ConflictError(f"{shown(self.path)} was moved by another process while it was written")
 
     def _finish(self, fd: int, entry: Entry) -> None:
-        self.writer.finish_directory(fd, entry)
+        self.writer.finish(fd, entry, self.writer.fillable(entry))
 
     def _link(self, first: bytes, name: bytes) -> None:
         parent, old = split(first)

@@ -6,7 +6,7 @@ import stat
 from collections.abc import Collection, Iterable, Iterator
 
 from cli.hostfs.checkout import Place, TreeWriter, identity
-from cli.hostfs.nodes import NOT_ALLOWED, OPEN_DIRECTORY, NodeWriter, Report
+from cli.hostfs.nodes import OPEN_DIRECTORY, NodeWriter, Report
 from eventstore.errors import ConflictError, LayerlogError, NotFoundError
 from eventstore.model.entries import Entry, Read
 from eventstore.model.events import Node
@@ -100,14 +100,7 @@ class _Merge(TreeWriter):
 
     def _opened_up(self, entry: Entry) -> Entry:
         """Make a folder that was there writable; return what it shall become: as it is, where it is another user's."""
-        try:
-            os.chmod(self.fd, (entry.mode | 0o700) & 0o777 & ~self.writer.umask)
-        except OSError as error:
-            if error.errno not in NOT_ALLOWED:
-                raise
-            self.writer.report.skipped["attributes"] += 1
-            return _NO_ENTRY
-        return entry
+        return entry if self.writer.allowed("attributes", os.chmod, self.fd, self.writer.fillable(entry)) else _NO_ENTRY
 
     def _finish(self, fd: int, entry: Entry) -> None:
         if entry is not _NO_ENTRY:

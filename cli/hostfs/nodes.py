@@ -8,7 +8,7 @@ import errno
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -29,7 +29,6 @@ HOLE = 4096  # zeros worth a seek instead of a write
 ZEROS = bytes(1024 * 1024)
 
 
-
 @dataclass(slots=True)
 class Report:
     """What was written, and how often something was left out: `devices`, `owners`, `setuid` (and setgid), `xattrs`."""
@@ -38,7 +37,6 @@ class Report:
     directories: int = 0
     symlinks: int = 0
     links: int = 0
-    specials: int = 0
     bytes: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
 
@@ -71,14 +69,13 @@ class NodeWriter:
         self.report.bytes += size
 
     def directory(self, parent: int, name: bytes, entry: Entry) -> int:
-        """Make a directory that its owner can fill and return it open; `finish_directory` is due when it is full."""
-        os.mkdir(name, self._initial_directory(entry), dir_fd=parent)
+        """Make a directory that its owner can fill and return it open; `finish` is due when it is full.
+
+        What else it is to be would hinder filling it, or be spoilt.
+        """
+        os.mkdir(name, self.fillable(entry), dir_fd=parent)
         self.report.directories += 1
         return os.open(name, OPEN_DIRECTORY, dir_fd=parent)
-
-    def finish_directory(self, fd: int, entry: Entry) -> None:
-        """Give a directory made by `directory` the attributes that would have hindered filling it, or been spoilt."""
-        self.finish(fd, entry, self._initial_directory(entry))
 
     def symlink(self, directory: int, name: bytes, entry: Entry) -> None:
         if not entry.target:
@@ -102,7 +99,6 @@ class NodeWriter:
             return self._skip("devices")
         with _pinned(directory, name, entry) as node:
             self.finish(node, entry, made)
-        self.report.specials += 1
         return True
 
     def link(self, source: int, old: bytes, directory: int, name: bytes) -> None:
@@ -125,36 +121,34 @@ class NodeWriter:
             os.chmod(node, mode)
         os.utime(node, ns=(entry.mtime, entry.mtime))
 
+    def allowed(self, what: str, act: Callable[..., None], *of: object) -> bool:
+        """Do it, and return whether this process may; *what* is counted where it may not."""
+        try:
+            act(*of)
+        except OSError as error:
+            if error.errno not in NOT_ALLOWED:
+                raise
+            return self._skip(what)
+        return True
+
     def _initial(self, entry: Entry) -> int:
         """Return the permissions that a new node gets at once: the final ones, or such that xattrs can still be set."""
         mode = entry.mode | 0o600 if entry.detail else entry.mode
         return mode & 0o777 & ~self.umask
 
-    def _initial_directory(self, entry: Entry) -> int:
+    def fillable(self, entry: Entry) -> int:
+        """Return the permissions of a directory until it is full."""
         return (entry.mode | 0o700) & 0o777 & ~self.umask
 
     def _chown(self, node: int | bytes, entry: Entry) -> bool:
-        if self.safe:
-            return self._skip("owners")
-        try:
-            os.chown(node, entry.uid, entry.gid)
-        except OSError as error:
-            if error.errno not in NOT_ALLOWED:
-                raise
-            return self._skip("owners")
-        return True
+        return self._skip("owners") if self.safe else self.allowed("owners", os.chown, node, entry.uid, entry.gid)
 
     def _set_xattrs(self, node: int | bytes, entry: Entry) -> None:
         for name, value in entry.xattrs.items():
             if self.safe and name.startswith(PRIVILEGED):
                 self._skip("xattrs")
-                continue
-            try:
-                os.setxattr(node, name, value)
-            except OSError as error:
-                if error.errno not in NOT_ALLOWED:
-                    raise
-                self._skip("xattrs")
+            else:
+                self.allowed("xattrs", os.setxattr, node, name, value)
 
     def _skip(self, reason: str) -> bool:
         self.report.skipped[reason] += 1

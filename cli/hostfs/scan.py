@@ -4,16 +4,16 @@ import errno
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from enum import IntEnum
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
 from eventstore.errors import ConflictError, LayerlogError, NotFoundError, StoreError
 from eventstore.model.changes import Change, link, put
+from eventstore.model.entries import Keeper, Like
 from eventstore.model.paths import join, shown
 
-Like = Callable[[bytes], bytes | None]
 T = TypeVar("T")
 
 WHOLE = 128 * 1024
@@ -24,16 +24,6 @@ HOST_LABELS = frozenset({"security.selinux", "security.evm"})  # the machine's p
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 LIST = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
 CHANGED = frozenset({errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.ENOENT, errno.EINVAL, errno.ENODATA})
-
-
-class Keeper(Protocol):
-    """Where file contents go; both verbs return the content's digest."""
-
-    def put(self, data: bytes, /, like: bytes | None = None) -> bytes:
-        """Keep a content of at most 128 KiB; *like* names one that it may be stored as a difference from."""
-
-    def put_stream(self, chunks: Iterable[bytes]) -> bytes:
-        """Keep a content of any size; what *chunks* raises comes out unchanged."""
 
 
 def scan(root: str, keeper: Keeper, *, skipped: Counter[str] | None = None, like: Like | None = None) -> Iterator[Change]:
@@ -71,17 +61,14 @@ def xattrs(node: int | bytes) -> dict[bytes, bytes]:
     return {os.fsencode(name): os.getxattr(node, name, follow_symlinks=follow) for name in names if name not in HOST_LABELS}
 
 
-class _Kind(IntEnum):
-    FILE = 0
-    DIRECTORY = 1
-    OTHER = 2
+_Reading = Callable[["_Scan", bytes, bytes], Change | None]
 
 
 class _Place(NamedTuple):
     """A directory on the way down: its names still to come, and how to know it again."""
 
     path: bytes
-    names: Iterator[tuple[bytes, _Kind]]
+    names: Iterator[tuple[bytes, _Reading]]
     identity: tuple[int, int]
 
 
@@ -95,27 +82,29 @@ class _Scan:
         self.places: list[_Place] = []
         self.firsts: dict[tuple[int, int], bytes] = {}
         self.noatime = os.O_NOATIME
-        self.readers = (self._file, self._directory, self._other)
 
     def __iter__(self) -> Iterator[Change]:
-        try:
+        if not os.path.isdir(b"/proc/self/fd"):  # or every symlink would seem to have vanished
+            raise LayerlogError(f"cannot read {_full(self.root, b'')}: /proc is not mounted; mount it")
+        with self._opened():
             yield self._root()
             while self.places:
                 yield from self._siblings()
-        except OSError as error:
-            raise _refusal(self.root, self.path, error) from error
-        finally:
-            if self.fd >= 0:
-                os.close(self.fd)
 
     def one(self, name: bytes) -> Iterator[Change]:
         self.path = name
-        try:
-            self.fd = os.open(self.root, LIST & ~os.O_NOFOLLOW)
+        with self._opened():
             regular = stat.S_ISREG(os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_mode)
             change = self._file(name, b"") if regular else self._other(name, b"")
             if change:
                 yield change
+
+    @contextmanager
+    def _opened(self) -> Iterator[None]:
+        """Hold the root open, and whichever directory the block goes on to; what the host refuses is said in our words."""
+        try:
+            self.fd = os.open(self.root, LIST & ~os.O_NOFOLLOW)
+            yield
         except OSError as error:
             raise _refusal(self.root, self.path, error) from error
         finally:
@@ -125,10 +114,10 @@ class _Scan:
     def _siblings(self) -> Iterator[Change]:
         """Yield the nodes of the current directory up to the next one to enter; leave the directory after its last."""
         place = self.places[-1]
-        for name, kind in place.names:
+        for name, read in place.names:
             self.path = path = join(place.path, name)
             try:
-                change = self.readers[kind](name, path)
+                change = read(self, name, path)
             except FileNotFoundError:
                 self.skipped["vanished"] += 1
                 continue
@@ -139,11 +128,8 @@ class _Scan:
         self._leave()
 
     def _root(self) -> Change:
-        if not os.path.isdir(b"/proc/self/fd"):  # or every symlink would seem to have vanished
-            raise LayerlogError(f"cannot read {_full(self.root, b'')}: /proc is not mounted; mount it")
-        self.fd = os.open(self.root, LIST & ~os.O_NOFOLLOW)
         status = os.fstat(self.fd)
-        self.places.append(_Place(b"", iter(_listing(self.fd)), (status.st_dev, status.st_ino)))
+        self.places.append(_Place(b"", iter(self._listing(self.fd)), (status.st_dev, status.st_ino)))
         return _node(b"", status, self.fd)
 
     def _directory(self, name: bytes, path: bytes) -> Change:
@@ -151,13 +137,25 @@ class _Scan:
         try:
             status = os.fstat(fd)
             change = _node(path, status, fd)
-            names = _listing(fd)
+            names = self._listing(fd)
             if names:  # an empty directory is not entered: without its x bit there would be no way back
                 self.places.append(_Place(path, iter(names), (status.st_dev, status.st_ino)))
                 self.fd, fd = fd, self.fd
         finally:
             os.close(fd)
         return change
+
+    def _listing(self, fd: int) -> list[tuple[bytes, _Reading]]:
+        """Return the names in an open directory in tree order, with what reads them: a DirEntry knows types only for now."""
+        with os.scandir(fd) as entries:
+            return sorted((os.fsencode(entry.name), self._reading(entry)) for entry in entries)
+
+    @classmethod
+    def _reading(cls, entry: "os.DirEntry[str]") -> _Reading:
+        """Return a function, not a method of this one: there is one of it for all names."""
+        if entry.is_file(follow_symlinks=False):
+            return cls._file
+        return cls._directory if entry.is_dir(follow_symlinks=False) else cls._other
 
     def _leave(self) -> None:
         self.path = self.places.pop().path
@@ -175,10 +173,9 @@ class _Scan:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):
                 raise _changed(self.root, path)
-            first = self._first(status, path)
-            if first is not None:
-                return link(path, first)
-            return _node(path, status, fd, size=status.st_size, content=self._content(fd, path, status))
+            return self._linked(status, path) or _node(
+                path, status, fd, size=status.st_size, content=self._content(fd, path, status)
+            )
         finally:
             os.close(fd)
 
@@ -187,20 +184,18 @@ class _Scan:
         if stat.S_ISSOCK(status.st_mode):
             self.skipped["sockets"] += 1
             return None
-        first = self._first(status, path)
-        if first is not None:
-            return link(path, first)
         target = os.readlink(name, dir_fd=self.fd) if stat.S_ISLNK(status.st_mode) else None
         device = stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode)
         rdev = (os.major(status.st_rdev), os.minor(status.st_rdev)) if device else None
-        return _node(path, status, b"/proc/self/fd/%d/%b" % (self.fd, name), target=target, rdev=rdev)
+        handle = b"/proc/self/fd/%d/%b" % (self.fd, name)
+        return self._linked(status, path) or _node(path, status, handle, target=target, rdev=rdev)
 
-    def _first(self, status: os.stat_result, path: bytes) -> bytes | None:
-        """Return the name under which the node was met before; at the first, remember *path* and return None."""
+    def _linked(self, status: os.stat_result, path: bytes) -> Change | None:
+        """Return the link to the name under which the node was met before; at the first, remember *path* and return None."""
         if status.st_nlink == 1:
             return None
         first = self.firsts.setdefault((status.st_dev, status.st_ino), path)
-        return None if first is path else first
+        return None if first is path else link(path, first)
 
     def _open(self, name: bytes, flags: int) -> int:
         try:
@@ -216,11 +211,8 @@ class _Scan:
         while len(data) < status.st_size and (more := os.read(fd, status.st_size + 1 - len(data))):
             data += more
         self._check(fd, path, status, len(data))
-        return _kept(self._put(path), data, path)
-
-    def _put(self, path: bytes) -> Callable[[bytes], bytes]:
         similar = self.like(path) if self.like else None
-        return partial(self.keeper.put, like=similar) if similar else self.keeper.put
+        return _kept(partial(self.keeper.put, like=similar) if similar else self.keeper.put, data, path)
 
     def _chunks(self, fd: int, path: bytes, status: os.stat_result) -> Iterator[bytes]:
         size = 0
@@ -262,34 +254,21 @@ def _kept(keep: Callable[[T], bytes], content: T, path: bytes) -> bytes:
         raise StoreError(f"cannot store {shown(path)}: {error.strerror}; see to the disk of the store") from error
 
 
-def _listing(fd: int) -> list[tuple[bytes, _Kind]]:
-    """Return the names in an open directory in tree order, with their types, which a DirEntry knows only for now."""
-    with os.scandir(fd) as entries:
-        found = [(os.fsencode(entry.name), _kind(entry)) for entry in entries]
-    found.sort()
-    return found
-
-
-def _kind(entry: "os.DirEntry[str]") -> _Kind:
-    if entry.is_file(follow_symlinks=False):
-        return _Kind.FILE
-    return _Kind.DIRECTORY if entry.is_dir(follow_symlinks=False) else _Kind.OTHER
-
-
 def _changed(root: str, path: bytes) -> ConflictError:
     return ConflictError(f"{_full(root, path)} changed while it was read: try again when nothing writes to it")
 
 
 def _refusal(root: str, path: bytes, error: OSError) -> LayerlogError:
     name = _full(root, path)
-    if isinstance(error, FileNotFoundError) and not path:
-        return NotFoundError(f"{name} is not there: name an existing folder")
-    if isinstance(error, NotADirectoryError) and not path:
-        return ConflictError(f"{name} is not a folder: name the folder that holds it")
-    if isinstance(error, PermissionError):
-        return LayerlogError(f"cannot read {name}: permission denied; make it readable, read it as root, or leave it out")
-    if error.errno in CHANGED:
-        return _changed(root, path)
+    match error:
+        case FileNotFoundError() if not path:
+            return NotFoundError(f"{name} is not there: name an existing folder")
+        case NotADirectoryError() if not path:
+            return ConflictError(f"{name} is not a folder: name the folder that holds it")
+        case PermissionError():
+            return LayerlogError(f"cannot read {name}: permission denied; make it readable, read it as root, or leave it out")
+        case _ if error.errno in CHANGED:
+            return _changed(root, path)
     return LayerlogError(f"cannot read {name}: {error.strerror}; see to the disk that holds it, or leave it out")
 
 

@@ -1,6 +1,7 @@
 """Checkpoints in files: a document, and its signature behind it or beside it (FILE.sig)."""
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from cli.maintenance import signing
@@ -37,18 +38,17 @@ def document(path: str) -> dict[str, Any]:
     return proofs.read(split(path)[0], proofs.CHECKPOINT)
 
 
-def check(log: Log, path: str, allowed_signers: str | None) -> list[Finding]:
-    """Return how the log contradicts the checkpoint, and what is wrong with its signature."""
+def check(log: Log, path: str, allowed_signers: str | None) -> Iterator[Finding]:
+    """Yield how the log contradicts the checkpoint, and what is wrong with its signature."""
     body, signature = split(path)
-    found = list(proofs.check_checkpoint(log, proofs.read(body, proofs.CHECKPOINT)))
+    yield from proofs.check_checkpoint(log, proofs.read(body, proofs.CHECKPOINT))
     if signature is not None:
         verdict = signing.verify(body, signature, signing.CHECKPOINT, allowed_signers)
         signer = shown(verdict.signer) if verdict.signer else f"the key {verdict.key}, whoever that is"
         said = verdict.problem or f"is signed by {signer}"
-        found.append(Finding("signature", f"checkpoint {shown(path)}", said, note=not verdict.problem))
+        yield Finding("signature", f"checkpoint {shown(path)}", said, note=not verdict.problem)
     elif allowed_signers is not None:
-        found.append(Finding("signature", f"checkpoint {shown(path)}", "is not signed"))
-    return found
+        yield Finding("signature", f"checkpoint {shown(path)}", "is not signed")
 
 
 def write(document: dict[str, Any], path: str | None, key: str | None, *, sign: bool) -> bytes:

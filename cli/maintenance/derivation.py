@@ -7,7 +7,6 @@ from typing import BinaryIO, NamedTuple
 from cli.distribution import receive, send
 from cli.streams.reader import Reader
 from cli.streams.threads import Measured
-from eventstore.log.log import Log
 from eventstore.model.changes import Change
 from eventstore.model.digests import named
 from eventstore.model.entries import node_of
@@ -41,8 +40,8 @@ def derive(store: Store, writer: Writer, held: Collection[str], gone: Collection
         names = tags.now(store.log, image)
         if names:
             found = _without(store, images.get(store.log, image), frozenset(gone), names)
-            arrived = receive.receive(writer, [found], Kind.IMAGE_LOADED, f"erase: {image}", lambda _: None)
-            made.append(Derived(image, arrived[0].id, arrived[0].left_out))
+            (arrived,) = receive.receive(writer, [found], Kind.IMAGE_LOADED, f"erase: {image}", lambda _: None)
+            made.append(Derived(image, arrived.id, arrived.left_out))
     return made
 
 
@@ -78,24 +77,20 @@ def _layer(store: Store, layer: Layer, gone: frozenset[bytes], dropped: set[byte
         size = tar_size(images.imported_layer(store.log, layer.diff_id))
         return _plain(bytes.fromhex(layer.diff_id), size, lambda: Reader(send.layer_tar(store, layer)))
     kept = (change for change in _changes(store, layer) if change.path not in going | links)
-    return _encoded(store, kept, spool)
+    tar = Measured(send.tar_of(store, kept))
+    opener = spool.put(tar)
+    return _plain(tar.digest.digest(), tar.size, opener)
 
 
 def _changes(store: Store, layer: Layer) -> Iterator[Change]:
-    return _imported(store.log, layer.diff_id) if isinstance(layer, ImportedLayer) else send.changes_of(store, layer)
-
-
-def _imported(log: Log, diff_id: str) -> Iterator[Change]:
-    records = Records(log)
-    for event in log.events(log.existing("layer", diff_id).id):
-        if event.path is not None:
-            yield Change(Kind(event.kind), records.path(event.path), *node_of(event))
-
-
-def _encoded(store: Store, changes: Iterable[Change], spool: send.Spool) -> LayerBlob:
-    tar = Measured(send.tar_of(store, changes))
-    opener = spool.put(tar)
-    return _plain(tar.digest.digest(), tar.size, opener)
+    if not isinstance(layer, ImportedLayer):
+        return send.changes_of(store, layer)
+    records, events = Records(store.log), store.log.events(store.log.existing("layer", layer.diff_id).id)
+    return (
+        Change(Kind(event.kind), records.path(event.path), *node_of(event))
+        for event in events
+        if event.path is not None
+    )
 
 
 def _plain(diff_id: bytes, size: int, opener: Callable[[], BinaryIO]) -> LayerBlob:

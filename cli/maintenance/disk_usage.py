@@ -23,9 +23,9 @@ def rows(store: Store) -> Iterator[dict[str, Any]]:
     plain = collection.survey(store)
     yield _row("contents", compaction.stored(store), held, plain.content_bytes + plain.unnamed_bytes, "gc")
     yield _row("originals", garbage.originals, kept, garbage.original_bytes, "gc --originals")
-    head = store.log.head()
     files = (os.path.join(store.path, name) for name in ("log.db", "log.db-wal"))
-    yield _row("log", head.position, sum(os.path.getsize(file) for file in files if os.path.exists(file)), 0, "")
+    size = sum(os.path.getsize(file) for file in files if os.path.exists(file))
+    yield _row("log", store.log.head().position, size, 0, "")
     cached = sum(len(names) for _, _, names in os.walk(store.cache.path()))
     yield _row("cache", cached, garbage.cache_bytes, garbage.cache_bytes, "gc")
 

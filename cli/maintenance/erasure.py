@@ -1,6 +1,7 @@
 """What erasing contents means for what is here, and doing it: layers' blobs and framing that hold the same bytes go too."""
 
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from eventstore.content.reader import Content
@@ -70,11 +71,9 @@ def _framing(store: Store, layers: set[str], digests: Iterable[bytes]) -> Iterat
     needles = [data for digest in digests if (data := _short_enough(store.content, digest)) is not None]
     for event in store.log.of_kind(Kind.LAYER_IMPORTED):
         if needles and event.content is not None and store.log.stream_of(event.stream).name in layers:
-            try:
+            with suppress(LayerlogError):
                 if _holds(store.content.read(event.content), needles):
                     yield event.content
-            except LayerlogError:
-                continue
 
 
 def _short_enough(content: Content, digest: bytes) -> bytes | None:

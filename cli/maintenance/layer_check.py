@@ -1,6 +1,7 @@
 """Which events of an imported layer are not what its tar says: read again, entry by entry."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, suppress
 from hashlib import sha256
 from itertools import islice
 from typing import BinaryIO
@@ -44,15 +45,8 @@ def differences(store: Store, diff_id: str) -> Iterator[Finding]:
 
     Nothing is said where neither can be read.
     """
-    staged = None
-    try:
-        staged = Staged(store, _changes(store, diff_id))
+    with suppress(LayerlogError), closing(Staged(store, _changes(store, diff_id))) as staged:
         yield from islice(_compared(store.log, diff_id, staged.in_layer_order()), MOST)
-    except LayerlogError:
-        return
-    finally:
-        if staged is not None:
-            staged.close()
 
 
 def _changes(store: Store, diff_id: str) -> Iterator[Change]:

@@ -1,8 +1,9 @@
 """Where damaged contents are taken back from: kept blobs, another store or backup, an archive or layout."""
 
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -23,13 +24,8 @@ from projections.oci.oci_image import LayerBlob, OciImage
 
 
 class Repaired(NamedTuple):
-    """Digests that are sound again, and what is still wrong."""
-
     restored: frozenset[bytes]
     left: list[Finding]
-
-
-find, mend_schema = repair.find, repair.mend_schema
 
 
 def mend(store: Store, writer: Writer, findings: list[Finding], source: str | None, advance: Advance) -> Repaired:
@@ -64,8 +60,7 @@ def _missing(store: Store, aside: Aside) -> set[bytes]:
     found = set()
     for digest in aside.wanted:
         try:
-            for _ in store.content.read(digest):
-                pass
+            deque(store.content.read(digest), 0)
         except LayerlogError:
             found.add(digest)
     return found
@@ -74,13 +69,9 @@ def _missing(store: Store, aside: Aside) -> set[bytes]:
 def _from_layers(store: Store, writer: Writer, aside: Aside, layers: Iterable[LayerBlob]) -> None:
     """Read layers again: contents and framing that are not there are put as they pass."""
     for layer in layers:
-        if not aside.wanted or store.log.stream("layer", layer.diff_id.hex()) is None:
-            continue
-        try:
-            with open_layer(layer) as tar:
+        if aside.wanted and store.log.stream("layer", layer.diff_id.hex()) is not None:
+            with suppress(LayerlogError), open_layer(layer) as tar:  # this copy may be damaged too, and another whole
                 stage(writer, chunks_of(tar)).changes.close()
-        except LayerlogError:
-            continue  # this copy is damaged too; another may be whole
 
 
 def _from_store(store: Store, writer: Writer, aside: Aside, other: Store) -> None:
@@ -88,10 +79,8 @@ def _from_store(store: Store, writer: Writer, aside: Aside, other: Store) -> Non
     for digest in sorted(aside.wanted):
         if other.content.has(digest):
             into = writer.originals if digest in blob_digests else writer.content
-            try:
+            with suppress(LayerlogError):  # damaged there too
                 into.put_stream(other.content.read(digest))
-            except LayerlogError:
-                continue  # damaged there too
 
 
 def _from_images(store: Store, writer: Writer, aside: Aside, images: Iterable[OciImage]) -> None:
@@ -108,6 +97,5 @@ def _from_images(store: Store, writer: Writer, aside: Aside, images: Iterable[Oc
 
 
 def require_source(source: str | None) -> None:
-    """Raise NotFoundError where *source* is given and nothing is there."""
     if source is not None and not os.path.exists(source):
         raise NotFoundError(f"{shown(source)}: no such store, folder or archive; check the spelling")

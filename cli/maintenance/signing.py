@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import NamedTuple
 
 from eventstore.errors import InvalidError, NotFoundError
@@ -40,7 +40,8 @@ def sign(data: bytes, key: str | None, namespace: str) -> str:
     with _usable(key or default_key()) as path:
         done = _ssh_keygen(["-Y", "sign", "-n", namespace, "-f", path], data)
         if done.returncode != 0 or BEGIN not in done.stdout:
-            raise InvalidError(f"cannot sign with {shown(key or path)}: {_last_line(done.stderr)}")
+            said = shown(done.stderr.strip().rpartition(b"\n")[2]) or "ssh-keygen says no more"
+            raise InvalidError(f"cannot sign with {shown(key or path)}: {said}")
         return done.stdout[done.stdout.index(BEGIN) :].decode()
 
 
@@ -48,7 +49,8 @@ def verify(data: bytes, signature: str, namespace: str, allowed_signers: str | N
     """Return what *signature* is worth; without an allowed signers file nobody is known, and that is no problem."""
     with _temporary(signature.encode()) as file:
         checked = _ssh_keygen(["-Y", "check-novalidate", "-n", namespace, "-s", file], data)
-        key = _fingerprint(checked.stdout)
+        match = _FINGERPRINT.search(checked.stdout.decode("utf-8", "replace"))
+        key = match[0] if match else "unknown"
         if checked.returncode != 0:
             return Verdict(key, None, "the signature is not over these bytes, or is damaged")
         if allowed_signers is None:
@@ -100,19 +102,13 @@ def payload(log: Log, commit_id: str) -> bytes:
     ).encode()
 
 
-def signatures(log: Log) -> Iterator[tuple[int, Signature]]:
-    """Yield (position, signature) of every signature over a commit."""
-    return ((event.position, Signature.of(event)) for event in log.of_kind(Kind.COMMIT_SIGNED))
-
-
-def check(log: Log, allowed_signers: str | None) -> list[Finding]:
-    """Return what is wrong with the signatures of commits; with *allowed_signers*, also whose key nobody knows."""
-    findings = []
-    for position, found in signatures(log):
+def check(log: Log, allowed_signers: str | None) -> Iterator[Finding]:
+    """Yield what is wrong with the signatures of commits; with *allowed_signers*, also whose key nobody knows."""
+    for event in log.of_kind(Kind.COMMIT_SIGNED):
+        found = Signature.of(event)
         problem = verify(payload(log, found.commit), found.signature, COMMIT, allowed_signers).problem
         if problem:
-            findings.append(of_event(position, f"commit {found.commit[:12]}: {problem}", "signature"))
-    return findings
+            yield of_event(event.position, f"commit {found.commit[:12]}: {problem}", "signature")
 
 
 # -- ssh-keygen
@@ -125,15 +121,6 @@ def _ssh_keygen(arguments: Sequence[str], data: bytes) -> subprocess.CompletedPr
         raise NotFoundError("ssh-keygen is not installed, and signatures need it; install OpenSSH's client") from None
 
 
-def _fingerprint(said: bytes) -> str:
-    match = _FINGERPRINT.search(said.decode("utf-8", "replace"))
-    return match[0] if match else "unknown"
-
-
-def _last_line(said: bytes) -> str:
-    return shown(said.strip().rpartition(b"\n")[2]) or "ssh-keygen says no more"
-
-
 def _git(name: str) -> str:
     try:
         done = subprocess.run(["git", "config", "--get", name], capture_output=True, check=False)
@@ -142,23 +129,16 @@ def _git(name: str) -> str:
     return os.fsdecode(done.stdout.strip())
 
 
-@contextmanager
-def _usable(key: str) -> Iterator[str]:
+def _usable(key: str) -> AbstractContextManager[str]:
     """Give the path of a key that ssh-keygen can read: git's literal `key::`, and PEM, stand in files of their own."""
     if key.startswith("key::"):
-        with _temporary(key.removeprefix("key::").encode() + b"\n") as path:
-            yield path
-        return
+        return _temporary(key.removeprefix("key::").encode() + b"\n")
     try:
         with open(key, "rb") as file:
             data = file.read(1 << 16)
     except FileNotFoundError:
         raise NotFoundError(f"no key file {shown(key)}; check the spelling") from None
-    if not data.startswith(_PEM):
-        yield key
-        return
-    with _temporary(_openssh(key, data)) as path:
-        yield path
+    return _temporary(_openssh(key, data)) if data.startswith(_PEM) else nullcontext(key)
 
 
 def _openssh(path: str, pem: bytes) -> bytes:
@@ -174,8 +154,7 @@ def _openssh(path: str, pem: bytes) -> bytes:
     body = bytes(8) + named + _text(seed + point) + _text(b"")
     body += bytes(range(1, 1 + -len(body) % 8))
     whole = b"openssh-key-v1\0" + _text(b"none") * 2 + _text(b"") + struct.pack(">I", 1) + _text(named) + _text(body)
-    lines = b64encode(whole)
-    return b"-----BEGIN OPENSSH PRIVATE KEY-----\n" + lines + b"\n-----END OPENSSH PRIVATE KEY-----\n"
+    return b"-----BEGIN OPENSSH PRIVATE KEY-----\n" + b64encode(whole) + b"\n-----END OPENSSH PRIVATE KEY-----\n"
 
 
 def _text(data: bytes) -> bytes:

@@ -4,24 +4,29 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from hashlib import sha256
+from itertools import chain as chained
 from typing import NamedTuple, TypeVar
 
 from cli.distribution import send
-from cli.maintenance import layer_digests, sent_configs
+from cli.maintenance import layer_digests
 from cli.maintenance.layer_check import differences
 from eventstore.errors import ErasedError, LayerlogError
 from eventstore.integrity import chain, derived_columns, presence, root_causes, scrub
-from eventstore.integrity.findings import Advance, Finding
-from eventstore.model.events import Kind
-from eventstore.model.facts import tar_size
+from eventstore.integrity.findings import Advance, Finding, of_event
+from eventstore.model.events import DEPARTURES, Kind
+from eventstore.model.facts import Departure, tar_size
 from eventstore.retention.reachability import Needs, Occurrence, in_range, occurrences
 from eventstore.store.store import Store
 from projections.audit import verify
 from projections.audit.impact import UNREADABLE, Held, Impact
+from projections.images import images
 from projections.layers.layers import ImportedLayer
 
 T = TypeVar("T")
+SentConfigs = dict[tuple[str, str, str], int]
+"""(image id, config digest, CONTAINER@VERSION of a point) -> position of the first event that says it left the store."""
 _NOTHING = Held(frozenset(), frozenset(), ())
 
 
@@ -35,8 +40,6 @@ class Stage(NamedTuple):
 
 
 class Report(NamedTuple):
-    """A finding, and what is damaged with it."""
-
     finding: Finding
     held: Held
 
@@ -47,6 +50,7 @@ def stages(store: Store, *, quick: bool = False, share: float = 1.0) -> Iterator
     With *quick*, the log alone, and that what it names is there.
     """
     damaged: set[bytes] = set()
+    wanted = None if share == 1 else lambda _: random.random() < share  # noqa: S311 - a sample, no secret
 
     def noting(found: Iterator[Finding]) -> Iterator[Finding]:
         for finding in found:
@@ -60,7 +64,7 @@ def stages(store: Store, *, quick: bool = False, share: float = 1.0) -> Iterator
         return
     yield _stage(
         "contents", "bytes", lambda: scrub.total(store), int,
-        lambda _, advance: noting(scrub.check(store, advance, wanted=_drawn(share), lost=frozenset(damaged))),
+        lambda _, advance: noting(scrub.check(store, advance, wanted=wanted, lost=frozenset(damaged))),
     )  # fmt: skip
     yield _stage(
         "layers", "bytes", lambda: _imported_layers(store), lambda layers: sum(size for _, size in layers),
@@ -74,9 +78,8 @@ def stages(store: Store, *, quick: bool = False, share: float = 1.0) -> Iterator
         "caches", "items", lambda: layer_digests.encoded(store), len, lambda cached, advance: _caches(store, cached, advance)
     )
     yield _stage(
-        "sent configs", "items", lambda: sent_configs.found(store), len,
-        lambda sent, advance: sent_configs.check(store, sent, advance),
-    )  # fmt: skip
+        "sent configs", "items", lambda: _sent(store), len, lambda sent, advance: _sent_configs(store, sent, advance)
+    )
 
 
 def _stage(
@@ -85,15 +88,10 @@ def _stage(
     """Return the stage that checks what *ask* says; where a damaged log cannot say it, that is the stage's finding."""
     try:
         work = ask()
-        return Stage(label, cost(work), unit, lambda advance: check(work, advance))
-    except Exception as error:  # noqa: BLE001 - as in `_to_the_end`
+        return Stage(label, cost(work), unit, lambda advance: to_the_end(lambda: check(work, advance), label))
+    except Exception as error:  # noqa: BLE001 - as in `to_the_end`
         finding = _unfinished(label, error)
         return Stage(label, 0, unit, lambda _: iter([finding]))
-
-
-def run(stage: Stage, advance: Advance) -> Iterator[Finding]:
-    """Yield the stage's findings; that it cannot be brought to its end is one of them."""
-    return to_the_end(lambda: stage.run(advance), stage.label)
 
 
 def to_the_end(check: Callable[[], Iterable[Finding]], what: str) -> Iterator[Finding]:
@@ -127,10 +125,6 @@ def touched(store: Store, findings: Sequence[Finding]) -> list[Report]:
     return reports
 
 
-def _drawn(share: float) -> Callable[[object], bool] | None:
-    return None if share == 1 else lambda _: random.random() < share  # noqa: S311 - a sample, no secret
-
-
 def _held(impact: Impact, found: list[Occurrence]) -> Held:
     try:
         return impact.of_occurrences(found)
@@ -151,14 +145,11 @@ def _log(store: Store, advance: Advance, *, quick: bool) -> Iterator[Finding]:
 def _without_hashing(path: str, *, quick: bool) -> list[Finding]:
     """Return what is found without hashing: SQLite does the work, so that it runs beside the thread that hashes."""
     with Store.open(path) as store:
-        found: list[Finding] = []
         checks: list[Callable[[], Iterator[Finding]]]
         checks = [lambda: derived_columns.schema(store.log), lambda: presence.check(store)]
         if not quick:
             checks += [lambda: derived_columns.check(store.log), lambda: derived_columns.pages(store.log)]
-        for check in checks:
-            found.extend(to_the_end(check, "log.db"))
-        return found
+        return [finding for check in checks for finding in to_the_end(check, "log.db")]
 
 
 def _diagnosed(store: Store, broken: Sequence[Finding]) -> Iterator[Finding]:
@@ -211,28 +202,45 @@ def _views(store: Store, chosen: list[verify.Subject], advance: Advance) -> Iter
 
 def _caches(store: Store, cached: layer_digests.Cached, advance: Advance) -> Iterator[Finding]:
     for name, layer in cached.items():
-        try:
+        with suppress(LayerlogError):  # the layer's contents have findings of their own
             remembered, fresh = send.encoded(store, layer), send.encoded_anew(store, layer)
             if remembered != fresh:
                 digests = f"{remembered.diff_id.hex()[:12]} where its layer is {fresh.diff_id.hex()[:12]}"
                 yield Finding("cache", f"cache/{name}", f"remembers {digests}; run `layerlog rebuild`")
-        except LayerlogError:
-            pass  # the layer's contents have findings of their own
+        advance(1)
+
+
+def _sent(store: Store) -> SentConfigs:
+    """Return the configs that left, by whichever encoder: the store's events must make the same bytes again, for ever."""
+    configs: SentConfigs = {}
+    for event in chained.from_iterable(map(store.log.of_kind, DEPARTURES)):
+        departure = Departure.of(event)
+        if departure.encoder and departure.config:
+            image = store.log.stream_of(event.stream).name
+            configs.setdefault((image, departure.config, departure.point), event.position)
+    return configs
+
+
+def _sent_configs(store: Store, sent: SentConfigs, advance: Advance) -> Iterator[Finding]:
+    for (image, config, point), position in sent.items():
+        with suppress(LayerlogError):  # what cannot be encoded any more has a finding of its own
+            container, _, version = point.partition("@")
+            left = images.at(store.log, container, int(version)) if point else images.get(store.log, image)
+            anew = sha256(send.image_config(store, left)).hexdigest()
+            if anew != config:
+                problem = f"says that config {config[:12]} left the store, and it is {anew[:12]} now"
+                yield of_event(position, problem, "layer")
         advance(1)
 
 
 def summary(store: Store, *, quick: bool) -> dict[str, int]:
     """Return how many of which things the store holds, and so were checked; nothing where the log cannot say it."""
     try:
-        return _counted(store, quick=quick)
+        head = store.log.head()
+        found = {"events": head.position, "changesets": head.changesets}
+        if not quick:
+            found["contents"] = presence.count(store)
+            found["imported layers"] = sum(event.content is not None for event in store.log.of_kind(Kind.LAYER_IMPORTED))
+        return found
     except UNREADABLE:
         return {}
-
-
-def _counted(store: Store, *, quick: bool) -> dict[str, int]:
-    head = store.log.head()
-    found = {"events": head.position, "changesets": head.changesets}
-    if not quick:
-        found["contents"] = presence.count(store)
-        found["imported layers"] = sum(event.content is not None for event in store.log.of_kind(Kind.LAYER_IMPORTED))
-    return found

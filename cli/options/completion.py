@@ -6,32 +6,11 @@ from typing import Any
 
 import click
 
-from cli.session.settings import default_store
+from cli.session.settings import Settings, default_store
 
 MOST = 200
 Name = tuple[str, str | None]
 """What completes the word, and what it is, for shells that show that."""
-
-
-def containers(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
-    return _found(ctx, lambda s: _starting(_containers(s), incomplete))
-
-
-def images(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
-    return _found(ctx, lambda s: _starting(_images(s), incomplete))
-
-
-def references(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
-    return _found(ctx, lambda s: _starting(_references(s), incomplete))
-
-
-def paths(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
-    """REF, then, behind its ":/", the paths in its view."""
-    return _found(ctx, lambda s: _paths(s, incomplete, _references))
-
-
-def container_paths(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
-    return _found(ctx, lambda s: _paths(s, incomplete, _containers))
 
 
 def any_paths(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
@@ -47,7 +26,6 @@ def _found(ctx: click.Context, find: Callable[[Any], Iterator[Name]]) -> list[An
     from itertools import islice
 
     from cli.session.session import Session
-    from cli.session.settings import Settings
     from eventstore.errors import LayerlogError
     from eventstore.log.log import DatabaseError
 
@@ -106,6 +84,20 @@ def _paths(s: Any, incomplete: str, names: Callable[[Any], Iterator[Name]]) -> I
         name = os.fsdecode(child.path.rpartition(b"/")[2])
         if name.startswith(begun) and name == shown(name):
             yield f"{known}/{name}{'/' if child.is_dir else ''}", None
+
+
+def _completing(
+    find: Callable[[Any, str], Iterator[Name]],
+) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
+    return lambda ctx, _, incomplete: _found(ctx, lambda s: find(s, incomplete))
+
+
+containers = _completing(lambda s, incomplete: _starting(_containers(s), incomplete))
+images = _completing(lambda s, incomplete: _starting(_images(s), incomplete))
+references = _completing(lambda s, incomplete: _starting(_references(s), incomplete))
+paths = _completing(lambda s, incomplete: _paths(s, incomplete, _references))
+"""REF, then, behind its ":/", the paths in its view."""
+container_paths = _completing(lambda s, incomplete: _paths(s, incomplete, _containers))
 
 
 def _host_paths(incomplete: str) -> Iterator[Name]:

@@ -25,13 +25,14 @@ def wanted(s: Session, given: Sequence[str]) -> Wanted:
     """Return what `--filter KEY=VALUE` asks for; raise InvalidError."""
 
     def make(key: str, value: str) -> Wanted | None:
-        if key == "name":
-            matches = matcher(value, "--filter name")
-            return lambda container: matches(container.name)
-        if key == "ancestor":
-            return _standing_on(s, s.image(value))
-        if key == "status" and value in STATES:
-            return lambda container: STATES[value](container, status.count_unsealed(s.log, container))
+        match key:
+            case "name":
+                matches = matcher(value, "--filter name")
+                return lambda container: matches(container.name)
+            case "ancestor":
+                return _standing_on(s, s.image(value))
+            case "status" if value in STATES:
+                return lambda container: STATES[value](container, status.count_unsealed(s.log, container))
         return None
 
     return filters.wanted(given, make, _KNOWN)

@@ -33,10 +33,11 @@ def _field(document: dict[str, Any], names: list[str]) -> Any:
 
 
 def _as_go_prints(value: Any) -> str:
-    if isinstance(value, dict):
-        return f"map[{' '.join(f'{key}:{_as_go_prints(value[key])}' for key in sorted(value))}]"
-    if isinstance(value, list):
-        return f"[{' '.join(map(_as_go_prints, value))}]"
-    if value is None or isinstance(value, bool):
-        return {None: "<no value>", True: "true", False: "false"}[value]
+    match value:
+        case dict():
+            return f"map[{' '.join(f'{key}:{_as_go_prints(value[key])}' for key in sorted(value))}]"
+        case list():
+            return f"[{' '.join(map(_as_go_prints, value))}]"
+        case None | bool():
+            return {None: "<no value>", True: "true", False: "false"}[value]
     return str(value)

@@ -27,15 +27,16 @@ def wanted(s: Session, given: Sequence[str], pattern: str | None) -> Wanted:
     """Return what `--filter KEY=VALUE` and the pattern of the command line ask for; raise InvalidError."""
 
     def make(key: str, value: str) -> Wanted | None:
-        if key == "reference":
-            return _matching(value)
-        if key == "label":
-            return _labelled(s, value)
-        if key in ("before", "since"):
-            limit = images.get(s.log, s.image(value)).position
-            return lambda row: row.image.position < limit if key == "before" else row.image.position > limit
-        if key == "dangling" and value in ("true", "false"):
-            return lambda row: (row.name is None) is (value == "true")
+        match key:
+            case "reference":
+                return _matching(value)
+            case "label":
+                return _labelled(s, value)
+            case "before" | "since":
+                limit = images.get(s.log, s.image(value)).position
+                return lambda row: row.image.position < limit if key == "before" else row.image.position > limit
+            case "dangling" if value in ("true", "false"):
+                return lambda row: (row.name is None) is (value == "true")
         return None
 
     accepts, matches = filters.wanted(given, make, _KNOWN), _matching(pattern) if pattern else None

@@ -56,7 +56,6 @@ _SPECIAL = re.compile(r"""(?!^~/)([\s"'\\$&;()<>|*?`!#\[\]{}~])""")
 class Bash(BashComplete):
     """Takes the whole line, and answers with what bash takes for the last word: bash breaks words at a colon."""
 
-    name = "bash"
     source_template = _BASH
 
     def get_completion_args(self) -> tuple[list[str], str]:
@@ -79,7 +78,6 @@ class Bash(BashComplete):
 class Zsh(ZshComplete):
     """Answers with what `_describe` reads, behind a sign: + for what goes on (no space after it), = for what is whole."""
 
-    name = "zsh"
     source_template = _ZSH
 
     def format_completion(self, item: CompletionItem) -> str:
@@ -91,7 +89,6 @@ class Zsh(ZshComplete):
 class Fish(FishComplete):
     """Answers with what fish reads; it knows by itself that a slash goes on."""
 
-    name = "fish"
     source_template = _FISH
 
     def format_completion(self, item: CompletionItem) -> str:

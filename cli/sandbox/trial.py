@@ -43,10 +43,9 @@ def program(command: Sequence[str]) -> list[str]:
 def _run(command: Sequence[str], root: str, name: str) -> int:
     environment = {**os.environ, "LAYERLOG_POINT": name}
     try:
-        done = subprocess.run(command, cwd=root, env=environment, stdout=STDERR, check=False)
+        return subprocess.run(command, cwd=root, env=environment, stdout=STDERR, check=False).returncode
     except OSError as error:
         raise InvalidError(f"{shown(command[0])} cannot be run: {error.strerror}; give it a #! line, or use sh") from None
-    return done.returncode
 
 
 def _remove(folder: str) -> None:

@@ -1,22 +1,15 @@
 """The two names for "who": what the machine saw, and what the user says."""
 
 import os
-from typing import TypedDict
 
 UNSET_LOGIN = 4294967295  # (uid_t) -1: no login session stands behind the process
 
 
-class Actor(TypedDict):
-    """*login_uid* is the kernel's, which survives su and sudo; None outside a login session or off Linux."""
+def observed_actor() -> dict[str, str | int | None]:
+    """Return who runs this process; `login` is None where the uid has no name.
 
-    login: str | None
-    uid: int
-    login_uid: int | None
-    host: str
-
-
-def observed_actor() -> Actor:
-    """Return who runs this process; *login* is None where the uid has no name."""
+    `login_uid` is the kernel's, which survives su and sudo; None outside a login session or off Linux.
+    """
     import pwd
 
     uid = os.getuid()

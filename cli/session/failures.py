@@ -59,7 +59,9 @@ def report(error: BaseException, settings: Settings) -> int:
     message, code = explained(error, settings.store)
     with contextlib.suppress(OSError, ValueError):
         if settings.verbosity and not isinstance(error, LayerlogError | KeyboardInterrupt | BrokenPipeError):
-            _print_traceback(error)
+            import traceback
+
+            _print_shown("".join(traceback.format_exception(error)))
         if message:
             _say(message)
     return code
@@ -78,35 +80,38 @@ def for_each(items: Iterable[str], act: Callable[[str], None]) -> int:
 
 
 def _say(message: str) -> None:
-    print(f"layerlog: {shown(_readable(message))}", file=sys.stderr)
-
-
-def _readable(message: str) -> str:
-    """Return *message* without the middle of what nobody would read."""
-    return message if len(message) <= 2 * _HALF else f"{message[:_HALF]} ... {message[-_HALF:]}"
+    """Say it without the middle of what nobody would read."""
+    readable = message if len(message) <= 2 * _HALF else f"{message[:_HALF]} ... {message[-_HALF:]}"
+    print(f"layerlog: {shown(readable)}", file=sys.stderr)
 
 
 def explained(error: BaseException, store: str) -> tuple[str, int]:
     """Return (message, exit code); empty where the user already knows; of ^C, what was noted on the way out."""
-    if isinstance(error, LayerlogError):
-        return str(error), error.exit_code
-    if _interrupted(error):
-        return "; ".join(getattr(error, "__notes__", ())), INTERRUPTED
-    if isinstance(error, click.Abort):
-        return "stopped: not confirmed", 1
-    if isinstance(error, BrokenPipeError):
-        return "", PIPE_CLOSED
-    if isinstance(error, OSError):
-        return _explained_os(error, store), 1
-    if isinstance(error, MemoryError):
-        return "out of memory; close other programs or give it more, then run the command again", 1
-    if isinstance(error, UnicodeEncodeError):
-        return f"{str(error.object)[:80]!r} is not UTF-8 text, and only paths may be other bytes; correct it", 1
-    if type(error).__name__ == "OperationalError" and str(error).startswith("Could not decode"):
-        return f"store {store}: a text in its log is damaged; keep a copy of the folder, then run `layerlog verify`", 1
-    if isinstance(error, RecursionError):
-        return "the input is nested too deeply to be read; check where it comes from", 1
-    return _explained_sqlite(error, store) or (_explained_bug(error), BUG)
+    match error:
+        case LayerlogError():
+            return str(error), error.exit_code
+        case KeyboardInterrupt() | click.Abort(__context__=KeyboardInterrupt()):
+            return "; ".join(getattr(error, "__notes__", ())), INTERRUPTED
+        case click.Abort():
+            return "stopped: not confirmed", 1
+        case BrokenPipeError():
+            return "", PIPE_CLOSED
+        case OSError():
+            return _explained_os(error, store), 1
+        case MemoryError():
+            return "out of memory; close other programs or give it more, then run the command again", 1
+        case UnicodeEncodeError():
+            return f"{str(error.object)[:80]!r} is not UTF-8 text, and only paths may be other bytes; correct it", 1
+        case RecursionError():
+            return "the input is nested too deeply to be read; check where it comes from", 1
+        case _ if type(error).__name__ == "OperationalError" and str(error).startswith("Could not decode"):
+            return f"store {store}: a text in its log is damaged; keep a copy of the folder, then run `layerlog verify`", 1
+    name = getattr(error, "sqlite_errorname", "")  # SQLITE_IOERR_WRITE is a kind of SQLITE_IOERR
+    primary = "_".join(name.split("_")[:2])
+    if primary in _SQLITE_STEPS:  # what else it says is no fault of the disk, of another process or of the file
+        return f"store {store}: {error}; {_SQLITE_STEPS[primary]}", 1
+    first_line = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {first_line}; this is a bug; run with -v for details", BUG
 
 
 def show_usage_error(error: click.ClickException) -> int:
@@ -114,7 +119,7 @@ def show_usage_error(error: click.ClickException) -> int:
     said = io.StringIO()
     error.show(said)
     with contextlib.suppress(OSError, ValueError):
-        print(*map(shown, said.getvalue().expandtabs(4).splitlines()), sep="\n", file=sys.stderr)
+        _print_shown(said.getvalue().expandtabs(4))
     return error.exit_code
 
 
@@ -123,10 +128,8 @@ def discard_unwritable_output() -> bool:
     try:
         flush_output()
     except (OSError, ValueError):
-        with contextlib.suppress(OSError, ValueError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, sys.stdout.fileno())
-            os.close(nowhere)
+        with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
         return True
     return False
 
@@ -135,12 +138,6 @@ def flush_output() -> None:
     """Raise OSError now, not at the interpreter's exit, where the last of the output cannot be written."""
     if sys.stdout is not None:
         sys.stdout.flush()
-
-
-def _interrupted(error: BaseException) -> bool:
-    if isinstance(error, click.Abort):
-        return isinstance(error.__context__, KeyboardInterrupt)
-    return isinstance(error, KeyboardInterrupt)
 
 
 def _explained_os(error: OSError, store: str) -> str:
@@ -152,21 +149,5 @@ def _explained_os(error: OSError, store: str) -> str:
     return f"{place}: {reason}; {step}"
 
 
-def _explained_sqlite(error: BaseException, store: str) -> tuple[str, int] | None:
-    """Return None where it is no fault of the disk, of another process or of the file: then it is a bug."""
-    name = getattr(error, "sqlite_errorname", "")  # SQLITE_IOERR_WRITE is a kind of SQLITE_IOERR
-    primary = "_".join(name.split("_")[:2])
-    if primary not in _SQLITE_STEPS:
-        return None
-    return f"store {store}: {error}; {_SQLITE_STEPS[primary]}", 1
-
-
-def _explained_bug(error: BaseException) -> str:
-    first_line = str(error).partition("\n")[0]
-    return f"{type(error).__name__}: {first_line}; this is a bug; run with -v for details"
-
-
-def _print_traceback(error: BaseException) -> None:
-    import traceback
-
-    print(*map(shown, "".join(traceback.format_exception(error)).splitlines()), sep="\n", file=sys.stderr)
+def _print_shown(text: str) -> None:
+    print(*map(shown, text.splitlines()), sep="\n", file=sys.stderr)

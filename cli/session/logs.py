@@ -52,8 +52,10 @@ def _structlog(verbosity: int, log_format: str) -> Any:
 
     import structlog
 
+    from cli.display.output import colours
+
     json = log_format == "json"
-    renderer = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=_colours())
+    renderer = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=colours(sys.stderr))
     return structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
         processors=[
@@ -64,12 +66,6 @@ def _structlog(verbosity: int, log_format: str) -> Any:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO if verbosity == 1 else logging.DEBUG),
     )
-
-
-def _colours() -> bool:
-    from cli.display.output import colours
-
-    return colours(sys.stderr)
 
 
 def _escaped(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -43,19 +43,13 @@ def _redacted(argv: Sequence[str]) -> Iterator[str]:
 def _parted(item: str) -> tuple[str, str, str | None]:
     """Return (option, "=" or "", value): no value where the next item is it, no option where it is none of ours."""
     name, glue, value = item.partition("=")
-    if _known(name) and name.startswith("--"):
+    if name.startswith("--") and (name in (*_PAIRS, *_ALSO_FLAGS) or _SECRET.fullmatch(name)):
         return name, glue, value if glue else None
-    for short in (*_CREDENTIALS, *_CHANGES, *_PROSE, *_PAIRS):
+    for short in (*_ALSO_FLAGS, *_PAIRS):
         if item.startswith(short) and not short.startswith("--"):
             return short, "", item[2:] or None
     cluster = _SHORT_PAIR.fullmatch(item)
-    if cluster:
-        return cluster[1], "", item[cluster.end(1) :] or None
-    return "", "", None
-
-
-def _known(name: str) -> bool:
-    return name in (*_PAIRS, *_CREDENTIALS, *_CHANGES, *_PROSE) or bool(_SECRET.fullmatch(name))
+    return (cluster[1], "", item[cluster.end(1) :] or None) if cluster else ("", "", None)
 
 
 def _hidden(option: str, value: str) -> str:

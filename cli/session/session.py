@@ -1,7 +1,7 @@
 """What every command starts with: the store, who is asking, and what a reference means."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import click
 
@@ -33,7 +33,7 @@ class Session:
 
     def context(self, author: str | None = None, known: str = "recorded") -> Context:
         """Return who and why, as the log keeps it."""
-        return Context(dict(observed_actor()), self.settings.argv, claimed_author(author), known)
+        return Context(observed_actor(), self.settings.argv, claimed_author(author), known)
 
     def resolve(self, ref: str) -> Target:
         found = references.resolve(self.log, ref, parse_time)
@@ -41,7 +41,6 @@ class Session:
         return found
 
     def image(self, ref: str) -> str:
-        """Return the id of an image."""
         return references.resolve_image(self.log, ref, parse_time)
 
     def exported(self, ref: str) -> Image:
@@ -94,26 +93,12 @@ class Session:
 
 
 @contextmanager
-def session() -> Iterator[Session]:
+def session(open_store: Callable[[str], Store] = Store.open) -> Iterator[Session]:
     """Open the store that the options before the command name; raise StoreError where it is not there.
 
     Who meets what was erased is told where it was.
     """
-    with _session(Store.open) as opened:
-        yield opened
-
-
-@contextmanager
-def first_session() -> Iterator[Session]:
-    """As `session`, for the commands that can be a store's first: it is made where it is not there."""
-    with _session(Store.open_or_create) as opened:
-        yield opened
-
-
-@contextmanager
-def _session(open_store: Callable[[str], Store]) -> Iterator[Session]:
-    settings: Settings = click.get_current_context().obj
-    opened = Session(settings, open_store)
+    opened = Session(click.get_current_context().obj, open_store)
     try:
         yield opened
     except ErasedError as error:
@@ -122,3 +107,8 @@ def _session(open_store: Callable[[str], Store]) -> Iterator[Session]:
         raise met(opened.log, error) from error
     finally:
         opened.store.close()
+
+
+def first_session() -> AbstractContextManager[Session]:
+    """As `session`, for the commands that can be a store's first: it is made where it is not there."""
+    return session(Store.open_or_create)

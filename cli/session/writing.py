@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from itertools import chain
 from typing import TypeVar
 
@@ -24,21 +24,20 @@ LONG = 1.0
 
 
 @contextmanager
-def writing(s: Session, author: str | None = None, known: str = "recorded") -> Iterator[Writer]:
+def writing(
+    s: Session, author: str | None = None, known: str = "recorded",
+    *, opened: Callable[..., AbstractContextManager[Writer]] = writers.writing,
+) -> Iterator[Writer]:  # fmt: skip
     """Write in this command's name; says in the operational log what was appended."""
     _migrate(s)
-    with writers.writing(s.store, s.context(author, known)) as writer, _told(writer):
+    with opened(s.store, s.context(author, known)) as writer, _told(writer):
         commands.create_store(writer)
         yield writer
 
 
-@contextmanager
-def alone(s: Session) -> Iterator[Writer]:
+def alone(s: Session) -> AbstractContextManager[Writer]:
     """As `writing`, with every other writer kept out; never inside `writing`."""
-    _migrate(s)
-    with writers.alone(s.store, s.context()) as writer, _told(writer):
-        commands.create_store(writer)
-        yield writer
+    return writing(s, opened=writers.alone)
 
 
 def record(s: Session, writer: Writer, container: str, make: Callable[[View], Iterable[Change]], now: View) -> int:
@@ -62,12 +61,12 @@ def repeated(act: Callable[[], T]) -> T:
     return act()
 
 
-def change(s: Session, container: str, make: Callable[[View], Iterable[Change]]) -> int:
-    """Append, as one changeset, what *make* says of the container as it is now; return the container's new version."""
+def change(s: Session, container: str, make: Callable[[View], Iterable[Change]]) -> tuple[View, int]:
+    """Append, as one changeset, what *make* says of the container as it is now; return that view, and the new version."""
 
-    def act() -> int:
+    def act() -> tuple[View, int]:
         now = s.now(container)
-        return append(s, container, now, make(now))
+        return now, append(s, container, now, make(now))
 
     return repeated(act)
 

@@ -67,6 +67,18 @@ def same_node(one: HasNode, other: HasNode) -> bool:
 Piece = bytes | memoryview
 Read = Callable[[Entry], Iterable[Piece]]
 """Gives the bytes of a regular file."""
+Like = Callable[[bytes], bytes | None]
+"""Names, for a path, a content that is probably similar."""
+
+
+class Keeper(Protocol):
+    """Where file contents go; both verbs return the content's digest."""
+
+    def put(self, data: bytes, /, like: bytes | None = None) -> bytes:
+        """Keep a content of at most 128 KiB; *like* names one that it may be stored as a difference from."""
+
+    def put_stream(self, chunks: Iterable[bytes], /) -> bytes:
+        """Keep a content of any size; what *chunks* raises comes out unchanged."""
 
 
 class Tree(Protocol):

@@ -1,24 +1,15 @@
 """Plain tars of files, in which no name means more than itself: what `export` and `cp` write, and `cp -` reads."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
 
 from eventstore.model.changes import Change, link, put
-from eventstore.model.entries import Entry
+from eventstore.model.entries import Entry, Keeper, Like
 from projections.layers.tar import SMALL, encode
 from projections.tar.reader import Source, TarEntry, TarReader, refusal
 from projections.tree.subtree import as_changes
 from projections.tree.view import View
 
 MAX_BYTES = 64 << 30
-Like = Callable[[bytes], bytes | None]
-"""Names, for a path, a content that is probably similar."""
-
-
-class Keeper(Protocol):
-    def put(self, data: bytes, /, like: bytes | None = None) -> bytes: ...
-
-    def put_stream(self, chunks: Iterable[bytes], /) -> bytes: ...
 
 
 def written(view: View, entries: Iterable[Entry], advance: Callable[[int], None]) -> Iterator[bytes]:

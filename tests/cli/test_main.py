@@ -102,9 +102,10 @@ def test_arguments_never_reach_the_terminal_raw() -> None:
 
 def test_settings_hold_what_stands_before_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     args = ["--store", "/x", "--log-format", "json", "-vv", "completion", "zsh"]
-    with cli.make_context("layerlog", args.copy()) as ctx:
+    before = Settings("/default", argv=("layerlog", *args))
+    with cli.make_context("layerlog", args.copy(), obj=before) as ctx:
         cli.invoke(ctx)
-    assert ctx.obj == Settings("/x", 2, "json", ("layerlog", *args))
+    assert ctx.obj == Settings("/x", 2, "json", before.argv)
 
 
 @pytest.mark.parametrize(

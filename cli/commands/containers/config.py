@@ -43,7 +43,7 @@ def config(container: str, *, show: bool, **options: Any) -> None:
         if instructions:
             repeated(lambda: _configure(s, container, instructions))
         if show or not instructions:
-            print(_pretty(run_config.run_config(s.log, s.store.content, s.resolve(container))))
+            print(json.dumps(run_config.run_config(s.log, s.store.content, s.resolve(container)), indent=4))
 
 
 def _configure(s: Session, container: str, instructions: list[str]) -> None:
@@ -60,11 +60,7 @@ def _instructions(options: dict[str, Any]) -> Iterator[str]:
         given = options[option] or ()
         yield from (f"{word} {run_config.quoted(text)}" for text in ((given,) if isinstance(given, str) else given))
     if options["volume"]:
-        yield f"VOLUME {_pretty(list(options['volume']), indent=None)}"
+        yield f"VOLUME {json.dumps(options['volume'])}"
     for option, word in _COMMANDS.items():
         if options[option] is not None:
             yield f"{word} {options[option].strip() or '[]'}"
-
-
-def _pretty(found: object, indent: int | None = 4) -> str:
-    return json.dumps(found, indent=indent)

@@ -1,10 +1,10 @@
 """Containers: listed, and what the next commit of one would seal."""
 
-import sys
 from itertools import islice
 
 import click
 
+from cli.display.containers import COLUMNS, container_row, print_status, status_row
 from cli.display.output import Shape, json_line, listing, listing_options
 from cli.options import completion
 from cli.session.session import session
@@ -24,7 +24,6 @@ def ps(shape: Shape, *, all_: bool, filters: tuple[str, ...], last: int | None) 
       layerlog ps --filter status=unsealed       (or sealed, unchanged, removed)
       layerlog ps -q --filter ancestor=tomcat    made from it, or from what was made from it
     """
-    from cli.display.containers import COLUMNS, container_row
     from cli.options.container_filters import wanted
 
     with session() as s:
@@ -38,11 +37,9 @@ def ps(shape: Shape, *, all_: bool, filters: tuple[str, ...], last: int | None) 
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", help="json: one object.")
 def status_(container: str, output_format: str) -> None:
     """Show what a container's next commit would seal: paths added (A), changed (C) and deleted (D), and config changes."""
-    from cli.display.containers import print_status, status_row
-
     with session() as s:
         found = containers.get(s.log, s.container(container))
         if output_format == "json":
             print(json_line(status_row(s.store, found)))
         else:
-            print_status(s.store, found, sys.stdout)
+            print_status(s.store, found)

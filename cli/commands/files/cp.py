@@ -17,12 +17,12 @@ from cli.session.writing import record, writing
 from cli.streams.tee import tee
 from eventstore.errors import ConflictError, InvalidError
 from eventstore.model.changes import Change
+from eventstore.model.entries import Like
 from eventstore.model.paths import join, shown, split
 from eventstore.store.staging import Staged
 from eventstore.store.writer import Writer
 from projections.edits.copying import Source, There, destination, kind_of, placed
 from projections.layers import plain_tar
-from projections.layers.plain_tar import Like
 from projections.tree.hard_links import linked_nodes
 from projections.tree.subtree import as_changes, below, beneath
 from projections.tree.symlinks import follow, require
@@ -61,21 +61,17 @@ def cp(source: str, target: str, *, archive: bool, follow_link: bool, quiet: boo
       layerlog cp web:/etc - | tar t
     """
     skipped: Counter[str] = Counter()
+    how = How(archive, follow_link, quiet, skipped)
     with session() as s:
-        _copy(s, source, target, How(archive, follow_link, quiet, skipped))
+        if _in_view(target):
+            _into_container(s, source, target, how)
+        elif not _in_view(source):
+            raise InvalidError(f"neither {shown(source)!r} nor {shown(target)!r} is in a container; write CONTAINER:/PATH")
+        elif target == STREAM:
+            _to_stream(s, source, how)
+        else:
+            _to_host(s, source, target, how)
     note(skipped, "left out")
-
-
-def _copy(s: Session, source: str, target: str, how: How) -> None:
-    """Copy as `docker cp` does, all or nothing where the target is a container."""
-    if _in_view(target):
-        _into_container(s, source, target, how)
-    elif not _in_view(source):
-        raise InvalidError(f"neither {shown(source)!r} nor {shown(target)!r} is in a container; write CONTAINER:/PATH")
-    elif target == STREAM:
-        _to_stream(s, source, how)
-    else:
-        _to_host(s, source, target, how)
 
 
 def _in_view(text: str) -> bool:
@@ -166,9 +162,7 @@ def _standard_input() -> BinaryIO:
 
 def _to_stream(s: Session, source: str, how: How) -> None:
     view, path, described = _of_view(s, source, how)
-    entries = below(view, path)
-    if not described.contents:
-        entries = beneath(entries, described.name)
+    entries = below(view, path) if described.contents else beneath(below(view, path), described.name)
     with progress(None, "Copying", "bytes", quiet=how.quiet) as advance:
         write_tar(view, entries, tar_output(), advance)
 

@@ -1,7 +1,6 @@
 """Whole views, written out."""
 
-import sys
-from collections import Counter
+from contextlib import nullcontext
 
 import click
 
@@ -33,12 +32,9 @@ def export(ref: str, output: str | None) -> None:
         view, path = s.view_of(ref)
         path = follow(view, path)
         require_directory(view, path)
-        with progress(None, "Exporting", "bytes") as advance:
-            if output is None or output == "-":
-                write_tar(view, below(view, path), tar_output(), advance)
-            else:
-                with whole_file(output) as out:
-                    write_tar(view, below(view, path), out, advance)
+        opened = nullcontext(tar_output()) if output in (None, "-") else whole_file(output)
+        with progress(None, "Exporting", "bytes") as advance, opened as out:
+            write_tar(view, below(view, path), out, advance)
 
 
 @click.command()
@@ -67,5 +63,4 @@ def checkout(ref: str, folder: str, *, safe: bool) -> None:
             with progress(None, "Checking out", "bytes") as advance, read_ahead(reading) as (entries, read):
                 report = write_tree(entries, counted(read, advance), folder, safe=safe, linked=linked_nodes(view))
             told.update(files=report.files, directories=report.directories, bytes=report.bytes)
-    note(Counter(report.skipped), "left out")
-    sys.stdout.flush()
+    note(report.skipped, "left out")

@@ -9,8 +9,6 @@ from cli.display.formats import device_string
 from cli.display.output import Row, json_line, plain
 from cli.options import completion
 from cli.session.session import Session, session
-from eventstore.log.log import Log
-from eventstore.model.entries import Entry
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from projections.events.records import Record, Records
@@ -34,13 +32,11 @@ def _stat(s: Session, place: str, *, dereference: bool) -> dict[str, Any]:
     view, path = s.view_of(place)
     entry = require(view, follow(view, path, last=dereference or place.endswith("/")))
     erased = view.content.erased(entry.content) if entry.content else None
-    return {"ref": place, **_stat_row(s.log, entry), "erased": erased and event_row(Records(s.log).at(erased))}
-
-
-def _stat_row(log: Log, entry: Entry) -> dict[str, Any]:
-    """Return all that is known of *entry*: what it is, and the event that made it so (null for the root of scratch)."""
-    origin = Records(log).at(entry.origin) if entry.origin else None
-    return entry_row(entry) | {"node": entry.node, "origin": origin and _origin(origin)}
+    origin = Records(s.log).at(entry.origin) if entry.origin else None  # there is none of the root of scratch
+    return {
+        "ref": place, **entry_row(entry), "node": entry.node, "origin": origin and _origin(origin),
+        "erased": erased and event_row(Records(s.log).at(erased)),
+    }  # fmt: skip
 
 
 def _origin(record: Record) -> dict[str, Any]:
@@ -58,18 +54,19 @@ def _origin(record: Record) -> dict[str, Any]:
 
 
 def _print(row: Row, *, first: bool) -> None:
-    """Print a `_stat_row` as lines of "name: value"."""
-    lines = {"Path": row["path"], "Type": row["type"], "Mode": row["mode"], "Owner": f"{row['uid']}:{row['gid']}"}
-    lines |= {"Size": row["size"], "Modified": row["mtime"], "Content": row["digest"], "Target": row["target"]}
-    lines |= {"Erased": row["erased"] and _erased(row["erased"])}
-    lines |= {"Device": row["device"] and device_string(tuple(row["device"])), "Node": row["node"]}
-    lines |= {f"Xattr {plain(xattr['name'])}": xattr["value"] for xattr in row["xattrs"]}
+    lines = {
+        "Path": row["path"], "Type": row["type"], "Mode": row["mode"], "Owner": f"{row['uid']}:{row['gid']}",
+        "Size": row["size"], "Modified": row["mtime"], "Content": row["digest"], "Target": row["target"],
+        "Erased": row["erased"] and _erased(row["erased"]),
+        "Device": row["device"] and device_string(tuple(row["device"])), "Node": row["node"],
+        **{f"Xattr {plain(xattr['name'])}": xattr["value"] for xattr in row["xattrs"]},
+    }  # fmt: skip
     origin = row["origin"]
     if origin:
-        lines["Event"] = f"{origin['event']} at {origin['position']}, {origin['stream'][:22]}@{origin['version']}"
-        lines["When"] = origin["time"]
-        lines["Who"] = _who(origin)
-        lines["Command"] = " ".join(origin["command"])
+        lines |= {
+            "Event": f"{origin['event']} at {origin['position']}, {origin['stream'][:22]}@{origin['version']}",
+            "When": origin["time"], "Who": _who(origin), "Command": " ".join(origin["command"]),
+        }  # fmt: skip
     if not first:
         print()
     for label, value in lines.items():

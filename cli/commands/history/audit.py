@@ -130,5 +130,4 @@ def _write(shape: str, no_trunc: bool, rows: Iterable[dict[str, Any]], columns: 
 def _write_page(s: Session, found: list[Action]) -> None:
     from cli.display.audit_page import page
 
-    for piece in page(found, actions.by(found, actions.author), store_id(s.log), s.log.head().position):
-        sys.stdout.write(piece)
+    sys.stdout.writelines(page(found, actions.by(found, actions.author), store_id(s.log), s.log.head().position))

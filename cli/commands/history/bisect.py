@@ -7,7 +7,7 @@ import click
 
 from cli.commands.history import bisect_state
 from cli.commands.history.bisect_state import Kept
-from cli.display import blame_text, history_text
+from cli.display import blame, history
 from cli.display.formats import short_id
 from cli.options import completion
 from cli.session.session import Session, session
@@ -43,11 +43,9 @@ def bisect() -> None:
 def start(bad: str, good: str | None) -> None:
     """Begin: BAD is a container or image made here, at a point where it is broken; GOOD is one before it."""
     with session() as s:
-        target = s.resolve(bad)
-        line = halving.line_to(s.log, target)
-        state = State(line, bad=halving.end(line))
-        if good is not None:
-            state = state._replace(good=halving.point_of(s.log, line, s.resolve(good)))
+        line = halving.line_to(s.log, s.resolve(bad))
+        known = None if good is None else halving.point_of(s.log, line, s.resolve(good))
+        state = State(line, known, halving.end(line))
         said = shlex.join(["start", bad, *([good] if good else [])])
         _go_on(s, Kept(halving.require_order(s.log, state), (said,)))
 
@@ -109,8 +107,7 @@ def log_() -> None:
     """Print what was said so far, one command a line, and what to check next."""
     with session() as s:
         kept = bisect_state.load(s.store.path)
-        for said in kept.said:
-            print(shown(f"layerlog bisect {said}"))
+        print(*(shown(f"layerlog bisect {said}") for said in kept.said), sep="\n")
         _say(s, kept.state, _step(s, kept.state))
 
 
@@ -174,12 +171,12 @@ def _say_guilty(s: Session, state: State, step: Step) -> None:
     else:
         print(f"{shown(halving.point_text(s.log, line, step.guilty))} is the first bad event")
     cause = Causes(s.log, s.store.content, target).of(event_of(s.log, target).position)
-    print(*blame_text.cause_lines("event", cause), sep="\n")
+    print(*blame.cause_lines("event", cause), sep="\n")
 
 
 def _commit_text(s: Session, state: State, point: Point) -> str:
     event = event_of(s.log, halving.target_of(state.line, point))
     if event.id is None:
-        return f" ({history_text.what(Records(s.log).of(event))})"
+        return f" ({history.what(Records(s.log).of(event))})"
     commit = commits.of_seal(Records(s.log), event)
-    return f" (commit {short_id(commit.id)}: {history_text.subject(commit.message, 60)})"
+    return f" (commit {short_id(commit.id)}: {history.subject(commit.message, 60)})"

@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from eventstore.disk.atomic import replacing
@@ -30,27 +31,18 @@ def load(store: str) -> Kept:
 
 def save(store: str, kept: Kept) -> None:
     """Keep it, whole or not at all; only the store's owner may read it."""
-    with replacing(_path(store)) as fd, open(fd, "w", encoding="ascii", closefd=False) as file:
-        json.dump(_written(kept), file)
-        file.flush()
-        os.fsync(fd)
+    with replacing(_path(store), durable=True) as fd, open(fd, "w", encoding="ascii", closefd=False) as file:
+        json.dump({**kept.state._asdict(), "said": kept.said}, file)
 
 
-def remove(store: str) -> bool:
-    """Forget it; return whether there was one."""
-    try:
+def remove(store: str) -> None:
+    """Forget it, if there is one."""
+    with suppress(FileNotFoundError):
         os.unlink(_path(store))
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def _path(store: str) -> str:
     return os.path.join(store, "bisect.json")
-
-
-def _written(kept: Kept) -> dict[str, object]:
-    return {**kept.state._asdict(), "said": kept.said}
 
 
 def _read(stated: dict[str, Any]) -> Kept:

@@ -2,7 +2,7 @@
 
 import click
 
-from cli.display import blame_text, history_rows
+from cli.display.blame import blame_row, blame_text, line_row, line_text
 from cli.display.output import json_line
 from cli.options import completion
 from cli.options.changes import text_or_json
@@ -42,7 +42,7 @@ def blame(place: str, shape: str, *, lines: bool) -> None:
             _show_lines(causes, view, path, shape)
             return
         found = blaming.blame(causes, view, path)
-        print(json_line(history_rows.blame_row(found)) if shape == "json" else "\n".join(blame_text.blame_text(found)))
+        print(json_line(blame_row(found)) if shape == "json" else "\n".join(blame_text(found)))
 
 
 def _show_lines(causes: blaming.Causes, view: View, path: bytes, shape: str) -> None:
@@ -51,6 +51,6 @@ def _show_lines(causes: blaming.Causes, view: View, path: bytes, shape: str) -> 
     for number, line in enumerate(blamed, 1):
         cause = found.get(line.position) or found.setdefault(line.position, causes.of(line.position))
         if shape == "json":
-            print(json_line(history_rows.line_row(number, line, cause)))
+            print(json_line(line_row(number, line, cause)))
         else:
-            print(blame_text.line_text(number, line, cause, len(str(len(blamed))), renamed=line.path != path))
+            print(line_text(number, line, cause, len(str(len(blamed))), renamed=line.path != path))

@@ -1,17 +1,21 @@
 """`events`: every event, as it comes."""
 
 import sys
+import time
+from collections.abc import Iterator
 
 import click
 
 from cli.commands.history.audit import between
-from cli.commands.history.follow import heads
-from cli.display.history_text import event_line
+from cli.display.history import event_line
 from cli.display.output import json_line
 from cli.options.regexes import matcher
 from cli.session.session import session
+from eventstore.log.log import Log
 from projections.audit import event_filter
 from projections.events.rows import event_row
+
+PAUSE = 0.1
 
 
 @click.command(context_settings={"max_content_width": 110})
@@ -67,3 +71,18 @@ def events(
                 print(json_line(event_row(record)) if shape == "json" else event_line(record))
             sys.stdout.flush()
             first = max(first, head + 1)
+
+
+def heads(log: Log, last: int | None, *, keep_on: bool) -> Iterator[int]:
+    """Yield the position up to which there are events: now, and with *keep_on* each time that others appended.
+
+    Ends once *last*, where given, is there.
+    """
+    while True:
+        seen = log.others_commits()
+        head = log.head().position
+        yield head if last is None else min(head, last)
+        if not keep_on or (last is not None and head >= last):
+            return
+        while log.others_commits() == seen:
+            time.sleep(PAUSE)

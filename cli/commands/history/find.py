@@ -57,16 +57,12 @@ def _found(s: Session, patterns: Sequence[str], digests: Sequence[str], needle: 
     if patterns:
         sought = occurrences.of_paths(log, content, [pattern(as_bytes(text)) for text in patterns])
     else:
-        contents = [_content(s, text) for text in digests] or _searched(s, needle)
+        contents = [s.content(text) if ":/" in text else parsed(text) for text in digests] or _searched(s, needle)
         sought = occurrences.of_contents(log, content, contents)
         yield from map(rows.of_document, occurrences.in_documents(log, contents))
         if needle.data:
             yield from map(rows.of_document, occurrences.in_instructions(log, needle))
     yield from map(rows.of_occurrence, occurrences.path_occurrences(log, content, sought))
-
-
-def _content(s: Session, text: str) -> bytes:
-    return s.content(text) if ":/" in text else parsed(text)
 
 
 def _searched(s: Session, needle: Needle) -> list[bytes]:
@@ -77,6 +73,5 @@ def _searched(s: Session, needle: Needle) -> list[bytes]:
             unread += one.holds is None
             if one.holds:
                 found.append(one.digest)
-    if unread:
-        note({"contents that cannot be read": unread}, "not searched")
+    note({"contents that cannot be read": unread}, "not searched")
     return found

@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 
 import click
 
-from cli.display import history_text
+from cli.display import history
 from cli.display.diff_lines import Compared, difference_row, print_changes
 from cli.display.formats import listed
-from cli.display.history_rows import item_row
 from cli.display.output import json_line, or_say_nothing_found
 from cli.options import completion
 from cli.options.changes import changes_options, text_or_json
@@ -75,7 +74,8 @@ def log(ref: str | None, paths: tuple[str, ...], *, everything: bool, graph: boo
     """
     with session() as s:
         if graph:
-            print_graph(s, ref)
+            for line in history.family_lines(s.log, None if ref is None else s.resolve(ref)):
+                print(line)
             return
         asked = _asked(s, ref, paths, everything=everything)
         items = logbook.kept(_items(s, asked, options), _filter(options))
@@ -136,11 +136,11 @@ def _image(item: Item) -> str:
 def _show_item(s: Session, view: View | None, item: Item, tags: list[str], options: dict[str, Any], *, touched: bool) -> None:
     ways = options["ways"]
     if options["shape"] == "json":
-        print(json_line(item_row(item, tags, touched=touched) | (changes_row(s, view, item) if ways else {})))
+        print(json_line(history.item_row(item, tags, touched=touched) | (changes_row(s, view, item) if ways else {})))
         return
-    print(history_text.oneline(item, tags) if options["oneline"] else "\n".join(history_text.item_lines(item, tags)))
+    print(history.oneline(item, tags) if options["oneline"] else "\n".join(history.item_lines(item, tags)))
     for record in item.touched:
-        print(f"  {history_text.event_line(record)}")
+        print(f"  {history.event_line(record)}")
     print_changes(ways, lambda: compared(s, view, item))
     if (touched or ways) and not options["oneline"]:
         print()
@@ -154,11 +154,3 @@ def compared(s: Session, view: View | None, item: Item) -> Compared:
 
 def changes_row(s: Session, view: View | None, item: Item) -> dict[str, Any]:
     return {"changes": list(map(difference_row, compared(s, view, item).rows))}
-
-
-def print_graph(s: Session, ref: str | None) -> None:
-    from cli.display.history_text import family_lines
-
-    target = s.resolve(ref) if ref is not None else None
-    for line in family_lines(s.log, target):
-        print(line)

@@ -5,9 +5,8 @@ import re
 import click
 
 from cli.commands.history.log import changes_row, compared
-from cli.display import history_text
+from cli.display import history
 from cli.display.diff_lines import print_changes
-from cli.display.history_rows import item_row
 from cli.display.output import json_line
 from cli.options import completion
 from cli.options.changes import changes_options, text_or_json
@@ -16,6 +15,7 @@ from eventstore.errors import NotFoundError
 from eventstore.model.events import Kind
 from eventstore.model.paths import shown
 from projections.events.records import Record, Records
+from projections.events.rows import event_row
 from projections.history import commits, logbook
 from projections.images import images
 from projections.refs import references, tags
@@ -39,10 +39,12 @@ def show(what: str, shape: str, ways: list[str]) -> None:
     """
     with session() as s:
         found = _commit_or_event(s, what)
-        if isinstance(found, Record):
-            _show_event(found, shape)
-        else:
+        if not isinstance(found, Record):
             _show_commit(s, found, shape, ways)
+        elif shape == "json":
+            print(json_line(event_row(found) | {"events_in_changeset": found.changeset.events}))
+        else:
+            print(*history.event_lines(found), sep="\n")
 
 
 def _commit_or_event(s: Session, what: str) -> commits.Commit | Record:
@@ -58,22 +60,13 @@ def _commit_or_event(s: Session, what: str) -> commits.Commit | Record:
     return commits.of_seal(records, seal)
 
 
-def _show_event(record: Record, shape: str) -> None:
-    from projections.events.rows import event_row
-
-    if shape == "json":
-        print(json_line(event_row(record) | {"events_in_changeset": record.changeset.events}))
-    else:
-        print(*history_text.event_lines(record), sep="\n")
-
-
 def _show_commit(s: Session, commit: commits.Commit, shape: str, ways: list[str]) -> None:
     item = logbook.of_commit(commit)
     names = tags.now(s.log, commit.id)
     config = images.instructions(s.log, commit.record.event.stream, commit.first, commit.last)
     if shape == "json":
-        row = item_row(item, names, touched=False) | {"config": config}
+        row = history.item_row(item, names, touched=False) | {"config": config}
         print(json_line(row | changes_row(s, None, item)))
-        return
-    print(*history_text.commit_lines(commit, names, config), sep="\n")
-    print_changes(ways or ["topmost"], lambda: compared(s, None, item))
+    else:
+        print(*history.commit_lines(commit, names, config), sep="\n")
+        print_changes(ways or ["topmost"], lambda: compared(s, None, item))

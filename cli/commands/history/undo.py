@@ -1,17 +1,19 @@
 """Taking back, all as new events: the last changes of a container, one commit, one path, or a removal."""
 
 import sys
+from collections.abc import Iterator
 from itertools import islice
 
 import click
 
-from cli.display import history_text
+from cli.display import history
 from cli.display.diff_lines import Compared, print_changes
 from cli.display.formats import listed
 from cli.options import completion
 from cli.session.session import Session, session
-from cli.session.writing import append, repeated, writing
+from cli.session.writing import append, change, repeated, writing
 from eventstore.errors import ConflictError, InvalidError
+from eventstore.model.changes import Change
 from eventstore.model.paths import shown
 from eventstore.model.spelling import check_tag
 from eventstore.store import commands
@@ -45,8 +47,7 @@ def undo_(container: str, count: int) -> None:
     """
     with session() as s:
         found, taken = repeated(lambda: _take_back(s, container, count))
-        for line in _taken_lines(s, found.stream, taken):
-            print(line)
+        print(*_taken_lines(s, found.stream, taken), sep="\n")
         _note(_what_stays(s, found.stream, taken[-1].first, found.version))
 
 
@@ -61,14 +62,12 @@ def _take_back(s: Session, container: str, count: int) -> tuple[Container, list[
     return found, taken
 
 
-def _taken_lines(s: Session, stream: int, taken: list[undo.Run]) -> list[str]:
+def _taken_lines(s: Session, stream: int, taken: list[undo.Run]) -> Iterator[str]:
     records = Records(s.log)
-    lines = []
     for run in taken:
         first = records.of(s.log.event(stream, run.first))
         more = f" and {run.last - run.first} more" if run.last > run.first else ""
-        lines.append(f"{history_text.event_line(first)}{more}")
-    return lines
+        yield f"{history.event_line(first)}{more}"
 
 
 def _what_stays(s: Session, stream: int, first: int, last: int) -> str:
@@ -98,14 +97,11 @@ def revert(commit: str, container: str | None) -> None:
     with session() as s:
         sealed = _commit(s, commit)
         found = s.container(container) if container is not None else sealed.container
-        before, version = repeated(lambda: _revert(s, sealed, found))
-        _print_changes(s, found, before, version)
+        _print_changes(s, found, *change(s, found, lambda now: _reverted(s, sealed, now)))
         _note(_what_stays(s, sealed.record.event.stream, sealed.first, sealed.last))
 
 
-def _revert(s: Session, sealed: Commit, container: str) -> tuple[View, int]:
-    """Return the container as it was, and its new version."""
-    now = s.now(container)
+def _reverted(s: Session, sealed: Commit, now: View) -> list[Change]:
     planned = undo.revert(logbook.around_commit(now, sealed), now)
     if planned.conflicts:
         raise ConflictError(
@@ -114,7 +110,7 @@ def _revert(s: Session, sealed: Commit, container: str) -> tuple[View, int]:
     if not planned.changes:
         stays = _what_stays(s, sealed.record.event.stream, sealed.first, sealed.last)
         raise ConflictError(f"nothing is left of what commit {sealed.id[:12]} changed in files{stays and f'; {stays}'}")
-    return now, append(s, container, now, planned.changes)
+    return planned.changes
 
 
 def _conflicts_text(conflicts: list[undo.Conflict]) -> str:
@@ -162,12 +158,7 @@ def restore(source: str, place: str | None) -> None:
         found, path = s.place(place) if place is not None else (target.container or "", top)
         view = s.view(target)
         view.get(top)
-
-        def act() -> tuple[View, int]:
-            now = s.now(found)
-            return now, append(s, found, now, undo.restored(now, path, view, top))
-
-        _print_changes(s, found, *repeated(act))
+        _print_changes(s, found, *change(s, found, lambda now: undo.restored(now, path, view, top)))
 
 
 @click.command()

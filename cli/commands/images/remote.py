@@ -8,7 +8,7 @@ import click
 
 from cli.commands.images.load import PLATFORM
 from cli.display.formats import human_size, short_id
-from cli.display.images import ellipsis
+from cli.display.images import CREATED_BY
 from cli.display.output import Column, Shape, listing, listing_options
 from cli.distribution import pull, transports
 from cli.options import completion, registries
@@ -28,7 +28,7 @@ _LAYERS = (
     Column("digest", "LAYER", short_id, str),
     Column("size", "SIZE", human_size),
     Column("here", "HERE", lambda here: {True: "yes", False: "no"}[here]),
-    Column("created_by", "CREATED BY", ellipsis, str),
+    CREATED_BY,
 )
 
 

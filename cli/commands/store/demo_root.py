@@ -5,6 +5,7 @@ import os
 import sysconfig
 import tarfile
 from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from eventstore.errors import NotFoundError
@@ -30,8 +31,6 @@ _MODES = {"root": 0o700, "tmp": 0o1777}
 
 
 class Made(NamedTuple):
-    """How many files, and their bytes."""
-
     files: int
     size: int
 
@@ -49,7 +48,7 @@ def write_root(path: str) -> Made:
         raise NotFoundError(f"{library}: no Python library lies there; run the demo with a Python that was installed as files")
     with tarfile.open(path, "x", format=tarfile.PAX_FORMAT) as tar:
         when = int(os.stat(library).st_mtime)
-        for name in _directories([*sources, *_TEXTS, *(f"{empty}/." for empty in _EMPTY)]):
+        for name in _directories([*sources, *_TEXTS, *(f"{empty}/-" for empty in _EMPTY)]):
             tar.addfile(_member(name, tarfile.DIRTYPE, _MODES.get(name, 0o755), when))
         for name, target in _LINKS.items():
             link = _member(name, tarfile.SYMTYPE, 0o777, when)
@@ -71,11 +70,7 @@ def _library(folder: str) -> Iterator[tuple[str, str]]:
 
 
 def _directories(paths: Iterable[str]) -> list[str]:
-    found: set[str] = set()
-    for path in paths:
-        while path := os.path.dirname(path):
-            found.add(path)
-    return sorted(found)
+    return sorted({str(parent) for path in paths for parent in PurePosixPath(path).parents} - {"."})
 
 
 def _add_copy(tar: tarfile.TarFile, name: str, host: str) -> int:

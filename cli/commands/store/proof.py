@@ -4,8 +4,10 @@ import sys
 
 import click
 
+from cli.maintenance import checkpoints
 from cli.options import completion
 from cli.session.session import Session, session
+from projections.audit import proofs
 
 _SIGN = "Sign it, with this SSH or Ed25519 key; without one, git's signing key or your own (~/.ssh/id_*)."
 
@@ -23,9 +25,6 @@ def checkpoint(key: str | None, output: str | None) -> None:
       layerlog verify --checkpoint monday.json --allowed-signers allowed_signers
       ssh-keygen -Y verify -n layerlog -f allowed_signers -I ada@example.org -s monday.json.sig < monday.json
     """
-    from cli.maintenance import checkpoints
-    from projections.audit import proofs
-
     with session() as s:
         document = proofs.checkpoint(s.log)
     sys.stdout.buffer.write(checkpoints.write(document, output, key or None, sign=key is not None))
@@ -49,8 +48,6 @@ def prove(event: str | None, output: str | None, since: str | None, proof: str |
       layerlog prove --since monday.json -o growth.json
     """
     from cli.display.integrity import proved
-    from cli.maintenance import checkpoints
-    from projections.audit import proofs
 
     if sum(given is not None for given in (event, since, proof)) != 1:
         raise click.UsageError("Name one: an EVENT or commit, --since CHECKPOINT, or --check FILE.")
@@ -58,10 +55,11 @@ def prove(event: str | None, output: str | None, since: str | None, proof: str |
         print(*proved(checkpoints.checked(proof, kept)), sep="\n")
         return
     with session() as s:
-        if since is not None:
-            data = proofs.written(proofs.prove_growth(s.log, checkpoints.document(since)))
-        else:
-            data = proofs.written(proofs.prove(s.log, _position(s, event or "")))
+        found = (
+            proofs.prove(s.log, _position(s, event or "")) if since is None
+            else proofs.prove_growth(s.log, checkpoints.document(since))
+        )  # fmt: skip
+    data = proofs.written(found)
     if output is None:
         sys.stdout.buffer.write(data)
     else:

@@ -66,14 +66,14 @@ def verify(
 def _findings(s: Session, checkpoint: str | None, signers: str | None, *, quick: bool, share: float) -> list[Finding]:
     from cli.maintenance import checkpoints, signing, verification
 
-    found = []
+    found: list[Finding] = []
     if checkpoint is not None:
         found += checkpoints.check(s.log, checkpoint, signers)
     with undisturbed(s.store.path):
         for stage in verification.stages(s.store, quick=quick, share=share):
             with logs.step("verified", stage=stage.label, total=stage.total, unit=stage.unit) as told:
                 with progress(stage.total, f"Verifying {stage.label}", stage.unit) as advance:
-                    of_stage = list(verification.run(stage, advance))
+                    of_stage = list(stage.run(advance))
                 told.update(findings=len(of_stage))
             found += of_stage
         if not quick:

@@ -7,13 +7,13 @@ import click
 from cli.display import integrity
 from cli.display.formats import human_size
 from cli.display.output import progress
+from cli.maintenance import erasure, verification
 from cli.options import completion
 from cli.session import logs
 from cli.session.session import Session, session
 from cli.session.settings import Settings
 from cli.session.writing import alone, writing
 from eventstore.errors import ConflictError, NotFoundError
-from eventstore.integrity.findings import Finding
 from eventstore.model.digests import named, parsed
 from eventstore.model.paths import shown as escape
 from eventstore.model.times import parse_time
@@ -65,13 +65,11 @@ def prune(contents_before: str | None, *, dry_run: bool, yes: bool) -> None:
       layerlog prune --dry-run
       layerlog prune --contents-before '30 days ago'
     """
-    from cli.maintenance import erasure
     from projections.audit.prunable import NEVER, prunable
 
     before = NEVER if contents_before is None else parse_time(contents_before)
     with session() as s:
-        digests = prunable(s.log, before)
-        planned = erasure.plan(s.store, digests)
+        planned = erasure.plan(s.store, prunable(s.log, before))
         size = sum(planned.extent.sizes.values())
         print(f"{len(planned.extent.sizes)} contents ({human_size(size)}) that only removed things hold")
         if dry_run or not planned.extent.sizes:
@@ -103,8 +101,7 @@ def erase(
       layerlog erase --path web:/root/.netrc --reason "a password"
       layerlog erase --content sha256:3a1f... --reason "a customer's data" --dry-run
     """
-    from cli.display.integrity import plan_lines
-    from cli.maintenance import derivation, erasure
+    from cli.maintenance import derivation
 
     if not digests and not paths:
         raise click.UsageError("Name what to erase: --content DIGEST or --path REF:PATH.")
@@ -118,7 +115,7 @@ def erase(
         planned = erasure.plan(s.store, wanted)
         if not planned.extent.sizes:
             _require_erased(s, wanted)
-        print(*plan_lines(s.log, planned, derive=derive), sep="\n")
+        print(*integrity.plan_lines(s.log, planned, derive=derive), sep="\n")
         if not dry_run:
             _confirm(yes, "Erase this for ever?")
             with alone(s) as writer:
@@ -170,25 +167,20 @@ def repair(ctx: click.Context, source: str | None) -> None:
       layerlog repair --from tomcat.tar
     """
     from cli.maintenance import repairs
+    from eventstore.integrity import repair as mending
     from eventstore.integrity import scrub
 
     repairs.require_source(source)
     with session() as s, alone(s) as writer:
-        for name in repairs.mend_schema(s.store):
+        for name in mending.mend_schema(s.store):
             print(f"made anew: {escape(name)}")
         with progress(scrub.total(s.store), "Reading", "bytes") as advance:
-            findings = repairs.find(s.store, advance)
+            findings = mending.find(s.store, advance)
         done = repairs.mend(s.store, writer, findings, source, lambda _: None)
         print(f"{len(done.restored)} contents brought back, {len(done.left)} findings left")
-        _show(s, done.left)
+        integrity.show(s.log, verification.touched(s.store, done.left), "text")
     if done.left:
         ctx.exit(1)
-
-
-def _show(s: Session, findings: list[Finding]) -> None:
-    from cli.maintenance import verification
-
-    integrity.show(s.log, verification.touched(s.store, findings), "text")
 
 
 @click.command()

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from cli.maintenance import signing
+from eventstore.model.events import Kind
+from eventstore.model.facts import Signature
 from eventstore.store import commands
 from eventstore.store.store import Store
 from eventstore.store.writer import writing
@@ -249,15 +251,15 @@ def test_a_signed_commit(ll: Layerlog, key: str, tmp_path: Path) -> None:
     assert ll.json("images", "signed")[0]["id"].endswith(commit)
     with Store.open_or_create(ll.store) as store:
         payload = signing.payload(store.log, commit)
-        [(position, stated)] = signing.signatures(store.log)
-        signature = stated.signature
+        [event] = store.log.of_kind(Kind.COMMIT_SIGNED)
+        signature = Signature.of(event).signature
     assert signing.verify(payload, signature, signing.COMMIT, signers).signer == "ada@example.org"
     (tmp_path / "signature").write_text(signature)
     command = ["ssh-keygen", "-Y", "verify", "-n", "git", "-f", signers, "-I", "ada@example.org", "-s", str(tmp_path / "signature")]
     assert b'Good "git" signature for ada@example.org' in subprocess.run(command, input=payload, capture_output=True, check=True).stdout
     assert payload.decode().splitlines()[:2] == ["layerlog commit 1", f"commit {commit}"]
     (tmp_path / "nobody").write_text("")
-    assert f"event {position}: commit {commit[:12]}: the key SHA256:" in ll.run("verify", "--allowed-signers", str(tmp_path / "nobody")).stdout
+    assert f"event {event.position}: commit {commit[:12]}: the key SHA256:" in ll.run("verify", "--allowed-signers", str(tmp_path / "nobody")).stdout
 
 
 def test_a_signature_of_something_else(ll: Layerlog, key: str, tmp_path: Path) -> None:

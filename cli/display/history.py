@@ -1,6 +1,10 @@
-"""Commits, events and causes as text for people: every line escaped, so that no text can pass for another line."""
+"""Commits, layers and events: as text for people, every line escaped so that none can pass for another, and as JSON rows.
+
+Events within rows are as `projections/events/rows.py` says.
+"""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from cli.display.formats import counted, human_size, short_id, whole_seconds
@@ -29,30 +33,25 @@ def subject(message: str, width: int = SUBJECT) -> str:
 
 
 def indented(message: str) -> Iterator[str]:
-    """Yield a message's lines, each escaped and indented."""
-    for line in message.rstrip("\n").split("\n"):
-        yield f"    {shown(line)}".rstrip()
+    """Yield a message's lines, each escaped and indented, and an empty one; nothing of no message."""
+    if message:
+        yield from (f"    {shown(line)}".rstrip() for line in message.rstrip("\n").split("\n"))
+        yield ""
 
 
 def names_text(tags: list[str]) -> str:
     return f" ({', '.join(map(shown, shown_names(tags)))})" if tags else ""
 
 
-def who_lines(author: str | None, record: Record) -> Iterator[str]:
-    yield f"Author: {shown(author) if author else 'nobody named'} (claimed)"
-    yield f"Actor:  {shown(actor_text(record))} (observed)"
-
-
 def commit_lines(commit: Commit, tags: list[str], config: Iterable[str] = ()) -> Iterator[str]:
     """Yield the head of a commit, with the instructions that changed its *config*."""
     yield paint(f"commit {commit.id}", "yellow") + names_text(tags)
-    yield from who_lines(commit.author, commit.record)
+    yield f"Author: {shown(commit.author) if commit.author else 'nobody named'} (claimed)"
+    yield f"Actor:  {shown(actor_text(commit.record))} (observed)"
     yield f"Date:   {rfc3339(commit.time)}"
     yield from (f"Config: {shown(instruction)}" for instruction in config)
     yield ""
-    if commit.message:
-        yield from indented(commit.message)
-        yield ""
+    yield from indented(commit.message)
 
 
 def layer_lines(layer: ImageLayer, tags: list[str]) -> Iterator[str]:
@@ -62,9 +61,7 @@ def layer_lines(layer: ImageLayer, tags: list[str]) -> Iterator[str]:
     yield f"Loaded: {rfc3339(layer.arrival.time)} by {shown(actor_text(layer.arrival))}{source_text(layer)}"
     yield from (f"Date:   {shown(layer.built.created)} (the image's word)",) if layer.built.created else ()
     yield ""
-    if built_by(layer):
-        yield from indented(built_by(layer))
-        yield ""
+    yield from indented(built_by(layer))
 
 
 def built_by(layer: ImageLayer) -> str:
@@ -91,7 +88,6 @@ def item_lines(item: Item, tags: list[str]) -> Iterator[str]:
 
 
 def oneline(item: Item, tags: list[str]) -> str:
-    """Return an item on one line."""
     if item.commit is not None:
         return f"{paint(short_id(item.commit.id), 'yellow')}{names_text(tags)} {subject(item.commit.message)}"
     if item.layer is not None:
@@ -108,19 +104,16 @@ def event_line(record: Record) -> str:
 def what(record: Record) -> str:
     """Return what an event did, in a few words."""
     event, target = record.event, rows.target(record)
-    words = [record.title]
-    if record.path is not None:
-        words.append("/" + shown(record.path))
+    if record.path is None:
+        name = shown(shown_names([record.name])[0] if record.kind == "tag" else short_id(record.name))
+        return " ".join([record.title, name, *([_detail(record)] if event.detail else [])])
+    words = [record.title, "/" + shown(record.path)]
     if target is not None:
         words += ["from" if event.kind == Kind.PATH_MOVED else "->", shown(target)]
     if event.kind in (Kind.FILE_WRITTEN, Kind.ATTRIBUTES_CHANGED):
         words.append(f"{event.mode & 0o7777:04o} {event.uid}:{event.gid}")
     if event.content is not None and event.kind == Kind.FILE_WRITTEN:
         words.append(human_size(event.size))
-    if record.path is None:
-        words.append(shown(shown_names([record.name])[0] if record.kind == "tag" else short_id(record.name)))
-    if record.path is None and record.event.detail:
-        words.append(_detail(record))
     return " ".join(words)
 
 
@@ -139,9 +132,8 @@ def event_lines(record: Record) -> Iterator[str]:
     """Yield all that is known of one event, a field a line."""
     yield paint(f"event {record.event.position}", "yellow") + f" {record.title}"
     row = rows.event_row(record)
-    for key in ("stream", "name", "version", "path", "mode", "uid", "gid", "size", "content", "target", "id", "detail"):
-        if row[key] is not None:
-            yield f"{key + ':':<11}{_field(key, row[key])}"
+    keys = ("stream", "name", "version", "path", "mode", "uid", "gid", "size", "content", "target", "id", "detail")
+    yield from (f"{key + ':':<11}{_field(key, row[key])}" for key in keys if row[key] is not None)
     if row["mtime"] is not None:
         yield f"mtime:     {rfc3339(row['mtime'])}"
     yield f"changeset: {row['changeset']}, {record.changeset.events} events, at {row['time']}"
@@ -154,9 +146,7 @@ def event_lines(record: Record) -> Iterator[str]:
 def _field(key: str, value: Any) -> str:
     import json
 
-    if key == "detail":
-        return json.dumps(value)
-    return shown(value) if isinstance(value, str | bytes) else str(value)
+    return json.dumps(value) if key == "detail" else shown(value) if isinstance(value, str | bytes) else str(value)
 
 
 def command_text(record: Record) -> str:
@@ -165,21 +155,66 @@ def command_text(record: Record) -> str:
     return shown(shlex.join(record.command)) if record.command else "not known"
 
 
-# -- blame
+# -- as rows
+
+
+def commit_row(commit: Commit, tags: list[str]) -> dict[str, Any]:
+    return {
+        "commit": commit.id,
+        "tags": shown_names(tags),
+        "container": commit.container,
+        "from": commit.first,
+        "version": commit.last,
+        "position": commit.position,
+        "parent": commit.parent,
+        "author": commit.author,
+        "actor": dict(commit.record.actor),
+        "command": commit.record.command,
+        "time": rfc3339(commit.time),
+        "message": commit.message,
+    }
+
+
+def layer_row(layer: ImageLayer, tags: list[str]) -> dict[str, Any]:
+    return {
+        "layer": layer.diff_id,
+        "tags": shown_names(tags),
+        "image": layer.image,
+        "number": layer.number,
+        "created": layer.built.created or None,
+        "created_by": layer.built.created_by or None,
+        "author": layer.built.author or None,
+        "comment": layer.built.comment or None,
+        "loaded": rfc3339(layer.arrival.time),
+        "source": Arrival.of(layer.arrival.event).source,
+    }
+
+
+def item_row(item: Item, tags: list[str], *, touched: bool) -> dict[str, Any]:
+    """Return a commit's, a layer's or (commit null) the unsealed rest's row; `events` are there where paths were asked for."""
+    if item.commit is not None:
+        row = commit_row(item.commit, tags)
+    elif item.layer is not None:
+        row = layer_row(item.layer, tags)
+    else:
+        row = {"commit": None, "container": item.container}
+    return row | ({"events": [rows.event_row(record) for record in item.touched]} if touched else {})
+
+
+# -- the family tree
 
 
 def family_lines(log: Log, target: Target | None) -> Iterator[str]:
     """Yield the tree of all, or of the root that *target* descends from."""
     family, records = Family(log), Records(log)
+    found: Iterable[tuple[list[bool], Member]]
     if target is None:
-        for way, member in family.lines():
-            yield _branch(way[1:]) + member_text(log, records, member)
-        return
-    key: Key = ("container", target.container) if target.container is not None else ("image", target.image or "")
-    root = family.root_of(key)
-    yield member_text(log, records, family.member(root))
-    for way, member in family.lines(root):
-        yield _branch(way) + member_text(log, records, member)
+        found = ((way[1:], member) for way, member in family.lines())
+    else:
+        key: Key = ("container", target.container) if target.container is not None else ("image", target.image or "")
+        root = family.root_of(key)
+        found = chain([([], family.member(root))], family.lines(root))
+    yield from (_branch(way) + member_text(log, records, member) for way, member in found)
 
 
 def _branch(way: list[bool]) -> str:
