@@ -36,6 +36,8 @@ HEADINGS: dict[str, dict[str, Entry]] = {
         "push": Entry("cli.commands.images.push", "push", "Give an image to a registry"),
         "tags": Entry("cli.commands.images.remote", "tags", "List the tags of a repository, here or in its registry"),
         "layers": Entry("cli.commands.images.remote", "layers", "List the layers of an image in a registry"),
+        "login": Entry("cli.commands.images.login", "login", "Log in to a registry"),
+        "logout": Entry("cli.commands.images.login", "logout", "Forget a login to a registry"),
         "copy": Entry("cli.commands.images.copy", "copy", "Copy an image between this store and another place"),
         "load": Entry(LOAD, "load", "Bring in images from an archive or an OCI layout"),
         "import": Entry(LOAD, "import_", "Make an image of one layer from a tar or a folder"),

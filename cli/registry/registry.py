@@ -3,13 +3,14 @@
 import random
 import time
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin, urlsplit
 
 from cli.registry.addresses import host_of, is_loopback
 from cli.registry.authorization import Authorization
 from cli.registry.credentials import Credentials
-from cli.registry.http import BrokenError, Http, Response, Tell, place
+from cli.registry.http import BrokenError, Http, Response, Tell, TlsError, place
 from cli.registry.refusals import refusal
 from eventstore.errors import RegistryError
 from eventstore.model.paths import shown
@@ -110,8 +111,10 @@ class Registry:
             if not self._may_switch or not url.startswith(self._url("/")):
                 raise
             return self._http.send(method, self._with_tls(url), headers, body)
-        if self._may_switch and response.status == 400 and b"HTTPS server" in response.body(64 << 10):
-            return self._http.send(method, self._with_tls(url), headers, body)
+        if self._may_switch and response.status == 400:  # what a server with TLS says to who comes without
+            with suppress(TlsError):
+                return self._http.send(method, self._with_tls(url), headers, body)
+            self._scheme = "http"
         self._may_switch = False
         return response
 
