@@ -30,8 +30,8 @@ class BrokenError(RegistryError):
     """The connection could not be made, or broke in the middle: another try may go better."""
 
 
-class TlsError(RegistryError):
-    """The other side has no certificate that is trusted, or speaks no TLS."""
+class NoTlsError(RegistryError):
+    """The other side speaks no TLS."""
 
 
 class Response:
@@ -83,7 +83,7 @@ class Http:
         self._pools: dict[tuple[str, str], Any] = {}
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Response:
-        """Return the answer, whatever its status; raise BrokenError or TlsError where there is none."""
+        """Return the answer, whatever its status; raise BrokenError or RegistryError where there is none."""
         began, parts = monotonic(), urlsplit(url)
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         sent = {"User-Agent": _AGENT, "Accept-Encoding": "identity", **headers}
@@ -174,7 +174,8 @@ def _explained(url: str) -> Iterator[None]:
     try:
         yield
     except urllib3.exceptions.SSLError as error:
-        raise TlsError(f"{host}: no trusted TLS connection: {_reason(error)}; {_TRUST.format(host=host)}") from None
+        kind = NoTlsError if "WRONG_VERSION_NUMBER" in str(error) else RegistryError
+        raise kind(f"{host}: no trusted TLS connection: {_reason(error)}; {_TRUST.format(host=host)}") from None
     except urllib3.exceptions.NameResolutionError:
         raise RegistryError(f"{host}: no such host; check the registry's name and the network") from None
     except urllib3.exceptions.NewConnectionError as error:
