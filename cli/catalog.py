@@ -93,6 +93,7 @@ HEADINGS: dict[str, dict[str, Entry]] = {
         "erase": Entry(UPKEEP, "erase", "Erase one content for ever, and record that and why"),
         "repair": Entry(UPKEEP, "repair", "Bring back damaged contents from a copy"),
         "backup": Entry(UPKEEP, "backup", "Copy the store while it is in use"),
+        "serve": Entry("cli.commands.store.serve", "serve", "Let docker and podman pull from the store, any moment of it"),
         "checkpoint": Entry(PROOF, "checkpoint", "Print the head of the log, to sign or keep elsewhere"),
         "prove": Entry(PROOF, "prove", "Prove that an event is in the log, to a stranger"),
         "demo": Entry("cli.commands.store.demo", "demo", "Play a small story in a store of its own"),

@@ -16,7 +16,7 @@ from tests.cli.running import ROOT, python
 PACKAGES = ("cli", "projections", "eventstore")
 """Each may import itself and those to its right."""
 
-ADAPTERS = ("streams", "hostfs", "registry", "sandbox", "distribution", "maintenance")
+ADAPTERS = ("streams", "hostfs", "registry", "sandbox", "distribution", "serve", "maintenance")
 
 TOP_LEVEL = {"pyproject.toml", "eventstore", "projections", "cli", "tests", "README.md", "CHANGELOG.md", "LICENSE"}
 APPENDERS = {"eventstore.store.commands", "eventstore.store.writer"}
@@ -166,7 +166,7 @@ def test_starting_imports_nothing_heavy() -> None:
 
 def test_importing_changes_nothing_in_the_process() -> None:
     watch = (
-        "import atexit, gc, importlib, logging, signal, sys\n"  # logging registers a way out of its own
+        "import atexit, gc, importlib, logging, multiprocessing.util, signal, sys\n"  # these register ways out of their own
         "state = lambda: (gc.get_threshold(), atexit._ncallbacks(), [*map(signal.getsignal, signal.valid_signals())])\n"
         "before = state()\n"
         "for name in sys.argv[1:]:\n"
@@ -182,7 +182,8 @@ def test_dependencies_are_those_that_are_imported() -> None:
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = {re.split(r"[<>=~! ;\[]", line)[0].replace("-", "_") for line in project["dependencies"]}
+    optional = (lines for extra, lines in project["optional-dependencies"].items() if extra != "test")
+    asked = {re.split(r"[<>=~! ;\[]", line)[0].replace("-", "_") for lines in (project["dependencies"], *optional) for line in lines}
     used = {name.partition(".")[0] for module in modules() for _, name in module.imports()}
     used -= {*PACKAGES, *sys.stdlib_module_names}
     held("A dependency costs every user an installation; a missing one breaks it.", (f"pyproject.toml: {name}" for name in asked ^ used))

@@ -45,6 +45,7 @@ ORDER: dict[str, dict[str, tuple[int, str]]] = {
         "registry": (2, "asks registries, by streams; no store"),
         "sandbox": (3, "processes on host files"),
         "distribution": (3, "archives and registries"),
+        "serve": (4, "a registry over distribution's encoders"),
         "maintenance": (4, "work on the whole store, through distribution's encoders"),
         "display": (5, "what others found, as text"),
         "session": (6, "opens the store, and tells of errors by display"),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 from eventstore.model.events import ENCODER, Kind
-from eventstore.model.facts import Departure, Seal
+from eventstore.model.facts import Departure, Seal, Serving
 from eventstore.store import commands
 from eventstore.store.writer import Writer
 from projections.images import images
@@ -31,6 +31,20 @@ def record_pushed(writer: Writer, image: Image, sent: OciImage, destination: str
     _record(writer, Kind.IMAGE_PUSHED, image, sent, departure)
 
 
+def record_served(
+    writer: Writer, image: Image, sent: OciImage, *, asked: str, user: str, address: str, agent: str, compression: str
+) -> None:
+    """Record that a client of ours was given the image's manifest; it gets the blobs as it likes."""
+    left = _departure(writer, image, sent, "")
+    serving = Serving(left.config, left.encoder, asked, address, user, agent, compression, left.point)
+    _record(writer, Kind.IMAGE_SERVED, image, sent, serving)
+
+
+def stream_name(image: Image, sent: OciImage) -> str:
+    """Return by which name the log has what left: what is no image here, a point, is known by its config's digest."""
+    return image.id or oci.config_digest(sent).removeprefix("sha256:")
+
+
 def _departure(writer: Writer, image: Image, sent: OciImage, destination: str) -> Departure:
     encoder = Seal.of(image.seal).encoder if image.id and image.seal else ENCODER
     config = sha256(sent.config).hexdigest()
@@ -40,8 +54,7 @@ def _departure(writer: Writer, image: Image, sent: OciImage, destination: str) -
     )
 
 
-def _record(writer: Writer, kind: Kind, image: Image, sent: OciImage, departure: Departure) -> None:
-    """What is no image here, a point, is known by its config's digest, as an image taken from elsewhere is."""
+def _record(writer: Writer, kind: Kind, image: Image, sent: OciImage, departure: Departure | Serving) -> None:
     with writer.transaction():
         manifest = writer.content.put(oci.manifest_of(sent))
-        commands.record_image(writer, kind, image.id or departure.config, manifest, departure)
+        commands.record_image(writer, kind, stream_name(image, sent), manifest, departure)

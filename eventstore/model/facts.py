@@ -8,7 +8,7 @@ NamedTuple costs as much as ten of them.
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from eventstore.model.events import ARRIVALS, DEPARTURES, Event
+from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind
 
 
 class ImageBase(NamedTuple):
@@ -181,11 +181,42 @@ class Departure:
         return {key: value for key, value in vars(self).items() if value or key not in optional}
 
 
+class Serving(NamedTuple):
+    """ImageServed: the manifest that `user` at `address` was given by the program `agent`, for what was `asked`.
+
+    `config`, `encoder`, `point` and `compression` are as in a `Departure`; `user` is "" where none had to be said.
+    """
+
+    config: str
+    encoder: int
+    asked: str
+    address: str
+    user: str = ""
+    agent: str = ""
+    compression: str = ""
+    point: str = ""
+
+    @classmethod
+    def of(cls, event: Event) -> "Serving":
+        said = event.stated
+        return cls(
+            said.get("config", ""), said.get("encoder", 0), said.get("asked", ""), said.get("address", ""),
+            said.get("user", ""), said.get("agent", ""), said.get("compression", ""), said.get("point", ""),
+        )  # fmt: skip
+
+    @property
+    def stated(self) -> dict[str, Any]:
+        return {key: value for key, value in self._asdict().items() if value}
+
+
 def travelled(event: Event) -> tuple[list[str], str]:
     """Return the names under which an image came or went, and where from or to; nothing for events of other kinds."""
     if event.kind in ARRIVALS:
         arrival = Arrival.of(event)
         return arrival.names, arrival.source
+    if event.kind == Kind.IMAGE_SERVED:
+        serving = Serving.of(event)
+        return [serving.asked], "@".join(filter(None, (serving.user, serving.address)))
     if event.kind in DEPARTURES:
         departure = Departure.of(event)
         return departure.names, departure.destination

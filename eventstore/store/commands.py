@@ -15,7 +15,18 @@ from eventstore.log.log import Log, Stream
 from eventstore.model.changes import Change
 from eventstore.model.entries import Tree
 from eventstore.model.events import ENCODER, Kind
-from eventstore.model.facts import Arrival, Base, ConfigChange, Departure, FolderBase, Seal, Signature, TagMove, base_stated
+from eventstore.model.facts import (
+    Arrival,
+    Base,
+    ConfigChange,
+    Departure,
+    FolderBase,
+    Seal,
+    Serving,
+    Signature,
+    TagMove,
+    base_stated,
+)
 from eventstore.model.paths import shown
 from eventstore.model.spelling import check_container_name, check_tag
 from eventstore.store.rules import Recording, check_name
@@ -209,8 +220,10 @@ def _add_layer(
     _add_fact(appending, stream, Kind.LAYER_IMPORTED, stated, framing)
 
 
-def record_image(writer: Writer, kind: Kind, image: str, manifest: bytes | None, travel: Arrival | Departure) -> None:
-    """Record that an image (by its config digest or commit id) was loaded, pulled, saved or pushed."""
+def record_image(
+    writer: Writer, kind: Kind, image: str, manifest: bytes | None, travel: Arrival | Departure | Serving
+) -> None:
+    """Record that an image (by its config digest or commit id) was loaded, pulled, saved, pushed or served."""
     _append_fact(writer, IMAGE, image, kind, travel.stated, manifest)
 
 

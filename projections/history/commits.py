@@ -8,7 +8,7 @@ from eventstore.content.reader import Content
 from eventstore.index import seals
 from eventstore.log.log import Log
 from eventstore.model.events import Event, Kind
-from eventstore.model.facts import Departure, FolderBase, Seal
+from eventstore.model.facts import FolderBase, Seal, travelled
 from projections.events.records import Record, Records
 from projections.images import images
 from projections.oci.config import History, history, parse_config
@@ -52,7 +52,7 @@ class ImageLayer(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """An image on its way out: `how` is save or push."""
+    """An image on its way out: `how` is save, push or serve."""
 
     how: str
     where: str
@@ -146,6 +146,6 @@ def sent(log: Log, image: str) -> Iterator[Sent]:
     """Yield where the image went: saves, then pushes, each oldest first."""
     stream = log.stream("image", image)
     records = Records(log)
-    for kind, how in ((Kind.IMAGE_SAVED, "save"), (Kind.IMAGE_PUSHED, "push")):
+    for kind, how in ((Kind.IMAGE_SAVED, "save"), (Kind.IMAGE_PUSHED, "push"), (Kind.IMAGE_SERVED, "serve")):
         for event in log.of_kind(kind, stream.id) if stream else ():
-            yield Sent(how, Departure.of(event).destination, records.of(event))
+            yield Sent(how, travelled(event)[1], records.of(event))

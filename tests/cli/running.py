@@ -52,9 +52,9 @@ def on_terminal(argv: Sequence[str], env: Mapping[str, str] | None = None, *, st
     return written
 
 
-def started(program: str, *args: str) -> subprocess.Popen[str]:
+def started(program: str, *args: str, wrapper: Sequence[str] = ()) -> subprocess.Popen[str]:
     """Run a program that hears ^C, even where the tests run in the background of a shell, which ignores it."""
     return subprocess.Popen(
-        ["env", "--default-signal=INT", sys.executable, "-c", program, *args],
+        ["env", "--default-signal=INT", *wrapper, sys.executable, "-c", program, *args],
         cwd=ROOT, env=clean({}), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
