@@ -92,7 +92,7 @@ def require_complete(found: Iterable[OciImage], layers: Iterable[LayerBlob]) -> 
         if lacking:
             name = shown(next(iter(image.names), oci_image.config_digest(image)))
             raise NotFoundError(
-                f"{name}: {len(lacking)} of its {len(image.layers)} layers are neither in it nor here: {', '.join(lacking)}; "
+                f"{name}: {len(lacking)} of its {len(image.layers)} layers are missing in it and here: {', '.join(lacking)}; "
                 "load an image that has them first, or have it saved whole"
             )
 

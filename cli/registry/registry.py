@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin, urlsplit
 
 from cli.registry.addresses import host_of, is_loopback
-from cli.registry.authorization import Authorization
+from cli.registry.authorization import MAX_ANSWER, Authorization
 from cli.registry.credentials import Credentials
 from cli.registry.http import BrokenError, Http, NoTlsError, Response, Tell, place
 from cli.registry.refusals import refusal
@@ -112,6 +112,7 @@ class Registry:
                 raise
             return self._http.send(method, self._with_tls(url), headers, body)
         if self._may_switch and response.status == 400:  # what a server with TLS says to who comes without
+            response.body(MAX_ANSWER)
             with suppress(NoTlsError):
                 return self._http.send(method, self._with_tls(url), headers, body)
             self._scheme = "http"
