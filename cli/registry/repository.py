@@ -85,15 +85,10 @@ class Repository:
         with self.open(descriptor) as stream:
             return stream.read()
 
-    def open(self, descriptor: Descriptor, start: int = 0) -> BinaryIO:
-        """Return a blob, verified as it is read; where the connection breaks it is taken up again.
-
-        With *start* it is the rest from there on, and not verified.
-        """
-        chunks = self.chunks(descriptor, start)
-        if start:
-            return Reader(chunks)
-        return verified(Reader(chunks), descriptor.digest, descriptor.size, f"{self._shown}: blob {descriptor.digest}")
+    def open(self, descriptor: Descriptor) -> BinaryIO:
+        """Return a blob, verified as it is read; where the connection breaks it is taken up again."""
+        chunks = Reader(self.chunks(descriptor, 0))
+        return verified(chunks, descriptor.digest, descriptor.size, f"{self._shown}: blob {descriptor.digest}")
 
     def at_hand(self, descriptor: Descriptor) -> bool:  # noqa: ARG002 - nothing is that must come over a network
         return False

@@ -20,12 +20,15 @@ from cli.session.session import Session, session
 from cli.session.writing import writing
 from cli.streams.compression import packed_by
 from eventstore.disk.lock import shared
+from eventstore.log.log import Log
 from eventstore.model.digests import digest_of
+from eventstore.model.events import ARRIVALS
 from projections.images import images, travels
 from projections.images.images import Image
 from projections.oci.oci_image import OciImage, config_digest, manifest_of
 from projections.refs import references, tags
 from projections.refs.tags import familiar, new_name
+from projections.tree import lineage
 
 MAX_SCOPES = 20
 """Repositories that blobs may be mounted from; a token for more would not fit into a header."""
@@ -109,13 +112,14 @@ def push_image(
         made = packed_by(compress) if done.sent and compress else ""
         departures.record_pushed(writer, image, sent, f"docker://{repository_name}", made)
     tell_left_out(left_out)
-    _tell_new_manifest(image, sent)
+    _tell_new_manifest(s.log, image, sent)
     config, digest = (part.removeprefix("sha256:") for part in (config_digest(sent), digest_of(manifest_of(sent))))
     return Pushed(tuple(full_names), image.id or config, f"sha256:{digest}", len(sent.layers), done.sent, done.bytes)
 
 
-def _tell_new_manifest(image: Image, sent: OciImage) -> None:
-    if image.seal is None and sent.manifest is None:
+def _tell_new_manifest(log: Log, image: Image, sent: OciImage) -> None:
+    came = () if image.seal else lineage.travels(log, image.id, ARRIVALS)
+    if sent.manifest is None and any(arrival.content for arrival in came):
         why = "not all the blobs that it came in are kept here or known there"
         print(f"layerlog: the image goes under a new manifest: {why}", file=sys.stderr)
 
