@@ -51,7 +51,9 @@ def push(store: Store, image: Image, way: Way, tags: Sequence[str], earlier: Map
     Raise RegistryError; the tags are as they were then.
     """
     exported, came = images.exported_layers(store.log, image), send.blobs_that_came(store, image)
-    tasks = [partial(_brought, store, layer, came, earlier, way) for layer in exported]
+    as_it_came = way._replace(compress="")
+    plain = send.plain_in_manifest(store, image)
+    tasks = [partial(_brought, store, layer, came, earlier, as_it_came if layer in plain else way) for layer in exported]
     brought = [future.result() for future in in_threads(AT_ONCE, tasks)]
     known = {layer: blob.diff_id for layer, (blob, _) in zip(exported, brought, strict=True)}
     config = images.config(store.log, store.content, image, known.__getitem__)

@@ -76,6 +76,14 @@ def image_config(store: Store, image: Image) -> bytes:
     return images.config(store.log, store.content, image, lambda layer: plain_form(store, layer).diff_id)
 
 
+def plain_in_manifest(store: Store, image: Image) -> set[Layer]:
+    """Return the layers with which an image came as plain tars: packed, they would not be those that its manifest names."""
+    arrival = None if image.seal is not None else _arrival(store, image.id)
+    if arrival is None or arrival.content is None:
+        return set()
+    return {ImportedLayer(diff_id) for diff_id, blob in _descriptors(arrival).items() if blob.hex == diff_id}
+
+
 def plain_form(store: Store, layer: Layer) -> Encoded:
     if isinstance(layer, ImportedLayer):
         return Encoded(bytes.fromhex(layer.diff_id), tar_size(images.imported_layer(store.log, layer.diff_id)))

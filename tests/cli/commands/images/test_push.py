@@ -13,6 +13,7 @@ from eventstore.model.facts import Departure
 from tests.cli.archived import id_of
 from tests.cli.commands.images.test_pull import once, put
 from tests.cli.invoking import Layerlog
+from tests.images import image
 from tests.peers import peer
 from tests.registry.counting import Fault, Proxy, counting
 from tests.registry.real import Registry, registry
@@ -119,6 +120,17 @@ def test_where_the_originals_are_gone_the_manifest_is_new_and_that_is_said(
         assert done.exit_code == 0
         assert "under a new manifest" in done.stderr
         assert digest_of(empty.manifest("six", "1").body) != digest
+
+
+@pytest.mark.parametrize("how", [("",), ("gzip",), ("", "gzip"), ("zstd",)])
+def test_an_image_keeps_its_manifest_however_its_layers_came(
+    hub: Registry, tmp_path: Path, other: Layerlog, how: tuple[str, ...]
+) -> None:
+    """Where it is pushed the registry has none of its blobs."""
+    digest = put(hub, tmp_path, "push/came:1", image(*how))
+    other("pull", "-q", f"{hub.address}/push/came:1")
+    with registry(tmp_path) as empty:
+        assert f"Digest: {digest}\n" in other("push", f"{hub.address}/push/came:1", f"{empty.address}/came:1")
 
 
 def test_everything_that_left_or_came_is_on_the_record(hub: Registry, tmp_path: Path, ll: Layerlog) -> None:
