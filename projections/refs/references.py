@@ -106,7 +106,7 @@ def resolve_image(log: Log, text: str, clock: Clock) -> str:
         return found
     image = tagged(log, text) or _one(text, _images(log, text), "images")
     if image is None:
-        raise NotFoundError(f"no image {shown(text)}; `layerlog images` lists those there are, `layerlog load` brings one in")
+        raise NotFoundError(f"no image {shown(text)}; `layerlog images` lists those there are, `pull` or `load` brings one in")
     return image
 
 
