@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,11 +14,12 @@ from eventstore.log.log import Context
 from eventstore.model.paths import shown
 from eventstore.model.times import parse_time
 from eventstore.store.store import Store
-from projections.images import images
-from projections.images.images import Image
 from projections.refs import containers, references
 from projections.refs.references import Target
 from projections.tree.view import View
+
+if TYPE_CHECKING:
+    from projections.images.images import Image
 
 
 class Session:
@@ -43,8 +45,10 @@ class Session:
     def image(self, ref: str) -> str:
         return references.resolve_image(self.log, ref, parse_time)
 
-    def exported(self, ref: str) -> Image:
+    def exported(self, ref: str) -> "Image":
         """Return what is to leave the store: an image, or what a point of a container would be as one."""
+        from projections.images import images
+
         found = references.resolve_exported(self.log, ref, parse_time)
         if found.image is None and found.container is not None:
             return images.at(self.log, found.container, found.version)
