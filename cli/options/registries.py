@@ -20,6 +20,8 @@ output_format = click.option(
 )
 quiet = click.option("-q", "--quiet", is_flag=True, help="No progress bars, and the digest or id alone.")
 
+referrers = click.option("--referrers", is_flag=True, help="Signatures, SBOMs and attestations of the image too.")
+
 
 @contextmanager
 def asked(full: str, *, actions: str = "pull", plain_http: bool = False, also: tuple[str, ...] = ()) -> Iterator[Repository]:

@@ -16,6 +16,7 @@ from projections.oci.oci_image import INDEXES, MANIFESTS, OCI_INDEX, SCHEMA_1, D
 
 ACCEPT = ", ".join((*MANIFESTS, *INDEXES))
 MAX_PAGES = 1000
+MAX_REFERRERS = 100
 _DIGEST = "Docker-Content-Digest"
 
 
@@ -63,11 +64,16 @@ class Repository:
             raise MismatchError(f"{what}: the bytes are {found.digest}, not {shown(promised)}; get it again")
         return found, data
 
-    def put_manifest(self, reference: str, data: bytes, media_type: str) -> None:
-        """Let a tag, or the digest of *data*, name *data*, whose blobs are there."""
+    def put_manifest(self, reference: str, data: bytes, media_type: str) -> bool:
+        """Let a tag, or the digest of *data*, name *data*, whose blobs are there.
+
+        Return whether the registry lists it as what refers to its subject ("Pushing Manifests with Subject").
+        """
         what = self._what(reference)
         path = f"{self._root}/manifests/{quote(reference, safe=':')}"
-        self.registry.ask("PUT", path, what, expect=(201, 200), headers={"Content-Type": media_type}, body=data).close()
+        response = self.registry.ask("PUT", path, what, expect=(201, 200), headers={"Content-Type": media_type}, body=data)
+        response.close()
+        return bool(response.header("OCI-Subject"))
 
     def _ask_manifest(self, method: str, reference: str, what: str, limit: int = 0) -> Response:
         path = f"{self._root}/manifests/{quote(reference, safe=':')}"
@@ -138,17 +144,46 @@ class Repository:
             yield from documents.items(document, "tags", str, self._shown)
 
     def referrers(self, digest: str) -> list[Json]:
-        """Return the descriptors of what refers to a manifest: by the referrers API, else by the tag that stands in for it."""
+        """Return the descriptors of what refers to a manifest: by the referrers API, else by the tag that stands in for it.
+
+        Raise InvalidError where they are more than MAX_REFERRERS.
+        """
         what = f"referrers of {self._what(digest)}"
         path, accept = f"{self._root}/referrers/{digest}", {"Accept": OCI_INDEX}
         response = self.registry.ask("GET", path, what, expect=(200, 400, 404, 405), headers=accept, limit=MAX_DOCUMENT)
         if response.status == 200 and _media_type(response) == OCI_INDEX:
-            return _entries(response.body(MAX_DOCUMENT), what)
-        response.close()
+            found, following = _entries(response.body(MAX_DOCUMENT), what), _next_page(response)
+            pages = self._pages(following, what) if following else iter(())
+            while len(found) <= MAX_REFERRERS and (page := next(pages, None)) is not None:
+                found += documents.items(page, "manifests", dict, what)
+        else:
+            response.close()
+            found = documents.items(self._stand_in(digest), "manifests", dict, what)
+        if len(found) > MAX_REFERRERS:
+            raise InvalidError(f"{what}: more than {MAX_REFERRERS}; so many are not kept, pull without --referrers")
+        return found
+
+    def list_referrer(self, subject: str, entry: Json) -> None:
+        """Add a descriptor to the tag that stands in for the referrers API, unless it is there ("Referrers Tag Schema").
+
+        Two who do this at once may lose what one of them adds: registries know no condition for it.
+        """
+        index = self._stand_in(subject)
+        listed = documents.items(index, "manifests", dict, self._what(subject))
+        if entry["digest"] not in [other.get("digest") for other in listed]:
+            data = documents.encode({**index, "manifests": [*listed, entry]})
+            self.put_manifest(_stand_in_tag(subject), data, OCI_INDEX)
+
+    def _stand_in(self, subject: str) -> Json:
+        """Return the index of what refers to a manifest, an empty one where there is none."""
+        tag = _stand_in_tag(subject)
         try:
-            return _entries(self.manifest(digest.replace(":", "-"))[1], what)
+            found, data = self.manifest(tag)
         except NotFoundError:
-            return []
+            return {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}
+        if found.media_type != OCI_INDEX:
+            raise InvalidError(f"{self._what(tag)}: is no list of referrers; remove or rename that tag in the registry")
+        return documents.read_object(data, self._what(tag))
 
     def _pages(self, target: str, what: str) -> Iterator[Json]:
         for _ in range(MAX_PAGES):
@@ -163,6 +198,10 @@ class Repository:
 
 def _entries(data: bytes, what: str) -> list[Json]:
     return documents.items(documents.read_object(data, what), "manifests", dict, what)
+
+
+def _stand_in_tag(digest: str) -> str:
+    return digest.replace(":", "-")
 
 
 def _next_page(response: Response) -> str:

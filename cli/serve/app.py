@@ -113,7 +113,7 @@ class Registry:
         return StreamingResponse(self._pieces(read, start, end), 206 if span else 200, headers)
 
     async def _referrers(self, request: Request) -> Response:
-        """The store keeps none yet; the spec wants an empty list then, and not an error ("Listing Referrers")."""
+        """What `pull --referrers` keeps is not served; the spec wants an empty list, and no error ("Listing Referrers")."""
         name, digest = request.path_params["name"], request.path_params["digest"]
         _check(digest)
         await self._readers.ask(lambda store: self._names.repository(store.log, name))

@@ -209,6 +209,22 @@ class Serving(NamedTuple):
         return {key: value for key, value in self._asdict().items() if value}
 
 
+class Referrer(NamedTuple):
+    """ReferrerKept: what is about the manifest `subject` (hex), of which type, from where; `blobs` are its descriptors, each
+    once.
+    """
+
+    subject: str
+    artifact_type: str
+    blobs: list[dict[str, Any]]
+    source: str
+
+    @classmethod
+    def of(cls, event: Event) -> "Referrer":
+        said = event.stated
+        return cls(said.get("subject", ""), said.get("artifact_type", ""), said.get("blobs", []), said.get("source", ""))
+
+
 def travelled(event: Event) -> tuple[list[str], str]:
     """Return the names under which an image came or went, and where from or to; nothing for events of other kinds."""
     if event.kind in ARRIVALS:

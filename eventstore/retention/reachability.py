@@ -9,11 +9,12 @@ from eventstore.content.reader import ERASURES, PART
 from eventstore.log.log import Log
 from eventstore.model.digests import raw
 from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind
-from eventstore.model.facts import Arrival
+from eventstore.model.facts import Arrival, Referrer
 
 _HEX = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 NOT_KEPT = (*DEPARTURES, Kind.CONTENT_ERASED, Kind.CONTENT_READMITTED)
 """Kinds whose digest says what left the store, or what is gone: nothing needs to be here for it."""
+_KEEPING = (*ARRIVALS, Kind.REFERRER_KEPT)
 
 
 _NAMED = "digest IN (SELECT content FROM event WHERE content IS NOT NULL)"
@@ -30,16 +31,18 @@ class Occurrence(NamedTuple):
 
 
 def documents(log: Log) -> Iterator[tuple[int, bytes]]:
-    """Yield (position, digest) of every config, manifest and index that an image's arrival keeps."""
-    for kind in ARRIVALS:
+    """Yield (position, digest) of every config, manifest, index and referrer's blob that came with an image and is kept."""
+    for kind in _KEEPING:
         for event in log.of_kind(kind):
             for digest in kept_by(event):
                 yield event.position, digest
 
 
-def kept_by(arrival: Event) -> set[bytes]:
-    """Return the digests of the config, manifest and index that an image's arrival keeps."""
-    stated = Arrival.of(arrival)
+def kept_by(event: Event) -> set[bytes]:
+    """Return the digests of the config, manifest and index that an image's arrival keeps, or of the blobs of a referrer."""
+    if event.kind == Kind.REFERRER_KEPT:
+        return {raw(blob["digest"]) for blob in Referrer.of(event).blobs}
+    stated = Arrival.of(event)
     return {bytes.fromhex(digest) for digest in (stated.config, stated.index, *stated.documents) if digest}
 
 
@@ -157,7 +160,7 @@ def occurrences(log: Log, digests: Iterable[bytes]) -> Iterator[Occurrence]:
     log.db.executemany("INSERT OR IGNORE INTO sought VALUES (?)", ((digest,) for digest in sought))
     rows = "SELECT e.content, e.position, e.stream, e.version, e.path FROM event e JOIN sought ON digest = e.content"
     yield from map(Occurrence._make, log.db.execute(f"{rows} WHERE NOT e.{ERASURES}").fetchall())
-    arrivals = f"SELECT position, stream, version, detail FROM event WHERE path IS NULL AND kind IN {tuple(map(int, ARRIVALS))}"
-    for position, stream, version, detail in log.db.execute(arrivals).fetchall():
+    keeping = f"SELECT position, stream, version, detail FROM event WHERE path IS NULL AND kind IN {tuple(map(int, _KEEPING))}"
+    for position, stream, version, detail in log.db.execute(keeping).fetchall():
         for digest in set(map(bytes.fromhex, _HEX.findall(detail or ""))) & sought:
             yield Occurrence(digest, position, stream, version, None)

@@ -21,6 +21,7 @@ from eventstore.model.facts import (
     ConfigChange,
     Departure,
     FolderBase,
+    Referrer,
     Seal,
     Serving,
     Signature,
@@ -225,6 +226,14 @@ def record_image(
 ) -> None:
     """Record that an image (by its config digest or commit id) was loaded, pulled, saved, pushed or served."""
     _append_fact(writer, IMAGE, image, kind, travel.stated, manifest)
+
+
+def keep_referrer(writer: Writer, image: str, manifest: bytes, referrer: Referrer) -> None:
+    """Record that a signature, an SBOM or the like of an image is kept; does nothing where it is recorded already."""
+    with writer.changeset() as appending:
+        stream = appending.open(IMAGE, image)
+        if not any(kept.content == manifest for kept in writer.log.of_kind(Kind.REFERRER_KEPT, stream.id)):
+            _add_fact(appending, stream, Kind.REFERRER_KEPT, referrer._asdict(), manifest)
 
 
 def remove_image(writer: Writer, image: str, tags: Iterable[str]) -> None:

@@ -15,7 +15,7 @@ from eventstore.model.facts import Arrival, ContainerBase, Seal, base_stated, im
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from eventstore.retention import reachability
-from projections.images import image_list, images, run_config
+from projections.images import image_list, images, referrers, run_config
 from projections.layers import layers
 from projections.oci.config import History, history, parse_config
 from projections.oci.documents import Json
@@ -102,7 +102,8 @@ def _own(log: Log, image: images.Image, config: bytes | None) -> Json:
         own |= {"Commit": image.id, "Container": log.stream_of(image.seal.stream).name, "Version": image.seal.version}
         own |= {"Events": seal.events, "Message": seal.message or ""}
     sized = [_layer(layer) | {"Size": images.layer_size(log, layer)} for layer in images.exported_layers(log, image)]
-    return own | {"Layers": sized, "Erased": list(_erased(log, image))}
+    about = [referrers.document(event) for event in referrers.kept(log, image.id)]
+    return own | {"Layers": sized, "Referrers": about, "Erased": list(_erased(log, image))}
 
 
 def _config_digest_left(log: Log, image: images.Image) -> str | None:
@@ -117,8 +118,8 @@ def _erased(log: Log, image: images.Image) -> Iterator[Json]:
     if not gone:
         return
     base = images.base_image(log, image)
-    arrivals = lineage.travels(log, base or "", ARRIVALS)
-    beside = {digest for event in arrivals for digest in reachability.kept_by(event)}
+    keeping = [*lineage.travels(log, base or "", ARRIVALS), *referrers.kept(log, image.id)]
+    beside = {digest for event in keeping for digest in (*reachability.kept_by(event), event.content) if digest}
     runs = (images.events_of(log, layer) for layer in dict.fromkeys(images.layers_of(log, image)))
     written = (found for run in runs for found in log.written(*run))
     for path_id, digest in chain(((None, digest) for digest in sorted(beside)), written):

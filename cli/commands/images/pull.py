@@ -1,5 +1,6 @@
 """`pull`: an image from a registry."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from cli.display.bars import bars
 from cli.display.formats import counted, human_size
 from cli.display.output import json_line
 from cli.distribution import pull as pulling
+from cli.distribution import referrers as about
 from cli.distribution.receive import unread
 from cli.options import completion, registries
 from cli.registry.repository import Repository
@@ -46,9 +48,11 @@ class Pulled(NamedTuple):
 @registries.output_format
 @registries.plain_http
 @max_layer_size
+@registries.referrers
 def pull(
-    name: str, platform: str | None, *, all_tags: bool, quiet: bool, output_format: str, plain_http: bool, max_layer_size: int
-) -> None:
+    name: str, platform: str | None, *, all_tags: bool, quiet: bool, output_format: str, plain_http: bool,
+    max_layer_size: int, referrers: bool,
+) -> None:  # fmt: skip
     r"""Get an image from a registry; layers that are here already are not asked for.
 
     A name without a registry is Docker Hub's. A digest beats a tag. Whoever must log in does that first, with `login`.
@@ -64,6 +68,17 @@ def pull(
         for one in [asked._replace(tag=tag) for tag in repository.tags()] if all_tags else [asked]:
             done = pulled(s, repository, one, platform, quiet=quiet or output_format == "json", max_layer=max_layer_size)
             print(*([json_line(done._asdict())] if output_format == "json" else told(done, quiet=quiet)), sep="\n")
+            if referrers:
+                _keep_referrers(s, repository, done)
+
+
+def _keep_referrers(s: Session, repository: Repository, done: Pulled) -> None:
+    """Keep what the registry has about the manifest that came, and tell of it: on stderr, as of all that comes beside."""
+    with writing(s, known="imported") as writer:
+        kept = about.keep(writer, repository, done.id, done.digest)
+    print(f"layerlog: {counted(kept.came, 'referrer')} came, {kept.here} were here", file=sys.stderr)
+    for reason in kept.skipped:
+        print(f"layerlog: {reason}", file=sys.stderr)
 
 
 def pulled(

@@ -13,6 +13,7 @@ from cli.display.formats import counted, human_size
 from cli.display.output import json_line
 from cli.distribution import departures
 from cli.distribution import push as pushing
+from cli.distribution import referrers as about
 from cli.options import completion, registries
 from cli.options.compressing import Compressing, compress_option
 from cli.session import logs
@@ -23,7 +24,9 @@ from eventstore.disk.lock import shared
 from eventstore.log.log import Log
 from eventstore.model.digests import digest_of
 from eventstore.model.events import ARRIVALS
+from eventstore.model.facts import Referrer
 from projections.images import images, travels
+from projections.images import referrers as kept_referrers
 from projections.images.images import Image
 from projections.oci.oci_image import OciImage, config_digest, manifest_of
 from projections.refs import references, tags
@@ -56,9 +59,10 @@ class Pushed(NamedTuple):
 @registries.quiet
 @registries.output_format
 @registries.plain_http
+@registries.referrers
 def push(
     ref: str, name: str | None, *, all_tags: bool, compress: str, expect: str | None, quiet: bool, output_format: str,
-    plain_http: bool,
+    plain_http: bool, referrers: bool,
 ) -> None:  # fmt: skip
     r"""Give an image, or any point of a container's history, to a registry; blobs that it has are not sent.
 
@@ -73,6 +77,20 @@ def push(
             silent = quiet or output_format == "json"
             done = push_image(s, image, full_names, compress, expect, quiet=silent, plain_http=plain_http)
             print(*([json_line(done._asdict())] if output_format == "json" else told(done, quiet=quiet)), sep="\n")
+            if referrers:
+                _push_referrers(s, image, done, plain_http=plain_http)
+
+
+def _push_referrers(s: Session, image: Image, done: Pushed, *, plain_http: bool) -> None:
+    """Give what is kept about the manifest that went to where it went, and tell of it, and of what is about another one."""
+    kept = kept_referrers.kept(s.log, image.id)
+    going = [event for event in kept if f"sha256:{Referrer.of(event).subject}" == done.digest]
+    repository_name = done.names[0].rpartition(":")[0]
+    with registries.asked(repository_name, actions="pull,push", plain_http=plain_http) as repository, shared(s.store.path):
+        about.push(s.store, repository, going)
+    print(f"layerlog: {counted(len(going), 'referrer')} pushed", file=sys.stderr)
+    if behind := len(kept) - len(going):
+        print(f"layerlog: {counted(behind, 'referrer')} not pushed: about another manifest of the image", file=sys.stderr)
 
 
 def _destinations(s: Session, ref: str, name: str | None, *, all_tags: bool) -> dict[Image, list[str]]:
