@@ -78,17 +78,18 @@ def push(
             done = push_image(s, image, full_names, compress, expect, quiet=silent, plain_http=plain_http)
             print(*([json_line(done._asdict())] if output_format == "json" else told(done, quiet=quiet)), sep="\n")
             if referrers:
-                _push_referrers(s, image, done, plain_http=plain_http)
+                _push_referrers(s, image, done, quiet=quiet, plain_http=plain_http)
 
 
-def _push_referrers(s: Session, image: Image, done: Pushed, *, plain_http: bool) -> None:
+def _push_referrers(s: Session, image: Image, done: Pushed, *, quiet: bool, plain_http: bool) -> None:
     """Give what is kept about the manifest that went to where it went, and tell of it, and of what is about another one."""
     kept = kept_referrers.kept(s.log, image.id)
     going = [event for event in kept if f"sha256:{Referrer.of(event).subject}" == done.digest]
     repository_name = done.names[0].rpartition(":")[0]
     with registries.asked(repository_name, actions="pull,push", plain_http=plain_http) as repository, shared(s.store.path):
         about.push(s.store, repository, going)
-    print(f"layerlog: {counted(len(going), 'referrer')} pushed", file=sys.stderr)
+    if not quiet:
+        print(f"layerlog: {counted(len(going), 'referrer')} pushed", file=sys.stderr)
     if behind := len(kept) - len(going):
         print(f"layerlog: {counted(behind, 'referrer')} not pushed: about another manifest of the image", file=sys.stderr)
 

@@ -67,8 +67,8 @@ def pulled(hub: Registry, proxy: Proxy, tmp_path: Path, other: Layerlog) -> tupl
     name = f"refs/{tmp_path.name.lower()}"
     subject = put(hub, tmp_path, f"{name}:1")
     signature = signed(hub, name, subject)
-    done = other.run("pull", "-q", "--referrers", f"{proxy.address}/{name}:1")
-    assert (done.exit_code, done.stderr) == (0, "layerlog: 1 referrer came, 0 were here\n")
+    done = other.run("pull", "--referrers", f"{proxy.address}/{name}:1")
+    assert (done.exit_code, done.stderr) == (0, "layerlog: 1 referrer came, 0 kept before\n")
     return f"{proxy.address}/{name}:1", subject, signature
 
 
@@ -84,7 +84,7 @@ def test_a_signature_comes_is_told_of_and_goes_to_another_repository(
     size = len(SIGNATURE) + 2
     assert inspected(other, name) == [{"Digest": signature, "Subject": subject, "ArtifactType": KIND, "Size": size}]
     for _ in range(2):  # the second time nothing is listed twice
-        done = other.run("push", "-q", "--referrers", name, f"{hub.address}/refs/elsewhere:1")
+        done = other.run("push", "--referrers", name, f"{hub.address}/refs/elsewhere:1")
         assert (done.exit_code, done.stderr) == (0, "layerlog: 1 referrer pushed\n")
         listed = json.loads(hub.manifest("refs/elsewhere", subject.replace(":", "-")).body)["manifests"]
         [entry] = [found for found in listed if found["digest"] == signature]
@@ -92,13 +92,13 @@ def test_a_signature_comes_is_told_of_and_goes_to_another_repository(
         assert digest_of(hub.manifest("refs/elsewhere", signature).body) == signature
         assert hub.holds("refs/elsewhere", digest_of(SIGNATURE))
     again = Layerlog(Path(other.store).parent / "third")
-    again.run("pull", "-q", "--referrers", f"{hub.address}/refs/elsewhere:1")
+    again("pull", "-q", "--referrers", f"{hub.address}/refs/elsewhere:1")
     assert inspected(again, f"{hub.address}/refs/elsewhere:1")[0]["Digest"] == signature
 
 
 def test_what_is_kept_is_not_asked_for_again(proxy: Proxy, other: Layerlog, pulled: tuple[str, str, str]) -> None:
     proxy.requests.clear()
-    assert other.run("pull", "-q", "--referrers", pulled[0]).stderr == "layerlog: 0 referrers came, 1 were here\n"
+    assert other.run("pull", "--referrers", pulled[0]).stderr == "layerlog: 0 referrers came, 1 kept before\n"
     assert not any(pulled[2] in record.path or "/blobs/" in record.path for record in proxy.requests)
     with other.writer() as writer:
         assert len(list(writer.log.of_kind(Kind.REFERRER_KEPT))) == 1
@@ -125,7 +125,7 @@ def test_without_the_option_it_stays(hub: Registry, other: Layerlog, pulled: tup
 
 def test_what_is_about_another_manifest_stays_and_that_is_said(hub: Registry, other: Layerlog, pulled: tuple[str, str, str]) -> None:
     other("gc", "--originals")  # so that it goes packed anew
-    done = other.run("push", "-q", "--referrers", pulled[0], f"{hub.address}/refs/anew:1")
+    done = other.run("push", "--referrers", pulled[0], f"{hub.address}/refs/anew:1")
     assert done.exit_code == 0
     assert "layerlog: 0 referrers pushed\nlayerlog: 1 referrer not pushed: about another manifest of the image\n" in done.stderr
 
@@ -146,9 +146,9 @@ def test_what_cannot_be_kept_is_said(hub: Registry, tmp_path: Path, other: Layer
     put_manifest(hub, "refs/odd", digest_of(index), index, OCI_INDEX)
     entries.append(describe(Descriptor(OCI_INDEX, digest_of(index), len(index))))
     list_them(hub, "refs/odd", subject, entries)
-    done = other.run("pull", "-q", "--referrers", f"{hub.address}/refs/odd:1")
+    done = other.run("pull", "--referrers", f"{hub.address}/refs/odd:1")
     first, *reasons = done.stderr.splitlines()
-    assert (done.exit_code, first) == (0, "layerlog: 0 referrers came, 0 were here")
+    assert (done.exit_code, first) == (0, "layerlog: 0 referrers came, 0 kept before")
     wanted = ("is about sha256:0000", "a blob of 67108865 bytes", "OCI image manifests alone are kept")
     assert [text for text, reason in zip(wanted, reasons, strict=True) if text not in reason] == []
     assert inspected(other, f"{hub.address}/refs/odd:1") == []
@@ -176,13 +176,13 @@ def listing(entries: list[dict[str, Any]]) -> Answer:
 def pulled_from(answers: Mapping[str, Answer], other: Layerlog) -> tuple[int, str, int]:
     """Pull; return the exit code, the last line on stderr and how many referrers are kept."""
     with lying(answers) as server:
-        done = other.run("pull", "-q", "--referrers", f"{server.address}/a/b:1")
+        done = other.run("pull", "--referrers", f"{server.address}/a/b:1")
     with other.writer() as writer:
         return done.exit_code, done.stderr.splitlines()[-1], len(list(writer.log.of_kind(Kind.REFERRER_KEPT)))
 
 
 def test_the_referrers_api_is_asked_first(truth: dict[str, Answer], other: Layerlog) -> None:
-    assert pulled_from(truth, other) == (0, "layerlog: 1 referrer came, 0 were here", 1)
+    assert pulled_from(truth, other) == (0, "layerlog: 1 referrer came, 0 kept before", 1)
 
 
 def test_lies_are_refused_and_nothing_is_recorded(truth: dict[str, Answer], other: Layerlog) -> None:
@@ -204,6 +204,14 @@ def test_too_many_are_refused(truth: dict[str, Answer], other: Layerlog) -> None
 def test_a_tag_that_is_no_list_of_referrers_is_refused(hub: Registry, tmp_path: Path, other: Layerlog) -> None:
     subject = put(hub, tmp_path, "refs/taken:1")
     put_manifest(hub, "refs/taken", subject.replace(":", "-"), hub.manifest("refs/taken", "1").body)
-    done = other.run("pull", "-q", "--referrers", f"{hub.address}/refs/taken:1")
+    done = other.run("pull", "--referrers", f"{hub.address}/refs/taken:1")
     assert done.exit_code == 1
     assert "is no list of referrers" in done.stderr.splitlines()[-1]
+
+
+def test_what_was_erased_does_not_go(hub: Registry, tmp_path: Path, other: Layerlog, pulled: tuple[str, str, str]) -> None:
+    other("erase", "--yes", "--reason", "why not", "--content", digest_of(SIGNATURE))
+    assert [found["Content"] for found in json.loads(other("inspect", pulled[0]))[0]["Layerlog"]["Erased"]] == [digest_of(SIGNATURE)]
+    done = other.run("push", "--referrers", pulled[0], f"{hub.address}/refs/erased:1")
+    assert done.exit_code == 1
+    assert "was erased" in done.stderr.splitlines()[-1]
