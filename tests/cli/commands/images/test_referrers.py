@@ -83,6 +83,8 @@ def test_a_signature_comes_is_told_of_and_goes_to_another_repository(
     name, subject, signature = pulled
     size = len(SIGNATURE) + 2
     assert inspected(other, name) == [{"Digest": signature, "Subject": subject, "ArtifactType": KIND, "Size": size}]
+    assert [row["event"] for row in other.json("events")].count("ReferrerKept") == 1
+    assert "ReferrerKept" in other("events")
     for _ in range(2):  # the second time nothing is listed twice
         done = other.run("push", "--referrers", name, f"{hub.address}/refs/elsewhere:1")
         assert (done.exit_code, done.stderr) == (0, "layerlog: 1 referrer pushed\n")
