@@ -63,6 +63,13 @@ def podman_load(archive: str) -> Side:
     )  # fmt: skip
 
 
+def podman_pull(image: str) -> Side:
+    return Side(
+        "podman pull", lambda work: Command(podman(work, "pull", "-q", "--tls-verify=false", image)), tool="podman",
+        durability=CONTAINERS, kept="pr",
+    )  # fmt: skip
+
+
 def podman_save(runner: Runner, archive: str, form: str) -> Side:
     def prepare(work: str) -> None:
         runner.run(Command(podman(work, "load", "-q", "-i", archive)))
