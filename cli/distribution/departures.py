@@ -1,6 +1,6 @@
 """What the log is told of images that went out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from eventstore.model.events import ENCODER, Kind
@@ -22,12 +22,17 @@ def record_saved(writer: Writer, saved: Mapping[Image, OciImage], destination: s
             _record(writer, Kind.IMAGE_SAVED, image, sent, _departure(writer, image, sent, destination))
 
 
-def record_pushed(writer: Writer, image: Image, sent: OciImage, destination: str, compression: str) -> None:
-    """As `record_saved`, for a repository; its blobs are known from then on, and *compression* is what made blobs for it."""
+def record_pushed(
+    writer: Writer, image: Image, sent: OciImage, destination: str, compression: str, referrers: Sequence[str]
+) -> None:
+    """As `record_saved`, for a repository; its blobs are known from then on.
+
+    *compression* is what made blobs for it, *referrers* (hex) are the manifests about the image that went along.
+    """
     departure = _departure(writer, image, sent, destination)
     departure.layers = [layer.diff_id.hex() for layer in sent.layers]
     departure.blobs = [oci.describe(layer.descriptor) for layer in sent.layers]
-    departure.compression = compression
+    departure.compression, departure.referrers = compression, referrers
     _record(writer, Kind.IMAGE_PUSHED, image, sent, departure)
 
 

@@ -54,7 +54,8 @@ def push(store: Store, image: Image, way: Way, tags: Sequence[str], earlier: Map
     as_it_came = way._replace(compress="")
     plain = send.plain_in_manifest(store, image)
     tasks = [partial(_brought, store, layer, came, earlier, as_it_came if layer in plain else way) for layer in exported]
-    brought = [future.result() for future in in_threads(AT_ONCE, tasks)]
+    futures = in_threads(AT_ONCE, reversed(tasks))  # the top first: it is the one that a registry lacks
+    brought = [future.result() for future in reversed(futures)]
     known = {layer: blob.diff_id for layer, (blob, _) in zip(exported, brought, strict=True)}
     config = images.config(store.log, store.content, image, known.__getitem__)
     found = send.assembled(store, image, config, [blob for blob, _ in brought], tags)

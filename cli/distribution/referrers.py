@@ -1,6 +1,6 @@
 """Signatures, SBOMs and attestations on their way: kept byte for byte, never made and never checked here."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -60,10 +60,11 @@ def keep(writer: Writer, repository: Repository, image: str, subject: str) -> Ke
     return Kept(len(found), len(entries) - len(new), tuple(skipped))
 
 
-def push(store: Store, repository: Repository, kept: Iterable[Event]) -> None:
+def push(store: Store, repository: Repository, kept: Iterable[Event]) -> Iterator[str]:
     """Give referrers to the repository that has their subject; blobs that it has are not sent.
 
-    Raise RegistryError, or ErasedError where something of one was erased.
+    Yield the digest (hex) of each manifest that is there now.  Raise RegistryError, or ErasedError where something of one
+    was erased.
     """
     for event in kept:
         manifest = store.content.read_all(event.content or b"")
@@ -74,6 +75,7 @@ def push(store: Store, repository: Repository, kept: Iterable[Event]) -> None:
         own = Descriptor(OCI_MANIFEST, digest_of(manifest), len(manifest))
         if not repository.put_manifest(own.digest, manifest, OCI_MANIFEST):
             repository.list_referrer(parsed.subject, listed(parsed, own))
+        yield own.hex
 
 
 def _entry(entry: Json) -> Descriptor:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from time import monotonic
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import unquote, urlsplit
 
 import urllib3
 
@@ -28,6 +27,10 @@ Tell = Callable[[str, str, str, int, float], object]
 
 class BrokenError(RegistryError):
     """The connection could not be made, or broke in the middle: another try may go better."""
+
+
+class UnreachableError(BrokenError):
+    """Not even a connection could be made."""
 
 
 class NoTlsError(RegistryError):
@@ -90,7 +93,11 @@ class Http:
         if body is None and method in ("POST", "PUT", "PATCH"):
             body = b""
         with _explained(url):
-            found = self._pool(parts.scheme, parts.netloc).urlopen(
+            pool = self._pool(parts.scheme, parts.netloc)
+            if pool.proxy and parts.scheme == "http":  # who is told the whole address (RFC 9112, 3.2.2)
+                target = f"http://{parts.netloc}{target}"
+                sent |= pool.proxy_headers
+            found = pool.urlopen(
                 method, target or "/", body=body, headers=sent, retries=False, redirect=False, assert_same_host=False,
                 preload_content=False, decode_content=False,
             )  # fmt: skip
@@ -120,7 +127,7 @@ def _connected(scheme: str, authority: str) -> Any:
         host = urlsplit(f"//{authority}")
         return kind(host.hostname or "", host.port, **options)
     user = urlsplit(proxy)
-    login = f"{user.username}:{user.password}" if user.username else None
+    login = f"{unquote(user.username)}:{unquote(user.password or '')}" if user.username else None
     headers = urllib3.make_headers(proxy_basic_auth=login) if login else None
     try:
         return urllib3.ProxyManager(proxy, proxy_headers=headers, **options).connection_from_url(f"{scheme}://{authority}")
@@ -130,7 +137,11 @@ def _connected(scheme: str, authority: str) -> Any:
 
 def _proxy(scheme: str, authority: str) -> str | None:
     """Return the proxy that the environment names for HOST[:PORT], as curl reads it; this machine is asked without."""
-    if is_loopback(authority) or proxy_bypass(authority):
+    if is_loopback(authority):
+        return None
+    from urllib.request import getproxies, proxy_bypass  # takes as long as a request on loopback
+
+    if proxy_bypass(authority):
         return None
     found = getproxies()
     proxy = found.get(scheme) or found.get("all")
@@ -174,16 +185,18 @@ def _explained(url: str) -> Iterator[None]:
     try:
         yield
     except urllib3.exceptions.SSLError as error:
-        kind = NoTlsError if "WRONG_VERSION_NUMBER" in str(error) else RegistryError
-        raise kind(f"{host}: no trusted TLS connection: {_reason(error)}; {_TRUST.format(host=host)}") from None
+        failure = NoTlsError if "WRONG_VERSION_NUMBER" in str(error) else RegistryError
+        raise failure(f"{host}: no trusted TLS connection: {_reason(error)}; {_TRUST.format(host=host)}") from None
     except urllib3.exceptions.NameResolutionError:
         raise RegistryError(f"{host}: no such host; check the registry's name and the network") from None
     except urllib3.exceptions.NewConnectionError as error:
-        raise BrokenError(f"{host}: cannot be reached: {_reason(error)}; check that it runs, and the network") from None
-    except (urllib3.exceptions.ConnectTimeoutError, urllib3.exceptions.ReadTimeoutError):
-        raise BrokenError(f"{host}: no answer in time; try again, or check the network and the proxy settings") from None
+        raise UnreachableError(f"{host}: cannot be reached: {_reason(error)}; check that it runs, and the network") from None
+    except (urllib3.exceptions.ConnectTimeoutError, urllib3.exceptions.ReadTimeoutError) as error:
+        kind = BrokenError if isinstance(error, urllib3.exceptions.ReadTimeoutError) else UnreachableError
+        raise kind(f"{host}: no answer in time; try again, or check the network and the proxy settings") from None
     except urllib3.exceptions.ProxyError as error:
-        raise BrokenError(f"{host}: the proxy fails: {_reason(error)}; check http_proxy, https_proxy and no_proxy") from None
+        settings = "http_proxy, https_proxy and no_proxy"
+        raise UnreachableError(f"{host}: the proxy fails: {_reason(error)}; check {settings}") from None
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise BrokenError(f"{host}: the connection broke: {_reason(error)}; try again") from None
 

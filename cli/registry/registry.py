@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 from cli.registry.addresses import host_of, is_loopback
 from cli.registry.authorization import MAX_ANSWER, Authorization
 from cli.registry.credentials import Credentials
-from cli.registry.http import BrokenError, Http, NoTlsError, Response, Tell, place
+from cli.registry.http import BrokenError, Http, NoTlsError, Response, Tell, UnreachableError, place
 from cli.registry.refusals import refusal
 from eventstore.errors import RegistryError
 from eventstore.model.paths import shown
@@ -35,6 +35,7 @@ class Registry:
         self._host = host_of(name)
         self._scheme = "http" if plain_http or is_loopback(self._host) else "https"
         self._may_switch = self._scheme == "http" and not plain_http
+        self._answered = False
 
     def ask(
         self, method: str, target: str, what: str, *, expect: Collection[int], headers: Mapping[str, str] | None = None,
@@ -68,14 +69,20 @@ class Registry:
         return self._again(lambda: self._http.send(method, url, headers, body))
 
     def _again(self, send: Callable[[], Response]) -> Response:
-        """Return the first answer that is not that of a busy or broken server, the last one after TRIES."""
+        """Return the first answer that is not that of a busy or broken server, the last one after TRIES.
+
+        Who cannot be reached from the start is mistyped or switched off, most of the time: that is said at once.
+        """
         for attempt in range(TRIES - 1):
             wait = random.uniform(0.5, 1.0) * FIRST_WAIT * 3**attempt  # noqa: S311 - so that many do not come back at once
             try:
                 response = send()
-            except BrokenError:
+            except BrokenError as error:
+                if isinstance(error, UnreachableError) and not self._answered:
+                    raise
                 time.sleep(wait)
                 continue
+            self._answered = True
             if response.status not in _BUSY or (asked := _asked_wait(response)) > LONGEST_WAIT:
                 return response
             response.close()

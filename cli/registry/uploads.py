@@ -52,15 +52,15 @@ class Uploads:
         """
         what = self._what(digest or "a new layer")
         for _ in range(TRIES - 1):
+            location = self._began(what)
             try:
-                return self._send(opened, digest, what)
+                return self._send(location, opened, digest, what)
             except (LostError, BrokenError):
                 continue
-        return self._send(opened, digest, what)
+        return self._send(self._began(what), opened, digest, what)
 
-    def _send(self, opened: Open, digest: str, what: str) -> tuple[str, int]:
+    def _send(self, location: str, opened: Open, digest: str, what: str) -> tuple[str, int]:
         seen, size, sent = hashlib.sha256(), 0, 0
-        location = self._began(what)
         try:
             pieces = _pieces(opened())
             piece = next(pieces, b"")

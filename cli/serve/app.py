@@ -21,10 +21,13 @@ from cli.serve.server import Readers
 from cli.streams.files import OpenFile
 from eventstore.errors import DamagedError, ErasedError, LayerlogError
 from eventstore.model.digests import digest_of, raw
+from eventstore.model.facts import Referrer
 from eventstore.model.spelling import is_id
 from eventstore.store.store import Store
 from projections.images.images import Image
-from projections.oci.oci_image import OCI_INDEX
+from projections.oci.documents import Json
+from projections.oci.oci_image import OCI_INDEX, OCI_MANIFEST, Descriptor, parse_descriptor
+from projections.oci.referrer import listed, parse_referrer
 
 PIECE, SLICE = 1 << 20, 128 << 10
 """A kept blob is stored, and verified, by the MiB; a connection is handed an eighth at a time."""
@@ -82,15 +85,14 @@ class Registry:
 
     async def _manifest(self, request: Request) -> Response:
         name, reference = request.path_params["name"], request.path_params["reference"]
-        moment = await self._readers.ask(lambda store: self._moment(store, name, reference))
-        manifest, media_type = moment.manifest, moment.sent.manifest_type
+        moment, manifest, media_type = await self._readers.ask(lambda store: self._answer(store, name, reference))
         digest = digest_of(manifest)
         headers = _about(digest, len(manifest)) | {"Content-Type": media_type}
         if answers.is_known(request.headers, digest):
             return Response(status_code=304, headers=headers)
         if not answers.accepted(request.headers, media_type):
             raise manifest_unknown(f"{name}:{reference} is of the type {media_type}, which the request does not accept")
-        if request.method == "GET" and self._recorder:
+        if moment and request.method == "GET" and self._recorder:
             await self._readers.ask(partial(self._record, moment, request))
         return Response(b"" if request.method == "HEAD" else manifest, headers=headers)
 
@@ -113,24 +115,38 @@ class Registry:
         return StreamingResponse(self._pieces(read, start, end), 206 if span else 200, headers)
 
     async def _referrers(self, request: Request) -> Response:
-        """What `pull --referrers` keeps is not served; the spec wants an empty list, and no error ("Listing Referrers")."""
+        """What is not known has an empty list, and is no error ("Listing Referrers")."""
         name, digest = request.path_params["name"], request.path_params["digest"]
         _check(digest)
-        await self._readers.ask(lambda store: self._names.repository(store.log, name))
-        index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}
-        return JSONResponse(index, headers=ALWAYS, media_type=OCI_INDEX)
+        kind = request.query_params.get("artifactType")
+        found = await self._readers.ask(lambda store: self._listed(store, name, digest, kind))
+        index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": found}
+        filtered = {"OCI-Filters-Applied": "artifactType"} if kind else {}
+        return JSONResponse(index, headers={**ALWAYS, **filtered}, media_type=OCI_INDEX)
 
     # -- where it is found
 
-    def _moment(self, store: Store, name: str, reference: str) -> Moment:
+    def _answer(self, store: Store, name: str, reference: str) -> tuple[Moment | None, bytes, str]:
+        """Return a manifest and its media type, and the moment that it is of, where it is of one."""
         repository = self._names.repository(store.log, name)
         if not reference.startswith(_MARK):
-            return self._moments.made(store, self._names.image(store.log, repository, reference))
+            moment = self._moments.made(store, self._names.image(store.log, repository, reference))
+            return moment, moment.manifest, moment.sent.manifest_type
         _check(reference)
         found = self._by_digest(store, repository, reference)
-        if found is None:
-            raise manifest_unknown(f"{name} has no manifest {reference}")
-        return found
+        if found is not None:
+            return found, found.manifest, found.sent.manifest_type
+        for event in names.referrers(store.log, repository):
+            if event.content == raw(reference):
+                return None, store.content.read_all(event.content), OCI_MANIFEST
+        raise manifest_unknown(f"{name} has no manifest {reference}")
+
+    def _listed(self, store: Store, name: str, subject: str, kind: str | None) -> list[Json]:
+        """Return the descriptors of what is kept about a manifest of the repository, of one *kind* where that is given."""
+        repository = self._names.repository(store.log, name)
+        about = (event for event in names.referrers(store.log, repository) if Referrer.of(event).subject == raw(subject).hex())
+        found = [_descriptor(store.content.read_all(event.content or b"")) for event in about]
+        return [entry for entry in found if kind in (None, entry["artifactType"])]
 
     def _by_digest(self, store: Store, repository: Repository, digest: str) -> Moment | None:
         """Of what was made into a manifest once, or left the store as one, and of the repository's tags."""
@@ -144,8 +160,8 @@ class Registry:
             with suppress(LayerlogError):
                 yield self._moments.made(store, image)
 
-    def _found(self, store: Store, name: str, digest: str) -> tuple[Image, Blob]:
-        """Return what of the repository has a blob, and that; the images that its tags name are made where they were not."""
+    def _found(self, store: Store, name: str, digest: str) -> tuple[Image | None, Blob]:
+        """Return the blob, and what of the repository has it, an image that its tags name made for that where it must be."""
         repository = self._names.repository(store.log, name)
         for image, blob in self._moments.having(digest):
             if names.holds(store.log, repository, image):
@@ -153,17 +169,22 @@ class Registry:
         for moment in self._made(store, names.tagged(store.log, repository)):
             if digest in moment.blobs:
                 return moment.image, moment.blobs[digest]
+        for event in names.referrers(store.log, repository):
+            for described in Referrer.of(event).blobs:
+                if described["digest"] == digest:
+                    return None, Blob(parse_descriptor(described, "a referrer's blob"), None, kept=True)
         raise RefusedError(404, "BLOB_UNKNOWN", f"{name} has no blob {digest}; get a manifest that names it first")
 
-    def _reading(self, store: Store, image: Image, blob: Blob) -> Callable[[Store, int, int], bytes]:
+    def _reading(self, store: Store, image: Image | None, blob: Blob) -> Callable[[Store, int, int], bytes]:
         """Return what reads a part of a blob, in whichever thread."""
         digest = blob.descriptor.digest
-        if blob.layer is None:
-            config = self._moments.made(store, image).sent.config
-            return lambda _, start, size: config[start : start + size]
         if blob.kept:
             return lambda own, start, size: b"".join(own.content.read(raw(digest), start, size))
-        file = self._moments.packed.opened(store, blob.layer, blob.descriptor)
+        if blob.layer is None and image:
+            config = self._moments.made(store, image).sent.config
+            return lambda _, start, size: config[start : start + size]
+        assert blob.layer
+        file = self._moments.opened(store, blob.layer, blob.descriptor)
         return partial(_part, file)
 
     async def _pieces(self, read: Callable[[Store, int, int], bytes], start: int, end: int) -> AsyncIterator[bytes]:
@@ -210,6 +231,12 @@ class Registry:
 
 def _about(digest: str, size: int) -> dict[str, str]:
     return {**ALWAYS, "Docker-Content-Digest": digest, "ETag": f'"{digest}"', "Content-Length": str(size)}
+
+
+def _descriptor(referrer: bytes) -> Json:
+    """Return what an index lists of a manifest about another."""
+    own = Descriptor(OCI_MANIFEST, digest_of(referrer), len(referrer))
+    return listed(parse_referrer(referrer, "a referrer in the store"), own)
 
 
 def _check(digest: str) -> None:

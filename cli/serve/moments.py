@@ -72,8 +72,8 @@ class Known(NamedTuple):
 class Moments:
     """Used by many threads at once, each with its own store."""
 
-    def __init__(self, packed: "PackedLayers") -> None:
-        self.packed = packed
+    def __init__(self, folder: str, bound: int) -> None:
+        self._packed = {how: PackedLayers(folder, bound, how) for how in (COMPRESSION, "")}
         self._known: OrderedDict[str, Known] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -82,14 +82,22 @@ class Moments:
         with undisturbed(store.path):
             exported, came = images.exported_layers(store.log, image), send.blobs_that_came(store, image)
             kept = [send.kept_blob(store, layer, came) for layer in exported]
+            plain = send.plain_in_manifest(store, image)
             pairs = zip(exported, kept, strict=True)
-            layers = [original or self.packed.blob(store, layer) for layer, original in pairs]
+            layers = [
+                original or self._packed["" if layer in plain else COMPRESSION].blob(store, layer) for layer, original in pairs
+            ]
             known = {layer: blob.diff_id for layer, blob in zip(exported, layers, strict=True)}
             config = images.config(store.log, store.content, image, known.__getitem__)
             sent = send.assembled(store, image, config, layers, ())
         found = Moment(image, sent, _blobs(config, exported, layers, kept))
         self._remember(digest_of(found.manifest), found)
         return found
+
+    def opened(self, store: Store, layer: Layer, blob: Descriptor) -> OpenFile:
+        """Return a layer that is not kept as it came, packed as *blob*; MismatchError where it is packed otherwise now."""
+        how = "" if blob.media_type == oci.LAYER_TYPES[""] else COMPRESSION
+        return self._packed[how].opened(store, layer, blob)
 
     def by_digest(self, digest: str) -> Image | None:
         """Return what was made into the manifest of this digest."""
@@ -122,12 +130,16 @@ def _blobs(
 
 
 class PackedLayers:
-    """Packed layers in *folder*, of *bound* bytes together: those that were asked for last."""
+    """Layers packed as *compression* says, "" for not at all, in *folder*, whose files are of *bound* bytes together.
 
-    def __init__(self, folder: str, bound: int) -> None:
+    Those that were asked for last stay.
+    """
+
+    def __init__(self, folder: str, bound: int, compression: str) -> None:
         self._folder = folder
         self._bound = bound
-        self._packer = packed_by(COMPRESSION)
+        self._compression = compression
+        self._packer = packed_by(compression) if compression else ""
         self._locks = [threading.Lock() for _ in range(_LOCKS)]
         self._evicting = threading.Lock()
 
@@ -135,7 +147,7 @@ class PackedLayers:
         """Return the layer as it goes out; it is packed unless that is known."""
         with self._lock(layer):
             form = self._remembered(layer) or self._made(store, layer)[0]
-        descriptor = Descriptor(oci.LAYER_TYPES[COMPRESSION], form.digest, form.stored)
+        descriptor = Descriptor(oci.LAYER_TYPES[self._compression], form.digest, form.stored)
         return LayerBlob(form.diff_id, descriptor, partial(self._reader, store, layer, descriptor), at_hand=False)
 
     def opened(self, store: Store, layer: Layer, blob: Descriptor) -> OpenFile:
@@ -160,7 +172,7 @@ class PackedLayers:
     def _made(self, store: Store, layer: Layer) -> tuple[Form, OpenFile]:
         """Return the layer packed anew; its file stays readable, whoever takes its name away."""
         plain = Measured(send.layer_tar(store, layer))
-        stored = Measured(PACKERS[COMPRESSION](plain))
+        stored = Measured(PACKERS[self._compression](plain)) if self._compression else plain
         path = os.path.join(self._folder, f"{os.urandom(8).hex()}.new")
         os.makedirs(self._folder, mode=0o700, exist_ok=True)  # an erasure empties cache/
         file = OpenFile(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
@@ -181,7 +193,7 @@ class PackedLayers:
 
     def _remembered(self, layer: Layer) -> Form | None:
         try:
-            noted = self._touched(_key(layer))
+            noted = self._touched(self._note_of(layer))
             stated = json.loads(Extent(noted, 0, noted.size).read(noted.size))
             known = Form(bytes.fromhex(stated["diff_id"]), stated["size"], stated["digest"], stated["stored"])
         except (OSError, ValueError, KeyError):
@@ -190,11 +202,14 @@ class PackedLayers:
 
     def _note(self, layer: Layer, form: Form) -> None:
         stated = form._asdict() | {"diff_id": form.diff_id.hex(), "by": self._packer}
-        path = os.path.join(self._folder, _key(layer))
+        path = os.path.join(self._folder, self._note_of(layer))
         with suppress(OSError):
             with open(f"{path}.new", "w", encoding="ascii") as file:
                 json.dump(stated, file)
             os.replace(f"{path}.new", path)
+
+    def _note_of(self, layer: Layer) -> str:
+        return _key(layer) if self._compression else f"plain-{_key(layer)}"
 
     def _touched(self, name: str) -> OpenFile:
         """Return a file that is used once more."""

@@ -14,7 +14,7 @@ from eventstore.index import names as pointers
 from eventstore.index import seals
 from eventstore.index.moments import position_at, version_at
 from eventstore.log.log import Log
-from eventstore.model.events import ARRIVALS, DEPARTURES, Kind
+from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind
 from eventstore.model.facts import Departure, Seal
 from eventstore.model.spelling import MAX_NAME, PART, TAG
 from eventstore.model.times import from_rfc3339
@@ -130,6 +130,13 @@ def holds(log: Log, repository: Repository, image: Image) -> bool:
     if image.seal is not None and log.stream_of(image.seal.stream).name == repository.container:
         return True
     return bool(image.id) and image.id in _behind(log, repository)
+
+
+def referrers(log: Log, repository: Repository) -> Iterator[Event]:
+    """Yield what is kept about the images that may be had through the repository: O(all kept)."""
+    for event in log.of_kind(Kind.REFERRER_KEPT):
+        if holds(log, repository, images.get(log, log.stream_of(event.stream).name)):
+            yield event
 
 
 def left_as(log: Log, manifest: bytes) -> Image | None:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 from cli.distribution import departures
 from cli.serve.moments import COMPRESSION, Moment
+from cli.streams.compression import packed_by
 from eventstore.errors import LayerlogError
 from eventstore.log.log import Context, DatabaseError
 from eventstore.model.digests import digest_of, raw
@@ -57,7 +58,7 @@ class Recorder:
                     with writing(store, self._context(user)) as writer:
                         departures.record_served(
                             writer, moment.image, moment.sent, asked=asked, user=user, address=address, agent=agent,
-                            compression=COMPRESSION,
+                            compression=packed_by(COMPRESSION),
                         )  # fmt: skip
         except (LayerlogError, OSError, DatabaseError) as error:
             if not self._told:

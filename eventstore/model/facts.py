@@ -156,15 +156,18 @@ class Departure:
     """ImageSaved and ImagePushed: where to, under which names, with which config (hex), and encoded how.
 
     `layers` (diff_ids, hex) and `blobs` are as in an `Arrival`, where it was pushed; `compression` is what made those of them
-    that were made here. `point` is CONTAINER@VERSION of what is no commit; `without` are layers whose blobs did not go along.
+    that were made here. `point` is CONTAINER@VERSION of what is no commit; `without` are layers whose blobs did not go along;
+    `referrers` are the manifests (hex) about the image that did.
     """
 
     def __init__(
         self, config: str, encoder: int, names: list[str], destination: str, *, layers: Sequence[str] = (),
         blobs: Sequence[dict[str, Any]] = (), compression: str = "", point: str = "", without: Sequence[str] = (),
+        referrers: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self.config, self.encoder, self.names, self.destination = config, encoder, names, destination
         self.layers, self.blobs, self.compression, self.point, self.without = layers, blobs, compression, point, without
+        self.referrers = referrers
 
     @classmethod
     def of(cls, event: Event) -> "Departure":
@@ -172,12 +175,12 @@ class Departure:
         return cls(
             said.get("config", ""), said.get("encoder", 0), said.get("names", []), said.get("destination", ""),
             layers=said.get("layers", ()), blobs=said.get("blobs", ()), compression=said.get("compression", ""),
-            point=said.get("point", ""), without=said.get("without", ()),
+            point=said.get("point", ""), without=said.get("without", ()), referrers=said.get("referrers", ()),
         )  # fmt: skip
 
     @property
     def stated(self) -> dict[str, Any]:
-        optional = ("layers", "blobs", "compression", "point", "without")
+        optional = ("layers", "blobs", "compression", "point", "without", "referrers")
         return {key: value for key, value in vars(self).items() if value or key not in optional}
 
 

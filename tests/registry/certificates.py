@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tests.peers import peer
 
-_EXTENSIONS = ("subjectAltName=IP:127.0.0.1,DNS:localhost", "keyUsage=critical,digitalSignature,keyCertSign")
+_EXTENSIONS = ("subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:registry.test", "keyUsage=critical,digitalSignature,keyCertSign")
 
 
 class Certificate(NamedTuple):
@@ -27,7 +27,7 @@ class Certificate(NamedTuple):
 
 
 def make_certificate(folder: Path, name: str = "test") -> Certificate:
-    """Make a certificate for 127.0.0.1 and localhost: *folder*/*name*.crt, and its key beside it."""
+    """Make a certificate for 127.0.0.1, localhost and registry.test: *folder*/*name*.crt, and its key beside it."""
     made = Certificate(folder / f"{name}.crt", folder / f"{name}.key")
     files: list[str | Path] = ["-out", made.path, "-keyout", made.key]
     extensions = [word for extension in _EXTENSIONS for word in ("-addext", extension)]

@@ -21,7 +21,10 @@ from projections.refs.tags import image_name, new_name
 @click.option("--platform", metavar=PLATFORM, help="Which image of several; default: this machine's.")
 @registries.quiet
 @registries.plain_http
-def copy(source: str, destination: str, *, platform: str | None, quiet: bool, plain_http: bool) -> None:
+@registries.referrers
+def copy(
+    source: str, destination: str, *, platform: str | None, quiet: bool, plain_http: bool, referrers: bool
+) -> None:  # fmt: skip
     r"""Copy an image, or any point of a container's history, between this store and another place.
 
     Places are docker://NAME[:TAG], oci:FOLDER[:TAG], oci-archive:FILE[:TAG] and docker-archive:FILE[:NAME], as skopeo has them;
@@ -35,21 +38,27 @@ def copy(source: str, destination: str, *, platform: str | None, quiet: bool, pl
     there, here = parse_place(source), parse_place(destination)
     if bool(there.transport) == bool(here.transport):
         raise InvalidError(f"{shown(source)} and {shown(destination)}: one of the two is of this store, the other is not")
+    if referrers and transports.REGISTRY not in (there.transport, here.transport):
+        raise click.UsageError("--referrers is for a registry; archives and layouts are read and written without them.")
     if there.transport:
         with first_session() as s:
-            _bring(s, there, new_name(here.rest), platform, quiet=quiet, plain_http=plain_http)
+            _bring(s, there, new_name(here.rest), platform, quiet=quiet, plain_http=plain_http, referrers=referrers)
     else:
         with session() as s:
-            _give(s, there.rest, here, quiet=quiet, plain_http=plain_http)
+            _give(s, there.rest, here, quiet=quiet, plain_http=plain_http, referrers=referrers)
 
 
-def _bring(s: Session, place: Place, known_as: str, platform: str | None, *, quiet: bool, plain_http: bool) -> None:
+def _bring(
+    s: Session, place: Place, known_as: str, platform: str | None, *, quiet: bool, plain_http: bool, referrers: bool
+) -> None:
     if place.transport == transports.REGISTRY:
-        from cli.commands.images.pull import pulled, told
+        from cli.commands.images.pull import keep_referrers, pulled, told
 
         name = image_name(place.rest)
         with registries.asked(name.repository, plain_http=plain_http) as repository:
             done = pulled(s, repository, name, platform, known_as=known_as, quiet=quiet)
+            if referrers:
+                keep_referrers(s, repository, done, quiet=quiet)
         print(*told(done, quiet=quiet), sep="\n")
         return
     from cli.commands.images.load import load_images
@@ -62,11 +71,12 @@ def _bring(s: Session, place: Place, known_as: str, platform: str | None, *, qui
     load_images(s, [replace(found[0], names=(known_as,))], place.rest, quiet=quiet)
 
 
-def _give(s: Session, ref: str, place: Place, *, quiet: bool, plain_http: bool) -> None:
+def _give(s: Session, ref: str, place: Place, *, quiet: bool, plain_http: bool, referrers: bool) -> None:
     if place.transport == transports.REGISTRY:
-        from cli.commands.images.push import push_image, told
+        from cli.commands.images.push import Way, push_image, told
 
-        done = push_image(s, s.exported(ref), [new_name(place.rest)], quiet=quiet, plain_http=plain_http)
+        way = Way(referrers=referrers, plain_http=plain_http)
+        done = push_image(s, s.exported(ref), [new_name(place.rest)], way, quiet=quiet)
         print(*told(done, quiet=quiet), sep="\n")
         return
     from cli.commands.images.save import save_images

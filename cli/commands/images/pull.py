@@ -69,10 +69,10 @@ def pull(
             done = pulled(s, repository, one, platform, quiet=quiet or output_format == "json", max_layer=max_layer_size)
             print(*([json_line(done._asdict())] if output_format == "json" else told(done, quiet=quiet)), sep="\n")
             if referrers:
-                _keep_referrers(s, repository, done, quiet=quiet)
+                keep_referrers(s, repository, done, quiet=quiet)
 
 
-def _keep_referrers(s: Session, repository: Repository, done: Pulled, *, quiet: bool) -> None:
+def keep_referrers(s: Session, repository: Repository, done: Pulled, *, quiet: bool) -> None:
     """Keep what the registry has about the manifest that came, and tell of it: on stderr, as of all that comes beside."""
     with writing(s, known="imported") as writer:
         kept = about.keep(writer, repository, done.id, done.digest)

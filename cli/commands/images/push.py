@@ -16,6 +16,7 @@ from cli.distribution import push as pushing
 from cli.distribution import referrers as about
 from cli.options import completion, registries
 from cli.options.compressing import Compressing, compress_option
+from cli.registry.repository import Repository
 from cli.session import logs
 from cli.session.session import Session, session
 from cli.session.writing import writing
@@ -35,6 +36,15 @@ from projections.tree import lineage
 
 MAX_SCOPES = 20
 """Repositories that blobs may be mounted from; a token for more would not fit into a header."""
+
+
+class Way(NamedTuple):
+    """How an image is given away: packed as *compress* says, only where the tag names *expect*, with what is about it."""
+
+    compress: str = "gzip"
+    expect: str | None = None
+    referrers: bool = False
+    plain_http: bool = False
 
 
 class Pushed(NamedTuple):
@@ -75,23 +85,9 @@ def push(
     with session() as s:
         for image, full_names in _destinations(s, ref, name, all_tags=all_tags).items():
             silent = quiet or output_format == "json"
-            done = push_image(s, image, full_names, compress, expect, quiet=silent, plain_http=plain_http)
+            way = Way(compress, expect, referrers=referrers, plain_http=plain_http)
+            done = push_image(s, image, full_names, way, quiet=silent)
             print(*([json_line(done._asdict())] if output_format == "json" else told(done, quiet=quiet)), sep="\n")
-            if referrers:
-                _push_referrers(s, image, done, quiet=quiet, plain_http=plain_http)
-
-
-def _push_referrers(s: Session, image: Image, done: Pushed, *, quiet: bool, plain_http: bool) -> None:
-    """Give what is kept about the manifest that went to where it went, and tell of it, and of what is about another one."""
-    kept = kept_referrers.kept(s.log, image.id)
-    going = [event for event in kept if f"sha256:{Referrer.of(event).subject}" == done.digest]
-    repository_name = done.names[0].rpartition(":")[0]
-    with registries.asked(repository_name, actions="pull,push", plain_http=plain_http) as repository, shared(s.store.path):
-        about.push(s.store, repository, going)
-    if not quiet:
-        print(f"layerlog: {counted(len(going), 'referrer')} pushed", file=sys.stderr)
-    if behind := len(kept) - len(going):
-        print(f"layerlog: {counted(behind, 'referrer')} not pushed: about another manifest of the image", file=sys.stderr)
 
 
 def _destinations(s: Session, ref: str, name: str | None, *, all_tags: bool) -> dict[Image, list[str]]:
@@ -110,30 +106,46 @@ def _destinations(s: Session, ref: str, name: str | None, *, all_tags: bool) -> 
     return {one: [own]}
 
 
-def push_image(
-    s: Session, image: Image, full_names: Sequence[str], compress: str = "gzip", expect: str | None = None, *, quiet: bool,
-    plain_http: bool,
-) -> Pushed:  # fmt: skip
+def push_image(s: Session, image: Image, full_names: Sequence[str], way: Way, *, quiet: bool) -> Pushed:
     """Give an image to a registry under names of one repository, with a bar for each blob unless *quiet*, and record that."""
     repository_name = full_names[0].rpartition(":")[0]
     held = travels.holders(s.log, repository_name.partition("/")[0])
     also = tuple(sorted({holder for holders in held.values() for holder in holders})[:MAX_SCOPES])
     left_out: list[bytes] = []
-    with registries.asked(repository_name, actions="pull,push", plain_http=plain_http, also=also) as repository:
-        registries.require(repository, full_names, expect)
+    with registries.asked(repository_name, actions="pull,push", plain_http=way.plain_http, also=also) as repository:
+        registries.require(repository, full_names, way.expect)
         with bars(quiet=quiet) as shown_bars, shared(s.store.path), logs.step("pushed", to=repository_name):
             advance = shown_bars.advance if shown_bars else lambda *_: None
-            way = pushing.Way(repository, held, compress, advance, left_out.append)
+            there = pushing.Way(repository, held, way.compress, advance, left_out.append)
             short = [full.rpartition(":")[2] for full in full_names]
-            done = pushing.push(s.store, image, way, short, travels.blobs_by_layer(s.log))
-    sent = replace(done.image, names=tuple(full_names))
-    with writing(s) as writer:
-        made = packed_by(compress) if done.sent and compress else ""
-        departures.record_pushed(writer, image, sent, f"docker://{repository_name}", made)
+            done = pushing.push(s.store, image, there, short, travels.blobs_by_layer(s.log))
+        sent = replace(done.image, names=tuple(full_names))
+        referrers: list[str] = []
+        try:
+            if way.referrers:
+                _push_referrers(s, image, repository, digest_of(manifest_of(sent)), referrers, quiet=quiet)
+        finally:  # the image itself is there, whatever becomes of what is about it
+            with writing(s) as writer:
+                made = packed_by(way.compress) if done.sent and way.compress else ""
+                departures.record_pushed(writer, image, sent, f"docker://{repository_name}", made, referrers)
     tell_left_out(left_out)
     _tell_new_manifest(s.log, image, sent)
     config, digest = (part.removeprefix("sha256:") for part in (config_digest(sent), digest_of(manifest_of(sent))))
     return Pushed(tuple(full_names), image.id or config, f"sha256:{digest}", len(sent.layers), done.sent, done.bytes)
+
+
+def _push_referrers(
+    s: Session, image: Image, repository: Repository, subject: str, went: list[str], *, quiet: bool
+) -> None:
+    """Give what is kept about the manifest *subject*, and tell of it; *went* has the digest of each that is there."""
+    kept = kept_referrers.kept(s.log, image.id)
+    going = [event for event in kept if f"sha256:{Referrer.of(event).subject}" == subject]
+    with shared(s.store.path):
+        went.extend(about.push(s.store, repository, going))
+    if not quiet:
+        print(f"layerlog: {counted(len(going), 'referrer')} pushed", file=sys.stderr)
+    if behind := len(kept) - len(going):
+        print(f"layerlog: {counted(behind, 'referrer')} not pushed: about another manifest of the image", file=sys.stderr)
 
 
 def _tell_new_manifest(log: Log, image: Image, sent: OciImage) -> None:

@@ -111,11 +111,11 @@ def _registry(
     readers: "Readers", recorder: "Recorder | None", folder: str, bound: int, *, points: bool
 ) -> "Starlette":
     from cli.serve.app import Registry
-    from cli.serve.moments import Moments, PackedLayers
+    from cli.serve.moments import Moments
     from cli.serve.names import Names
 
     store = click.get_current_context().obj.store
-    moments = Moments(PackedLayers(folder, bound))
+    moments = Moments(folder, bound)
     return Registry(readers, Names(points=points), moments, recorder, lambda error: _say(explained(error, store)[0])).app()
 
 

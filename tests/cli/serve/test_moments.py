@@ -33,7 +33,7 @@ def layers(ll: Layerlog, tmp_path: Path) -> list[Layer]:
 
 def packed(ll: Layerlog, layer: Layer, folder: Path, bound: int = 1 << 30) -> tuple[Descriptor, bytes]:
     with Store.open(ll.store) as store:
-        found = PackedLayers(str(folder), bound)
+        found = PackedLayers(str(folder), bound, "gzip")
         blob = found.blob(store, layer).descriptor
         file = found.opened(store, layer, blob)
         return blob, Extent(file, 0, file.size).read(file.size)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cli.streams.compression import packed_by
 from tests.cli.invoking import Layerlog, with_loaded
 from tests.cli.serve.running import ACCEPT, serving
 from tests.cli.serve.test_access import basic, users
@@ -31,7 +32,7 @@ def test_a_manifest_that_was_given_is_one_event_an_hour(ll: Layerlog) -> None:
         [event] = events(ll)
         assert event["content"] == digest
         assert event["detail"] == {
-            "asked": "app:1", "address": "127.0.0.1", "compression": "gzip", "encoder": 2,
+            "asked": "app:1", "address": "127.0.0.1", "compression": packed_by("gzip"), "encoder": 2,
             "config": manifest["config"]["digest"].removeprefix("sha256:"),
         }  # fmt: skip
         assert event["author"] is None

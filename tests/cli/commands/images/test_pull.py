@@ -3,8 +3,10 @@
 import json
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from email.utils import formatdate
 from itertools import repeat
 from pathlib import Path
 
@@ -166,6 +168,19 @@ def test_what_fails_for_a_moment_is_tried_again(
     proxy.fault = lambda record: next(faults) if part in record.path and record.method == "GET" else None
     other("pull", "-q", f"{proxy.address}/ten/app:1")
     assert other("cat", f"{proxy.address}/ten/app:1:/etc/motd") == "bye\n"
+
+
+@pytest.mark.parametrize(("seconds", "tries"), [(-60, 2), (86_400, 1)])
+def test_retry_after_may_be_a_date(
+    hub: Registry, proxy: Proxy, tmp_path: Path, other: Layerlog, seconds: int, tries: int
+) -> None:
+    """One that has passed is no wait, and one that is too far away is not waited for."""
+    put(hub, tmp_path, "dated/app:1")
+    date = formatdate(time.time() + seconds, usegmt=True)
+    faults = once(Fault(answer=Answer(429, headers={"Retry-After": date})))
+    proxy.fault = lambda record: next(faults) if record.method == "GET" else None
+    assert (other.run("pull", "-q", f"{proxy.address}/dated/app:1").exit_code == 0) == (tries > 1)
+    assert proxy.count("GET", "manifests") == tries
 
 
 BIG = image("", tars=(images.layer_tar({"big": bytes(range(256)) * 40_000}),))  # 10 MB

@@ -14,6 +14,7 @@ from projections.oci import documents
 from projections.oci.oci_image import OCI_INDEX, OCI_MANIFEST, Descriptor, describe
 from tests.cli.commands.images.test_pull import IMAGE, put
 from tests.cli.invoking import Layerlog
+from tests.cli.serve.running import serving
 from tests.registry.counting import Proxy
 from tests.registry.lying import honest, lying
 from tests.registry.real import Registry
@@ -96,6 +97,42 @@ def test_a_signature_comes_is_told_of_and_goes_to_another_repository(
     again = Layerlog(Path(other.store).parent / "third")
     again("pull", "-q", "--referrers", f"{hub.address}/refs/elsewhere:1")
     assert inspected(again, f"{hub.address}/refs/elsewhere:1")[0]["Digest"] == signature
+
+
+def test_what_went_along_is_on_the_record(hub: Registry, other: Layerlog, pulled: tuple[str, str, str]) -> None:
+    other("push", "-q", "--referrers", pulled[0], f"{hub.address}/refs/recorded:1")
+    other("push", "-q", pulled[0], f"{hub.address}/refs/recorded:2")
+    stated = [row["detail"].get("referrers") for row in other.json("events") if row["event"] == "ImagePushed"]
+    assert stated == [[pulled[2].removeprefix("sha256:")], None]
+
+
+def test_copy_takes_them_along_both_ways(hub: Registry, other: Layerlog, pulled: tuple[str, str, str], tmp_path: Path) -> None:
+    third = Layerlog(tmp_path / "third")
+    assert third.run("copy", "-q", "--referrers", f"docker://{pulled[0]}", "ours:1").exit_code == 0
+    assert [found["Digest"] for found in inspected(third, "ours:1")] == [pulled[2]]
+    third("copy", "-q", "--referrers", "ours:1", f"docker://{hub.address}/refs/copied:1")
+    assert digest_of(hub.manifest("refs/copied", pulled[2]).body) == pulled[2]
+    done = third.run("copy", "--referrers", "ours:1", f"oci:{tmp_path}/layout")
+    assert (done.exit_code, "--referrers is for a registry" in done.stderr) == (2, True)
+
+
+def test_serve_gives_them_on(other: Layerlog, pulled: tuple[str, str, str], tmp_path: Path) -> None:
+    name, subject, signature = pulled
+    other("tag", name, "localhost/signed:1")
+    third = Layerlog(tmp_path / "third")
+    with serving(other) as served:
+        address = served.url.removeprefix("http://")
+        third("pull", "-q", "--referrers", f"{address}/signed:1")
+        assert inspected(third, f"{address}/signed:1") == inspected(other, name)
+        listed = f"/v2/signed/referrers/{subject}"
+        [entry] = json.loads(served.ask(listed).body)["manifests"]
+        assert (entry["digest"], entry["artifactType"], entry["annotations"]) == (signature, KIND, {"by": "ada"})
+        filtered = served.ask(f"{listed}?artifactType=other")
+        assert (json.loads(filtered.body)["manifests"], filtered.headers["OCI-Filters-Applied"]) == ([], "artifactType")
+        assert served.ask(f"/v2/signed/blobs/{digest_of(SIGNATURE)}").body == SIGNATURE
+        other("create", "--name", "alone", "scratch")
+        assert served.refused(f"/v2/alone/manifests/{signature}") == (404, "MANIFEST_UNKNOWN")
+        assert served.refused(f"/v2/alone/blobs/{digest_of(SIGNATURE)}") == (404, "BLOB_UNKNOWN")
 
 
 def test_what_is_kept_is_not_asked_for_again(proxy: Proxy, other: Layerlog, pulled: tuple[str, str, str]) -> None:
