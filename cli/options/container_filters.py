@@ -28,7 +28,7 @@ def wanted(s: Session, given: Sequence[str]) -> Wanted:
         match key:
             case "name":
                 matches = matcher(value, "--filter name")
-                return lambda container: matches(container.name)
+                return lambda container: matches(container.name) or matches(f"/{container.name}")  # Docker's spelling
             case "ancestor":
                 return _standing_on(s, s.image(value))
             case "status" if value in STATES:

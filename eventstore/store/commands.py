@@ -68,13 +68,17 @@ def create_store(writer: Writer) -> None:
 # -- containers
 
 
-def create_container(writer: Writer, name: str, base: Base) -> str:
-    """Open a container over *base*; return its random id, 64 hex digits.  Raise ConflictError where *name* is in use."""
+def create_container(writer: Writer, name: str, base: Base, asked: str | None = None) -> str:
+    """Open a container over *base*, which was *asked* for; return its random id, 64 hex digits.
+
+    *asked* is a tag in full, or another reference as it was written.  Raise ConflictError where *name* is in use.
+    """
     container = os.urandom(32).hex()
     with writer.changeset() as appending:
         _require_free_name(appending, writer, name)
         stream = appending.open(CONTAINER, container)
-        _add_fact(appending, stream, Kind.CONTAINER_CREATED, {"name": name, "base": base_stated(base)})
+        stated = {"name": name, "base": base_stated(base), **({"asked": asked} if asked else {})}
+        _add_fact(appending, stream, Kind.CONTAINER_CREATED, stated)
     return container
 
 

@@ -65,19 +65,24 @@ def unsealed_instructions(log: Log, container: Container) -> list[str]:
 
 
 def base_name(log: Log, container: Container) -> str:
-    """Return what `ps` calls a container's base: an image's name or short id, NAME@VERSION, or scratch."""
+    """Return what `ps` calls a container's base: an image's name or short id, NAME@VERSION, or scratch.
+
+    As docker's: the name is the one that was given, as long as it still is that image's.  Where none is on record, any
+    name that the image has.
+    """
     match container.base:
         case ImageBase(image):
-            return _image_name(log, image)
+            return _image_name(log, image, container.asked)
         case ContainerBase(below, version):
             made = lineage.commit_at(log, below, version)
-            return _image_name(log, made) if made is not None else f"{below[:12]}@{version}"
+            return _image_name(log, made, container.asked) if made is not None else f"{below[:12]}@{version}"
     return "scratch"
 
 
-def _image_name(log: Log, image: str) -> str:
+def _image_name(log: Log, image: str, asked: str | None) -> str:
     names = tags.now(log, image)
-    if not names:
+    name = next(iter(names), None) if asked is None else asked if asked in names else None
+    if name is None:
         return image[:12]
-    repository, tag = tags.familiar(names[0])
+    repository, tag = tags.familiar(name)
     return repository if tag == "latest" else f"{repository}:{tag}"

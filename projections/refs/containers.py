@@ -14,7 +14,10 @@ from projections.tree.view import View
 
 
 class Container(NamedTuple):
-    """A container as it is now: `sealed` is its last commit's version (0: none), `base` what it was made from."""
+    """A container as it is now: `sealed` is its last commit's version (0: none), `base` what it was made from.
+
+    `asked` is the reference that was given for that: a tag in full, or what else was written; None where none is on record.
+    """
 
     id: str
     stream: int
@@ -22,6 +25,7 @@ class Container(NamedTuple):
     version: int
     sealed: int
     base: Base
+    asked: str | None
     created: int
     removed: bool
 
@@ -51,7 +55,7 @@ def _container(log: Log, stream: int, container: str, version: int) -> Container
     sealed = log.latest(Kind.COMMITTED, stream)
     return Container(
         container, stream, names.name_of(log, stream), version, sealed.version if sealed else 0, base_in(created),
-        created.position, names.is_removed(log, stream),
+        created.stated.get("asked"), created.position, names.is_removed(log, stream),
     )  # fmt: skip
 
 

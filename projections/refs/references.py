@@ -181,6 +181,11 @@ def tag_name(log: Log, text: str) -> str | None:
     return next(full for full in spellings(text) if tag_target(log, full))
 
 
+def asked(log: Log, target: Target) -> str:
+    """Return how *target* was asked for: the tag's full name where it was a tag, else what was written."""
+    return (tag_name(log, target.text) if target.image else None) or target.text
+
+
 def _digests(log: Log, image: str) -> set[str]:
     """Return the ids under which an image is known: its own, and manifest digests that events recorded."""
     return {image}.union(*map(_digests_in, lineage.travels(log, image)))

@@ -10,10 +10,10 @@ from cli.session.session import Session, first_session, session
 from cli.session.writing import repeated, writing
 from eventstore.index.names import container_named
 from eventstore.log.log import Log
-from eventstore.model.facts import Base
 from eventstore.store import commands
 from projections.refs import containers, references
 from projections.refs.random_names import nickname
+from projections.refs.references import Target
 
 SCRATCH = "scratch"
 
@@ -36,7 +36,7 @@ def create(image: str, name: str | None, pull: str) -> None:
             _create(s, name, None)
         return
     with pulling_session(image, pull) as s:
-        _create(s, name, references.as_base(pulled_base(s, image, pull)))
+        _create(s, name, pulled_base(s, image, pull))
 
 
 @click.command()
@@ -49,14 +49,15 @@ def fork(point: str, name: str | None) -> None:
     (app:1.0@{1}). Without one the container goes on from what is there now; the other one is left alone.
     """
     with session() as s:
-        _create(s, name, references.as_base(s.resolve(point)))
+        _create(s, name, s.resolve(point))
 
 
-def _create(s: Session, name: str | None, base: Base) -> None:
+def _create(s: Session, name: str | None, target: Target | None) -> None:
+    base, asked = (references.as_base(target), references.asked(s.log, target)) if target else (None, None)
     chosen = name or _free_name(s.log)
     commands.require_free_name(s.log, chosen)
     with writing(s) as writer:
-        print(commands.create_container(writer, chosen, base))
+        print(commands.create_container(writer, chosen, base, asked))
 
 
 def _free_name(log: Log) -> str:
