@@ -40,19 +40,20 @@ def find(
 
 
 def pull(
-    writer: Writer, repository: Repository, image: OciImage, advance: Advance, *, max_layer: int = MAX_SIZE,
-    came: Came = lambda *_: None,
+    writer: Writer, repository: Repository, image: OciImage, advance: Advance, unpacked: Callable[[int], None] = lambda _: None,
+    *, max_layer: int = MAX_SIZE, came: Came = lambda *_: None,
 ) -> Received:  # fmt: skip
     """Bring in an image that `find` found, in one transaction; layers that are here are not asked for.
 
-    *advance* is told of each blob's bytes. Raise as `receive` does, and RegistryError; nothing is recorded then.
+    *advance* is told of each blob's bytes as they come, *unpacked* of those that were read then, of all blobs together.
+    Raise as `receive` does, and RegistryError; nothing is recorded then.
     """
     wanted = [layer.descriptor for layer in unread(writer.log, [image])]
     with Downloads(repository, wanted, writer.store.cache.path(DOWNLOADS), advance) as downloads:
         layers = tuple(_from(downloads.open, layer) for layer in image.layers)
         source = f"docker://{repository.registry.name}/{repository.name}"
         [received] = receive(
-            writer, [replace(image, layers=layers)], Kind.IMAGE_PULLED, source, lambda _: None, max_layer=max_layer, came=came
+            writer, [replace(image, layers=layers)], Kind.IMAGE_PULLED, source, unpacked, max_layer=max_layer, came=came
         )
     return received
 

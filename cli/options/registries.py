@@ -1,6 +1,6 @@
 """Registries as the command line speaks of them: how they are asked, and what is shown of that."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -60,6 +60,13 @@ def drawn(bars: Bars | None) -> Advance:
     if bars is None:
         return lambda _blob, _size: None
     return lambda blob, size: bars.advance(short(blob), size, blob.size)
+
+
+def drawn_together(bars: Bars | None, name: str, total: int) -> Callable[[int], None]:
+    """Return what is told of bytes and draws one bar for all of them."""
+    if bars is None:
+        return lambda _: None
+    return lambda size: bars.advance(name, size, total)
 
 
 def short(blob: Descriptor) -> str:

@@ -91,12 +91,11 @@ def pulled(
     image = replace(image, names=(known_as,)) if known_as else image
     before = tag_target(s.log, image.names[0]) if image.names else None
     lacking = unread(s.log, [image])
-    with bars(quiet=quiet) as shown_bars, writing(s, known="imported") as writer:
-        found = pulling.pull(
-            writer, repository, image, registries.drawn(shown_bars), max_layer=max_layer, came=tell_layer
-        )
-    full = image.names[0] if image.names else f"{name.repository}@{name.digest}"
     size = sum(layer.descriptor.size for layer in lacking)
+    with bars(quiet=quiet) as shown_bars, writing(s, known="imported") as writer:
+        advance, unpacked = registries.drawn(shown_bars), registries.drawn_together(shown_bars, "unpacked", size)
+        found = pulling.pull(writer, repository, image, advance, unpacked, max_layer=max_layer, came=tell_layer)
+    full = image.names[0] if image.names else f"{name.repository}@{name.digest}"
     return Pulled(full, found.id, digest_of(manifest_of(image)), len(image.layers), len(lacking), size, found.id != before)
 
 
