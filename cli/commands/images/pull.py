@@ -28,12 +28,14 @@ from projections.refs.tags import ImageName, familiar, image_name
 class Pulled(NamedTuple):
     """What came under `name` (full, or with its digest); `received` of its `layers` had to be asked for, `bytes` compressed.
 
-    `new` is whether the name had not been this image's before.
+    `chosen_from` is the digest of the index where it was one of several, else None; `new` is whether the name had not been
+    this image's before.
     """
 
     name: str
     id: str
     digest: str
+    chosen_from: str | None
     layers: int
     received: int
     bytes: int
@@ -73,12 +75,17 @@ def pull(
 
 
 def keep_referrers(s: Session, repository: Repository, done: Pulled, *, quiet: bool) -> None:
-    """Keep what the registry has about the manifest that came, and tell of it: on stderr, as of all that comes beside."""
+    """Keep what the registry has about the manifest that came, and about its index: multi-platform images are signed there.
+
+    It is told of on stderr, as all that comes beside.
+    """
+    subjects = [done.digest, *([done.chosen_from] if done.chosen_from else [])]
     with writing(s, known="imported") as writer:
-        kept = about.keep(writer, repository, done.id, done.digest)
+        kept = [about.keep(writer, repository, done.id, subject) for subject in subjects]
     if not quiet:
-        print(f"layerlog: {counted(kept.came, 'referrer')} came, {kept.here} kept before", file=sys.stderr)
-    for reason in kept.skipped:
+        came, here = (sum(counts) for counts in zip(*((each.came, each.here) for each in kept), strict=True))
+        print(f"layerlog: {counted(came, 'referrer')} came, {here} kept before", file=sys.stderr)
+    for reason in (reason for each in kept for reason in each.skipped):
         print(f"layerlog: {reason}", file=sys.stderr)
 
 
@@ -96,7 +103,8 @@ def pulled(
         advance, unpacked = registries.drawn(shown_bars), registries.drawn_together(shown_bars, "unpacked", size)
         found = pulling.pull(writer, repository, image, advance, unpacked, max_layer=max_layer, came=tell_layer)
     full = image.names[0] if image.names else f"{name.repository}@{name.digest}"
-    return Pulled(full, found.id, digest_of(manifest_of(image)), len(image.layers), len(lacking), size, found.id != before)
+    digest, index = digest_of(manifest_of(image)), None if image.index is None else digest_of(image.index)
+    return Pulled(full, found.id, digest, index, len(image.layers), len(lacking), size, found.id != before)
 
 
 def told(done: Pulled, *, quiet: bool) -> Sequence[str]:

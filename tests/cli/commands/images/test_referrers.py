@@ -106,6 +106,20 @@ def test_what_went_along_is_on_the_record(hub: Registry, other: Layerlog, pulled
     assert stated == [[pulled[2].removeprefix("sha256:")], None]
 
 
+def test_what_signs_the_index_of_many_platforms_is_kept_too(hub: Registry, other: Layerlog, tmp_path: Path) -> None:
+    subject = put(hub, tmp_path, "refs/many:amd64")
+    entry = {**describe(Descriptor(OCI_MANIFEST, subject, len(hub.manifest("refs/many", "amd64").body)))}
+    index = documents.encode({
+        "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [{**entry, "platform": {"os": "linux", "architecture": "amd64"}}],
+    })  # fmt: skip
+    put_manifest(hub, "refs/many", "all", index, OCI_INDEX)
+    signatures = [signed(hub, "refs/many", subject), signed(hub, "refs/many", digest_of(index))]
+    done = other.run("pull", "--referrers", "--platform", "linux/amd64", f"{hub.address}/refs/many:all")
+    assert done.stderr == "layerlog: 2 referrers came, 0 kept before\n"
+    found = {one["Subject"]: one["Digest"] for one in inspected(other, f"{hub.address}/refs/many:all")}
+    assert found == {subject: signatures[0], digest_of(index): signatures[1]}
+
+
 def test_copy_takes_them_along_both_ways(hub: Registry, other: Layerlog, pulled: tuple[str, str, str], tmp_path: Path) -> None:
     third = Layerlog(tmp_path / "third")
     assert third.run("copy", "-q", "--referrers", f"docker://{pulled[0]}", "ours:1").exit_code == 0
