@@ -24,7 +24,7 @@ IMPURE = {
     "asyncio", "click", "fcntl", "fileinput", "glob", "http", "mmap", "multiprocessing", "pathlib", "pty", "shelve", "shutil",
     "socket", "socketserver", "ssl", "subprocess", "tempfile", "threading", "urllib",
 }  # fmt: skip
-HEAVY = ("sqlite_utils", "structlog", "tabulate", "isal", "zstandard", "fastcdc", "lz4", "regex", "sqlite3")
+HEAVY = ("sqlite_utils", "structlog", "tabulate", "isal", "zstandard", "fastcdc", "lz4", "regex", "sqlite3", "e2b_dockerfile_utils")
 VAGUE = ("common", "helper", "manager", "misc", "util")
 SQL_WRITE = re.compile(
     r"\s*(insert\s+(or|into)|replace\s+into|update\s+\S+\s+set|delete\s+from|create\s|drop\s|alter\s|vacuum|begin|commit$|rollback)",

@@ -2,6 +2,12 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from eventstore.errors import InvalidError
+
+if TYPE_CHECKING:
+    from projections.oci.dockerfile import Instruction
 
 HIDDEN = "***"
 
@@ -72,21 +78,29 @@ def _after(mark: str, value: str) -> str:
 
 
 def _hidden_instruction(text: str) -> str:
-    """ENV A=b C="d e" and the older ENV A b; other instructions hold no values that are secret by trade."""
-    word, *rest = text.split(None, 1)[:2] or [""]
-    if word.upper() not in ("ENV", "ARG") or not rest:
+    """ENV A=b C="d e" and the older ENV A b; other instructions hold no values that are secret by trade.
+
+    Of what cannot be read the first word stays, so that no value is shown for its strange spelling.
+    """
+    word, *rest = text.split(None, 1) or [""]
+    if not re.search(r"\b(env|arg)\b", text, re.IGNORECASE) or (not rest and "=" not in word):
         return text
-    return f"{word} {' '.join(_hidden_pairs(rest[0]))}"
-
-
-def _hidden_pairs(rest: str) -> Iterator[str]:
-    import shlex
+    from projections.oci import config_changes
 
     try:
-        words = shlex.split(rest)
-    except ValueError:
-        words = [""]
-    for place, word in enumerate(words):
-        name, pair, _ = word.partition("=")
-        bare_name = place == 0 and word.isidentifier()
-        yield f"{name}={HIDDEN}" if pair else word if bare_name else HIDDEN
+        return "\n".join(map(_hidden_values, config_changes.read([text])))
+    except InvalidError:
+        return f"{word.partition('=')[0]} {HIDDEN}"
+
+
+def _hidden_values(instruction: "Instruction") -> str:
+    from projections.oci import dockerfile
+
+    name, arguments = instruction.name, instruction.arguments
+    if name == "ONBUILD":
+        return f"{name} {_hidden_values(dockerfile.trigger(instruction))}"
+    if name == "ARG":
+        return " ".join([name, *(_after("=", argument) for argument in arguments)])
+    if name != "ENV":
+        return instruction.text
+    return " ".join([name, *(f"{key}{sign or ' '}{HIDDEN}" for key, sign in zip(arguments[::3], arguments[2::3], strict=True))])

@@ -1,16 +1,14 @@
 """A container's run config (Env, Cmd, ...): its base image's, and what was set since."""
 
-import shlex
 from collections.abc import Sequence
 from functools import reduce
 
 from eventstore.content.reader import Content
-from eventstore.errors import InvalidError
 from eventstore.log.log import Log
 from eventstore.model.facts import ConfigChange
-from eventstore.model.paths import shown
 from projections.images import images
 from projections.oci.config import change_of, changed, parse_config
+from projections.oci.dockerfile import Instruction
 from projections.oci.documents import Json, field
 from projections.refs.references import Target, base_image, containers_under
 
@@ -25,19 +23,6 @@ def run_config(log: Log, content: Content, target: Target) -> Json:
     return reduce(changed, images.config_changes_under(log, containers_under(log, target)[::-1]), config)
 
 
-def change(log: Log, content: Content, target: Target, instructions: Sequence[str]) -> ConfigChange | None:
+def change(log: Log, content: Content, target: Target, instructions: Sequence[Instruction]) -> ConfigChange | None:
     """Return what *instructions* change of a target's run config, None for no instruction; InvalidError for a wrong one."""
     return change_of(run_config(log, content, target), instructions) if instructions else None
-
-
-def pair(instruction: str, text: str) -> str:
-    """Return ENV or LABEL for NAME=VALUE, the value taken as it stands; raise InvalidError."""
-    name, equals, value = text.partition("=")
-    if not name or not equals or any(c.isspace() for c in name):
-        raise InvalidError(f"{shown(text)!r} is not NAME=VALUE")
-    return f"{instruction} {quoted(name)}={quoted(value)}"
-
-
-def quoted(text: str) -> str:
-    """Return *text* as one word of a Dockerfile: nothing in it is expanded."""
-    return shlex.quote(text).replace("""'"'"'""", r"""'\''""")

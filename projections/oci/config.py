@@ -9,8 +9,8 @@ from eventstore.errors import InvalidError
 from eventstore.model.digests import check_digest, named, raw
 from eventstore.model.facts import ConfigChange
 from eventstore.model.paths import shown
+from projections.oci.dockerfile import Instruction
 from projections.oci.documents import MAX_CONFIG, Json, check_spelling, encode, field, items, read_object
-from projections.oci.instructions import apply_changes
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 UNKNOWN_STEP = "no history was recorded for this layer"
@@ -109,15 +109,20 @@ def build_config(
 def changed(config: Json, change: ConfigChange) -> Json:
     """Return the run config (Env, Cmd, ...) as *change* leaves it."""
     if change.set is None:
+        from projections.oci.instructions_of_schema_1 import apply_changes  # noqa: PLC0415 - old stores alone need it
+
         return apply_changes(config, change.instructions)
     return {field: value for field, value in (config | change.set).items() if field not in change.unset}
 
 
-def change_of(config: Json, instructions: Sequence[str]) -> ConfigChange:
-    """Return what *instructions* (Docker's `commit --change`) change of a run config; InvalidError where one is none."""
-    found = apply_changes(config, instructions)
+def change_of(config: Json, instructions: Sequence[Instruction]) -> ConfigChange:
+    """Return what *instructions* (of `config_changes`) change of a run config; InvalidError where one is wrong."""
+    from projections.oci.config_changes import applied  # noqa: PLC0415 - most commands read configs and change none
+
+    found = applied(config, instructions)
     differs = {field: value for field, value in found.items() if config.get(field) != value}
-    return ConfigChange(tuple(instructions), differs, tuple(sorted(config.keys() - found.keys())))
+    gone = tuple(sorted(config.keys() - found.keys()))
+    return ConfigChange(tuple(instruction.text for instruction in instructions), differs, gone)
 
 
 def _signed(config: Json, added: Sequence[History]) -> Json:

@@ -27,9 +27,8 @@ from eventstore.store.store import Store
 from eventstore.store.writer import writing
 from projections.edits import modes
 from projections.layers.tar import decode, reassemble
-from projections.oci import docker_archive, documents, oci_image, oci_layout
+from projections.oci import config_changes, docker_archive, documents, oci_image, oci_layout
 from projections.oci.config import Platform, build_config, diff_ids, history, parse_config, platform_of
-from projections.oci.instructions import apply_changes
 from projections.refs import references, tags
 from projections.tar.reader import TarReader, members
 
@@ -160,7 +159,7 @@ def text(data: bytes) -> None:
 
 
 def _instruction(typed: str) -> None:
-    apply_changes({}, [typed])
+    config_changes.applied({}, config_changes.read([typed]))
 
 
 _READERS: tuple[Callable[[str], object], ...] = (

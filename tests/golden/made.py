@@ -19,6 +19,7 @@ from eventstore.store.staging import Staged
 from eventstore.store.store import Store
 from eventstore.store.writer import writing
 from projections.oci.config import change_of
+from projections.oci.config_changes import read
 from projections.refs import tags
 from projections.refs.containers import all_containers, live_view, view_at
 from projections.tree.walk import walk
@@ -47,7 +48,7 @@ def fill(store: Store) -> None:
             ],
         )
         base = commands.import_folder(
-            writer, folder, platform="linux/amd64", author="Ada", message="base", config=change_of({}, ["ENV A=b"]),
+            writer, folder, platform="linux/amd64", author="Ada", message="base", config=change_of({}, read(["ENV A=b"])),
             tag="docker.io/library/base:1",
         )  # fmt: skip
         folder.close()
@@ -65,7 +66,7 @@ def fill(store: Store) -> None:
             clear(b"dev"),
         ):
             commands.record(writer, web, [change], live_view(store, web))
-        commands.configure(writer, web, change_of({}, ['CMD ["x"]']))
+        commands.configure(writer, web, change_of({}, read(['CMD ["x"]'])))
         made = commands.commit(writer, web, parent=base.hex(), message="line\nline", author="Ada <a@b>", tag="docker.io/library/app:1")
         commands.move_tag(writer, "docker.io/library/app:2", made.hex())
         commands.delete_tag(writer, "docker.io/library/app:2")

@@ -77,8 +77,9 @@ def _seal(s: Session, container: str, wanted: Wanted) -> bytes:
     target, config = references.target_of(found), None
     if wanted.changes:
         from projections.images import run_config
+        from projections.oci import config_changes
 
-        config = run_config.change(s.log, s.store.content, target, wanted.changes)
+        config = run_config.change(s.log, s.store.content, target, config_changes.read(wanted.changes))
     elif not wanted.allow_empty:
         commands.require_unsealed(s.log, found.id)
     with writing(s, wanted.author) as writer:

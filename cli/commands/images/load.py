@@ -124,8 +124,9 @@ def import_(
     """
     from cli.distribution import root_import
     from projections.oci.config import change_of, wanted_platform
+    from projections.oci.config_changes import read
 
-    config = change_of({}, change) if change else None
+    config = change_of({}, read(change)) if change else None
     full_name, where, folder = new_name(name) if name else None, _where(source), os.path.isdir(source)
     skipped: Counter[str] = Counter()
     with first_session() as s, progress(None, "Importing", "items" if folder else "bytes") as advance:

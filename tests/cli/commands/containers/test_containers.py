@@ -262,46 +262,6 @@ def test_commit_keeps_secrets_out_of_the_command_line_and_in_the_config(ll: Laye
     assert json.loads(ll("config", "web"))["Env"] == ["TOKEN=s3cret", "OTHER=s3cret"]
 
 
-# -- config
-
-
-def test_config_over_a_loaded_image(ll: Layerlog) -> None:
-    with_loaded(ll, "app:2")
-    ll("create", "--name", "a", "app:2")
-    ll("config", "a", "--env", "A=it's \"$HOME\"", "-e", "B=", "--label", "com.x/y=a b", "--user", "web:staff", "--workdir", "/a b")
-    ll("config", "a", "--cmd", '["run", "it"]', "--expose", "80", "--expose", "53/udp", "--volume", "/data", "--stop-signal", "SIGINT")
-    assert json.loads(ll("config", "a", "--show")) == {
-        "Env": ["PATH=/bin", "A=it's \"$HOME\"", "B="],
-        "Labels": {"com.x/y": "a b"},
-        "User": "web:staff",
-        "WorkingDir": "/a b",
-        "Cmd": ["run", "it"],
-        "ExposedPorts": {"80/tcp": {}, "53/udp": {}},
-        "Volumes": {"/data": {}},
-        "StopSignal": "SIGINT",
-    }
-
-
-def test_config_entrypoint_drops_what_stood_in_an_earlier_cmd(ll: Layerlog) -> None:
-    ll("config", "web", "--cmd", "old")
-    ll("config", "web", "--entrypoint", '["/bin/sh"]')
-    assert json.loads(ll("config", "web")) == {"Entrypoint": ["/bin/sh"]}
-    ll("config", "web", "--entrypoint", "", "--cmd", "line for the shell")
-    assert json.loads(ll("config", "web")) == {"Entrypoint": [], "Cmd": ["/bin/sh", "-c", "line for the shell"]}
-
-
-def test_config_of_an_image_is_shown(ll: Layerlog) -> None:
-    with_loaded(ll, "app:2")
-    before = ll.head()
-    assert json.loads(ll("config", "app:2")) == {"Env": ["PATH=/bin"]}
-    assert ll.head() == before
-
-
-@pytest.mark.parametrize("wrong", [("--env", "NOVALUE"), ("-e", "=x"), ("--expose", "99999"), ("--stop-signal", "SIGNOPE")])
-def test_config_refuses_what_is_none(ll: Layerlog, wrong: tuple[str, str]) -> None:
-    ll.refused("config", "web", *wrong)
-
-
 # -- status
 
 

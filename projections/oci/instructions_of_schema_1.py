@@ -1,7 +1,6 @@
-"""Docker's `commit --change` and `import --change`: Dockerfile instructions that change an image's run config.
+"""What the config instructions of schema 1's events mean, for ever: configs have left that were made of them.
 
-Events of schema 1 state instructions alone, and configs have left that were made of them: what this module makes of an
-instruction, it makes of it for ever.  Later events state the fields that result.
+Later events state the fields that result, and what makes those of an instruction is `config_changes`.
 """
 
 import json
@@ -13,6 +12,7 @@ from operator import itemgetter
 
 from eventstore.errors import InvalidError
 from eventstore.model.paths import shown
+from projections.oci.config_values import check_signal, environment, health_option, ports
 from projections.oci.documents import Json, field, items
 
 _DEFAULT_SHELL = ["/bin/sh", "-c"]
@@ -57,8 +57,8 @@ def _env(config: Json, rest: str) -> Json:
 
 
 def _expose(config: Json, rest: str) -> Json:
-    ports: Json = {port: {} for word in words(rest, environment(config)) for port in _ports(word)}
-    return {"ExposedPorts": {**field(config, "ExposedPorts", dict, "config", {}), **ports}}
+    exposed: Json = {port: {} for word in words(rest, environment(config)) for port in ports(word)}
+    return {"ExposedPorts": {**field(config, "ExposedPorts", dict, "config", {}), **exposed}}
 
 
 def _volume(config: Json, rest: str) -> Json:
@@ -77,14 +77,8 @@ def _workdir(config: Json, rest: str) -> Json:
 
 
 def _stopsignal(config: Json, rest: str) -> Json:
-    import signal  # noqa: PLC0415 - it builds its enumerations when imported
-
     word = _one_word(config, rest)
-    name = word.upper().removeprefix("SIG")
-    real_time = re.fullmatch(r"RTMIN(\+\d{1,2})?|RTMAX(-\d{1,2})?", name)
-    known = f"SIG{name}" in signal.Signals.__members__ or (word.isascii() and word.isdigit() and 0 < int(word) <= 64)
-    if not known and not real_time:
-        raise InvalidError(f"{shown(word)!r} is not a signal")
+    check_signal(word)
     return {"StopSignal": word}
 
 
@@ -100,7 +94,7 @@ def _healthcheck(_: Json, rest: str) -> Json:
         return {"Healthcheck": {"Test": ["NONE"]}}
     check: Json = {}
     while match := re.match(r"--([a-z-]+)=(\S+)\s*", rest):
-        check.update(_health_option(match[1], match[2]))
+        check.update(health_option(match[1], match[2]))
         rest = rest[match.end() :]
     name, command = _split(rest)
     if name != "CMD" or not command:
@@ -126,11 +120,6 @@ _CHANGES: Mapping[str, Callable[[Json, str], Json]] = {
 
 
 # their arguments
-
-
-def environment(config: Json) -> dict[str, str]:
-    """Return the Env of a run config, in its order."""
-    return dict(item.partition("=")[::2] for item in items(config, "Env", str, "config"))
 
 
 def _command(config: Json, rest: str) -> list[str]:
@@ -175,51 +164,6 @@ def _pairs(config: Json, rest: str) -> dict[str, str]:
             raise InvalidError(f"{shown(word)!r} is not name=value; quote a value that has spaces")
         found[name] = value
     return found
-
-
-_PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", re.ASCII | re.IGNORECASE)
-
-
-def _ports(word: str) -> list[str]:
-    match = _PORT.fullmatch(word)
-    low, high = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-    if match is None or not 0 < low <= high < 1 << 16:
-        raise InvalidError(f"{shown(word)!r} is not a port; port, port/tcp, port/udp or low-high was expected")
-    return [f"{port}/{(match[3] or 'tcp').lower()}" for port in range(low, high + 1)]
-
-
-_DURATIONS = {
-    "interval": "Interval",
-    "timeout": "Timeout",
-    "start-period": "StartPeriod",
-    "start-interval": "StartInterval",
-}
-
-
-def _health_option(name: str, value: str) -> Json:
-    if name == "retries" and value.isascii() and value.isdigit() and len(value) < 10:
-        return {"Retries": int(value)}
-    if name not in _DURATIONS:
-        raise InvalidError(f"--{name}={shown(value)}: not an option of HEALTHCHECK")
-    return {_DURATIONS[name]: _nanoseconds(value)}
-
-
-_UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
-_SPAN = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)(ns|us|µs|ms|s|m|h)", re.ASCII)
-
-
-def _trillionths(number: str) -> int:
-    whole, _, fraction = number.partition(".")
-    return int(whole + fraction.ljust(12, "0"))
-
-
-def _nanoseconds(text: str) -> int:
-    """The nanoseconds of a duration as Go writes it: 1m30s, 500ms."""
-    spans = _SPAN.findall(text)
-    total = sum(_trillionths(number) * _UNITS[unit] for number, unit in spans) // 10**12
-    if "".join(number + unit for number, unit in spans) != text or not 10**6 <= total < 1 << 63:
-        raise InvalidError(f"{shown(text)!r} is not a duration of at least 1ms, as 1m30s")
-    return total
 
 
 # words, as a Dockerfile quotes and expands them
