@@ -14,8 +14,9 @@ from eventstore.log.log import Context
 from eventstore.model.paths import shown
 from eventstore.model.times import parse_time
 from eventstore.store.store import Store
-from projections.refs import containers, references
+from projections.refs import containers, references, tags
 from projections.refs.references import Target
+from projections.tree.symlinks import follow
 from projections.tree.view import View
 
 if TYPE_CHECKING:
@@ -64,21 +65,31 @@ class Session:
         return references.view(self.store, target)
 
     def view_of(self, text: str) -> tuple[View, bytes]:
-        """Return the view and the path of REF[@POINT]:PATH; without a path, the root."""
-        ref, path = references.split_path(text)
+        """Return the view and the path of REF[@POINT]:PATH, as it is written; without a path, the root."""
+        ref, path = self.split(text)
         return self.view(self.resolve(ref)), path or b""
+
+    def split(self, text: str) -> tuple[str, bytes | None]:
+        """Return the reference and the path, as it is written, of REF[@POINT]:PATH; of CONTAINER:PATH without its slash what
+        looks like an image's name is a path only where there is one.
+        """
+        ref, path = references.split_place(self.log, text)
+        if path is not None and ":/" not in text and tags.spellings(text):
+            view = self.view(self.resolve(ref))
+            return (text, None) if view.lookup(follow(view, path)) is None else (ref, path)
+        return ref, path
 
     def content(self, text: str) -> bytes:
         """Return the digest of what the file REF[@POINT]:PATH holds."""
         view, path = self.view_of(text)
-        entry = view.get(path)
+        entry = view.get(follow(view, path, last=False))
         if entry.content is None:
             raise ConflictError(f"{shown(text)} is no file with a content of its own; name a regular file")
         return entry.content
 
     def place(self, text: str) -> tuple[str, bytes]:
         """Return the live container and the path of REF:PATH, of what a command changes."""
-        ref, path = references.split_path(text)
+        ref, path = references.split_place(self.log, text)
         if path is None:
             raise InvalidError(f"{shown(text)!r} names no path in a container; write CONTAINER:/PATH")
         return self.container(ref), path

@@ -81,11 +81,15 @@ class Keeper(Protocol):
         """Keep a content of any size; what *chunks* raises comes out unchanged."""
 
 
-class Tree(Protocol):
-    """The point questions that `rules` asks of a container as it is before anything is appended."""
+class Lookup(Protocol):
+    """What can be asked what one path is."""
 
     def lookup(self, path: bytes) -> Entry | None:
         """Return what *path* is, or None; symlinks are not followed."""
+
+
+class Tree(Lookup, Protocol):
+    """The point questions that `rules` asks of a container as it is before anything is appended."""
 
     def live(self) -> "Tree":
         """Return the container as it is at each moment of asking."""

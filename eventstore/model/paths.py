@@ -26,6 +26,27 @@ def checked(path: bytes) -> bytes:
     return relative
 
 
+def spelled(path: bytes) -> bytes:
+    """Return a path as somebody wrote it without its empty parts and its `.`; what needs a tree to be understood stays:
+    `..`, and a slash at the end, which asks for a directory.  Raise InvalidError as `checked`.
+    """
+    parts = [part for part in path.split(b"/") if part not in (b"", b".")]
+    checked(b"/".join(part for part in parts if part != b".."))
+    directory = parts and path.endswith((b"/", b"/."))
+    return b"/".join(parts) + (b"/" if directory else b"")
+
+
+def plain(path: bytes) -> bytes:
+    """Return a `spelled` path without `..` and the slash at its end, where there is no tree to follow symlinks in."""
+    found: list[bytes] = []
+    for part in path.split(b"/"):
+        if part == b"..":
+            del found[-1:]
+        elif part:
+            found.append(part)
+    return b"/".join(found)
+
+
 def is_marker(path: bytes) -> bool:
     """Whether a layer's tar would take the path, or a directory above it, for a whiteout."""
     return path.startswith(MARKER) or b"/" + MARKER in path

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from eventstore.errors import ConflictError, NotFoundError
 from eventstore.model.changes import Change, attributes, extras, link, put
-from eventstore.model.entries import Entry
+from eventstore.model.entries import Entry, node_of
 from eventstore.model.events import Kind
 from eventstore.model.paths import join, shown, split
+from projections.tree.symlinks import follow
 from projections.tree.view import View
 
 
@@ -65,17 +66,33 @@ def placed(source: Iterable[Change], view: View, top: bytes, *, contents: bool =
 
 
 class _Placing:
+    """The container as it is in the middle of a copy, as far as the copy asks of it: what stood there, and what it has made."""
+
     def __init__(self, view: View, top: bytes) -> None:
         self._view = view
         self._top = top
         self._made: set[bytes] = set()
+        self._links: dict[bytes, Entry] = {}
+        self._parent = (b"", b"")
+
+    def lookup(self, path: bytes) -> Entry | None:
+        return self._links.get(path) or self.before(path)
 
     def before(self, path: bytes) -> Entry | None:
         """Return what *path* is before the copy; nothing is below a directory that the copy itself made."""
         return None if path and split(path)[0] in self._made else self._view.lookup(path)
 
+    def place(self, path: bytes) -> bytes:
+        """Return where the source's *path* lies: as `tar x` finds it, through the symlinks that lead to it."""
+        if b"/" not in path:
+            return join(self._top, path) if path else self._top
+        parent, name = split(join(self._top, path))
+        if parent != self._parent[0]:  # most entries lie where the one before does
+            self._parent = parent, follow(self, parent)
+        return join(self._parent[1], name)
+
     def changes(self, change: Change) -> Iterator[Change]:
-        path = join(self._top, change.path) if change.path else self._top
+        path = self.place(change.path)
         if change.path:
             yield from self._parents(split(path)[0], change)
         found = self.before(path)
@@ -83,13 +100,22 @@ class _Placing:
         if found is not None and found.is_dir != directory:
             raise _mismatch(found)
         if change.kind == Kind.LINK_MADE:
-            yield link(path, join(self._top, change.target or b""))
+            self._links.pop(path, None)
+            yield link(path, self.place(change.target or b""))
         elif found is not None and directory:
             yield from _merged(found, change._replace(path=path))
         else:
-            if directory:
-                self._made.add(path)
+            self._remember(change._replace(path=path))
             yield change._replace(path=path)
+
+    def _remember(self, change: Change) -> None:
+        if stat.S_ISDIR(change.mode):
+            self._made.add(change.path)
+        elif stat.S_ISLNK(change.mode):
+            self._links[change.path] = Entry(change.path, *node_of(change), 0, 0)
+            self._parent = (b"", b"")
+        elif self._links.pop(change.path, None):
+            self._parent = (b"", b"")
 
     def _parents(self, parent: bytes, change: Change) -> Iterator[Change]:
         missing = []
@@ -112,4 +138,7 @@ def _mismatch(found: Entry) -> ConflictError:
     path = shown(found.path)
     if found.is_dir:
         return ConflictError(f"/{path} is a directory, and the copy has no directory of that name; delete it first")
+    if found.is_symlink:
+        step = f"copy what is in it to /{path}/, or delete the link first"
+        return ConflictError(f"/{path} is a symbolic link to {shown(found.target or b'')}, but a directory in the copy; {step}")
     return ConflictError(f"/{path} is no directory, but the copy has a directory of that name; delete it first")

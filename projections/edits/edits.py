@@ -7,7 +7,7 @@ Symlinks are followed as coreutils does: always on the way to the last part, at 
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from eventstore.errors import ConflictError
+from eventstore.errors import ConflictError, NotFoundError
 from eventstore.model.changes import Change, attributes, delete, link, move, put
 from eventstore.model.entries import Entry
 from eventstore.model.paths import ancestors, join, shown, split
@@ -27,7 +27,7 @@ def written(
 
     An existing one keeps its owner, its xattrs and, unless *mode* is given, its mode; a new one is root's and 0644.
     """
-    path = follow(view, path)
+    path = _for_file(view, path)
     if view.lookup(path) is None:
         yield from _directories(view, split(path)[0], now) if parents else ()
         yield put(path, stat.S_IFREG | (0o644 if mode is None else mode), size=size, content=content, mtime=now)
@@ -54,13 +54,15 @@ def deleted(view: View, paths: Iterable[bytes], *, recursive: bool, missing_ok: 
 
 def moved(view: View, sources: Sequence[bytes], target: bytes) -> Iterator[Change]:
     """*sources* go below *target* where that is a directory; else the one source becomes *target*."""
-    target = follow(view, target)
+    slash, target = target.endswith(b"/"), follow(view, target)
     inside = _is_directory(view, target)
     if len(sources) > 1 and not inside:
         raise ConflictError(f"/{shown(target)} is no directory, so several things cannot be moved there; make it first")
     for source in sources:
         source = follow(view, source, last=False)
-        require(view, source)
+        found = require(view, source)
+        if slash and not inside and not found.is_dir:
+            raise _no_directory(target)
         yield move(source, join(target, split(source)[1]) if inside else target)
 
 
@@ -142,12 +144,24 @@ def _attributes(old: Entry, new: Entry) -> Iterator[Change]:
 def _link_path(view: View, target: bytes, path: bytes, *, force: bool) -> bytes:
     if _is_directory(view, inside := follow(view, path)):
         path = join(inside, split(target.rstrip(b"/"))[1])
-    path = follow(view, path, last=False)
+    path = _for_file(view, path, last=False)
     if view.lookup(path) is not None and not force:
         raise ConflictError(f"/{shown(path)} exists already; -f replaces it")
     if _is_directory(view, path):
         raise ConflictError(f"/{shown(path)} is a directory, which a link cannot replace; delete it first")
     return path
+
+
+def _for_file(view: View, path: bytes, *, last: bool = True) -> bytes:
+    """As `follow`, for a name that something else than a directory is to get."""
+    found = follow(view, path, last=last)
+    if path.endswith(b"/") and view.lookup(found) is None:
+        raise _no_directory(found)
+    return found
+
+
+def _no_directory(path: bytes) -> NotFoundError:
+    return NotFoundError(f"no such directory: /{shown(path)}/; make it first, or leave the slash out to name a file")
 
 
 def _directories(view: View, path: bytes, now: int) -> Iterator[Change]:

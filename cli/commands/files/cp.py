@@ -23,6 +23,7 @@ from eventstore.store.staging import Staged
 from eventstore.store.writer import Writer
 from projections.edits.copying import Source, There, destination, kind_of, placed
 from projections.layers import plain_tar
+from projections.refs.references import split_place
 from projections.tree.hard_links import linked_nodes
 from projections.tree.subtree import as_changes, below, beneath
 from projections.tree.symlinks import follow, require
@@ -63,9 +64,9 @@ def cp(source: str, target: str, *, archive: bool, follow_link: bool, quiet: boo
     skipped: Counter[str] = Counter()
     how = How(archive, follow_link, quiet, skipped)
     with session() as s:
-        if _in_view(target):
+        if _in_view(s, target):
             _into_container(s, source, target, how)
-        elif not _in_view(source):
+        elif not _in_view(s, source):
             raise InvalidError(f"neither {shown(source)!r} nor {shown(target)!r} is in a container; write CONTAINER:/PATH")
         elif target == STREAM:
             _to_stream(s, source, how)
@@ -74,9 +75,9 @@ def cp(source: str, target: str, *, archive: bool, follow_link: bool, quiet: boo
     note(skipped, "left out")
 
 
-def _in_view(text: str) -> bool:
-    """Whether *text* is REF:/PATH; what begins as a path (/ or .) is the host's whatever it holds."""
-    return ":/" in text and not text.startswith(("/", "."))
+def _in_view(s: Session, text: str) -> bool:
+    """Whether *text* is REF:PATH; what begins as a path (/ or .) is the host's whatever it holds."""
+    return not text.startswith(("/", ".")) and split_place(s.log, text)[1] is not None
 
 
 # -- into a container
@@ -108,7 +109,7 @@ def _incoming(s: Session, source: str, there: There, path: bytes, how: How) -> _
             raise ConflictError(f"/{shown(path)} is not a directory, and a tar is unpacked into one; make it first")
         whole = Source(b"", directory=True, contents=True)
         return _Incoming(whole, lambda writer, like: plain_tar.decoded(_standard_input(), writer.content, like))
-    if _in_view(source):
+    if _in_view(s, source):
         view, found, described = _of_view(s, source, how)
         return _Incoming(described, lambda *_: as_changes(view, below(view, found)))
     return _of_host(source, how)
@@ -132,9 +133,10 @@ def _of_host(text: str, how: How) -> _Incoming:
 
 def _of_view(s: Session, text: str, how: How) -> tuple[View, bytes, Source]:
     view, named = s.view_of(text)
-    path = follow(view, named, last=how.follow or text.endswith(("/", "/.")))
-    entry = require(view, path)
-    return view, path, Source(split(named)[1], entry.is_dir, entry.is_dir and (not named or text.endswith("/.")))
+    path = follow(view, named, last=how.follow)
+    entry, name = require(view, path), split(named.rstrip(b"/"))[1]
+    contents = entry.is_dir and (not path or text.endswith("/."))
+    return view, path, Source(split(path)[1] if name == b".." else name, entry.is_dir, contents)
 
 
 def _like(view: View, top: bytes) -> Like:

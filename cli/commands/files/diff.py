@@ -11,11 +11,10 @@ from cli.options.changes import changes_options
 from cli.session import logs
 from cli.session.session import Session, session
 from eventstore.errors import ConflictError, InvalidError, LayerlogError
-from eventstore.model.paths import shown
+from eventstore.model.paths import plain, shown
 from projections.diff.tree_diff import between, events_between
 from projections.history import status
 from projections.images.run_config import run_config
-from projections.refs import references
 from projections.refs.references import Target
 from projections.tree.symlinks import follow
 from projections.tree.view import View
@@ -46,7 +45,7 @@ def diff(
     with session() as s:
         asked = ["json"] if output_format == "json" else ways or ["topmost"]
         differs = print_changes(asked, lambda: _compare(s, first, second, base=base))
-        if second is not None and ":/" not in first + second:
+        if second is not None and s.split(first)[1] is s.split(second)[1] is None:
             _note_config(s, first, second)
         if differs and exit_code:
             ctx.exit(1)
@@ -54,9 +53,9 @@ def diff(
 
 def _compare(s: Session, first: str, second: str | None, *, base: bool) -> Compared:
     """Return the two views that the user means, and what differs below the path that he names."""
-    left, top = references.split_path(first)
-    right, other = references.split_path(second) if second else (None, None)
-    if top is not None and other is not None and top != other:
+    left, top = s.split(first)
+    right, other = s.split(second) if second else (None, None)
+    if top is not None and other is not None and plain(top) != plain(other):
         raise InvalidError(f"/{shown(top)} and /{shown(other)}: one path is compared in two views; name the same in both")
     before, after = _pair(s, s.resolve(left), right, base=base)
     path = top if top is not None else other or b""

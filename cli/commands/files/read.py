@@ -35,7 +35,7 @@ def ls(shape: Shape, places: tuple[str, ...], *, long_: bool, recursive: bool, d
     with session() as s:
         for number, place in enumerate(places):
             view, path = s.view_of(place)
-            path = follow(view, path, last=place.endswith("/") or not (long_ or directory))
+            path = follow(view, path, last=not (long_ or directory))
             found = listed(view, path, recursive=recursive, itself=directory)
             if len(places) > 1 and shape.format != "json":
                 print("\n" * bool(number) + shown(place) + ":")

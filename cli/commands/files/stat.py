@@ -30,7 +30,7 @@ def stat(places: tuple[str, ...], *, dereference: bool, output_format: str) -> N
 
 def _stat(s: Session, place: str, *, dereference: bool) -> dict[str, Any]:
     view, path = s.view_of(place)
-    entry = require(view, follow(view, path, last=dereference or place.endswith("/")))
+    entry = require(view, follow(view, path, last=dereference))
     erased = view.content.erased(entry.content) if entry.content else None
     origin = Records(s.log).at(entry.origin) if entry.origin else None  # there is none of the root of scratch
     return {

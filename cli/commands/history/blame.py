@@ -11,7 +11,7 @@ from eventstore.errors import InvalidError
 from eventstore.model.paths import shown
 from projections.history import blame as blaming
 from projections.history.blame import blame_lines
-from projections.refs import references
+from projections.tree.symlinks import follow
 from projections.tree.view import View
 
 
@@ -33,11 +33,12 @@ def blame(place: str, shape: str, *, lines: bool) -> None:
       layerlog blame --lines web@42:/etc/motd
     """
     with session() as s:
-        ref, path = references.split_path(place)
+        ref, path = s.split(place)
         if path is None:
             raise InvalidError(f"{shown(place)}: name a path behind it, as in {shown(place)}:/etc/motd")
         target = s.resolve(ref)
         view, causes = s.view(target), blaming.Causes(s.log, s.store.content, target)
+        path = follow(view, path, last=False)
         if lines:
             _show_lines(causes, view, path, shape)
             return

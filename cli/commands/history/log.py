@@ -17,14 +17,14 @@ from cli.options.regexes import optional_matcher
 from cli.session.session import Session, session
 from eventstore.errors import InvalidError
 from eventstore.model.batches import growing_batches
-from eventstore.model.paths import as_bytes
+from eventstore.model.paths import as_bytes, plain
 from eventstore.model.times import parse_time
 from projections.diff.between import differences
 from projections.events import pathspecs
 from projections.events.records import PeopleFilter
 from projections.history import logbook
 from projections.history.logbook import Filter, Item
-from projections.refs import references, tags
+from projections.refs import tags
 from projections.refs.references import Target
 from projections.tree.view import View
 
@@ -101,10 +101,10 @@ def _asked(s: Session, ref: str | None, paths: tuple[str, ...], *, everything: b
         if ref is not None or paths:
             raise InvalidError("log: paths need one container or image to look in; `layerlog find --path` looks everywhere")
         return Asked()
-    name, path = references.split_path(ref)
+    name, path = s.split(ref)
     target = s.resolve(name)
     patterns = [pathspecs.pattern(as_bytes(text)) for text in paths]
-    return Asked(target, s.view(target), (*(() if path is None else (path,)), *patterns))
+    return Asked(target, s.view(target), (*(() if path is None else (plain(path),)), *patterns))
 
 
 def _items(s: Session, asked: Asked, options: dict[str, Any]) -> Iterator[Item]:

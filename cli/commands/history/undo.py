@@ -25,8 +25,9 @@ from projections.history import logbook
 from projections.history.commits import Commit, of_seal
 from projections.images import images
 from projections.images.removal import Removed, find_removed
-from projections.refs import containers, references
+from projections.refs import containers
 from projections.refs.containers import Container
+from projections.tree.symlinks import follow
 from projections.tree.view import View
 
 MOST_CONFLICTS = 10
@@ -148,17 +149,18 @@ def restore(source: str, place: str | None) -> None:
       layerlog restore web@{2026-11-24T10:00}:/etc/motd
       layerlog restore tomcat:/usr/local/tomcat/conf web:/usr/local/tomcat/conf
     """
-    ref, top = references.split_path(source)
-    if top is None:
-        raise InvalidError(f"{shown(source)}: name a path behind it, as in {shown(source)}:/etc/motd")
     with session() as s:
+        ref, top = s.split(source)
+        if top is None:
+            raise InvalidError(f"{shown(source)}: name a path behind it, as in {shown(source)}:/etc/motd")
         target = s.resolve(ref)
         if place is None and target.container is None:
             raise InvalidError(f"{shown(source)} is no container's; say where to bring it back: CONTAINER:PATH")
-        found, path = s.place(place) if place is not None else (target.container or "", top)
         view = s.view(target)
+        top = follow(view, top, last=False)
+        found, path = s.place(place) if place is not None else (target.container or "", top)
         view.get(top)
-        _print_changes(s, found, *change(s, found, lambda now: undo.restored(now, path, view, top)))
+        _print_changes(s, found, *change(s, found, lambda now: undo.restored(now, follow(now, path, last=False), view, top)))
 
 
 @click.command()

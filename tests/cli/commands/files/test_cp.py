@@ -2,7 +2,9 @@
 
 import io
 import os
+import random
 import stat
+import subprocess
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any, Literal
 
 import pytest
 
+from tests import trees
 from tests.cli.hosttrees import Link, Node, Special, Symlink, as_root, build, scanned
 from tests.cli.invoking import Layerlog
 
@@ -227,6 +230,71 @@ def test_a_tar_that_breaks_off_leaves_nothing(ll: Layerlog) -> None:
     assert "leads out through '..'" in ll.refused("cp", "-", "c:/into", stdin=tarred(lambda tar: member(tar, "../x")))
     assert "is not a directory" in ll.refused("cp", "-", "c:/into/old", stdin=whole)
     assert "is not a directory" in ll.refused("cp", "-", "c:/into/none", stdin=whole)
+
+
+def test_a_tar_goes_where_the_symlinks_of_the_container_lead(ll: Layerlog) -> None:
+    def fill(tar: tarfile.TarFile) -> None:
+        member(tar, "bin/tool", b"tool")
+        member(tar, "bin/more/deep", b"deep")
+        member(tar, "bin/same", type=tarfile.LNKTYPE, linkname="bin/tool")
+        member(tar, "lib", type=tarfile.SYMTYPE, linkname="/usr/lib")
+        member(tar, "lib/own", b"own")
+        member(tar, "opt", type=tarfile.SYMTYPE, linkname="../../var/./opt/")
+        member(tar, "opt/app/f", b"app")
+
+    before = ll.tree()
+    ll("cp", "-", "web:/", stdin=tarred(fill))
+    tools = {**before["usr"]["bin"], "tool": b"tool", "same": b"tool", "more": {"deep": b"deep"}}
+    assert ll.tree() == before | {
+        "usr": {"bin": tools, "lib": {**before["usr"]["lib"], "own": b"own"}},
+        "lib": trees.Symlink("/usr/lib"), "opt": trees.Symlink("../../var/./opt/"), "var": {"opt": {"app": {"f": b"app"}}},
+    }  # fmt: skip
+    assert ll.entry("web:/usr/bin/same")["node"] == ll.entry("web:/usr/bin/tool")["node"]
+
+
+def test_a_directory_in_the_place_of_a_symlink_is_refused_with_what_to_do(ll: Layerlog) -> None:
+    """As docker cp, cp(1) and tar(1) refuse it or, worse, replace the link; nothing is to be deleted on a usrmerged base."""
+    said = ll.refused("cp", "-", "web:/", stdin=tarred(lambda tar: member(tar, "bin", type=tarfile.DIRTYPE)))
+    assert said == (
+        "/bin is a symbolic link to usr/bin, but a directory in the copy; "
+        "copy what is in it to /bin/, or delete the link first"
+    )
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_tar_is_unpacked_as_the_kernel_would(ll: Layerlog, tmp_path: Path, seed: int) -> None:
+    """Random tars that name no directories, over random directories and links between them: files end where open(2) makes them."""
+    chance = random.Random(seed)
+    root, names = tmp_path / "root", "abc"
+    for name in names:
+        (root / name / "d").mkdir(parents=True)
+    for _ in range(4):
+        link = root / chance.choice(names) / chance.choice("lmn")
+        if not link.is_symlink():
+            link.symlink_to(f"../{chance.choice(names)}{chance.choice(('', '/d', '/l'))}")
+    ll("cp", str(root), "c:/root")
+    paths = {"/".join((chance.choice(names), *chance.choices("dlmn", k=chance.randint(0, 3)), f"f{n}")) for n in range(20)}
+    written = [path for path in sorted(paths) if made(root / path)]
+    ll("cp", "-", "c:/root", stdin=tarred(lambda tar: files(tar, written)))
+    ll("cp", "c:/root", str(tmp_path / "ours"))
+    listed = [subprocess.run(["find", place, "-printf", "%P %y %l\\n"], capture_output=True, check=True).stdout for place in (root, tmp_path / "ours")]
+    assert sorted(listed[0].splitlines()) == sorted(listed[1].splitlines())
+    assert len(written) > 3
+
+
+def files(tar: tarfile.TarFile, names: list[str]) -> None:
+    for name in names:
+        member(tar, name, name.encode())
+
+
+def made(path: Path) -> bool:
+    """Whether the kernel lets a file be made there, with the directories above it."""
+    try:
+        os.makedirs(path.parent, exist_ok=True)
+        path.write_text(str(path))
+    except OSError:  # a circle of links
+        return False
+    return True
 
 
 def test_out_as_a_tar(ll: Layerlog) -> None:
