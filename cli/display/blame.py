@@ -1,49 +1,61 @@
 """What made a path what it is, and each of its lines: as text for people, every line escaped, and as JSON rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cli.display.formats import human_size, short_id, whole_seconds
-from cli.display.history import built_by, command_text, commit_row, layer_row, names_text, source_text, subject, what
+from cli.display.history import (
+    built_by,
+    command_text,
+    commit_row,
+    layer_row,
+    names_text,
+    person,
+    placed,
+    source_text,
+    subject,
+    what,
+)
 from cli.display.output import paint
 from eventstore.model.digests import named
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from projections.events.records import actor_text
-from projections.events.rows import event_row
+from projections.events.rows import event_row, place
 from projections.history.blame import Blame, Cause, Line
+from projections.refs.points import Points
 
 
-def blame_text(found: Blame) -> Iterator[str]:
+def blame_text(found: Blame, points: Points) -> Iterator[str]:
     path = "/" + shown(found.path)
     if found.entry is None:
         assert found.removed is not None
         yield f"{path} is not there"
-        yield from cause_lines("removed", found.removed)
+        yield from cause_lines("removed", found.removed, points)
         if found.last is not None and found.last.content is not None:
-            yield f"last:       {named(found.last.content)}, {human_size(found.last.size)}{_reach(found.removed, path)}"
-        yield from cause_lines("erased", found.erased)
+            yield f"last:       {named(found.last.content)}, {human_size(found.last.size)}{_reach(found.removed, path, points)}"
+        yield from cause_lines("erased", found.erased, points)
         return
     yield path
     if found.content is None:
         yield "the root of every view; no event made it"
         return
     for label in ("content", "name", "attributes", "erased"):
-        yield from cause_lines(label, getattr(found, label))
+        yield from cause_lines(label, getattr(found, label), points)
 
 
-def _reach(removed: Cause, path: str) -> str:
+def _reach(removed: Cause, path: str, points: Points) -> str:
     """Return how to see what a container removed, where that is by an event of its own."""
-    before = removed.record.event.version - 1
-    return f"; `layerlog cat {short_id(removed.record.name)}@{before}:{path}`" if removed.container else ""
+    record = removed.record
+    return f"; `layerlog cat {points.spelled(record.name, record.event.version - 1)}:{path}`" if removed.container else ""
 
 
-def cause_lines(label: str, cause: Cause | None) -> Iterator[str]:
+def cause_lines(label: str, cause: Cause | None, points: Points) -> Iterator[str]:
     if cause is None:
         return
     record = cause.record
     yield f"{label + ':':<12}{what(record)}"
-    yield f"  event    {record.event.position}, version {record.event.version} of {where(cause)}"
+    yield f"  event    {placed(record, points)}{_once(cause, points)}"
     yield f"  when     {rfc3339(record.time)}"
     yield f"  author   {shown(record.author) if record.author else 'nobody named'} (claimed)"
     yield f"  actor    {shown(actor_text(record))} (observed)"
@@ -60,20 +72,37 @@ def cause_lines(label: str, cause: Cause | None) -> Iterator[str]:
         yield f"  loaded   {rfc3339(layer.arrival.time)}{source_text(layer)}"
 
 
-def where(cause: Cause) -> str:
-    name = short_id(cause.record.name)
-    return f"container {shown(cause.container)} ({name})" if cause.container else f"{cause.record.kind} {name}"
+def _once(cause: Cause, points: Points) -> str:
+    """Return what the container was called last, where that is no longer its name."""
+    if cause.container is None or points.container(cause.record.name) == cause.container:
+        return ""
+    return f", of the container that was {shown(cause.container)}"
 
 
-def line_text(number: int, line: Line, cause: Cause, width: int, *, renamed: bool) -> str:
-    """Return one line of a text file behind what brought it: the commit or layer, who, when."""
+class LineColumns:
+    """Lines of a text file, each behind what brought it: the commit or layer, the event, who, when.
+
+    The columns are as wide as what *causes* (all that the lines have) fill, so that no name is cut.
+    """
+
+    def __init__(self, causes: Iterable[Cause], lines: int, points: Points) -> None:
+        self._points, self._number = points, len(str(lines))
+        causes = list(causes)
+        self._event = max((len(place(cause.record, points)) for cause in causes), default=0)
+        self._who = max((len(_who(cause)) for cause in causes), default=0)
+
+    def text(self, number: int, line: Line, cause: Cause, *, renamed: bool) -> str:
+        record = cause.record
+        unsealed = f"{'(unsealed)':<12}"
+        came = short_id(cause.commit.id) if cause.commit else short_id(record.name) if record.kind == "layer" else unsealed
+        event = f"{place(record, self._points):>{self._event}}" + (f" /{shown(line.path)}" if renamed else "")
+        who = f"{_who(cause):<{self._who}} {whole_seconds(rfc3339(record.time))} {number:>{self._number}}"
+        return f"{paint(came, 'yellow')} {event} ({who}) " + "\t".join(map(shown, line.text.split(b"\t")))
+
+
+def _who(cause: Cause) -> str:
     record = cause.record
-    came = short_id(cause.commit.id) if cause.commit else short_id(record.name) if record.kind == "layer" else "(unsealed)  "
-    author = (cause.layer.built.author if cause.layer else record.author) or str(record.actor.get("login"))
-    name = f" /{shown(line.path)}" if renamed else ""
-    text = "\t".join(map(shown, line.text.split(b"\t")))
-    when = whole_seconds(rfc3339(record.time))
-    return f"{paint(came, 'yellow')} {line.position:>7}{name} ({subject(author, 24):<24} {when} {number:>{width}}) {text}"
+    return person((cause.layer.built.author if cause.layer else record.author) or str(record.actor.get("login")))
 
 
 # -- as rows

@@ -20,16 +20,23 @@ from projections.history import commits
 from projections.history.commits import Commit, ImageLayer
 from projections.history.logbook import Item
 from projections.images.ancestry import Family, Key, Member
+from projections.refs.points import Points
 from projections.refs.references import Target
 from projections.refs.tags import shown_names
 
-SUBJECT = 120
+SUBJECT, NAME = 120, 60
 
 
 def subject(message: str, width: int = SUBJECT) -> str:
     """Return the first line of a message, escaped and cut."""
     first = message.lstrip("\n").partition("\n")[0]
     return shown(first if len(first) <= width else first[: width - 3] + "...")
+
+
+def person(author: str) -> str:
+    """Return whom a claimed author names, escaped, without the address behind; only what is no name is cut."""
+    name = author.partition("<")[0].strip() or author
+    return subject(name, NAME)
 
 
 def indented(message: str) -> Iterator[str]:
@@ -75,7 +82,7 @@ def source_text(layer: ImageLayer) -> str:
     return f" from {shown(str(source))}" if source else ""
 
 
-def item_lines(item: Item, tags: list[str]) -> Iterator[str]:
+def item_lines(item: Item, tags: list[str], points: Points) -> Iterator[str]:
     """Yield the head of an item, ending in an empty line."""
     if item.commit is not None:
         yield from commit_lines(item.commit, tags)
@@ -84,7 +91,7 @@ def item_lines(item: Item, tags: list[str]) -> Iterator[str]:
     elif item.touched[0].kind == "layer":
         yield from (paint(f"layer {item.touched[0].name}", "yellow"), "")
     else:
-        yield from (paint("not yet sealed", "yellow") + f" (container {short_id(item.container or '')})", "")
+        yield from (paint("not yet sealed", "yellow") + f" (container {points.container(item.container or '')})", "")
 
 
 def oneline(item: Item, tags: list[str]) -> str:
@@ -95,10 +102,16 @@ def oneline(item: Item, tags: list[str]) -> str:
     return f"{paint('(unsealed)  ', 'yellow')} {len(item.touched)} events"
 
 
-def event_line(record: Record) -> str:
-    """Return one event on one line: its position, point, time, who, and what it did."""
+def event_line(record: Record, place: str) -> str:
+    """Return one event on one line: which one it is (*place*), when, who, and what it did."""
     login = record.actor.get("login") or record.actor.get("uid")
-    return f"{record.event.position:>8}  {whole_seconds(rfc3339(record.time))}  {shown(str(login))}  {what(record)}"
+    return f"{place:>8}  {whole_seconds(rfc3339(record.time))}  {shown(str(login))}  {what(record)}"
+
+
+def placed(record: Record, points: Points) -> str:
+    """Return which event it is, and of one that is no container's, what it is about: web@42; 17, of layer 2a1f4c3b5d6e."""
+    about = "" if record.kind == "container" else f", of {record.kind} {shown(short_id(record.name))}"
+    return rows.place(record, points) + about
 
 
 def what(record: Record) -> str:
@@ -128,11 +141,11 @@ def _detail(record: Record) -> str:
     return shown(str(record.event.detail)[:SUBJECT])
 
 
-def event_lines(record: Record) -> Iterator[str]:
+def event_lines(record: Record, points: Points) -> Iterator[str]:
     """Yield all that is known of one event, a field a line."""
-    yield paint(f"event {record.event.position}", "yellow") + f" {record.title}"
+    yield paint(f"event {rows.place(record, points)}", "yellow") + f" {record.title}"
     row = rows.event_row(record)
-    keys = ("stream", "name", "version", "path", "mode", "uid", "gid", "size", "content", "target", "id", "detail")
+    keys = ("position", "stream", "name", "version", "path", "mode", "uid", "gid", "size", "content", "target", "id", "detail")
     yield from (f"{key + ':':<11}{_field(key, row[key])}" for key in keys if row[key] is not None)
     if row["mtime"] is not None:
         yield f"mtime:     {rfc3339(row['mtime'])}"

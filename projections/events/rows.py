@@ -32,6 +32,7 @@ from eventstore.model.digests import named
 from eventstore.model.events import Kind
 from eventstore.model.times import rfc3339
 from projections.events.records import Record
+from projections.refs.points import Points
 
 _NODES = (Kind.FILE_WRITTEN, Kind.ATTRIBUTES_CHANGED, Kind.DIRECTORY_IMPLIED)
 _PATH_TARGETS = (Kind.LINK_MADE, Kind.PATH_MOVED)
@@ -71,6 +72,8 @@ def target(record: Record) -> bytes | None:
     return b"/" + found if found is not None and record.event.kind in _PATH_TARGETS else found
 
 
-def point(record: Record) -> str:
-    """Return where the event stands in its stream, as `show` takes it for a container: web@42."""
-    return f"{record.name[:12]}@{record.event.version}"
+def place(record: Record, points: Points) -> str:
+    """Return how people are shown which event it is, and `show` and `prove` take it: its point, or where it is no container's,
+    and so nothing else brings it back, its position.
+    """
+    return points.spelled(record.name, record.event.version) if record.kind == "container" else str(record.event.position)

@@ -8,7 +8,7 @@ from eventstore.index import seals
 from eventstore.index.streams import tree_versions
 from eventstore.log.log import Log
 from eventstore.model.paths import shown
-from projections.refs import containers
+from projections.refs.points import Points
 from projections.refs.references import Target, base_image, containers_under
 
 
@@ -87,8 +87,7 @@ def target_of(line: Line, point: Point) -> Target:
 
 def point_text(log: Log, line: Line, point: Point) -> str:
     """Return *point* as other commands take it: web@42."""
-    found = containers.get(log, line[point.segment].container)
-    return f"{found.id[:12] if found.removed else found.name}@{point.version}"
+    return Points(log).spelled(line[point.segment].container, point.version)
 
 
 def next_step(log: Log, state: State) -> Step:

@@ -12,6 +12,7 @@ from projections.images import images
 from projections.layers import layers
 from projections.refs import tags
 from projections.refs.containers import Container, view_at
+from projections.refs.points import Points
 from projections.tree import lineage
 from projections.tree.view import View
 
@@ -75,7 +76,7 @@ def base_name(log: Log, container: Container) -> str:
             return _image_name(log, image, container.asked)
         case ContainerBase(below, version):
             made = lineage.commit_at(log, below, version)
-            return _image_name(log, made, container.asked) if made is not None else f"{below[:12]}@{version}"
+            return _image_name(log, made, container.asked) if made is not None else Points(log).spelled(below, version)
     return "scratch"
 
 

@@ -6,6 +6,7 @@ import click
 
 from cli.display.entries import entry_row
 from cli.display.formats import device_string
+from cli.display.history import placed
 from cli.display.output import Row, json_line, plain
 from cli.options import completion
 from cli.session.session import Session, session
@@ -13,6 +14,7 @@ from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from projections.events.records import Record, Records
 from projections.events.rows import event_row
+from projections.refs.points import Points
 from projections.tree.symlinks import follow, require
 
 
@@ -25,7 +27,7 @@ def stat(places: tuple[str, ...], *, dereference: bool, output_format: str) -> N
     with session() as s:
         rows = [_stat(s, place, dereference=dereference) for place in places]
         for number, row in enumerate(rows):
-            print(json_line(row)) if output_format == "json" else _print(row, first=not number)
+            print(json_line(row)) if output_format == "json" else _print(s, row, first=not number)
 
 
 def _stat(s: Session, place: str, *, dereference: bool) -> dict[str, Any]:
@@ -53,7 +55,7 @@ def _origin(record: Record) -> dict[str, Any]:
     }
 
 
-def _print(row: Row, *, first: bool) -> None:
+def _print(s: Session, row: Row, *, first: bool) -> None:
     lines = {
         "Path": row["path"], "Type": row["type"], "Mode": row["mode"], "Owner": f"{row['uid']}:{row['gid']}",
         "Size": row["size"], "Modified": row["mtime"], "Content": row["digest"], "Target": row["target"],
@@ -64,7 +66,7 @@ def _print(row: Row, *, first: bool) -> None:
     origin = row["origin"]
     if origin:
         lines |= {
-            "Event": f"{origin['event']} at {origin['position']}, {origin['stream'][:22]}@{origin['version']}",
+            "Event": f"{origin['event']}, {placed(Records(s.log).at(origin['position']), Points(s.log))}",
             "When": origin["time"], "Who": _who(origin), "Command": " ".join(origin["command"]),
         }  # fmt: skip
     if not first:

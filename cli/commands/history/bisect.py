@@ -18,6 +18,7 @@ from projections.history import bisect as halving
 from projections.history import commits
 from projections.history.bisect import Point, State, Step
 from projections.history.blame import Causes
+from projections.refs.points import Points
 from projections.refs.references import event_of
 
 SKIP = 125
@@ -171,7 +172,7 @@ def _say_guilty(s: Session, state: State, step: Step) -> None:
     else:
         print(f"{shown(halving.point_text(s.log, line, step.guilty))} is the first bad event")
     cause = Causes(s.log, s.store.content, target).of(event_of(s.log, target).position)
-    print(*blame.cause_lines("event", cause), sep="\n")
+    print(*blame.cause_lines("event", cause, Points(s.log)), sep="\n")
 
 
 def _commit_text(s: Session, state: State, point: Point) -> str:

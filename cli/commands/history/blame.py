@@ -2,7 +2,7 @@
 
 import click
 
-from cli.display.blame import blame_row, blame_text, line_row, line_text
+from cli.display.blame import LineColumns, blame_row, blame_text, line_row
 from cli.display.output import json_line
 from cli.options import completion
 from cli.options.changes import text_or_json
@@ -10,9 +10,9 @@ from cli.session.session import session
 from eventstore.errors import InvalidError
 from eventstore.model.paths import shown
 from projections.history import blame as blaming
-from projections.history.blame import blame_lines
+from projections.history.blame import Line, blame_lines
+from projections.refs.points import Points
 from projections.tree.symlinks import follow
-from projections.tree.view import View
 
 
 @click.command()
@@ -40,18 +40,18 @@ def blame(place: str, shape: str, *, lines: bool) -> None:
         view, causes = s.view(target), blaming.Causes(s.log, s.store.content, target)
         path = follow(view, path, last=False)
         if lines:
-            _show_lines(causes, view, path, shape)
+            _show_lines(causes, blame_lines(view, path), path, shape)
             return
         found = blaming.blame(causes, view, path)
-        print(json_line(blame_row(found)) if shape == "json" else "\n".join(blame_text(found)))
+        print(json_line(blame_row(found)) if shape == "json" else "\n".join(blame_text(found, Points(s.log))))
 
 
-def _show_lines(causes: blaming.Causes, view: View, path: bytes, shape: str) -> None:
-    found: dict[int, blaming.Cause] = {}
-    blamed = blame_lines(view, path)
+def _show_lines(causes: blaming.Causes, blamed: list[Line], path: bytes, shape: str) -> None:
+    found = {position: causes.of(position) for position in {line.position for line in blamed}}
+    columns = LineColumns(found.values(), len(blamed), Points(causes.log))
     for number, line in enumerate(blamed, 1):
-        cause = found.get(line.position) or found.setdefault(line.position, causes.of(line.position))
+        cause = found[line.position]
         if shape == "json":
             print(json_line(line_row(number, line, cause)))
         else:
-            print(line_text(number, line, cause, len(str(len(blamed))), renamed=line.path != path))
+            print(columns.text(number, line, cause, renamed=line.path != path))

@@ -68,7 +68,7 @@ def events(
         wanted = event_filter.wanted(s.log, filters, matcher)
         for head in heads(s.log, last, keep_on=follow):
             for record in event_filter.select(s.log, wanted, first, head):
-                print(json_line(event_row(record)) if shape == "json" else event_line(record))
+                print(json_line(event_row(record)) if shape == "json" else event_line(record, str(record.event.position)))
             sys.stdout.flush()
             first = max(first, head + 1)
 

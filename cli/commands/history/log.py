@@ -22,9 +22,11 @@ from eventstore.model.times import parse_time
 from projections.diff.between import differences
 from projections.events import pathspecs
 from projections.events.records import PeopleFilter
+from projections.events.rows import place
 from projections.history import logbook
 from projections.history.logbook import Filter, Item
 from projections.refs import tags
+from projections.refs.points import Points
 from projections.refs.references import Target
 from projections.tree.view import View
 
@@ -85,12 +87,13 @@ def log(ref: str | None, paths: tuple[str, ...], *, everything: bool, graph: boo
         for batch in growing_batches(_limited(items, options)):
             names = tags.of(s.log, filter(None, map(_image, batch)))
             for item in batch:
-                _show_item(s, asked.view, item, names.get(_image(item), []), options, touched=bool(asked.patterns))
+                _show_item(s, asked, item, names.get(_image(item), []), options)
 
 
 class Asked(NamedTuple):
-    """What the arguments of `log` mean: nothing is every commit."""
+    """What the arguments of `log` mean: no `target` is every commit."""
 
+    points: Points
     target: Target | None = None
     view: View | None = None
     patterns: tuple[bytes, ...] = ()
@@ -100,15 +103,15 @@ def _asked(s: Session, ref: str | None, paths: tuple[str, ...], *, everything: b
     if ref is None or everything:
         if ref is not None or paths:
             raise InvalidError("log: paths need one container or image to look in; `layerlog find --path` looks everywhere")
-        return Asked()
+        return Asked(Points(s.log))
     name, path = s.split(ref)
     target = s.resolve(name)
     patterns = [pathspecs.pattern(as_bytes(text)) for text in paths]
-    return Asked(target, s.view(target), (*(() if path is None else (plain(path),)), *patterns))
+    return Asked(Points(s.log), target, s.view(target), (*(() if path is None else (plain(path),)), *patterns))
 
 
 def _items(s: Session, asked: Asked, options: dict[str, Any]) -> Iterator[Item]:
-    target, view, patterns = asked
+    _, target, view, patterns = asked
     if target is not None and view is not None and patterns:
         return logbook.of_paths(view, target, patterns, follow=options["follow"])
     author = optional_matcher(options["author"], "--author")
@@ -133,14 +136,14 @@ def _image(item: Item) -> str:
     return item.commit.id if item.commit else item.layer.image if item.layer and item.layer.number == item.layer.total else ""
 
 
-def _show_item(s: Session, view: View | None, item: Item, tags: list[str], options: dict[str, Any], *, touched: bool) -> None:
-    ways = options["ways"]
+def _show_item(s: Session, asked: Asked, item: Item, tags: list[str], options: dict[str, Any]) -> None:
+    ways, view, touched = options["ways"], asked.view, bool(asked.patterns)
     if options["shape"] == "json":
         print(json_line(history.item_row(item, tags, touched=touched) | (changes_row(s, view, item) if ways else {})))
         return
-    print(history.oneline(item, tags) if options["oneline"] else "\n".join(history.item_lines(item, tags)))
+    print(history.oneline(item, tags) if options["oneline"] else "\n".join(history.item_lines(item, tags, asked.points)))
     for record in item.touched:
-        print(f"  {history.event_line(record)}")
+        print(f"  {history.event_line(record, place(record, asked.points))}")
     print_changes(ways, lambda: compared(s, view, item))
     if (touched or ways) and not options["oneline"]:
         print()

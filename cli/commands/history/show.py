@@ -19,6 +19,7 @@ from projections.events.rows import event_row
 from projections.history import commits, logbook
 from projections.images import images
 from projections.refs import references, tags
+from projections.refs.points import Points
 
 
 @click.command()
@@ -44,7 +45,7 @@ def show(what: str, shape: str, ways: list[str]) -> None:
         elif shape == "json":
             print(json_line(event_row(found) | {"events_in_changeset": found.changeset.events}))
         else:
-            print(*history.event_lines(found), sep="\n")
+            print(*history.event_lines(found, Points(s.log)), sep="\n")
 
 
 def _commit_or_event(s: Session, what: str) -> commits.Commit | Record:

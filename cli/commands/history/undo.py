@@ -21,12 +21,14 @@ from eventstore.store.writer import Writer
 from projections.diff.between import Around, differences
 from projections.edits import undo
 from projections.events.records import Records
+from projections.events.rows import place
 from projections.history import logbook
 from projections.history.commits import Commit, of_seal
 from projections.images import images
 from projections.images.removal import Removed, find_removed
 from projections.refs import containers
 from projections.refs.containers import Container
+from projections.refs.points import Points
 from projections.tree.symlinks import follow
 from projections.tree.view import View
 
@@ -64,11 +66,11 @@ def _take_back(s: Session, container: str, count: int) -> tuple[Container, list[
 
 
 def _taken_lines(s: Session, stream: int, taken: list[undo.Run]) -> Iterator[str]:
-    records = Records(s.log)
+    records, points = Records(s.log), Points(s.log)
     for run in taken:
         first = records.of(s.log.event(stream, run.first))
         more = f" and {run.last - run.first} more" if run.last > run.first else ""
-        yield f"{history.event_line(first)}{more}"
+        yield f"{history.event_line(first, place(first, points))}{more}"
 
 
 def _what_stays(s: Session, stream: int, first: int, last: int) -> str:

@@ -150,7 +150,7 @@ def test_stat_as_text(ll: Layerlog) -> None:
     assert "Path:      /bin\nType:      symlink\nMode:      0777\n" in text
     assert "Target:    usr/bin\n" in text
     assert "Xattr user.note: \\xff\n" in text
-    assert "Event:     FileWritten at " in text
+    assert "Event:     FileWritten, " in text
     assert text.count("\n\n") == 2
 
 

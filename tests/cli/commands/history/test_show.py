@@ -25,7 +25,8 @@ def test_show_of_an_event_by_position_and_by_version(ll: Layerlog) -> None:
     head = ll.head()[1]
     assert ll("show", str(head)) == ll("show", "web@2")
     lines = ll.lines("show", "web@2")
-    assert lines[0] == f"event {head} FileWritten"
+    assert lines[0] == "event web@2 FileWritten"
+    assert f"position:  {head}" in lines
     assert "path:      /f" in lines
     assert "author:    Ada <ada@example.org> (claimed)" in lines
     assert "known:     recorded" in lines
