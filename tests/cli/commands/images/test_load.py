@@ -187,5 +187,5 @@ def test_import_refuses_what_is_no_tar_and_keeps_nothing(ll: Layerlog, tmp_path:
     assert "make or fetch the archive anew" in ll.refused("import", str(tmp_path / "text"), "x:1")
     assert "is empty" in ll.refused("import", "-", stdin=b"")
     assert "no such file" in ll.refused("import", str(tmp_path / "nosuch"))
-    assert "not an instruction" in ll.refused("import", "-c", "RUN x", str(tmp_path), "x:1")
+    assert "RUN does not change the config" in ll.refused("import", "-c", "RUN x", str(tmp_path), "x:1")
     assert "holds a digest" in ll.refused("import", str(tmp_path), f"x:1@{digest_of(b'')}")
