@@ -12,7 +12,6 @@ from cli.session.settings import Settings
 from eventstore.errors import ConflictError, ErasedError, InvalidError
 from eventstore.log.log import Context
 from eventstore.model.paths import shown
-from eventstore.model.times import parse_time
 from eventstore.store.store import Store
 from projections.refs import containers, references, tags
 from projections.refs.references import Target
@@ -39,24 +38,24 @@ class Session:
         return Context(observed_actor(), self.settings.argv, claimed_author(author), known)
 
     def resolve(self, ref: str) -> Target:
-        found = references.resolve(self.log, ref, parse_time)
+        found = references.resolve(self.log, ref, _end_of)
         logs.detail("resolved", ref=ref, image=found.image, container=found.container, version=found.version)
         return found
 
     def image(self, ref: str) -> str:
-        return references.resolve_image(self.log, ref, parse_time)
+        return references.resolve_image(self.log, ref, _end_of)
 
     def exported(self, ref: str) -> "Image":
         """Return what is to leave the store: an image, or what a point of a container would be as one."""
         from projections.images import images
 
-        found = references.resolve_exported(self.log, ref, parse_time)
+        found = references.resolve_exported(self.log, ref, _end_of)
         if found.image is None and found.container is not None:
             return images.at(self.log, found.container, found.version)
         return images.require_there(self.log, found.image or "")
 
     def base(self, ref: str) -> Target:
-        return references.resolve_base(self.log, ref, parse_time)
+        return references.resolve_base(self.log, ref, _end_of)
 
     def container(self, ref: str) -> str:
         return references.resolve_container(self.log, ref)
@@ -105,6 +104,13 @@ class Session:
     def now(self, container: str) -> View:
         """Return the container as it is now; what is appended later does not show."""
         return containers.view_now(self.store, container)
+
+
+def _end_of(text: str) -> int:
+    """Return what REF@{TIME} means: after all that happened in that time."""
+    from eventstore.model.time_phrases import parse_times  # few commands are given one
+
+    return parse_times(text).last
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from cli.options.sizes import parse_size
+from cli.options.sizes_and_times import parse_size
 from eventstore.errors import ConflictError, InvalidError
 from eventstore.model.paths import shown
 from eventstore.store.store import Store

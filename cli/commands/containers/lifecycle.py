@@ -45,8 +45,8 @@ def create(image: str, name: str | None, pull: str) -> None:
 def fork(point: str, name: str | None) -> None:
     r"""Start a container from any point of another's history, and print its id.
 
-    A point is a version (web@42), a time (web@{2026-11-24T10:00}, web@{2 days ago}) or an earlier image of a tag
-    (app:1.0@{1}). Without one the container goes on from what is there now; the other one is left alone.
+    A point is a version (web@42), a local time (web@{2026-11-24 10:00}; web@{yesterday} is the end of that day) or an
+    earlier image of a tag (app:1.0@{1}). Without one the container goes on from what is there now; the other one is left alone.
     """
     with session() as s:
         _create(s, name, s.resolve(point))

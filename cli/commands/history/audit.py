@@ -10,11 +10,11 @@ from cli.display import audit_rows
 from cli.display.output import Column, Shape, listing
 from cli.options import completion
 from cli.options.regexes import optional_matcher
+from cli.options.sizes_and_times import period_options
 from cli.session.session import Session, session
 from eventstore.errors import NotFoundError
 from eventstore.index.moments import position_at
 from eventstore.model.digests import parsed
-from eventstore.model.times import parse_time
 from projections.audit import actions, movements
 from projections.audit.actions import Action
 from projections.audit.movements import Movement
@@ -25,8 +25,7 @@ from projections.events.records import PeopleFilter
 @click.command()
 @click.option("--by", type=click.Choice(["author", "day", "prefix"]), help="Add up the commits by this.")
 @click.option("--depth", type=click.IntRange(1), default=1, help="How many parts of a path a prefix has.", show_default=True)
-@click.option("--since", metavar="TIME", help="2026-11-24, 2026-11-24T10:00, '2 days ago', 10m, ...")
-@click.option("--until", metavar="TIME", help="Not later than this.")
+@period_options
 @click.option("--author", metavar="PATTERN", help="The claimed author matches this regular expression.")
 @click.option("--actor", metavar="PATTERN", help="The observed actor matches it: login@host (uid N, login uid N).")
 @click.option(
@@ -77,7 +76,7 @@ def audit(
 
 
 def _actions(
-    s: Session, since: str | None, until: str | None, author: str | None, actor: str | None, *, only_commits: bool
+    s: Session, since: int | None, until: int | None, author: str | None, actor: str | None, *, only_commits: bool
 ) -> Iterator[Action]:
     wanted = PeopleFilter(optional_matcher(author, "--author"), optional_matcher(actor, "--actor"))
     found = actions.taken(s.log, *between(s, since, until), only_commits=only_commits)
@@ -85,7 +84,7 @@ def _actions(
 
 
 def _movements(
-    s: Session, carried: str, since: str | None, until: str | None, author: str | None, actor: str | None
+    s: Session, carried: str, since: int | None, until: int | None, author: str | None, actor: str | None
 ) -> Iterator[Movement]:
     wanted = PeopleFilter(optional_matcher(author, "--author"), optional_matcher(actor, "--actor"))
     first, last = between(s, since, until)
@@ -107,10 +106,10 @@ def _carried(s: Session, text: str) -> movements.Carried:
         return movements.carrying(s.log, parsed(text))
 
 
-def between(s: Session, since: str | None, until: str | None) -> tuple[int, int]:
+def between(s: Session, since: int | None, until: int | None) -> tuple[int, int]:
     """Return the first and the last position of the time."""
-    first = position_at(s.log, parse_time(since), after=True) if since is not None else 1
-    last = position_at(s.log, parse_time(until)) if until is not None else s.log.head().position
+    first = position_at(s.log, since, after=True) if since is not None else 1
+    last = position_at(s.log, until) if until is not None else s.log.head().position
     return first, last
 
 

@@ -10,6 +10,7 @@ from cli.commands.history.audit import between
 from cli.display.history import event_line
 from cli.display.output import json_line
 from cli.options.regexes import matcher
+from cli.options.sizes_and_times import period_options
 from cli.session.session import session
 from eventstore.log.log import Log
 from projections.audit import event_filter
@@ -21,13 +22,12 @@ PAUSE = 0.1
 @click.command(context_settings={"max_content_width": 110})
 @click.option("--from", "first", type=click.IntRange(1), default=1, metavar="POSITION", help="Begin with this event.")
 @click.option("--to", "last", type=click.IntRange(1), metavar="POSITION", help="End with this event.")
-@click.option("--since", metavar="TIME", help="2026-11-24, 2026-11-24T10:00, '2 days ago', ...")
-@click.option("--until", metavar="TIME", help="Not later than this.")
+@period_options
 @click.option("-f", "--follow", is_flag=True, help="Go on with those that come.")
 @click.option("--filter", "filters", multiple=True, metavar="KEY=VALUE", help="Only these events; see above.")
 @click.option("--format", "shape", type=click.Choice(["json", "table"]), default="json", help="table: a line for people.")
 def events(
-    first: int, last: int | None, since: str | None, until: str | None, filters: tuple[str, ...], shape: str, *, follow: bool
+    first: int, last: int | None, since: int | None, until: int | None, filters: tuple[str, ...], shape: str, *, follow: bool
 ) -> None:
     r"""List the events of the whole store in the order in which they happened, one JSON object a line.
 

@@ -14,11 +14,11 @@ from cli.display.output import json_line, or_say_nothing_found
 from cli.options import completion
 from cli.options.changes import changes_options, text_or_json
 from cli.options.regexes import optional_matcher
+from cli.options.sizes_and_times import period_options
 from cli.session.session import Session, session
 from eventstore.errors import InvalidError
 from eventstore.model.batches import growing_batches
 from eventstore.model.paths import as_bytes, plain
-from eventstore.model.times import parse_time
 from projections.diff.between import differences
 from projections.events import pathspecs
 from projections.events.records import PeopleFilter
@@ -50,8 +50,7 @@ class Counted(click.Command):
 @click.option("--all", "everything", is_flag=True, help="The commits of every container, as without REF.")
 @click.option("--oneline", is_flag=True, help="One line each.")
 @click.option("-n", "--max-count", type=click.IntRange(0), help="Show at most so many; -3 is -n 3.")
-@click.option("--since", "--after", metavar="TIME", help="2026-11-24, 2026-11-24T10:00, '2 days ago', 10m, ...")
-@click.option("--until", "--before", metavar="TIME", help="Not later than this.")
+@period_options
 @click.option("--author", metavar="PATTERN", help="The claimed author matches this regular expression.")
 @click.option("--actor", metavar="PATTERN", help="The observed actor matches it: login@host (uid N, login uid N).")
 @click.option("--grep", metavar="PATTERN", help="The message matches it.")
@@ -121,9 +120,8 @@ def _items(s: Session, asked: Asked, options: dict[str, Any]) -> Iterator[Item]:
 
 
 def _filter(options: dict[str, Any]) -> Filter:
-    since, until = (None if options[key] is None else parse_time(options[key]) for key in ("since", "until"))
     author, actor, grep = (optional_matcher(options[key], f"--{key}") for key in ("author", "actor", "grep"))
-    return Filter(since, until, PeopleFilter(author, actor), grep)
+    return Filter(options["since"], options["until"], PeopleFilter(author, actor), grep)
 
 
 def _limited(items: Iterable[Item], options: dict[str, Any]) -> Iterable[Item]:

@@ -11,7 +11,7 @@ import click
 from cli.display.formats import counted
 from cli.display.output import progress
 from cli.options import completion
-from cli.options.sizes import parse_size
+from cli.options.sizes_and_times import parse_size
 from cli.session import logs
 from cli.session.session import Session, first_session
 from cli.session.writing import writing

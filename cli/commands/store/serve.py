@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.options import completion
-from cli.options.sizes import parse_size
+from cli.options.sizes_and_times import parse_size
 from cli.session import logs
 from cli.session.actor import observed_actor
 from cli.session.failures import explained

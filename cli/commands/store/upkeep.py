@@ -9,6 +9,7 @@ from cli.display.formats import human_size
 from cli.display.output import progress
 from cli.maintenance import erasure, verification
 from cli.options import completion
+from cli.options.sizes_and_times import begins
 from cli.session import logs
 from cli.session.session import Session, session
 from cli.session.settings import Settings
@@ -16,7 +17,6 @@ from cli.session.writing import alone, writing
 from eventstore.errors import ConflictError, NotFoundError
 from eventstore.model.digests import named, parsed
 from eventstore.model.paths import shown as escape
-from eventstore.model.times import parse_time
 from eventstore.store import commands
 from eventstore.store.store import Store
 
@@ -53,10 +53,10 @@ def gc(*, originals: bool, dry_run: bool) -> None:
 
 
 @click.command()
-@click.option("--contents-before", metavar="TIME", help="Only of what was removed before this.")
+@click.option("--contents-before", metavar="TIME", callback=begins, help="Only of what was removed before then (local time).")
 @_DRY_RUN
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-def prune(contents_before: str | None, *, dry_run: bool, yes: bool) -> None:
+def prune(contents_before: int | None, *, dry_run: bool, yes: bool) -> None:
     r"""Erase, for ever, the contents that only removed containers and images hold.
 
     What happened stays in the log; the bytes do not. undelete brings such a thing back without them.
@@ -67,7 +67,7 @@ def prune(contents_before: str | None, *, dry_run: bool, yes: bool) -> None:
     """
     from projections.audit.prunable import NEVER, prunable
 
-    before = NEVER if contents_before is None else parse_time(contents_before)
+    before = NEVER if contents_before is None else contents_before
     with session() as s:
         planned = erasure.plan(s.store, prunable(s.log, before))
         size = sum(planned.extent.sizes.values())

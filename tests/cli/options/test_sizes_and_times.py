@@ -1,6 +1,6 @@
 import pytest
 
-from cli.options.sizes import parse_size
+from cli.options.sizes_and_times import parse_size
 from eventstore.errors import InvalidError
 
 

@@ -1,0 +1,53 @@
+"""Sizes and times, as people type them."""
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from eventstore.errors import InvalidError
+from eventstore.model.paths import shown
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_SIZE = re.compile(r"(\d{1,15})\s?(?:([kmgt])(i?)b?|b)?", re.ASCII | re.IGNORECASE)
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes that *text* says: 5000, 64GiB, 10 MB; units with i, or of one letter (as in Docker), are of 1,024."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise InvalidError(f"{shown(text[:40])!r} is not a size; write bytes, or as 512MiB or 64GiB")
+    number, unit, binary = match.groups()
+    decimal = unit and not binary and text.strip().lower().endswith("b")
+    power = " kmgt".index(unit.lower()) if unit else 0
+    return int(number) * int((1000 if decimal else 1024) ** power)
+
+
+def begins(_ctx: click.Context, _param: click.Parameter, text: str | None) -> int | None:
+    """Return where what the user calls *text* begins: its first ns since 1970.  A callback of options, as is `ends`."""
+    return None if text is None else _times(text)[0]
+
+
+def ends(_ctx: click.Context, _param: click.Parameter, text: str | None) -> int | None:
+    """Return its last ns."""
+    return None if text is None else _times(text)[1]
+
+
+def _times(text: str) -> tuple[int, int]:
+    from eventstore.model.time_phrases import parse_times
+
+    return parse_times(text)
+
+
+def period_options(command: F) -> F:
+    """Add --since and --until; the command gets both in ns since 1970, both included, or None."""
+    command = click.option(
+        "--until", "--before", metavar="TIME", callback=ends, help="Up to then; a day, a week or a month with all of it."
+    )(command)
+    return click.option(
+        "--since", "--after", metavar="TIME", callback=begins,
+        help="From then on: 2026-11-24, '2026-11-24 10:00', yesterday, 'last Tuesday', '2 days ago', 10m, ...; local time, "
+        "unless it says UTC or +02:00.",
+    )(command)  # fmt: skip
