@@ -107,10 +107,9 @@ class Session:
 
 
 def _end_of(text: str) -> int:
-    """Return what REF@{TIME} means: after all that happened in that time."""
-    from eventstore.model.time_phrases import parse_times  # few commands are given one
+    from eventstore.model.time_phrases import end_of  # few commands are given one
 
-    return parse_times(text).last
+    return end_of(text)
 
 
 @contextmanager

@@ -98,6 +98,11 @@ def parse_times(text: str, now: int | None = None) -> Times:
     return Times(clamped(first), clamped(last))
 
 
+def end_of(text: str) -> int:
+    """Return the last ns of what *text* means, as `parse_times`: what REF@{TIME} stands for, after all that happened then."""
+    return parse_times(text).last
+
+
 def _meaning(text: str, now: int) -> Times:
     if unix := re.fullmatch(_UNIX, text, re.ASCII):
         when = int(unix[2]) * SECOND + nanoseconds(unix[3])

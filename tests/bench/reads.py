@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from cli.hostfs.checkout import checkout
-from eventstore.model.time_phrases import parse_times
+from eventstore.model.time_phrases import end_of
 from eventstore.store.store import Store
 from projections.diff.tree_diff import between
 from projections.events.path_events import touches
@@ -96,7 +96,7 @@ def check_out(store: str, name: str, folder: str) -> Answer:
 
 
 def _target(store: Store, text: str) -> Target:
-    return references.resolve(store.log, text, lambda said: parse_times(said).last)
+    return references.resolve(store.log, text, end_of)
 
 
 def _view(store: Store, target: Target) -> View:

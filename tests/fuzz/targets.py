@@ -21,7 +21,7 @@ from eventstore.errors import LayerlogError
 from eventstore.log.log import Context
 from eventstore.model import spelling
 from eventstore.model.paths import checked, shown
-from eventstore.model.time_phrases import parse_times
+from eventstore.model.time_phrases import end_of
 from eventstore.store import commands
 from eventstore.store.store import Store
 from eventstore.store.writer import writing
@@ -151,15 +151,11 @@ def text(data: bytes) -> None:
         except LayerlogError as error:
             _check_harmless(error)
     with suppress(LayerlogError):
-        references.resolve(log, typed, _end)
+        references.resolve(log, typed, end_of)
     with suppress(LayerlogError):
-        references.resolve_image(log, typed, _end)
+        references.resolve_image(log, typed, end_of)
     with suppress(LayerlogError):
         assert b".." not in checked(data).split(b"/")
-
-
-def _end(typed: str) -> int:
-    return parse_times(typed).last
 
 
 def _instruction(typed: str) -> None:
@@ -167,7 +163,7 @@ def _instruction(typed: str) -> None:
 
 
 _READERS: tuple[Callable[[str], object], ...] = (
-    references.split_path, tags.image_name, tags.new_name, spelling.check_tag, spelling.check_container_name, parse_times, parse_size, modes.parse_mode, modes.octal,
+    references.split_path, tags.image_name, tags.new_name, spelling.check_tag, spelling.check_container_name, end_of, parse_size, modes.parse_mode, modes.octal,
     _instruction,
 )  # fmt: skip
 
