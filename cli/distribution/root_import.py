@@ -1,9 +1,11 @@
 """A folder or a root filesystem's tar as a new image of one layer, in the manner of `docker import`."""
 
 import hashlib
+import os
+import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import NamedTuple
 
@@ -16,6 +18,7 @@ from cli.streams.threads import in_background
 from eventstore.errors import InvalidError
 from eventstore.model.events import Kind
 from eventstore.model.facts import ConfigChange
+from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from eventstore.store import commands
 from eventstore.store.staging import Staged
@@ -24,6 +27,12 @@ from eventstore.store.writer import Writer
 from projections.layers.layers import ImportedLayer
 from projections.oci.config import History, Platform, build_config
 from projections.oci.oci_image import OciImage
+
+_OF_AN_IMAGE = re.compile(
+    rb"blobs|oci-layout|index\.json|manifest\.json|repositories|VERSION|(?:sha256:)?[0-9a-f]{64}|.+\.(?:json|tar|tar\.gz|tgz)",
+    re.DOTALL,
+)
+"""What lies at the top of archives and layouts of Docker, podman, skopeo, Jib, Kaniko and their like."""
 
 Advance = Callable[[int], None]
 
@@ -44,6 +53,7 @@ def folder(writer: Writer, path: str, making: Making, skipped: Counter[str], adv
 
     *skipped* counts what was left out (`hostfs.scan`); *advance* is told of each entry.  Memory is flat.
     """
+    _refuse_saved_image(map(os.fsencode, os.listdir(path)), path)
     scanned = tee(scan(path, writer.content, skipped=skipped), lambda _: advance(1))
     with closing(Staged(writer.store, scanned)) as changes:
         return commands.import_folder(
@@ -64,9 +74,31 @@ def tar(writer: Writer, stream: Readable, making: Making, advance: Advance, *, m
     with closing(layer.changes), writer.transaction():
         if not layer.size:
             raise InvalidError(f"{making.source} is empty; a tar with the files of a root filesystem was expected")
+        _refuse_saved_image((change.path.partition(b"/")[0] for change in layer.changes), making.source)
         diff_id = seen.digest()
         commands.import_layer(writer, diff_id, *layer)
         return receive.record(writer, _image(writer.store, diff_id, making), Kind.IMAGE_LOADED, making.source).id
+
+
+def _refuse_saved_image(names: Iterable[bytes], source: str) -> None:
+    """Raise InvalidError where nothing but an image lies at the top of *source*: who imports that means `load`.
+
+    Cost: up to the first name that no saved image has.
+    """
+    found = set[bytes]()
+    for name in names:
+        if name and not _OF_AN_IMAGE.fullmatch(name):
+            return
+        found.add(name)
+    layout, packed = {b"oci-layout", b"index.json"} <= found, found & {b"manifest.json", b"repositories"}
+    if not layout and not (packed and len(found - {b"", b"manifest.json", b"repositories"}) > 0):
+        return
+    place = shown(source)
+    step = "layerlog load" if source == "-" else f"layerlog load -i {place}"
+    if os.path.isdir(source) and not layout:
+        step = f"tar c -C {place} . | layerlog load"
+    what = "standard input" if source == "-" else place
+    raise InvalidError(f"{what} is a saved image, not a root filesystem; `{step}` brings it in")
 
 
 def _image(store: Store, diff_id: bytes, making: Making) -> OciImage:

@@ -128,12 +128,22 @@ def resolve_image(log: Log, text: str, clock: Clock) -> str:
     if _is_point(text):
         found = resolve(log, text, clock).image
         if found is None:
-            raise ConflictError(f"{shown(text)} is a point of a container, not an image; commit it first")
+            step = f"`layerlog fork {shown(text)}`, then commit that"
+            raise ConflictError(f"{shown(text)} is a point of a container, not an image; {step}")
         return found
     image = tagged(log, text) or _one(text, _images(log, text), "images")
     if image is None:
+        _refuse_container(log, text)
         raise NotFoundError(f"no image {shown(text)}; `layerlog images` lists those there are, `pull` or `load` brings one in")
     return image
+
+
+def _refuse_container(log: Log, text: str) -> None:
+    container = container_named(log, text) or _one(text, _containers(log, text), "containers")
+    if container is not None:
+        commit = log.latest(Kind.COMMITTED, log.existing("container", container).id)
+        made = f"its last commit is {commit.commit[:12]}" if commit else f"`layerlog commit {shown(text)}` makes one of it"
+        raise ConflictError(f"{shown(text)} is a container, not an image; {made}")
 
 
 def resolve_exported(log: Log, text: str, clock: Clock) -> Target:

@@ -8,8 +8,10 @@ from cli.session import logs
 from cli.session.failures import for_each
 from cli.session.session import Session, first_session, session
 from cli.session.writing import repeated, writing
+from eventstore.errors import ConflictError
 from eventstore.index.names import container_named
 from eventstore.log.log import Log
+from eventstore.model.paths import shown
 from eventstore.store import commands
 from projections.refs import containers, references
 from projections.refs.random_names import nickname
@@ -93,6 +95,8 @@ def rm(ctx: click.Context, names: tuple[str, ...]) -> None:
     with session() as s:
 
         def remove(name: str) -> None:
+            if references.tagged(s.log, name) and not container_named(s.log, name):
+                raise ConflictError(f"{shown(name)} is an image, not a container; `layerlog rmi {shown(name)}` removes it")
             found = containers.get(s.log, s.container(name))
             with writing(s) as writer:
                 commands.remove_container(writer, found.id, expected=found.version)

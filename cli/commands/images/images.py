@@ -8,6 +8,7 @@ from cli.display.images import COLUMNS, HISTORY, WITH_DIGESTS, history_row, imag
 from cli.display.output import Shape, listing, listing_options
 from cli.options import completion
 from cli.options.image_filters import named, wanted
+from cli.session.failures import for_each
 from cli.session.session import Session, session
 from projections.images import image_list, inspection
 from projections.images import images as all_of
@@ -45,9 +46,11 @@ def images(shape: Shape, pattern: str | None, *, all_: bool, digests: bool, filt
 @click.argument("refs", metavar="REF...", nargs=-1, required=True, shell_complete=completion.references)
 @click.option("-f", "--format", "template", metavar="json|TEMPLATE", default="json", help="A line for each: '{{.Config.Cmd}}'.")
 @click.option("--plain-http", is_flag=True, help="Ask the registry without TLS (this machine's own always may be).")
-def inspect(refs: tuple[str, ...], template: str, *, plain_http: bool) -> None:
+@click.pass_context
+def inspect(ctx: click.Context, refs: tuple[str, ...], template: str, *, plain_http: bool) -> None:
     r"""Show all that is known of images or containers, as one JSON array; of docker://NAME what its registry says.
 
+    One that is refused does not keep the others.
     The fields are Docker's; what only layerlog knows stands under "Layerlog". Of Go's templates, {{.Field.Field}} and
     {{json .Field}} are known; pick more with jq.
 
@@ -60,15 +63,21 @@ def inspect(refs: tuple[str, ...], template: str, *, plain_http: bool) -> None:
     from cli.options.go_template import filled
 
     with ExitStack() as opened:
-        s: Session | None = None
-        found = []
-        for ref in refs:
-            if ref.startswith(_REGISTRY):
-                found.append(_remote(ref, plain_http=plain_http))
-            else:
-                s = s or opened.enter_context(session())
-                found.append(_inspected(s, ref))
-    print(*([json.dumps(found, indent=4)] if template == "json" else [filled(template, one) for one in found]), sep="\n")
+        s = None if all(map(_is_remote, refs)) else opened.enter_context(session())
+        found = list[str | Json]()
+
+        def look(ref: str) -> None:
+            one = _remote(ref, plain_http=plain_http) if s is None or _is_remote(ref) else _inspected(s, ref)
+            found.append(one if template == "json" else filled(template, one))
+
+        code = for_each(refs, look)
+    if found:
+        print(json.dumps(found, indent=4)) if template == "json" else print(*found, sep="\n")
+    ctx.exit(code)
+
+
+def _is_remote(ref: str) -> bool:
+    return ref.startswith(_REGISTRY)
 
 
 def _remote(ref: str, *, plain_http: bool) -> Json:

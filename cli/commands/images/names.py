@@ -6,6 +6,8 @@ from cli.options import completion
 from cli.session.failures import for_each
 from cli.session.session import session
 from cli.session.writing import writing
+from eventstore.errors import ConflictError
+from eventstore.index.names import container_named
 from eventstore.model.paths import shown
 from eventstore.store import commands
 from eventstore.store.writer import Writer
@@ -45,6 +47,8 @@ def rmi(ctx: click.Context, refs: tuple[str, ...], *, force: bool) -> None:
     with session() as s:
 
         def planned(ref: str) -> removal.Removal:
+            if container_named(s.log, ref) and not references.tagged(s.log, ref):
+                raise ConflictError(f"{shown(ref)} is a container, not an image; `layerlog rm {shown(ref)}` removes it")
             return removal.plan(s.log, s.image(ref), references.tag_name(s.log, ref), force=force)
 
         def remove(ref: str) -> None:

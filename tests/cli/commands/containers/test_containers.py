@@ -192,7 +192,8 @@ def test_images_points_and_removed_containers_stay_as_they_are(ll: Layerlog, com
     def refused(ref: str) -> str:
         return ll.refused(*(word.format(ref) for word in command))
 
-    assert refused("base:1").endswith("; `layerlog create base:1` puts a container on top of it")
+    step = "rmi base:1` removes it" if command[0] == "rm" else "create base:1` puts a container on top of it"
+    assert refused("base:1").endswith(f"; `layerlog {step}")
     assert refused("web@1").endswith("; `layerlog fork web@1` goes on from it")
     container = web_id(ll)
     ll("rm", "web")

@@ -141,11 +141,6 @@ def test_inspect_of_a_container(ll: Layerlog) -> None:
     assert inspected(ll, "web@2")["State"]["Version"] == 2
 
 
-def test_inspect_says_all_or_nothing(ll: Layerlog) -> None:
-    assert len(json.loads(ll("inspect", "web", "base:1"))) == 2
-    assert "no container or image nosuch" in ll.refused("inspect", "web", "nosuch")
-
-
 def test_inspect_fills_in_docker_s_plain_templates(ll: Layerlog) -> None:
     labels = {"b": "2", "a": "\x1b[2J"}
     found = with_loaded(ll, "one:1", config={"Cmd": ["run", "it"], "Labels": labels, "Env": None, "Tty": True})
