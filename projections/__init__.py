@@ -13,22 +13,23 @@ if TYPE_CHECKING:
     from projections.history import logbook
     from projections.history.blame import Blame, Causes, blame
     from projections.refs.containers import live_view
+    from projections.refs.places import split_path
     from projections.refs.references import (
         Target,
         as_base,
         resolve,
         resolve_container,
         resolve_image,
-        split_path,
         view,
     )
+    from projections.tree.symlinks import follow
     from projections.tree.view import View
     from projections.tree.walk import walk
 
 __all__ = [
     "Blame", "Causes", "Difference", "Record", "Records", "Target", "View", "as_base", "between", "blame", "deleted",
-    "event_row", "live_view", "logbook", "moved", "patch", "resolve", "resolve_container", "resolve_image", "split_path",
-    "view", "walk", "written",
+    "event_row", "follow", "live_view", "logbook", "moved", "patch", "resolve", "resolve_container", "resolve_image",
+    "split_path", "view", "walk", "written",
 ]  # fmt: skip
 
 __getattr__ = offers(__name__, {
@@ -40,7 +41,9 @@ __getattr__ = offers(__name__, {
     "history": ["logbook"],
     "history.blame": ["Blame", "Causes", "blame"],
     "refs.containers": ["live_view"],
-    "refs.references": ["Target", "as_base", "resolve", "resolve_container", "resolve_image", "split_path", "view"],
+    "refs.places": ["split_path"],
+    "refs.references": ["Target", "as_base", "resolve", "resolve_container", "resolve_image", "view"],
+    "tree.symlinks": ["follow"],
     "tree.view": ["View"],
     "tree.walk": ["walk"],
 })  # fmt: skip

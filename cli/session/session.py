@@ -14,6 +14,7 @@ from eventstore.log.log import Context
 from eventstore.model.paths import shown
 from eventstore.store.store import Store
 from projections.refs import containers, references, tags
+from projections.refs.places import split_place
 from projections.refs.references import Target
 from projections.tree.symlinks import follow
 from projections.tree.view import View
@@ -72,7 +73,7 @@ class Session:
         """Return the reference and the path, as it is written, of REF[@POINT]:PATH; of CONTAINER:PATH without its slash what
         looks like an image's name is a path only where there is one.
         """
-        ref, path = references.split_place(self.log, text)
+        ref, path = split_place(self.log, text)
         if path is not None and ":/" not in text and tags.spellings(text):
             view = self.view(self.resolve(ref))
             return (text, None) if view.lookup(follow(view, path)) is None else (ref, path)
@@ -88,7 +89,7 @@ class Session:
 
     def place(self, text: str) -> tuple[str, bytes]:
         """Return the live container and the path of REF:PATH, of what a command changes."""
-        ref, path = references.split_place(self.log, text)
+        ref, path = split_place(self.log, text)
         if path is None:
             raise InvalidError(f"{shown(text)!r} names no path in a container; write CONTAINER:/PATH")
         return self.container(ref), path

@@ -1,4 +1,4 @@
-"""References: REF[@POINT] and REF:PATH, the same everywhere a view is accepted."""
+"""References: REF[@POINT], the same everywhere a view is accepted."""
 
 import re
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from eventstore.index.streams import last_event
 from eventstore.log.log import Log
 from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind
 from eventstore.model.facts import Arrival, Base, ContainerBase, ImageBase, Seal, TagMove, image_of
-from eventstore.model.paths import as_bytes, shown, spelled
+from eventstore.model.paths import shown
 from eventstore.store.store import Store
 from projections.refs import containers
 from projections.refs.tags import ImageName, image_name, local, spellings
@@ -21,7 +21,6 @@ from projections.tree.view import View
 
 _POINT = re.compile(r"(?P<ref>.+?)@(?:(?P<version>\d+)|\{(?P<step>\d+)\}|\{(?P<time>[^}]*)\})", re.DOTALL)
 _BACK = re.compile(r"(?P<ref>.+)(?:~(?P<count>\d{0,9})|\^)", re.DOTALL)
-_RELATIVE = re.compile(r"(?P<ref>(?:[^:{}]|\{[^}]*\})+):(?P<path>.+)", re.DOTALL)
 _ID = re.compile(r"(?:sha256:)?([0-9a-f]{2,64})")
 
 Clock = Callable[[str], int]
@@ -39,41 +38,6 @@ class Target(NamedTuple):
     image: str | None
     container: str | None
     version: int
-
-
-def split_path(text: str) -> tuple[str, bytes | None]:
-    """Return (REF, PATH) of REF:PATH, split at the first ":/"; PATH is None without one, and as `paths.spelled` has it:
-    `follow` says what it leads to.
-    """
-    ref, mark, path = text.partition(":/")
-    if not mark:
-        return text, None
-    if not ref:
-        raise InvalidError(f"{shown(text)!r}: the container or image before ':/' is missing")
-    return ref, spelled(as_bytes(path))
-
-
-def split_place(log: Log, text: str) -> tuple[str, bytes | None]:
-    """As `split_path`, and CONTAINER:PATH without the first slash too, which `docker cp` takes for the same.
-
-    What names an image, or can be the beginning of an id, is no path.
-    """
-    ref, path = split_path(text)
-    match = _RELATIVE.fullmatch(text) if path is None else None
-    if match is None or id_prefix(text) or tagged(log, _without_points(text)) or not _is_container(log, match["ref"]):
-        return ref, path
-    return match["ref"], spelled(as_bytes(match["path"]))
-
-
-def _is_container(log: Log, ref: str) -> bool:
-    name = _without_points(ref)
-    return container_named(log, name) is not None or len(_containers(log, name)) == 1
-
-
-def _without_points(text: str) -> str:
-    while match := _BACK.fullmatch(text) or _POINT.fullmatch(text):
-        text = match["ref"]
-    return text
 
 
 def resolve(log: Log, text: str, clock: Clock) -> Target:
@@ -295,6 +259,19 @@ def _images(log: Log, text: str) -> set[str]:
 
 
 # -- points
+
+
+def is_container(log: Log, ref: str) -> bool:
+    """Whether REF[@POINT] begins with a container's name, or with the beginning of one id."""
+    name = without_points(ref)
+    return container_named(log, name) is not None or len(_containers(log, name)) == 1
+
+
+def without_points(text: str) -> str:
+    """Return REF of REF[@POINT][~N]."""
+    while match := _BACK.fullmatch(text) or _POINT.fullmatch(text):
+        text = match["ref"]
+    return text
 
 
 def _is_point(text: str) -> bool:

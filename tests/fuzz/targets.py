@@ -29,7 +29,7 @@ from projections.edits import modes
 from projections.layers.tar import decode, reassemble
 from projections.oci import config_changes, docker_archive, documents, oci_image, oci_layout
 from projections.oci.config import Platform, build_config, diff_ids, history, parse_config, platform_of
-from projections.refs import references, tags
+from projections.refs import places, references, tags
 from projections.tar.reader import TarReader, members
 
 LIMIT = 1 << 24
@@ -163,7 +163,7 @@ def _instruction(typed: str) -> None:
 
 
 _READERS: tuple[Callable[[str], object], ...] = (
-    references.split_path, tags.image_name, tags.new_name, spelling.check_tag, spelling.check_container_name, end_of, parse_size, modes.parse_mode, modes.octal,
+    places.split_path, tags.image_name, tags.new_name, spelling.check_tag, spelling.check_container_name, end_of, parse_size, modes.parse_mode, modes.octal,
     _instruction,
 )  # fmt: skip
 

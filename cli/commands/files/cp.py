@@ -23,7 +23,7 @@ from eventstore.store.staging import Staged
 from eventstore.store.writer import Writer
 from projections.edits.copying import Source, There, destination, kind_of, placed
 from projections.layers import plain_tar
-from projections.refs.references import split_place
+from projections.refs.places import split_place
 from projections.tree.hard_links import linked_nodes
 from projections.tree.subtree import as_changes, below, beneath
 from projections.tree.symlinks import follow, require
