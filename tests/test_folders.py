@@ -48,6 +48,7 @@ ORDER: dict[str, dict[str, tuple[int, str]]] = {
         "serve": (4, "a registry over distribution's encoders"),
         "maintenance": (4, "work on the whole store, through distribution's encoders"),
         "display": (5, "what others found, as text"),
+        "report": (6, "what an auditor takes away, by display's formats"),
         "session": (6, "opens the store, and tells of errors by display"),
         "options": (7, "what users type, completed from the open store"),
         "command_line": (8, "argv; loads commands by their names in the catalog"),

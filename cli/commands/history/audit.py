@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from cli.display import audit_rows
 from cli.display.output import Column, Shape, listing
 from cli.options import completion
 from cli.options.regexes import optional_matcher
 from cli.options.sizes_and_times import period_options
+from cli.report.rows import ACTIONS, MOVEMENTS, action_row, group_columns, group_row, movement_row, write_csv
 from cli.session.session import Session, session
 from eventstore.errors import NotFoundError
 from eventstore.index.moments import position_at
@@ -62,17 +62,17 @@ def audit(
         raise click.UsageError("--distribution lists movements: no --by, --commits or html goes with it.")
     with session() as s:
         if carried is not None:
-            moved = map(audit_rows.movement_row, _movements(s, carried, **options))
-            _write(shape, no_trunc, moved, audit_rows.MOVEMENTS)
+            moved = map(movement_row, _movements(s, carried, **options))
+            _write(shape, no_trunc, moved, MOVEMENTS)
             return
         found = _actions(s, **options, only_commits=only_commits)
         if shape == "html":
             _write_page(s, list(found))
         elif by is None:
-            _write(shape, no_trunc, map(audit_rows.action_row, found), audit_rows.ACTIONS)
+            _write(shape, no_trunc, map(action_row, found), ACTIONS)
         else:
-            rows = [audit_rows.group_row(group, by) for group in _groups(s, found, by, depth)]
-            _write(shape, no_trunc, rows, audit_rows.group_columns(by))
+            rows = [group_row(group, by) for group in _groups(s, found, by, depth)]
+            _write(shape, no_trunc, rows, group_columns(by))
 
 
 def _actions(
@@ -121,12 +121,12 @@ def _groups(s: Session, found: Iterable[Action], by: str, depth: int) -> list[ac
 
 def _write(shape: str, no_trunc: bool, rows: Iterable[dict[str, Any]], columns: Sequence[Column]) -> None:
     if shape == "csv":
-        audit_rows.write_csv(sys.stdout, rows, columns)
+        write_csv(sys.stdout, rows, columns)
     else:
         listing(Shape(shape, no_trunc=no_trunc), rows, columns, columns[0].key)
 
 
 def _write_page(s: Session, found: list[Action]) -> None:
-    from cli.display.audit_page import page
+    from cli.report.page import page
 
     sys.stdout.writelines(page(found, actions.by(found, actions.author), store_id(s.log), s.log.head().position))

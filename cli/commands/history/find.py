@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from cli.display import audit_rows
 from cli.display.formats import listed
 from cli.display.output import Shape, listing, note, or_say_nothing_found, progress
+from cli.report.occurrences import COLUMNS, Rows
 from cli.session.session import Session, session
 from eventstore.model.digests import parsed
 from eventstore.model.paths import as_bytes
@@ -49,11 +49,11 @@ def find(
         rows = or_say_nothing_found(found, f"no container and no image holds, or ever held, {sought}")
         first = next(rows, None)
         if first is not None:  # no header where there is nothing below it
-            listing(Shape(shape, no_trunc=no_trunc), chain([first], rows), audit_rows.COLUMNS, "where")
+            listing(Shape(shape, no_trunc=no_trunc), chain([first], rows), COLUMNS, "where")
 
 
 def _found(s: Session, patterns: Sequence[str], digests: Sequence[str], needle: Needle) -> Iterator[dict[str, Any]]:
-    log, content, rows = s.log, s.store.content, audit_rows.Rows(s.log)
+    log, content, rows = s.log, s.store.content, Rows(s.log)
     if patterns:
         sought = occurrences.of_paths(log, content, [pattern(as_bytes(text)) for text in patterns])
     else:

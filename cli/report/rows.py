@@ -1,25 +1,17 @@
-"""What an auditor asks for, as rows: actions and groups, and where something occurs; for tables, JSON, CSV and the page."""
+"""Who did what, as rows: actions, groups and movements; for tables, JSON and CSV."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache, partial
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
-from cli.display.formats import human_size, listed, short_id, whole_seconds
+from cli.display.formats import human_size, short_id, whole_seconds
 from cli.display.history import subject
 from cli.display.output import Column
-from eventstore.index import names
-from eventstore.log.log import Log
-from eventstore.model.digests import named
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
-from eventstore.retention.reachability import erased
 from projections.audit.actions import Action, Group, Sealed
 from projections.audit.movements import Movement
-from projections.audit.occurrences import Document, PathOccurrence
 from projections.events.records import actor_text
-from projections.history import commits
 from projections.history.commits import Sent
-from projections.refs import containers, tags
 from projections.refs.tags import shown_names
 
 _FORMULAS = ("=", "+", "-", "@")
@@ -63,7 +55,7 @@ def group_row(group: Group, of: str) -> dict[str, Any]:
     }
 
 
-def _sent(sent: Sequence[Mapping[str, Any]]) -> str:
+def sent_text(sent: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(f"{one['how']} {one['where']}" for one in sent)
 
 
@@ -79,7 +71,7 @@ ACTIONS = (
     Column("files", "FILES"),
     Column("bytes", "SIZE", human_size),
     Column("tags", "TAGS", ", ".join),
-    Column("sent", "SENT", _sent),
+    Column("sent", "SENT", sent_text),
     Column("message", "MESSAGE", lambda message: subject(message, MESSAGE), str),
 )
 
@@ -140,79 +132,3 @@ def _cell(value: Any, column: Column) -> str:
         return ""
     text = shown(value if isinstance(value, str | bytes) else str(value) if isinstance(value, int) else column.to_text(value))
     return f"'{text}" if text.startswith(_FORMULAS) else text
-
-
-COLUMNS = (
-    Column("where", "WHERE"),
-    Column("path", "PATH", lambda path: shown(path) if isinstance(path, bytes) else str(path)),
-    Column("since", "SINCE", whole_seconds, str),
-    Column("status", "STATUS"),
-    Column("images", "IMAGES", lambda images: listed(list(map(_image_text, images)), 3)),
-    Column("sent", "SENT", _sent),
-)
-
-
-class Rows:
-    """Makes rows of what was found; what containers and images are called, and where images went, is looked up once."""
-
-    def __init__(self, log: Log) -> None:
-        self._name = cache(partial(_name, log))
-        self._images = cache(partial(_images, cache(partial(_image_row, log))))
-        self._erased = erased(log)
-
-    def of_occurrence(self, occurrence: PathOccurrence) -> dict[str, Any]:
-        ended, gone = occurrence.ended, self._erased.get(occurrence.content or b"")
-        return {
-            "kind": occurrence.kind,
-            "id": occurrence.id,
-            "where": self._name(occurrence.kind, occurrence.id),
-            "path": b"/" + occurrence.path,
-            "content": named(occurrence.content) if occurrence.content else None,
-            "shown": occurrence.shown,
-            "from_version": occurrence.first if occurrence.kind == "container" and occurrence.shown else None,
-            "since": rfc3339(occurrence.since.time) if occurrence.since else None,
-            "until": rfc3339(ended.time) if ended else None,
-            "until_position": ended.event.position if ended else None,
-            "status": _status(occurrence) + (", but erased" if gone else ""),
-            "erased": gone,
-            **self._images(occurrence.images),
-        }
-
-    def of_document(self, document: Document) -> dict[str, Any]:
-        return {
-            "kind": document.kind,
-            "id": document.id,
-            "where": self._name(document.kind, document.id),
-            "path": None,
-            "since": rfc3339(document.record.time),
-            "status": "in its config or manifest" if document.kind == "image" else "in its config",
-            **self._images(document.images),
-        }
-
-
-def _status(occurrence: PathOccurrence) -> str:
-    if not occurrence.shown:
-        return "hidden in a lower layer"
-    return f"until {whole_seconds(rfc3339(occurrence.ended.time))}" if occurrence.ended else "there now"
-
-
-def _images(row: Callable[[str], dict[str, Any]], images: tuple[str, ...]) -> dict[str, Any]:
-    rows = [row(image) for image in images]
-    return {"images": rows, "sent": [sent for row in rows for sent in row["sent"]]}
-
-
-def _image_text(image: dict[str, Any]) -> str:
-    return image["tags"][0] if image["tags"] else short_id(image["id"])
-
-
-def _image_row(log: Log, image: str) -> dict[str, Any]:
-    sent = [sent_row(one) for one in commits.sent(log, image)]
-    ever, now = names.tags_ever(log, image), tags.now(log, image)
-    return {"id": image, "tags": shown_names(now), "tags_ever": shown_names(ever), "sent": sent}
-
-
-def _name(log: Log, kind: str, identity: str) -> str:
-    if kind == "image":
-        return ", ".join(shown_names(tags.now(log, identity))) or short_id(identity)
-    container = containers.get(log, identity)
-    return f"{container.name} (removed)" if container.removed else container.name
