@@ -8,7 +8,9 @@ from cli.display.history import (
     built_by,
     command_text,
     commit_row,
+    layer_author,
     layer_row,
+    loaded_by,
     names_text,
     person,
     placed,
@@ -20,9 +22,10 @@ from cli.display.output import paint
 from eventstore.model.digests import named
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
-from projections.events.records import actor_text
+from projections.events.records import Record, actor_text
 from projections.events.rows import event_row, place
 from projections.history.blame import Blame, Cause, Line
+from projections.history.commits import ImageLayer
 from projections.refs.points import Points
 
 
@@ -56,20 +59,32 @@ def cause_lines(label: str, cause: Cause | None, points: Points) -> Iterator[str
     record = cause.record
     yield f"{label + ':':<12}{what(record)}"
     yield f"  event    {placed(record, points)}{_once(cause, points)}"
+    if cause.layer is not None:
+        yield from _layer_lines(cause.layer, record, cause.tags)
+        return
     yield f"  when     {rfc3339(record.time)}"
     yield f"  author   {shown(record.author) if record.author else 'nobody named'} (claimed)"
     yield f"  actor    {shown(actor_text(record))} (observed)"
     yield f"  command  {command_text(record)} ({shown(record.known)})"
-    commit, layer = cause.commit, cause.layer
+    commit = cause.commit
     if commit is not None:
         by = f" by {shown(commit.author)}" if commit.author else ""
         yield f"  commit   {short_id(commit.id)}{names_text(cause.tags)}{by}: {subject(commit.message)}"
     elif record.kind == "container":
         yield "  commit   not yet sealed"
-    if layer is not None:
-        yield f"  image    {short_id(layer.image)}{names_text(cause.tags)}, layer {layer.number} of {layer.total}"
-        yield f"  built by {subject(built_by(layer)) or 'not said'}"
-        yield f"  loaded   {rfc3339(layer.arrival.time)}{source_text(layer)}"
+
+
+def _layer_lines(layer: ImageLayer, record: Record, tags: list[str]) -> Iterator[str]:
+    """Yield who made the layer that an event came with, and who brought it in: with its image, or with another one before."""
+    yield f"  image    {short_id(layer.image)}{names_text(tags)}, layer {layer.number} of {layer.total}"
+    yield f"  author   {layer_author(layer)}"
+    yield from (f"  made     {shown(layer.built.created)} (the image's word)",) if layer.built.created else ()
+    yield f"  built by {subject(built_by(layer)) or 'not said'}"
+    yield f"  loaded   {rfc3339(layer.arrival.time)}{source_text(layer)}"
+    yield f"  loader   {loaded_by(layer.arrival)}"
+    yield f"  command  {command_text(layer.arrival)}"
+    if record.changeset.context != layer.arrival.changeset.context:
+        yield f"  was here {rfc3339(record.time)}, by {loaded_by(record)}: {command_text(record)}"
 
 
 def _once(cause: Cause, points: Points) -> str:
@@ -80,7 +95,7 @@ def _once(cause: Cause, points: Points) -> str:
 
 
 class LineColumns:
-    """Lines of a text file, each behind what brought it: the commit or layer, the event, who, when.
+    """Lines of a text file, each behind what brought it: the commit or layer, the event, who made it, when.
 
     The columns are as wide as what *causes* (all that the lines have) fill, so that no name is cut.
     """
@@ -96,13 +111,16 @@ class LineColumns:
         unsealed = f"{'(unsealed)':<12}"
         came = short_id(cause.commit.id) if cause.commit else short_id(record.name) if record.kind == "layer" else unsealed
         event = f"{place(record, self._points):>{self._event}}" + (f" /{shown(line.path)}" if renamed else "")
-        who = f"{_who(cause):<{self._who}} {whole_seconds(rfc3339(record.time))} {number:>{self._number}}"
+        when = whole_seconds(rfc3339(cause.layer.time if cause.layer else record.time))
+        who = f"{_who(cause):<{self._who}} {when} {number:>{self._number}}"
         return f"{paint(came, 'yellow')} {event} ({who}) " + "\t".join(map(shown, line.text.split(b"\t")))
 
 
 def _who(cause: Cause) -> str:
-    record = cause.record
-    return person((cause.layer.built.author if cause.layer else record.author) or str(record.actor.get("login")))
+    record, layer = cause.record, cause.layer
+    if layer is not None and layer.author:
+        return person(layer.author)
+    return ("loaded by " if layer else "") + person(record.author or str(record.actor.get("login")))
 
 
 # -- as rows
@@ -137,7 +155,8 @@ def line_row(number: int, line: Line, cause: Cause) -> dict[str, Any]:
         "position": line.position,
         "path": b"/" + line.path,
         "time": rfc3339(record.time),
-        "author": record.author,
+        "author": cause.layer.author or None if cause.layer else record.author,
+        "loaded_by": record.author if cause.layer else None,
         "actor": dict(record.actor),
         "commit": cause.commit.id if cause.commit else None,
         "layer": cause.layer.diff_id if cause.layer else None,

@@ -3,16 +3,19 @@
 Events within rows are as `projections/events/rows.py` says.
 """
 
+import stat
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from cli.display.formats import counted, human_size, short_id, whole_seconds
+from cli.display.entries import TYPES
+from cli.display.formats import counted, human_size, listed, short_id, whole_seconds
 from cli.display.output import paint
 from eventstore.log.log import Log
 from eventstore.model.events import Kind
 from eventstore.model.facts import Arrival
 from eventstore.model.paths import shown
+from eventstore.model.spelling import is_id
 from eventstore.model.times import rfc3339
 from projections.events import rows
 from projections.events.records import Record, Records, actor_text
@@ -24,7 +27,7 @@ from projections.refs.points import Points
 from projections.refs.references import Target
 from projections.refs.tags import shown_names
 
-SUBJECT, NAME = 120, 60
+SUBJECT, NAME, FEW = 120, 60, 6
 
 
 def subject(message: str, width: int = SUBJECT) -> str:
@@ -36,7 +39,7 @@ def subject(message: str, width: int = SUBJECT) -> str:
 def person(author: str) -> str:
     """Return whom a claimed author names, escaped, without the address behind; only what is no name is cut."""
     name = author.partition("<")[0].strip() or author
-    return subject(name, NAME)
+    return shown(name if len(name) <= NAME else name[: NAME - 3] + "...")
 
 
 def indented(message: str) -> Iterator[str]:
@@ -64,11 +67,25 @@ def commit_lines(commit: Commit, tags: list[str], config: Iterable[str] = ()) ->
 def layer_lines(layer: ImageLayer, tags: list[str]) -> Iterator[str]:
     yield paint(f"layer {layer.diff_id}", "yellow") + names_text(tags)
     yield f"Image:  {short_id(layer.image)}, layer {layer.number} of {layer.total}"
-    yield from (f"Author: {shown(layer.built.author)} (claimed)",) if layer.built.author else ()
-    yield f"Loaded: {rfc3339(layer.arrival.time)} by {shown(actor_text(layer.arrival))}{source_text(layer)}"
+    yield f"Author: {layer_author(layer)}"
     yield from (f"Date:   {shown(layer.built.created)} (the image's word)",) if layer.built.created else ()
+    yield f"Loaded: {rfc3339(layer.arrival.time)}{source_text(layer)}"
+    yield f"Loader: {loaded_by(layer.arrival)}"
     yield ""
     yield from indented(built_by(layer))
+
+
+def layer_author(layer: ImageLayer) -> str:
+    """Return who made a layer, and who says so."""
+    if not layer.author:
+        return "nobody named (the image's word)"
+    return f"{shown(layer.author)} (the image's word{'' if layer.built.author else ', of all of it'})"
+
+
+def loaded_by(arrival: Record) -> str:
+    """Return who brought something in: as that is claimed, if it is, and as it was seen."""
+    claimed = f"{shown(arrival.author)} (claimed), " if arrival.author else ""
+    return f"{claimed}{shown(actor_text(arrival))} (observed)"
 
 
 def built_by(layer: ImageLayer) -> str:
@@ -146,20 +163,43 @@ def event_lines(record: Record, points: Points) -> Iterator[str]:
     yield paint(f"event {rows.place(record, points)}", "yellow") + f" {record.title}"
     row = rows.event_row(record)
     keys = ("position", "stream", "name", "version", "path", "mode", "uid", "gid", "size", "content", "target", "id", "detail")
-    yield from (f"{key + ':':<11}{_field(key, row[key])}" for key in keys if row[key] is not None)
+    for key in keys:
+        yield from (f"{(key + ':') * (not n):<11}{line}" for n, line in enumerate(_field(key, record, row[key])))
     if row["mtime"] is not None:
         yield f"mtime:     {rfc3339(row['mtime'])}"
-    yield f"changeset: {row['changeset']}, {record.changeset.events} events, at {row['time']}"
-    yield f"author:    {shown(record.author) if record.author else 'nobody named'} (claimed)"
-    yield f"actor:     {shown(actor_text(record))} (observed)"
+    yield f"changeset: {row['changeset']}, {counted(record.changeset.events, 'event')}, at {row['time']}"
+    if record.known == "imported":
+        yield f"loader:    {loaded_by(record)}"
+    else:
+        yield f"author:    {shown(record.author) if record.author else 'nobody named'} (claimed)"
+        yield f"actor:     {shown(actor_text(record))} (observed)"
     yield f"command:   {command_text(record)}"
     yield f"known:     {shown(record.known)}"
 
 
-def _field(key: str, value: Any) -> str:
-    import json
+def _field(key: str, record: Record, value: Any) -> Iterator[str]:
+    """Yield the lines that tell a field; nothing of what an event does not have."""
+    match value:
+        case None:
+            return
+        case dict():
+            yield from (f"{shown(name)}: {_stated(said)}" for name, said in value.items() if said not in (None, "", [], {}))
+        case _ if key == "mode":
+            yield f"{stat.S_IMODE(record.event.mode):04o} ({TYPES.get(stat.S_IFMT(record.event.mode), 'unknown')})"
+        case _:
+            yield shown(value) if isinstance(value, str | bytes) else str(value)
 
-    return json.dumps(value) if key == "detail" else shown(value) if isinstance(value, str | bytes) else str(value)
+
+def _stated(value: Any) -> str:
+    """Return what an event states, on one line: of what is many the first few, of what has a digest that."""
+    match value:
+        case {"digest": str(digest)}:
+            return short_id(digest)
+        case dict():
+            return ", ".join(f"{shown(name)} {_stated(said)}" for name, said in value.items())
+        case list():
+            return listed([short_id(one) if is_id(one) else one for one in map(_stated, value)], FEW)
+    return subject(str(value))
 
 
 def command_text(record: Record) -> str:
@@ -169,6 +209,13 @@ def command_text(record: Record) -> str:
 
 
 # -- as rows
+
+
+ITEM = (
+    "commit", "layer", "tags", "container", "from", "version", "position", "parent", "author", "actor", "command", "time",
+    "message", "image", "number", "created", "created_by", "comment", "loaded", "loaded_by", "source",
+)  # fmt: skip
+"""The keys of every row of `log`, whatever the item is; null where it has no such thing."""
 
 
 def commit_row(commit: Commit, tags: list[str]) -> dict[str, Any]:
@@ -196,22 +243,36 @@ def layer_row(layer: ImageLayer, tags: list[str]) -> dict[str, Any]:
         "number": layer.number,
         "created": layer.built.created or None,
         "created_by": layer.built.created_by or None,
-        "author": layer.built.author or None,
+        "author": layer.author or None,
         "comment": layer.built.comment or None,
         "loaded": rfc3339(layer.arrival.time),
+        "loaded_by": layer.arrival.author,
         "source": Arrival.of(layer.arrival.event).source,
     }
 
 
 def item_row(item: Item, tags: list[str], *, touched: bool) -> dict[str, Any]:
-    """Return a commit's, a layer's or (commit null) the unsealed rest's row; `events` are there where paths were asked for."""
+    """Return a commit's, a layer's or (both null) the unsealed rest's row; `events` are there where paths were asked for."""
     if item.commit is not None:
         row = commit_row(item.commit, tags)
     elif item.layer is not None:
-        row = layer_row(item.layer, tags)
+        row = layer_row(item.layer, tags) | _as_commit(item.layer)
     else:
-        row = {"commit": None, "container": item.container}
-    return row | ({"events": [rows.event_row(record) for record in item.touched]} if touched else {})
+        row = {"container": item.container}
+    events = {"events": [rows.event_row(record) for record in item.touched]} if touched else {}
+    return dict.fromkeys(ITEM) | row | events
+
+
+def _as_commit(layer: ImageLayer) -> dict[str, Any]:
+    """Return what a layer has of a commit's keys: who brought it in, by what command, and where in the log."""
+    arrival = layer.arrival
+    return {
+        "position": arrival.event.position,
+        "actor": dict(arrival.actor),
+        "command": arrival.command,
+        "time": rfc3339(layer.time),
+        "message": built_by(layer),
+    }
 
 
 # -- the family tree

@@ -1,5 +1,6 @@
 """What every command starts with: the store, who is asking, and what a reference means."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
@@ -9,8 +10,9 @@ import click
 from cli.session import logs
 from cli.session.actor import claimed_author, observed_actor
 from cli.session.settings import Settings
-from eventstore.errors import ConflictError, ErasedError, InvalidError
+from eventstore.errors import ConflictError, ErasedError, InvalidError, NotFoundError
 from eventstore.log.log import Context
+from eventstore.model.events import Event
 from eventstore.model.paths import shown
 from eventstore.store.store import Store
 from projections.refs import containers, references, tags
@@ -42,6 +44,19 @@ class Session:
         found = references.resolve(self.log, ref, _end_of)
         logs.detail("resolved", ref=ref, image=found.image, container=found.container, version=found.version)
         return found
+
+    def event_or_target(self, text: str) -> Event | Target:
+        """Return what `show` and `prove` take: the event at a position of the log, else as `resolve`."""
+        last = self.log.head().position
+        if re.fullmatch(r"\d{1,18}", text, re.ASCII) and 0 < int(text) <= last:
+            return self.log.at(int(text))
+        try:
+            return self.resolve(text)
+        except NotFoundError:
+            if not text.isdecimal():
+                raise
+            number = shown(text[:40])
+            raise NotFoundError(f"no such event: {number}; there are 1 to {last}, and nothing else is called so") from None
 
     def image(self, ref: str) -> str:
         return references.resolve_image(self.log, ref, _end_of)

@@ -5,10 +5,12 @@ from functools import cached_property
 from typing import NamedTuple
 
 from eventstore.content.reader import Content
+from eventstore.errors import ErasedError, InvalidError
 from eventstore.index import seals
 from eventstore.log.log import Log
 from eventstore.model.events import Event, Kind
 from eventstore.model.facts import FolderBase, Seal, travelled
+from eventstore.model.times import from_rfc3339
 from projections.events.records import Record, Records
 from projections.images import images
 from projections.oci.config import History, history, parse_config
@@ -38,8 +40,10 @@ class Commit(NamedTuple):
 
 
 class ImageLayer(NamedTuple):
-    """A layer that came with an image taken from elsewhere: the `number`th of `total` from below; `built` is the image's
-    own word.
+    """A layer that came with an image taken from elsewhere: the `number`th of `total` from below.
+
+    `built` is the image's own word, as `author`, who is said to have made it ("": nobody): where the layer's step names
+    nobody, whom the image as a whole names.  `arrival` is the event that first brought the image in.
     """
 
     image: str
@@ -47,7 +51,16 @@ class ImageLayer(NamedTuple):
     total: int
     diff_id: str
     built: History
+    author: str
     arrival: Record
+
+    @property
+    def time(self) -> int:
+        """When the image says that it was made, ns, cut to 64 bits; when it came in, where it says no time or a later one."""
+        try:
+            return min(max(from_rfc3339(self.built.created), -(2**63)), self.arrival.time)
+        except InvalidError:
+            return self.arrival.time
 
 
 
@@ -92,16 +105,37 @@ def commits_under(log: Log, target: Target) -> Iterator[Commit]:
 def image_layers_under(log: Log, content: Content, target: Target) -> list[ImageLayer]:
     """Return the imported layers that the target's view stands on, the uppermost first, as the build history tells them."""
     image = base_image(log, target)
-    if image is None:
-        return []
-    config = parse_config(images.original_config(log, content, image), "config")
-    built = [step for step in history(config) if not step.empty_layer]
-    arrival = Records(log).of(lineage.arrival(log, image))
-    layers = lineage.layers_of(log, image)
+    return [] if image is None else image_layers(Records(log), content, image)
+
+
+def image_layers(records: Records, content: Content, image: str) -> list[ImageLayer]:
+    """Return the layers of an image taken from elsewhere, the uppermost first; of one whose config was erased, without its
+    word.
+    """
+    author, built = _built(records.log, content, image)
+    arrival = records.of(lineage.arrival(records.log, image))
+    layers = lineage.layers_of(records.log, image)
     built += [History()] * (len(layers) - len(built))
-    pairs = enumerate(zip(layers, built, strict=False), 1)
-    found = [ImageLayer(image, number, len(layers), diff_id, step, arrival) for number, (diff_id, step) in pairs]
-    return found[::-1]
+    return [
+        ImageLayer(image, number, len(layers), diff_id, step, step.author or author, arrival)
+        for number, (diff_id, step) in enumerate(zip(layers, built, strict=False), 1)
+    ][::-1]
+
+
+def image_layers_everywhere(log: Log, content: Content) -> Iterator[ImageLayer]:
+    """Yield the layers of every image taken from elsewhere, removed ones too, what came last first; streaming."""
+    records = Records(log)
+    for image in sorted(images.arrived(log), key=lambda image: -image.position):
+        yield from image_layers(records, content, image.id)
+
+
+def _built(log: Log, content: Content, image: str) -> tuple[str, list[History]]:
+    """Return who an image says is its author, and the steps that made its layers, the lowest first."""
+    try:
+        config = parse_config(images.original_config(log, content, image), "config")
+    except ErasedError:
+        return "", []
+    return str(config.get("author") or ""), [step for step in history(config) if not step.empty_layer]
 
 
 class Origins:

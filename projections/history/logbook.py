@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import NamedTuple
 
 from eventstore.content.reader import Content
@@ -38,8 +38,8 @@ class Item(NamedTuple):
 
     @property
     def time(self) -> int:
-        """When it came into the log, ns."""
-        return record_of(self).time
+        """When it was made, ns: a commit and the rest by the log, a layer as its image says."""
+        return self.layer.time if self.layer is not None else record_of(self).time
 
 
 class Filter(NamedTuple):
@@ -65,21 +65,29 @@ class Filter(NamedTuple):
 def of_target(log: Log, content: Content, target: Target) -> Iterator[Item]:
     """Yield the commits and imported layers that *target* stands on, newest first, streaming."""
     yield from map(of_commit, commits.commits_under(log, target))
-    yield from (Item(None, layer, None, 0, []) for layer in commits.image_layers_under(log, content, target))
+    yield from map(of_layer, commits.image_layers_under(log, content, target))
 
 
-def of_everything(log: Log) -> Iterator[Item]:
-    """Yield every commit of the store, newest first."""
-    return map(of_commit, commits.of_seals(Records(log), seals.newest(log)))
+def of_everything(log: Log, content: Content) -> Iterator[Item]:
+    """Yield every commit of the store and the layers of every image taken from elsewhere, what came last first, streaming."""
+    made = map(of_commit, commits.of_seals(Records(log), seals.newest(log)))
+    return _as_they_came(made, map(of_layer, commits.image_layers_everywhere(log, content)))
+
+
+def _as_they_came(*items: Iterable[Item]) -> Iterator[Item]:
+    return heapq.merge(*items, key=lambda item: -record_of(item).event.position)
 
 
 def by_author(log: Log, content: Content, target: Target | None, matches: Matches) -> Iterator[Item]:
     """As the two above, but only what an author made who *matches*: O(authors + those commits) index look-ups."""
     names = [name for name in seals.authors(log) if matches(name)]
-    yield from map(of_commit, commits.of_seals(Records(log), map(log.at, _positions_by(log, target, names))))
-    for layer in commits.image_layers_under(log, content, target) if target is not None else ():
-        if matches(layer.built.author):
-            yield Item(None, layer, None, 0, [])
+    made = map(of_commit, commits.of_seals(Records(log), map(log.at, _positions_by(log, target, names))))
+    if target is None:
+        layers: Iterable[commits.ImageLayer] = commits.image_layers_everywhere(log, content)
+    else:
+        layers = commits.image_layers_under(log, content, target)
+    theirs = (of_layer(layer) for layer in layers if matches(layer.author))
+    return _as_they_came(made, theirs) if target is None else chain(made, theirs)
 
 
 def _positions_by(log: Log, target: Target | None, names: Sequence[str]) -> Iterator[int]:
@@ -127,14 +135,16 @@ def _opened(origins: commits.Origins, record: Record, commit: commits.Commit | N
 
 
 def kept(items: Iterable[Item], wanted: Filter) -> Iterator[Item]:
-    """Yield the items that the filter keeps, and stop at the first that is too old: time never goes up on the way down."""
+    """Yield the items that the filter keeps, and stop at the first that came when it was too old: what comes after it, or was
+    made before it came, is older.
+    """
     return filter(wanted.keeps, takewhile(lambda item: item.layer is not None or wanted.recent(item), items))
 
 
 def author(item: Item) -> str | None:
     if item.commit is not None:
         return item.commit.author
-    return item.layer.built.author if item.layer is not None else record_of(item).author
+    return item.layer.author if item.layer is not None else record_of(item).author
 
 
 def message(item: Item) -> str:
@@ -152,6 +162,10 @@ def record_of(item: Item) -> Record:
 
 def of_commit(commit: commits.Commit) -> Item:
     return Item(commit, None, commit.container, commit.first, [])
+
+
+def of_layer(layer: commits.ImageLayer) -> Item:
+    return Item(None, layer, None, 0, [])
 
 
 # -- what an entry changed

@@ -54,6 +54,12 @@ class Layerlog:
     def json(self, *args: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.lines(*args, "--format", "json")]
 
+    def found(self, *args: str) -> list[dict[str, Any]]:
+        """The rows as `json`, of a listing that may find nothing and says so."""
+        done = self.run(*args, "--format", "json")
+        assert (done.exit_code, done.stderr.startswith("layerlog: nothing found: ")) == (0, not done.stdout), (args, done.stderr)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
     def nothing_found(self, *args: str) -> str:
         """Return the note on stderr of a command that found nothing, which is no failure."""
         done = self.run(*args)

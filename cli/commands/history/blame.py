@@ -24,8 +24,8 @@ def blame(place: str, shape: str, *, lines: bool) -> None:
 
     What wrote the content, what brought it to its name and what changed its mode or owner later are shown apart. Of a
     path that is not there: who removed it, and what its last content was. Where the content was erased: who did, and why.
-    Of a path that came with an image: `when` and `command` are those of the load that first brought its layer in, `loaded`
-    is when its image first came, and from where.
+    Of a path that came with an image: who made its layer is the image's word; who first loaded the image, and from where,
+    was seen here. Where the layer was here by then, with another image, that is said too.
 
     \b
       layerlog blame web:/etc/motd

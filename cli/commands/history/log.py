@@ -47,11 +47,11 @@ class Counted(click.Command):
 @click.command(cls=Counted, context_settings={"max_content_width": 110})
 @click.argument("ref", required=False, metavar="[REF[@POINT]]", shell_complete=completion.references)
 @click.argument("paths", nargs=-1, metavar="[-- PATH...]")
-@click.option("--all", "everything", is_flag=True, help="The commits of every container, as without REF.")
+@click.option("--all", "everything", is_flag=True, help="The whole store, as without REF.")
 @click.option("--oneline", is_flag=True, help="One line each.")
 @click.option("-n", "--max-count", type=click.IntRange(0), help="Show at most so many; -3 is -n 3.")
 @period_options
-@click.option("--author", metavar="PATTERN", help="The claimed author matches this regular expression.")
+@click.option("--author", metavar="PATTERN", help="Who is claimed to have made it matches this regular expression.")
 @click.option("--actor", metavar="PATTERN", help="The observed actor matches it: login@host (uid N, login uid N).")
 @click.option("--grep", metavar="PATTERN", help="The message matches it.")
 @changes_options
@@ -63,7 +63,8 @@ def log(ref: str | None, paths: tuple[str, ...], *, everything: bool, graph: boo
     r"""Show commits, newest first, and the imported layers below them; or every change of some paths.
 
     REF is a container or an image, at any point of its history: its own commits, then those it was made from. Below them
-    are the layers of an image from elsewhere, with who first loaded that image, when and from what. Behind REF,
+    are the layers of an image from elsewhere: who made them, and when, is the image's word (--author, --since and
+    --until go by it); who first loaded the image, when and from what, was seen here. Without REF: all of the store. Behind REF,
     PATH is a file, a directory with all below it, or a glob in which * matches / too; then events are shown, under
     the commits that sealed them.
 
@@ -80,17 +81,22 @@ def log(ref: str | None, paths: tuple[str, ...], *, everything: bool, graph: boo
             return
         asked = _asked(s, ref, paths, everything=everything)
         items = logbook.kept(_items(s, asked, options), _filter(options))
-        if asked.patterns:
-            sought = f"{listed(paths, 3)} in {ref}" if paths else ref
-            items = or_say_nothing_found(items, f"no event that was asked for is about {sought}")
+        items = or_say_nothing_found(items, _nothing(ref, paths, asked))
         for batch in growing_batches(_limited(items, options)):
             names = tags.of(s.log, filter(None, map(_image, batch)))
             for item in batch:
                 _show_item(s, asked, item, names.get(_image(item), []), options)
 
 
+def _nothing(ref: str | None, paths: tuple[str, ...], asked: "Asked") -> str:
+    """Return what there is none of, where there is nothing to show."""
+    if asked.patterns:
+        return f"no event that was asked for is about {f'{listed(paths, 3)} in {ref}' if paths else ref}"
+    return f"no commit or layer that was asked for{f' in {ref}' if asked.target else ''}"
+
+
 class Asked(NamedTuple):
-    """What the arguments of `log` mean: no `target` is every commit."""
+    """What the arguments of `log` mean: no `target` is the whole store."""
 
     points: Points
     target: Target | None = None
@@ -116,7 +122,9 @@ def _items(s: Session, asked: Asked, options: dict[str, Any]) -> Iterator[Item]:
     author = optional_matcher(options["author"], "--author")
     if author is not None and not author(""):  # what nobody is named for is in no index
         return logbook.by_author(s.log, s.store.content, target, author)
-    return logbook.of_everything(s.log) if target is None else logbook.of_target(s.log, s.store.content, target)
+    if target is None:
+        return logbook.of_everything(s.log, s.store.content)
+    return logbook.of_target(s.log, s.store.content, target)
 
 
 def _filter(options: dict[str, Any]) -> Filter:

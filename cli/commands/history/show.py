@@ -12,7 +12,7 @@ from cli.options import completion
 from cli.options.changes import changes_options, text_or_json
 from cli.session.session import Session, session
 from eventstore.errors import NotFoundError
-from eventstore.model.events import Kind
+from eventstore.model.events import Event, Kind
 from eventstore.model.paths import shown
 from projections.events.records import Record, Records
 from projections.events.rows import event_row
@@ -50,9 +50,9 @@ def show(what: str, shape: str, ways: list[str]) -> None:
 
 def _commit_or_event(s: Session, what: str) -> commits.Commit | Record:
     records = Records(s.log)
-    if re.fullmatch(r"\d+", what, re.ASCII) and 0 < int(what) <= s.log.head().position:
-        return records.at(int(what))
-    target = s.resolve(what)
+    target = s.event_or_target(what)
+    if isinstance(target, Event):
+        return records.of(target)
     if target.container is None or (target.image is None and re.search(r"@\d+\Z", what)):
         return records.of(references.event_of(s.log, target))
     seal = s.log.latest(Kind.COMMITTED, s.log.existing("container", target.container).id, target.version)

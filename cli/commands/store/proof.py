@@ -7,6 +7,7 @@ import click
 from cli.maintenance import checkpoints
 from cli.options import completion
 from cli.session.session import Session, session
+from eventstore.model.events import Event
 from projections.audit import proofs
 
 _SIGN = "Sign it, with this SSH or Ed25519 key; without one, git's signing key or your own (~/.ssh/id_*)."
@@ -70,6 +71,5 @@ def _position(s: Session, event: str) -> int:
     """Return the position that EVENT means: a number, a point of a container (web@42), or a commit by any of its names."""
     from projections.refs import references
 
-    if event.isdecimal() and 0 < int(event) <= s.log.head().position:
-        return int(event)
-    return references.event_of(s.log, s.resolve(event)).position
+    found = s.event_or_target(event)
+    return (found if isinstance(found, Event) else references.event_of(s.log, found)).position

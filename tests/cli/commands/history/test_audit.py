@@ -97,7 +97,7 @@ def test_log_audit_and_events_mean_the_same_people(
     found = [row["id"] for row in ll.json("events", "--filter", "kind=Committed", "--filter", f"{key}={who}", "--filter", "stream=web")]
     assert len(found) == count
     assert [row["id"] for row in ll.json("audit", "--commits", f"--{key}", who) if row["id"] != base] == found
-    assert [row["commit"] for row in ll.json("log", f"--{key}", who) if row["commit"] != base] == found[::-1]
+    assert [row["commit"] for row in ll.found("log", f"--{key}", who) if row["commit"] != base] == found[::-1]
 
 
 def test_audit_of_one_person(ll: Layerlog, monkeypatch: pytest.MonkeyPatch) -> None:

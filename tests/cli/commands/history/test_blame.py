@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from eventstore.model.changes import put
 from eventstore.store import commands
 from projections.refs.containers import live_view
@@ -129,6 +131,21 @@ def test_blame_lines_refuses_what_has_no_lines(ll: Layerlog) -> None:
     assert "--lines takes files of up to" in ll.refused("blame", "--lines", "web:/large")
     ll("write", "web:/empty", stdin=b"")
     assert ll("blame", "--lines", "web:/empty") == ""
+
+
+@pytest.mark.parametrize(
+    ("author", "shown"),
+    [("Ada Lovelace <ada@example.org>", "Ada Lovelace"), ("Bartholomew Featherstonehaugh-Cholmondeley <b@x>", "Bartholomew Featherstonehaugh-Cholmondeley"),
+     ("ci@example.org", "ci@example.org"), ("<only@an.address>", "<only@an.address>"), ("多 语 言", "多 语 言"), ("a\nb <x>", "a\\nb")],
+)  # fmt: skip
+def test_blame_lines_cuts_no_name(ll: Layerlog, monkeypatch: pytest.MonkeyPatch, author: str, shown: str) -> None:
+    monkeypatch.setenv("LAYERLOG_AUTHOR", "Bo <b@x>")
+    ll("write", "--text", "one\n", "web:/f")
+    monkeypatch.setenv("LAYERLOG_AUTHOR", author)
+    ll("write", "--text", "one\ntwo\n", "web:/f")
+    lines = ll.lines("blame", "--lines", "web:/f")
+    assert [re.findall(r".*?@\d+ \((.+?) +\d{4}-", line) for line in lines] == [["Bo"], [shown]]
+    assert len({line.index(" 20") for line in lines}) == 1
 
 
 def test_blame_lines_escapes_what_a_terminal_would_obey(ll: Layerlog) -> None:

@@ -84,7 +84,7 @@ def test_log_filters(ll: Layerlog) -> None:
         ll("commit", "-m", f"number {number}", "-a", author, "web")
 
     def messages(*args: str) -> list[str]:
-        return [row["message"] for row in ll.json("log", "web", *args)]
+        return [row["message"] for row in ll.found("log", "web", *args)]
 
     assert messages("--author", "Bo") == ["number 1"]
     assert messages("--author", "^Ada <") == ["number 2", "number 0"]

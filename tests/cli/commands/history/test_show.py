@@ -42,5 +42,25 @@ def test_show_of_an_imported_image_is_how_it_came(ll: Layerlog) -> None:
 def test_show_refuses_what_is_not_there(ll: Layerlog) -> None:
     assert "has no commit yet" in ll.refused("show", "web")
     assert "web@99" in ll.refused("show", "web@99").replace("'", "") or "version 99" in ll.refused("show", "web@99")
-    ll.refused("show", "999999")
-    ll.refused("show", "0")
+    last = ll.head()[1]
+    for number in ("999999", "0", "00", f"{last + 1}", "9" * 5000, "\u0663\u0663"):
+        for command in ("show", "prove"):
+            assert ll.refused(command, number).startswith(f"no such event: {number[:40]}; there are 1 to {last}, ")
+    assert "such event" not in ll.refused("show", "99999f")
+
+
+def test_what_an_event_states_is_told_in_words(ll: Layerlog) -> None:
+    """Whatever the kind, in lines that a terminal holds, without JSON; `mode` as `ls` has it."""
+    with_loaded(ll, "far:1", "far:2")
+    ll("commit", "--change", "ENV A=1 B=2", "--change", 'CMD ["a", "b"]', "-m", "title\n\nbody", "web", "app:1")
+    ll("chmod", "4711", "web:/etc/motd")
+    ll("mkdir", "web:/d")
+    for row in ll.json("events"):
+        lines = ll.lines("show", str(row["position"]))
+        assert not [line for line in lines if "{" in line or '"digest"' in line or line.endswith(": ")], lines
+        assert max(map(len, lines)) < 200, lines
+        mode = [line.split()[1] for line in lines if line.startswith("mode:")]
+        assert mode == ([f"{int(row['mode'], 8) & 0o7777:04o}"] if row["mode"] else [])
+    text = ll("show", "far:1")
+    assert "detail:    layers: " in text or "           layers: " in text
+    assert "           names: docker.io/library/far:1, docker.io/library/far:2" in text or "localhost/far:1, localhost/far:2" in text
