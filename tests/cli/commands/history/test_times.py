@@ -25,10 +25,10 @@ def test_until_a_day_takes_all_of_it_and_since_a_day_begins_with_it(ll: Layerlog
         day, before, after = (local(last + shift * DAY * SECOND)[:10] for shift in (0, -1, 1))
         everything = ll.json(*args)
         assert everything
-        assert ll.json(*args, "--since", before, "--until", day) == everything
-        assert ll.json(*args, "--until", before) == ll.json(*args, "--since", after) == []
-        first = ll.json(*args, "--until", f"{day} midnight")
-        assert len(first) + len(ll.json(*args, "--since", day)) == len(everything)
+        assert ll.found(*args, "--since", before, "--until", day) == everything
+        assert ll.found(*args, "--until", before) == ll.found(*args, "--since", after) == []
+        first = ll.found(*args, "--until", f"{day} midnight")
+        assert len(first) + len(ll.found(*args, "--since", day)) == len(everything)
 
 
 @pytest.mark.parametrize("name", ZONES)
