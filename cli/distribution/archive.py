@@ -110,7 +110,7 @@ def _opened(source: str | Readable, spool_dir: str, max_size: int) -> OpenFile:
     file = _open_path(source)
     if not stat.S_ISREG(os.fstat(file.descriptor).st_mode):
         return _spooled(open(os.dup(file.descriptor), "rb"), spool_dir, max_size)
-    if stored_as(os.pread(file.descriptor, HEAD, 0), "archive"):
+    if stored_as(os.pread(file.descriptor, HEAD, 0)):
         return _spooled(Extent(file, 0, file.size), spool_dir, max_size)
     return file
 
@@ -202,10 +202,22 @@ class _Archive:
 
     def _docker_layer(self, diff_id: bytes, path: str) -> LayerBlob:
         member = self._find(path, symlinks=True)
-        how = stored_as(self._extent(member).read(HEAD), path)
+        how = stored_as(self._extent(member).read(HEAD))
+        if how not in LAYER_TYPES:
+            return self._unpacked_layer(diff_id, path, member)
         digest = (docker_archive.claimed(path) or self._hash(member)) if how else named(diff_id)
         descriptor = Descriptor(LAYER_TYPES[how], digest, member.size)
         return LayerBlob(diff_id, descriptor, lambda: self._verified(self._extent(member), descriptor, path))
+
+    def _unpacked_layer(self, diff_id: bytes, path: str, member: _Member) -> LayerBlob:
+        """A layer in xz or bzip2, which no manifest can name: it is taken plain, and read once for its size."""
+
+        def unpacked() -> Reader:
+            return decompressed(self._extent(member), what=path)
+
+        with unpacked() as plain:
+            descriptor = Descriptor(LAYER_TYPES[""], named(diff_id), sum(map(len, chunks_of(plain))))
+        return LayerBlob(diff_id, descriptor, lambda: verified(unpacked(), descriptor.digest, descriptor.size, path))
 
     def _config(self, entry: Entry) -> bytes:
         """An image's id is the digest of these bytes, so a name that promises another one is refused."""

@@ -63,7 +63,7 @@ def folder(writer: Writer, path: str, making: Making, skipped: Counter[str], adv
 
 
 def tar(writer: Writer, stream: Readable, making: Making, advance: Advance, *, max_size: int = MAX_SIZE) -> str:
-    """Record a root filesystem's tar (plain, gzip or zstd), byte for byte, as an image; return its id (hex).
+    """Record a root filesystem's tar (plain, or in gzip, zstd, xz or bzip2), byte for byte, as an image; return its id (hex).
 
     *advance* is told of the bytes of the plain tar, which may be no more than *max_size*.
     """

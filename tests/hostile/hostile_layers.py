@@ -4,6 +4,7 @@ The reader's own refusals (tests/projections) are taken in too, so that each is 
 """
 
 import gzip
+import lzma
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -68,8 +69,10 @@ LINKS = {
 }  # fmt: skip
 
 PACKED = {
-    "xz": Hostile("no image-spec type; peers differ on it", ONE, r"xz and bzip2 are not read", stored=b"\xfd7zXZ\0" + bytes(64)),
-    "bzip2": Hostile("as xz", ONE, r"xz and bzip2 are not read", stored=b"BZh91AY&SY" + bytes(64)),
+    "broken xz": Hostile("no image-spec type, but Docker reads it", ONE, r"broken xz data", stored=b"\xfd7zXZ\0" + bytes(64)),
+    "broken bzip2": Hostile("as xz", ONE, r"bzip2 data", stored=b"BZh91AY&SY" + bytes(64)),
+    "xz with a dictionary of 512 MiB": Hostile("it would take all memory", ONE, r"broken xz data.*`xz -9` at most", stored=lzma.compress(ONE, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 512 << 20}])),
+    "another layer than promised, xz'd": Hostile("seen only when it is unpacked", ONE, r"not sha256:", stored=lzma.compress(entry(b"f", b"y") + END)),
     "lz4": Hostile("no image-spec type, so no unpacker to bomb", b"\x04\x22\x4d\x18" + bytes(600), r"checksum|octal"),
     "gzip that is cut": Hostile("the rest may say anything", ONE, r"cut off", stored=gzip.compress(ONE)[:-9]),
     "gzip with a wrong checksum": Hostile("its bytes are not what was packed", ONE, r"gzip data", stored=gzip.compress(ONE)[:-8] + bytes(8)),

@@ -116,7 +116,7 @@ def _where(path: str) -> str:
 def import_(
     source: str, name: str | None, message: str | None, change: tuple[str, ...], platform: str | None, max_layer_size: int
 ) -> None:
-    r"""Make an image of one layer from a folder or from a tar (plain, gzip or zstd), and print its id.
+    r"""Make an image of one layer from a folder or from a tar (.gz, .zst, .xz and .bz2 too), and print its id.
 
     \b
       layerlog import ./rootfs base:1

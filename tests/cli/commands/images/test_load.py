@@ -1,6 +1,8 @@
 """load and import: what they bring in, what they call it, and of what nothing is kept."""
 
+import bz2
 import gzip
+import lzma
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -155,7 +157,9 @@ def test_import_of_a_folder_says_what_it_leaves_out(ll: Layerlog, tmp_path: Path
     assert (done.exit_code, done.stderr) == (0, "layerlog: left out: 1 sockets\n")
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress, lambda data: zstandard.ZstdCompressor().compress(data)])
+@pytest.mark.parametrize(
+    "pack", [bytes, gzip.compress, lambda data: zstandard.ZstdCompressor().compress(data), lzma.compress, bz2.compress]
+)
 def test_import_of_a_tar_is_lossless(ll: Layerlog, tmp_path: Path, pack: Callable[..., Any] | type[bytes]) -> None:
     (tmp_path / "root.tar").write_bytes(pack(TARS[0]))
     ll("import", str(tmp_path / "root.tar"), "rootfs:1")
