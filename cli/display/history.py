@@ -5,26 +5,21 @@ Events within rows are as `projections/events/rows.py` says.
 
 import stat
 from collections.abc import Iterable, Iterator
-from itertools import chain
 from typing import Any
 
 from cli.display.entries import TYPES
 from cli.display.formats import counted, human_size, listed, short_id, whole_seconds
 from cli.display.output import paint
-from eventstore.log.log import Log
 from eventstore.model.events import Kind
 from eventstore.model.facts import Arrival
 from eventstore.model.paths import shown
 from eventstore.model.spelling import is_id
 from eventstore.model.times import rfc3339
 from projections.events import rows
-from projections.events.records import Record, Records, actor_text
-from projections.history import commits
+from projections.events.records import Record, actor_text
 from projections.history.commits import Commit, ImageLayer
 from projections.history.logbook import Item
-from projections.images.ancestry import Family, Key, Member
 from projections.refs.points import Points
-from projections.refs.references import Target
 from projections.refs.tags import shown_names
 
 SUBJECT, NAME, FEW = 120, 60, 6
@@ -273,39 +268,3 @@ def _as_commit(layer: ImageLayer) -> dict[str, Any]:
         "time": rfc3339(layer.time),
         "message": built_by(layer),
     }
-
-
-# -- the family tree
-
-
-def family_lines(log: Log, target: Target | None) -> Iterator[str]:
-    """Yield the tree of all, or of the root that *target* descends from."""
-    family, records = Family(log), Records(log)
-    found: Iterable[tuple[list[bool], Member]]
-    if target is None:
-        found = ((way[1:], member) for way, member in family.lines())
-    else:
-        key: Key = ("container", target.container) if target.container is not None else ("image", target.image or "")
-        root = family.root_of(key)
-        found = chain([([], family.member(root))], family.lines(root))
-    yield from (_branch(way) + member_text(log, records, member) for way, member in found)
-
-
-def _branch(way: list[bool]) -> str:
-    """Return the lines that lead to a member, given for each level whether it is the last there."""
-    if not way:
-        return ""
-    return "".join("   " if last else "|  " for last in way[:-1]) + ("`- " if way[-1] else "|- ")
-
-
-def member_text(log: Log, records: Records, member: Member) -> str:
-    removed = ", removed" if member.removed else ""
-    if member.kind == "image":
-        return f"{paint('image', 'yellow')} {short_id(member.id)}{names_text(member.names)}{removed}"
-    if member.kind == "container":
-        count = counted(member.commits, "commit")
-        where = f", from version {member.version}" if member.version else ""
-        return f"{paint('container', 'cyan')} {shown(member.names[0])} ({short_id(member.id)}), {count}{where}{removed}"
-    seal = log.seal(member.id)
-    said = subject(commits.of_seal(records, seal).message) if seal is not None else ""
-    return f"{paint('commit', 'yellow')} {short_id(member.id)}{names_text(member.names)} {said}".rstrip()

@@ -8,7 +8,7 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_WAYS = {
+WAYS = {
     "stat": ("--stat", "How much of each path changed."),
     "letters": ("--name-status", "Every path that changed, and how: A, C or D."),
     "names": ("--name-only", "Every path that changed."),
@@ -21,10 +21,10 @@ def changes_options(command: F) -> F:
 
     @functools.wraps(command)
     def with_ways(*args: Any, **options: Any) -> Any:
-        return command(*args, ways=[way for way in _WAYS if options.pop(way)], **options)
+        return command(*args, ways=[way for way in WAYS if options.pop(way)], **options)
 
     decorated: Any = with_ways
-    for way, (*names, text) in _WAYS.items():
+    for way, (*names, text) in WAYS.items():
         decorated = click.option(*names, way, is_flag=True, help=text)(decorated)
     return decorated  # type: ignore[no-any-return]
 

@@ -1,10 +1,11 @@
-"""The family tree: which container was made from which image, and which images its commits made."""
+"""The family tree: which container was made from which image or point, and which images its commits made."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from eventstore.index import seals
 from eventstore.log.log import Log
+from eventstore.model.events import Event, Kind
 from eventstore.model.facts import ContainerBase, ImageBase
 from projections.images import images
 from projections.refs import containers, tags
@@ -17,84 +18,125 @@ ROOT: Key = ("", "")
 
 
 class Member(NamedTuple):
-    """`version` is where a commit seals or a container forked off; `commits` is how many a container has."""
+    """One of a family: `base` is, of a container, the point of another one that it was made from, `commits` how many it has;
+    of a commit `seal` is its event.  `names` are an image's full names, or a container's name.
+    """
 
     kind: str
     id: str
     names: list[str]
-    version: int
-    commits: int
-    removed: bool
+    removed: bool = False
+    base: ContainerBase | None = None
+    commits: int = 0
+    seal: Event | None = None
+
+    @property
+    def key(self) -> Key:
+        return self.kind, self.id
+
+
+class Place(NamedTuple):
+    """A member and where it hangs: `way` says for each level below the topmost, down to its own, if it is the last there."""
+
+    member: Member
+    below: Key
+    way: list[bool]
 
 
 class Family:
-    """The images and containers that there ever were; of a container's commits those that have a tag or something
-    built on them, and the last.  O(images + containers + tags) index look-ups.
+    """The images and containers that there ever were, and what each was made from: O(those and all names) index look-ups.
+
+    Commits are read where they are asked for.
     """
 
     def __init__(self, log: Log) -> None:
         self._log = log
         self._tags = tags.current(log)
-        self.children: dict[Key, list[Member]] = {}
-        self.parents: dict[Key, Key] = {}
-        for image in reversed(list(images.all_images(log))):
-            if image.seal is None:
-                self._add(ROOT, Member("image", image.id, self._tags.get(image.id, []), 0, 0, image.removed))
-        everyone = list(containers.all_containers(log))[::-1]
-        for container in everyone:
+        self._made: dict[Key, list[Member]] = {}
+        self._parents: dict[Key, Key] = {}
+        self._streams: dict[str, int] = {}
+        for image in reversed(list(images.newest_first(log, images.arrived(log)))):
+            self._add(ROOT, Member("image", image.id, self._tags.get(image.id, []), image.removed))
+        for container in reversed(list(containers.all_containers(log))):
+            self._streams[container.id] = container.stream
             self._add(self._parent(container), self._container(container))
-        self._add_commits(everyone)
-        for members in self.children.values():
-            members.sort(key=lambda member: member.version)
-
-    def lines(self, key: Key = ROOT) -> Iterator[tuple[list[bool], Member]]:
-        """Yield each member below *key* with, for every level down to it, whether it is the last there."""
-        waiting: list[tuple[list[bool], Member, bool]] = [([], member, last) for member, last in self._below(key)]
-        while waiting:
-            above, member, last = waiting.pop()
-            way = [*above, last]
-            yield way, member
-            waiting.extend((way, child, final) for child, final in self._below((member.kind, member.id)))
 
     def root_of(self, key: Key) -> Key:
         """Return the ancestor of *key* that has no parent."""
-        while self.parents.get(key, ROOT) != ROOT:
-            key = self.parents[key]
+        while self._parents.get(key, ROOT) != ROOT:
+            key = self._parents[key]
         return key
 
-    def member(self, key: Key) -> Member:
-        return next(m for m in self.children[self.parents[key]] if (m.kind, m.id) == key)
+    def leading_to(self, keys: Iterable[Key]) -> set[Key]:
+        """Return *keys* and all their ancestors."""
+        found: set[Key] = {ROOT}
+        for key in keys:
+            while key not in found:
+                found.add(key)
+                key = self._parents.get(key, ROOT)
+        return found
 
-    def _below(self, key: Key) -> Iterator[tuple[Member, bool]]:
-        """Yield the children, the last one first, and whether each is that one."""
-        return ((member, not number) for number, member in enumerate(reversed(self.children.get(key, []))))
+    def places(self, top: Key, wanted: Callable[[Member], bool]) -> Iterator[Place]:
+        """Yield *top* (not `ROOT`) and what comes from it, depth first, the oldest first; streaming.
+
+        What is not *wanted* is left out: of a commit that alone, else all that comes from it too.
+        """
+        if top != ROOT:
+            below = self._parents[top]
+            yield from (Place(member, below, []) for member in self._made[below] if member.key == top and wanted(member))
+        levels: list[tuple[Key, list[bool], Iterator[tuple[Member, bool]]]]
+        levels = [(top, [], _and_whether_last(self._children(top, wanted)))]
+        while levels:
+            above, way, members = levels[-1]
+            member, last = next(members, (None, True))
+            if member is None:
+                levels.pop()
+                continue
+            here = [] if above == ROOT else [*way, last]
+            yield Place(member, above, here)
+            levels.append((member.key, here, _and_whether_last(self._children(member.key, wanted))))
+
+    def _children(self, key: Key, wanted: Callable[[Member], bool]) -> Iterator[Member]:
+        kind, name = key
+        made = filter(wanted, self._made.get(key, []))
+        if kind != "container":
+            yield from made
+            return
+        forks = sorted(made, key=lambda member: member.base.version if member.base else 0)
+        for seal in self._log.of_kind(Kind.COMMITTED, self._streams[name]):
+            while forks and forks[0].base is not None and forks[0].base.version < seal.version:
+                yield forks.pop(0)
+            commit = Member("commit", seal.commit, self._tags.get(seal.commit, []), seal=seal)
+            yield from (commit,) if wanted(commit) else filter(wanted, self._made.get(commit.key, []))
+        yield from forks
 
     def _add(self, parent: Key, member: Member) -> None:
-        key = (member.kind, member.id)
-        if key not in self.parents:
-            self.parents[key] = parent
-            self.children.setdefault(parent, []).append(member)
+        self._parents[member.key] = parent
+        self._made.setdefault(parent, []).append(member)
 
     def _container(self, container: containers.Container) -> Member:
+        base = container.base if isinstance(container.base, ContainerBase) else None
         count = seals.count(self._log, container.stream)
-        version = container.base.version if isinstance(container.base, ContainerBase) else 0
-        return Member("container", container.id, [container.name], version, count, container.removed)
+        return Member("container", container.id, [container.name], container.removed, base, count)
 
     def _parent(self, container: containers.Container) -> Key:
         match container.base:
             case ImageBase(image):
-                return ("image", image)
+                return "image", image
             case ContainerBase(below, version):
                 made = lineage.commit_at(self._log, below, version)
-                return ("commit", made) if made is not None else ("container", below)
+                if made is None:
+                    return "container", below
+                self._parents["commit", made] = "container", below
+                return "commit", made
         return ROOT
 
-    def _add_commits(self, everyone: list[containers.Container]) -> None:
-        built_on = [image for kind, image in self.children if kind == "commit"]
-        last = [lineage.commit_at(self._log, one.id, one.sealed) for one in everyone if one.sealed]
-        for image in {*self._tags, *built_on, *last}:
-            seal = self._log.seal(image) if image is not None else None
-            if seal is not None and image is not None:
-                member = Member("commit", image, self._tags.get(image, []), seal.version, 0, removed=False)
-                self._add(("container", self._log.stream_of(seal.stream).name), member)
 
+def _and_whether_last(members: Iterable[Member]) -> Iterator[tuple[Member, bool]]:
+    waiting = None
+    for member in members:
+        if waiting is not None:
+            yield waiting, False
+        waiting = member
+    if waiting is not None:
+        yield waiting, True

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from cli.commands.history.graph import refuse_what_is_not_drawn, show_graph
 from cli.display import history
 from cli.display.diff_lines import Compared, difference_row, print_changes
 from cli.display.formats import listed
@@ -57,7 +58,7 @@ class Counted(click.Command):
 @changes_options
 @click.option("--follow", is_flag=True, help="Follow one PATH back through moves and hard links.")
 @click.option("--reverse", is_flag=True, help="The oldest first.")
-@click.option("--graph", is_flag=True, help="Show which image and container came from which.")
+@click.option("--graph", is_flag=True, help="Draw which container came from which image, with every commit.")
 @text_or_json
 def log(ref: str | None, paths: tuple[str, ...], *, everything: bool, graph: bool, **options: Any) -> None:
     r"""Show commits, newest first, and the imported layers below them; or every change of some paths.
@@ -75,11 +76,11 @@ def log(ref: str | None, paths: tuple[str, ...], *, everything: bool, graph: boo
       layerlog log --follow -p web -- /srv/index.html
     """
     with session() as s:
-        if graph:
-            for line in history.family_lines(s.log, None if ref is None else s.resolve(ref)):
-                print(line)
-            return
         asked = _asked(s, ref, paths, everything=everything)
+        if graph:
+            refuse_what_is_not_drawn(s, asked.target, options, paths=bool(asked.patterns))
+            show_graph(s, asked.target, _chosen(s, asked, options), options, _nothing(ref, (), asked))
+            return
         items = logbook.kept(_items(s, asked, options), _filter(options))
         items = or_say_nothing_found(items, _nothing(ref, paths, asked))
         for batch in growing_batches(_limited(items, options)):
@@ -130,6 +131,13 @@ def _items(s: Session, asked: Asked, options: dict[str, Any]) -> Iterator[Item]:
 def _filter(options: dict[str, Any]) -> Filter:
     author, actor, grep = (optional_matcher(options[key], f"--{key}") for key in ("author", "actor", "grep"))
     return Filter(options["since"], options["until"], PeopleFilter(author, actor), grep)
+
+
+def _chosen(s: Session, asked: Asked, options: dict[str, Any]) -> Iterator[Item] | None:
+    """Return what of the whole store a graph is to lead to, None where nothing was asked for but the graph."""
+    if all(options[key] is None for key in ("since", "until", "author", "actor", "grep", "max_count")):
+        return None
+    return logbook.kept(_items(s, Asked(asked.points), options), _filter(options))
 
 
 def _limited(items: Iterable[Item], options: dict[str, Any]) -> Iterable[Item]:

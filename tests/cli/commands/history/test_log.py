@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import time
 from typing import Any
 
@@ -190,25 +189,6 @@ def test_log_stat_and_patch(ll: Layerlog) -> None:
     assert ll.json("log", "--name-only", "-n", "1", "web")[0]["changes"] == changes
     assert [(row["change"], row["path"]) for row in changes] == [("C", "/etc/motd"), ("C", "/etc/passwd"), ("A", "/new")]
     assert (changes[0]["before"]["size"], changes[0]["after"]["size"]) == (6, 12)
-
-
-def test_log_graph_shows_what_came_from_which(ll: Layerlog) -> None:
-    with_loaded(ll, "far:1")
-    ll("create", "--name", "one", "far:1")
-    ll("write", "--text", "1", "one:/f")
-    ll("commit", "-m", "first", "one", "app:1")
-    ll("create", "--name", "two", "app:1")
-    lines = [re.sub(r"[0-9a-f]{12}", "ID", line) for line in ll.lines("log", "--graph", "two")]
-    assert lines == [
-        "image ID (localhost/far:1)",
-        "`- container one (ID), 1 commit",
-        "   `- commit ID (app:1) first",
-        "      `- container two (ID), 0 commits, from version 3",
-    ]
-    whole = ll("log", "--graph")
-    assert "container web" in whole
-    assert "container made" in whole
-    assert "removed" in whole
 
 
 def test_log_refuses_what_makes_no_sense(ll: Layerlog) -> None:
