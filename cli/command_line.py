@@ -154,6 +154,8 @@ def cli(ctx: click.Context, store: str | None, verbose: int, log_format: str) ->
       layerlog commit -m "Add a page" web site:1.0   seal it as a new image
       layerlog log web                               who changed what, and when
     """
+    if store == "":
+        raise click.BadParameter("it names no folder; leave the option out for the default store", param_hint="--store")
     ctx.obj = ctx.obj._replace(store=store or ctx.obj.store, verbosity=verbose, log_format=log_format)
     logs.configure(verbose, log_format)
     if verbose:

@@ -111,7 +111,7 @@ def oneline(item: Item, tags: list[str]) -> str:
         return f"{paint(short_id(item.commit.id), 'yellow')}{names_text(tags)} {subject(item.commit.message)}"
     if item.layer is not None:
         return f"{paint(short_id(item.layer.diff_id), 'yellow')}{names_text(tags)} {subject(built_by(item.layer))}"
-    return f"{paint('(unsealed)  ', 'yellow')} {len(item.touched)} events"
+    return f"{paint('(unsealed)  ', 'yellow')} {counted(len(item.touched), 'event')}"
 
 
 def event_line(record: Record, place: str) -> str:

@@ -26,16 +26,16 @@ def age(created: str) -> str:
 
 
 COLUMNS = (
-    Column("repository", "REPOSITORY"),
-    Column("tag", "TAG"),
+    Column("repository", "REPOSITORY", none=NONE),
+    Column("tag", "TAG", none=NONE),
     Column("id", "IMAGE ID", short_id, str),
     Column("created", "CREATED", age),
     Column("size", "SIZE", human_size),
 )
-WITH_DIGESTS = (*COLUMNS[:2], Column("digest", "DIGEST"), *COLUMNS[2:])
+WITH_DIGESTS = (*COLUMNS[:2], Column("digest", "DIGEST", none=NONE), *COLUMNS[2:])
 CREATED_BY = Column("created_by", "CREATED BY", lambda text: text if len(text) <= 45 else text[:44] + "…", str)
 HISTORY = (
-    Column("id", "IMAGE", short_id, str),
+    Column("id", "IMAGE", short_id, str, MISSING),
     Column("created", "CREATED", age),
     CREATED_BY,
     Column("size", "SIZE", human_size),
@@ -46,12 +46,12 @@ HISTORY = (
 def image_rows(log: Log, content: Content, rows: Sequence[tuple[Image, str | None]]) -> Iterator[dict[str, Any]]:
     sizes = image_list.sizes(log, [image for image, _ in rows])
     for image, name in rows:
-        repository, tag = familiar(name) if name else (NONE, NONE)
+        repository, tag = familiar(name) if name else (None, None)
         digests = inspection.manifest_digests(log, image.id)
         yield {
             "repository": repository,
             "tag": tag,
-            "digest": f"sha256:{digests[0]}" if digests else NONE,
+            "digest": f"sha256:{digests[0]}" if digests else None,
             "id": f"sha256:{image.id}",
             "created": images.created(log, content, image),
             "size": sizes[image.id],
@@ -60,7 +60,7 @@ def image_rows(log: Log, content: Content, rows: Sequence[tuple[Image, str | Non
 
 def history_row(row: HistoryRow) -> dict[str, Any]:
     return {
-        "id": f"sha256:{row.id}" if row.id else MISSING,
+        "id": f"sha256:{row.id}" if row.id else None,
         "created": row.step.created,
         "created_by": row.step.created_by,
         "size": row.size,

@@ -29,17 +29,18 @@ def plain(value: Any) -> str:
 
 
 class Column(NamedTuple):
-    """One column of a table: *to_text* shows the row's value of *key*, *full* does so for --no-trunc."""
+    """One column of a table: *to_text* shows the row's value of *key*, *full* is for --no-trunc, *none* for no value."""
 
     key: str
     header: str
     to_text: Callable[[Any], str] = plain
     full: Callable[[Any], str] | None = None
+    none: str = ""
 
     def cell(self, row: Row, shape: "Shape") -> str:
         value = row.get(self.key)
         if value is None:
-            return ""
+            return self.none
         to_text = (shape.no_trunc and self.full) or self.to_text
         return escape(to_text(value))
 

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from math import sqrt
 
-from cli.display.formats import human_size
+from cli.display.formats import counted, human_size
 from cli.report.style import STYLE
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
@@ -184,7 +184,7 @@ def _signed(action: Action) -> str:
 def _sealed(held: Sealed | None) -> str:
     if held is None:
         return ""
-    return f'{held.files} files<br><span class="soft">{held.events} changes, {human_size(held.bytes, " ")}</span>'
+    return f'{counted(held.files, "file")}<br><span class="soft">{counted(held.events, "change")}, {human_size(held.bytes, " ")}</span>'
 
 
 def _went(action: Action) -> str:

@@ -15,6 +15,8 @@ from projections.history.commits import Sent
 from projections.refs.tags import shown_names
 
 _FORMULAS = ("=", "+", "-", "@")
+STREAM = "-"
+"""Where something came from by standard input, or went to standard output: nothing that is computed."""
 MESSAGE = 60
 
 
@@ -131,4 +133,4 @@ def _cell(value: Any, column: Column) -> str:
     if value is None:
         return ""
     text = shown(value if isinstance(value, str | bytes) else str(value) if isinstance(value, int) else column.to_text(value))
-    return f"'{text}" if text.startswith(_FORMULAS) else text
+    return f"'{text}" if text.startswith(_FORMULAS) and text != STREAM else text

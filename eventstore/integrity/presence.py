@@ -92,4 +92,4 @@ def _segment(store: Store, segment: int, problem: str, end: int) -> Finding:
     )
     digests = tuple(row[0] for row in rows)
     file = os.path.relpath(store.content.segments.path(segment), store.path)
-    return Finding("content", file, f"{problem}; {len(digests)} contents are lost with it", digests)
+    return Finding("content", file, f"{problem}; contents lost with it: {len(digests)}", digests)

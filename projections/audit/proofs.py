@@ -88,8 +88,8 @@ def check_checkpoint(log: Log, stated: dict[str, Any]) -> Iterator[Finding]:
     if not head.changesets or stated.get("store") != store_id(log):
         yield Finding("checkpoint", "checkpoint", f"is of another store, {str(stated.get('store'))[:32]}")
     elif head.changesets < size:
-        cut = f"{size - head.changesets} changesets and {_number(stated, 'position') - head.position} events"
-        problem = f"is gone: the tail was cut, {cut} that the checkpoint counts are missing"
+        cut = f"changesets {size - head.changesets}, events {_number(stated, 'position') - head.position}"
+        problem = f"is gone: the tail was cut; missing of what the checkpoint counts: {cut}"
         yield Finding("checkpoint", f"changeset {size}", problem)
     else:
         yield from _check_past(log, stated, size)

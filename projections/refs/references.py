@@ -325,7 +325,7 @@ def _at_step(log: Log, ref: str, step: int) -> Target:
     last = log.version(stream)
     image = _tag_value(last_event(log, stream, last - step)) if step < last else None
     if image is None:
-        raise NotFoundError(f"{shown(ref)} names nothing {step} steps ago; it moved {last} times")
+        raise NotFoundError(f"{shown(ref)} names nothing at @{{{step}}}; its steps are @{{0}} to @{{{last - 1}}}")
     return of_image(log, f"{ref}@{{{step}}}", image)
 
 

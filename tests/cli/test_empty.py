@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from eventstore.store.store import Store
 from tests.cli.invoking import Layerlog
 from tests.images import layer_tar
 
+ONE_OF_MANY = re.compile(r"(?<![\w.,:@~/-])1 (?!was|is|has|this|address)[a-z]+s\b")
+"""A plural that was said of one."""
 NOTHING = layer_tar({})
 """A layer's tar without an entry."""
 
@@ -181,6 +184,7 @@ def test_nothing_to_read_is_no_reason_to_break(tmp_path: Path, make: Callable[[L
         assert done.exit_code in (0, 1, 2), (args, done.stderr, done.exception)
         assert "bug" not in done.stderr, (args, done.stderr)
         assert "Traceback" not in done.stderr, (args, done.stderr)
+        assert not ONE_OF_MANY.search(done.output), (args, done.output)
         if done.exit_code == 1:
             assert done.stderr.startswith("layerlog: "), (args, done.stdout, done.stderr, done.exception)
         if done.exit_code == 2:

@@ -55,6 +55,14 @@ def test_start_imports_nothing_heavy(args: list[str]) -> None:
     assert loaded == ("['cli.commands.store.completion']" if args[0] == "completion" else "[]")
 
 
+@pytest.mark.parametrize("given", [["--store="], ["--store", ""]])
+def test_a_store_without_a_name_is_none(given: list[str]) -> None:
+    """An empty variable in a script does not mean the store of whoever runs it; an empty LAYERLOG_STORE is an unset one."""
+    done = CliRunner().invoke(cli, [*given, "ps"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "names no folder; leave the option out for the default store" in done.stderr
+
+
 def test_help_lists_every_command_under_its_heading() -> None:
     text = CliRunner().invoke(cli, ["--help"]).output
     headings = [line for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]

@@ -8,7 +8,7 @@ import click
 from cli.commands.history import bisect_state
 from cli.commands.history.bisect_state import Kept
 from cli.display import blame, history
-from cli.display.formats import short_id
+from cli.display.formats import counted, short_id
 from cli.options import completion
 from cli.session.session import Session, session
 from eventstore.errors import ConflictError, InvalidError
@@ -157,7 +157,8 @@ def _say(s: Session, state: State, step: Step | None) -> None:
     elif step.point is not None:
         name = halving.point_text(s.log, state.line, step.point)
         rounds = halving.steps_left(step.left)
-        print(f"check {shown(name)}{_commit_text(s, state, step.point)}: {step.left} {step.over} left, about {rounds} steps")
+        left = f"{counted(step.left, step.over.removesuffix('s'))} left, about {counted(rounds, 'step')}"
+        print(f"check {shown(name)}{_commit_text(s, state, step.point)}: {left}")
     else:
         _say_guilty(s, state, step)
 

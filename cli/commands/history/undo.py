@@ -8,7 +8,7 @@ import click
 
 from cli.display import history
 from cli.display.diff_lines import Compared, print_changes
-from cli.display.formats import listed
+from cli.display.formats import counted, listed
 from cli.options import completion
 from cli.session.session import Session, session
 from cli.session.writing import append, change, repeated, writing
@@ -59,7 +59,8 @@ def _take_back(s: Session, container: str, count: int) -> tuple[Container, list[
     found = containers.get(s.log, s.container(container))
     taken = list(islice(undo.runs(s.log, found.stream, found.version), count))
     if len(taken) < count:
-        raise ConflictError(f"container {shown(found.name)} has {len(taken)} changes of files to take back, not {count}")
+        there = counted(len(taken), "change")
+        raise ConflictError(f"container {shown(found.name)} has {there} of files to take back, not {count}")
     now = containers.view_at(s.store, found.id, found.version)
     append(s, found.id, now, undo.taken_back(s.store, found.id, taken))
     return found, taken

@@ -132,6 +132,7 @@ def rebuild(ctx: click.Context) -> None:
         remembered = layer_digests.encoded(s.store)
         with progress(len(remembered), "Rebuilding") as advance:
             done: dict[str, Any] = layer_digests.rebuild(s.store, remembered, advance)
-    print(f"{done['entries']} entries computed anew, {done['changed']} of them changed; {human_size(done['freed'])} freed")
+    anew = "1 entry" if done["entries"] == 1 else f"{done['entries']} entries"
+    print(f"{anew} computed anew, {done['changed']} of them changed; {human_size(done['freed'])} freed")
     if done["changed"]:
         ctx.exit(1)

@@ -5,7 +5,7 @@ import sys
 import click
 
 from cli.display import integrity
-from cli.display.formats import human_size
+from cli.display.formats import counted, human_size
 from cli.display.output import progress
 from cli.maintenance import erasure, verification
 from cli.options import completion
@@ -45,11 +45,11 @@ def gc(*, originals: bool, dry_run: bool) -> None:
                 told.update(contents=found.contents, segments=freed.segments, bytes=freed.bytes, waiting=freed.waiting)
             waiting = freed.waiting
     total = found.content_bytes + found.unnamed_bytes + found.original_bytes + found.cache_bytes
-    print(f"{'would remove' if dry_run else 'removed'} {found.contents} contents, freeing {human_size(total)}")
+    print(f"{'would remove' if dry_run else 'removed'} {counted(found.contents, 'content')}, freeing {human_size(total)}")
     if found.originals:
-        print(f"{found.originals} blobs ({human_size(found.original_bytes)}): {_DROPPING}")
+        print(f"{counted(found.originals, 'blob')} ({human_size(found.original_bytes)}): {_DROPPING}")
     if waiting:
-        print(f"{waiting} segments are still being read; the next gc removes them")
+        print(f"still being read, and left to the next gc: {counted(waiting, 'segment')}")
 
 
 @click.command()
@@ -71,7 +71,7 @@ def prune(contents_before: int | None, *, dry_run: bool, yes: bool) -> None:
     with session() as s:
         planned = erasure.plan(s.store, prunable(s.log, before))
         size = sum(planned.extent.sizes.values())
-        print(f"{len(planned.extent.sizes)} contents ({human_size(size)}) that only removed things hold")
+        print(f"{counted(len(planned.extent.sizes), 'content')} ({human_size(size)}) that only removed things hold")
         if dry_run or not planned.extent.sizes:
             return
         _confirm(yes, "Erase them for ever?")
@@ -177,7 +177,7 @@ def repair(ctx: click.Context, source: str | None) -> None:
         with progress(scrub.total(s.store), "Reading", "bytes") as advance:
             findings = mending.find(s.store, advance)
         done = repairs.mend(s.store, writer, findings, source, lambda _: None)
-        print(f"{len(done.restored)} contents brought back, {len(done.left)} findings left")
+        print(f"{counted(len(done.restored), 'content')} brought back, {counted(len(done.left), 'finding')} left")
         integrity.show(s.log, verification.touched(s.store, done.left), "text")
     if done.left:
         ctx.exit(1)
@@ -203,5 +203,5 @@ def backup(settings: Settings, folder: str, *, restore: bool) -> None:
     source, target = (folder, settings.store) if restore else (settings.store, folder)
     with Store.open(source) as store, progress(None, "Copying", "bytes") as advance:
         copied = backups.back_up(store, target, advance)
-    head = f"{copied.head.position} events in {copied.head.changesets} changesets"
+    head = f"{counted(copied.head.position, 'event')} in {counted(copied.head.changesets, 'changeset')}"
     print(f"{head}; {human_size(copied.bytes)} of contents copied and verified")

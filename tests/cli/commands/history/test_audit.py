@@ -12,6 +12,7 @@ import pytest
 from eventstore.model.events import Kind
 from eventstore.model.facts import Departure
 from eventstore.store import commands
+from tests.cli.archived import ONE, archived
 from tests.cli.invoking import Layerlog, with_loaded, write_and_commit
 
 EVIL = "<script>alert(1)</script>\x1b[2J\u202e\n=cmd()"
@@ -149,6 +150,13 @@ def test_csv_has_one_line_for_each_and_no_formula(ll: Layerlog) -> None:
     assert rows[-1]["author"] == "'=HYPERLINK()"
     assert rows[-1]["message"] == "<script>alert(1)</script>\\x1b[2J\\u202e\\n=cmd()"
     assert "PREFIX".lower() in ll("audit", "--by", "prefix", "--format", "csv")
+
+
+def test_csv_has_a_dash_for_a_stream(ll: Layerlog, tmp_path: Path) -> None:
+    """What came from standard input came from "-", which no spreadsheet computes; nothing is put in front of it."""
+    ll("load", "-q", stdin=Path(archived(tmp_path, ONE)).read_bytes())
+    rows = list(csv.DictReader(io.StringIO(ll.raw("audit", "--format", "csv").decode())))
+    assert next(row["message"] for row in rows if row["what"] == "load") == "-"
 
 
 class Page(HTMLParser):

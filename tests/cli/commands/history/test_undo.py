@@ -70,7 +70,7 @@ def test_undo_keeps_hard_links(ll: Layerlog) -> None:
 def test_undo_refuses_more_than_there_is(ll: Layerlog) -> None:
     assert "has 0 changes of files to take back, not 1" in ll.refused("undo", "web")
     ll("write", "--text", "1", "web:/f")
-    assert "has 1 changes" in ll.refused("undo", "web", "2")
+    assert "has 1 change of" in ll.refused("undo", "web", "2")
     assert "nonesuch" in ll.refused("undo", "nonesuch")
     assert ll.run("undo", "web", "0").exit_code == 2
 

@@ -76,7 +76,7 @@ def test_a_layer_that_is_here_is_not_asked_for_whatever_its_compression(
 def test_a_digest_beats_a_tag_and_gives_no_name(hub: Registry, proxy: Proxy, tmp_path: Path, other: Layerlog) -> None:
     digest = put(hub, tmp_path, "three/app:1")
     other("pull", "-q", f"{proxy.address}/three/app:nonesuch@{digest}")
-    assert [(row["repository"], row["id"]) for row in other.json("images", "-a")] == [("<none>", config_digest(IMAGE))]
+    assert [(row["repository"], row["id"]) for row in other.json("images", "-a")] == [(None, config_digest(IMAGE))]
     put(hub, tmp_path, "three/app:1", image("gzip", author="other"))
     assert "has no such thing" in other.refused("pull", f"{proxy.address}/three/app@sha256:{'0' * 64}")
 

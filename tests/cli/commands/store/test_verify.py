@@ -92,7 +92,7 @@ def test_a_tail_that_was_cut(damage: Damage) -> None:
     assert not [row for row in json_lines(damage.ll.run("verify", "--quick", "--format", "json").stdout) if row["check"] == "chain"]
     row = only(damage.findings("--quick", "--checkpoint", checkpoint))
     assert (row["check"], row["object"]) == ("checkpoint", f"changeset {number}")
-    assert row["problem"].startswith("is gone: the tail was cut, 1 changesets and 2 events ")
+    assert row["problem"].startswith("is gone: the tail was cut; missing of what the checkpoint counts: changesets 1, events 2")
 
 
 def json_lines(text: str) -> list[dict[str, Any]]:
@@ -233,7 +233,7 @@ def test_every_flipped_bit_in_live_data_is_found(damage: Damage) -> None:
 def test_a_missing_segment(damage: Damage, options: tuple[str, ...]) -> None:
     os.unlink(damage.segment(1))
     row = only(damage.findings(*options))
-    assert (row["object"], row["problem"]) == ("content/segments/000001", "is missing; 26 contents are lost with it")
+    assert (row["object"], row["problem"]) == ("content/segments/000001", "is missing; contents lost with it: 26")
     assert row["images"] == ["base:1", "localhost/app:2", "site:1", "site:2"]
     assert row["containers"] == ["app", "made", "web"]
     assert {"/etc/motd", "/srv/large", "/srv/page", "/bin/sh"} <= set(row["paths"])
@@ -243,7 +243,7 @@ def test_a_truncated_segment(damage: Damage) -> None:
     size = os.path.getsize(damage.segment(1))
     os.truncate(damage.segment(1), size - 20)
     row = only(damage.findings("--quick"))
-    assert (row["object"], row["problem"]) == ("content/segments/000001", f"was cut: it ends at byte {size - 20} of {size}; 1 contents are lost with it")
+    assert (row["object"], row["problem"]) == ("content/segments/000001", f"was cut: it ends at byte {size - 20} of {size}; contents lost with it: 1")
     assert (row["images"], row["containers"], row["paths"]) == (["site:2"], ["app"], ["/srv/page"])
 
 
