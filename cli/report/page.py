@@ -184,7 +184,8 @@ def _signed(action: Action) -> str:
 def _sealed(held: Sealed | None) -> str:
     if held is None:
         return ""
-    return f'{counted(held.files, "file")}<br><span class="soft">{counted(held.events, "change")}, {human_size(held.bytes, " ")}</span>'
+    files, changes = counted(held.files, "file"), counted(held.events, "change")
+    return f'{files}<br><span class="soft">{changes}, {human_size(held.bytes, " ")}</span>'
 
 
 def _went(action: Action) -> str:
