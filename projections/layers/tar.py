@@ -8,7 +8,7 @@ from eventstore.errors import DamagedError, InvalidError
 from eventstore.model.changes import Change, clear, delete, extras, link, put
 from eventstore.model.events import Kind
 from eventstore.model.paths import MARKER, checked, is_marker, join, shown
-from projections.layers.names import DIRECTORY, OPAQUE, OTHER, WHITEOUT, Names
+from projections.layers.names import AUFS_LINKS, DIRECTORY, OPAQUE, OTHER, WHITEOUT, Names, Symlinks
 from projections.tar.header import BLOCK
 from projections.tar.reader import FramingReader, Source, TarEntry, TarReader, refusal
 from projections.tar.sparse import condense
@@ -40,35 +40,106 @@ def decode(
 ) -> Iterator[Change]:
     """Yield what a layer's tar changes, in the tar's order, then the parent directories that it leaves out.
 
-    Each path comes at most once as a node, and at most once as deleted.  *frame* gets every byte of the tar that is not
-    kept as content; with both, `reassemble` gives the tar back.  *limit* is how many bytes all files may have together,
+    Each path comes at most once as a node, and at most once as deleted; what is below a symlink of the same layer comes under
+    the path that this leads to.  *frame* gets every byte of the tar that no path's content has; with both, `reassemble`
+    gives the tar back.  *limit* is how many bytes all files may have together,
     holes included.  Raises InvalidError, naming the entry, at the first thing that no layer may hold.
     """
-    reader = TarReader(stream, frame)
-    names = Names()
-    held = 0
-    for entry in reader:
-        if MARKER in entry.path and is_marker(entry.path):
-            change = _marked(entry, names)
-            if change is not None:
-                yield change
-        elif entry.type == b"1":
-            yield link(entry.path, names.linked(entry.path, entry.target))
+    yield from _Decoder(stream, keeper, frame or len, limit).changes()
+
+
+class _Decoder:
+    def __init__(self, stream: Source, keeper: Keeper, frame: Callable[[bytes], object], limit: int) -> None:
+        self._reader = TarReader(stream, frame)
+        self._keeper, self._frame, self._limit = keeper, frame, limit
+        self._names, self._symlinks = Names(), Symlinks()
+        self._held = 0
+        self._aufs: dict[bytes, Change | bytes] = {}  # AUFS's hard link store: each file, then its first name
+
+    def changes(self) -> Iterator[Change]:
+        for entry in map(self._placed, self._reader):
+            if MARKER in entry.path and is_marker(entry.path):
+                change = self._marked(entry)
+                if change is not None:
+                    yield change
+            elif entry.type == b"1":
+                yield self._linked(entry)
+            else:
+                yield self._node(entry)
+        yield from self._names.finish()
+
+    def _placed(self, entry: TarEntry) -> TarEntry:
+        """Return *entry* with the paths that it means, if its data is not too much."""
+        self._held += entry.size
+        if self._held > self._limit:
+            over = f"with it, the layer's files hold over {self._limit} bytes; allow more with --max-layer-size"
+            raise InvalidError(f"tar entry '{shown(entry.path)}': {over}")
+        path = self._symlinks.resolved(entry.path)
+        if entry.type == b"1":
+            return entry._replace(path=path, target=self._symlinks.resolved(entry.target))
+        return entry if path is entry.path else entry._replace(path=path)
+
+    def _node(self, entry: TarEntry) -> Change:
+        self._names.enter(entry.path, DIRECTORY if entry.type == b"5" else OTHER)
+        if entry.type == b"2":
+            self._symlinks.add(entry.path, entry.target)
+        content = None
+        if entry.type == b"0":
+            reader, keeper = self._reader, self._keeper
+            content = keeper.put(reader.read(entry.size)) if entry.size <= SMALL else keeper.put_stream(reader.chunks())
+        return _put(entry, content)
+
+    def _linked(self, entry: TarEntry) -> Change:
+        kept = self._aufs.get(entry.target)
+        if isinstance(kept, Change):
+            self._names.enter(entry.path, OTHER)
+            self._aufs[entry.target] = entry.path
+            return kept._replace(path=entry.path)
+        return link(entry.path, self._names.linked(entry.path, entry.target if kept is None else kept))
+
+    def _marked(self, entry: TarEntry) -> Change | None:
+        """Return what a whiteout of any type does; None for one that does nothing.
+
+        Its bytes, where it has any, mean nothing, and stay in the framing.  AUFS's own bookkeeping is passed over as Docker
+        does, but for the files that hard links name.  umoci deletes, one by one, what was in a directory whose place a file
+        takes: that is gone with it.
+        """
+        path = entry.path
+        at = 0 if path.startswith(MARKER) else path.index(b"/" + MARKER) + 1
+        parent, (name, slash, _) = path[: max(at - 1, 0)], path[at:].partition(b"/")
+        if entry.sparse is not None:
+            raise refusal(path, "a whiteout or AUFS marker cannot be sparse")
+        if name.startswith(MARKER + MARKER) and name != OPAQUE:
+            self._keep_book(entry)
+            return None
+        self._pass_over()
+        body = name[len(MARKER) :]
+        if slash or body in (b"", b".", b".."):
+            raise refusal(path, f"'{shown(name)}' is a malformed whiteout")
+        if self._names.covered(path):
+            return None
+        self._names.enter(path, WHITEOUT)
+        return clear(parent) if name == OPAQUE else delete(checked(join(parent, body)))
+
+    def _keep_book(self, entry: TarEntry) -> None:
+        if entry.type == b"0" and entry.path.startswith(AUFS_LINKS):
+            content = self._keeper.put_stream(self._framed())
+            self._aufs[entry.path] = _put(entry, content)
         else:
-            held += entry.size
-            if held > limit:
-                over = f"with it, the layer's files hold over {limit} bytes; allow more with --max-layer-size"
-                raise InvalidError(f"tar entry '{shown(entry.path)}': {over}")
-            yield _node(entry, reader, names, keeper)
-    yield from names.finish()
+            self._pass_over()
+
+    def _pass_over(self) -> None:
+        for _ in self._framed():
+            pass
+
+    def _framed(self) -> Iterator[bytes]:
+        """Yield the entry's data, as part of the framing too."""
+        for chunk in self._reader.chunks():
+            self._frame(chunk)
+            yield chunk
 
 
-def _node(entry: TarEntry, reader: TarReader, names: Names, keeper: Keeper) -> Change:
-    names.enter(entry.path, DIRECTORY if entry.type == b"5" else OTHER)
-    content = None
-    if entry.type == b"0":
-        small = entry.size <= SMALL
-        content = keeper.put(reader.read(entry.size)) if small else keeper.put_stream(reader.chunks())
+def _put(entry: TarEntry, content: bytes | None) -> Change:
     return put(
         entry.path,
         entry.mode,
@@ -81,28 +152,6 @@ def _node(entry: TarEntry, reader: TarReader, names: Names, keeper: Keeper) -> C
         rdev=entry.rdev,
         xattrs=entry.xattrs,
     )
-
-
-def _marked(entry: TarEntry, names: Names) -> Change | None:
-    """Return what a whiteout of any type does; None for one that does nothing.
-
-    AUFS's own bookkeeping is passed over as Docker does.  umoci deletes, one by one, what was in a directory whose place
-    a file takes: that is gone with it.
-    """
-    path = entry.path
-    at = 0 if path.startswith(MARKER) else path.index(b"/" + MARKER) + 1
-    parent, (name, slash, _) = path[: max(at - 1, 0)], path[at:].partition(b"/")
-    if entry.size:
-        raise refusal(path, "a whiteout or AUFS marker can hold no data")
-    if name.startswith(MARKER + MARKER) and name != OPAQUE:
-        return None
-    body = name[len(MARKER) :]
-    if slash or body in (b"", b".", b".."):
-        raise refusal(path, f"'{shown(name)}' is a malformed whiteout")
-    if names.covered(path):
-        return None
-    names.enter(path, WHITEOUT)
-    return clear(parent) if name == OPAQUE else delete(checked(join(parent, body)))
 
 
 def encode(
@@ -182,12 +231,17 @@ def reassemble(framing: Source, read: Callable[[bytes], Iterable[bytes]]) -> Ite
     Raises DamagedError where a content has not the size that the framing states.  Memory stays flat.
     """
     pieces: list[bytes] = []
-    reader = FramingReader(framing, pieces.append)
+    reader, symlinks = FramingReader(framing, pieces.append), Symlinks()
     for entry in reader:
         yield from pieces
         pieces.clear()
-        if entry.size:
-            content = _exactly(read(entry.path), entry.size, entry.path)
+        path = symlinks.resolved(entry.path)
+        if is_marker(path):
+            yield from reader.chunks()
+        elif entry.type == b"2":
+            symlinks.add(path, entry.target)
+        elif entry.size:
+            content = _exactly(read(path), entry.size, path)
             yield from content if entry.sparse is None else condense(entry.sparse, content)
     yield from pieces
     yield from reader.rest()

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from zlib import adler32
 
 from eventstore.model.paths import MARKER, MAX_NAME, MAX_PATH, shown
+from eventstore.model.times import clamped
 from projections.tar import pax_headers
 from projections.tar.pax_headers import HeaderError
 
@@ -26,16 +27,16 @@ TYPES = {
     b"6": stat.S_IFIFO,
 }
 MAX_MAJOR, MAX_MINOR = (1 << 12) - 1, (1 << 20) - 1  # Linux's dev_t
-_TIMES = 1 << 63  # ns, what 64 bits hold
 
 
 class TarEntry(NamedTuple):
     """One file of an archive.
 
     `path` is relative to the root (b"" is the root itself), `raw_name` as the archive spells it; `type` is "0" for
-    every spelling of a regular file, else ustar's digit; `mode` holds the type bits; `mtime` is ns since 1970; `size`
-    is what reading gives, holes included; `target` is a symlink's text, or a hard link's path; `rdev` is (major,
-    minor); `sparse` are the stored (offset, length) extents of a sparse file.
+    every spelling of a regular file, else ustar's digit; `mode` holds the type bits; `mtime` is ns since 1970, the
+    nearest that 64 bits hold (1677 to 2262); `size` is what reading gives, holes included; `target` is a symlink's
+    text, or a hard link's path; `rdev` is (major, minor); `sparse` are the stored (offset, length) extents of a
+    sparse file.
     """
 
     path: bytes
@@ -107,8 +108,6 @@ def parse(block: bytes, pax: Mapping[bytes, bytes]) -> TarEntry:
         raise HeaderError(f"its size {size} is impossible")
     if (uid | gid) >> 32:
         raise HeaderError(f"its owner {uid}:{gid} does not fit in 32 bits")
-    if not -_TIMES <= mtime < _TIMES:
-        raise HeaderError(f"its time, {mtime // 1_000_000_000} seconds from 1970, is outside of the years 1677 to 2262")
     if kind in b"\x007S":
         kind = b"0"
     if kind == b"0":
@@ -122,7 +121,7 @@ def parse(block: bytes, pax: Mapping[bytes, bytes]) -> TarEntry:
     rdev = _device(block) if kind in b"34" else None
     mode = bits | number(block[100:108]) & 0o7777
     xattrs = pax_headers.xattrs(pax) if pax else pax_headers.NOTHING
-    return TarEntry(normalised(name), name, kind, mode, uid, gid, mtime, size, target, rdev, xattrs, None)
+    return TarEntry(normalised(name), name, kind, mode, uid, gid, clamped(mtime), size, target, rdev, xattrs, None)
 
 
 _Fields = tuple[bytes, bytes, int, int, int, int]

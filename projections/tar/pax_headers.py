@@ -18,7 +18,7 @@ _FAMILIES = (XATTR, _LIBARCHIVE_XATTR, SPARSE)
 _NAMES = (b"path", b"linkpath", SPARSE + b"name")
 _PAIR = (SPARSE + b"offset", SPARSE + b"numbytes")
 _MAP = SPARSE + b"map"
-_TIME = re.compile(rb"(-?)([0-9]{1,12})(?:\.([0-9]*))?")
+_TIME = re.compile(rb"(-?)(?=[0-9])0*([0-9]{0,19})(?:\.([0-9]*))?")
 
 
 class HeaderError(ValueError):
@@ -52,7 +52,7 @@ def parse(body: bytes) -> dict[bytes, bytes]:
 def _records(body: bytes) -> Iterator[tuple[bytes, bytes]]:
     at = 0
     while at < len(body):
-        space = body.find(b" ", at, at + 8)
+        space = body.find(b" ", at, at + 24)
         digits = body[at:space]
         end = at + int(digits) if space > at and digits.isdigit() else 0
         if not end or end <= space or end > len(body) or body[end - 1] != 0x0A:
@@ -74,9 +74,10 @@ def _refuse_nul(found: Mapping[bytes, bytes]) -> None:
 
 def decimal(value: bytes) -> int:
     """Return a number that cannot be negative."""
-    if not value.isdigit() or len(value) > 20:
+    digits = value.lstrip(b"0")
+    if not value.isdigit() or len(digits) > 20:
         raise HeaderError(f"its PAX header holds '{shown(value[:40])}' where a number belongs")
-    return int(value)
+    return int(digits or b"0")
 
 
 def nanoseconds(value: bytes) -> int:

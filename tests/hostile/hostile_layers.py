@@ -55,7 +55,7 @@ ROOT = {
     "the root as a file": Hostile("no tree has a file for its root", entry(b"./", b"", kind=b"0") + entry(b".", b"x") + END, r"twice|root"),
     "the root as a device": Hostile("as a file", block(b".", b"3") + END, r"it is the root"),
     "a whiteout of the root": Hostile("'.wh..' names the directory that it stands in", entry(b".wh..") + END, r"'\.wh\.\.'.*malformed"),
-    "a name through a symlink of this layer": Hostile("it would land where the symlink leads", block(b"s", b"2", link=b"/etc") + entry(b"s/passwd", b"x") + END, r"'s/passwd'.*'s' is no directory"),
+    "a name through symlinks in a circle": Hostile("it lands nowhere", block(b"s", b"2", link=b"t") + block(b"t", b"2", link=b"s") + entry(b"s/passwd", b"x") + END, r"'s/passwd'.*circle"),
     "a name through a later symlink": Hostile("the same in the other order", entry(b"s/passwd", b"x") + block(b"s", b"2", link=b"/etc") + END, r"'s'.*is no directory"),
 }  # fmt: skip
 
@@ -92,6 +92,7 @@ SIZES = {
     "a PAX header of 2 MiB": Hostile("memory is for files", pax((b"SCHILY.xattr.user.a", bytes(2 * MIB))) + ONE, r"extended header of \d+ bytes"),
     "an xattr of 1 MiB": Hostile("Linux takes 64 KiB", pax((b"SCHILY.xattr.user.a", bytes(MIB))) + ONE, r"extended header of \d+ bytes"),
     "thousands of deep parents": Hostile("a few KiB would name gigabytes of directories", b"".join(pax((b"path", b"%04d" % n + b"/d" * 2000)) + entry() for n in range(9)) + END, r"leaves out over"),
+    "the root twice": Hostile("which one counts?", folder(b"./") + folder(b"a/") + folder(b"./", b"0000700\0") + END, r"'/'.*twice"),
     "a directory twice": Hostile("which one counts?", folder(b"d/") + folder(b"d/", b"0000700\0") + END, r"'d'.*twice"),
 }  # fmt: skip
 

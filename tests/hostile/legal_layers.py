@@ -104,6 +104,7 @@ NODES = {
     "a PAX owner": Legal("POSIX pax", pax((b"uid", b"70000000"), (b"gid", b"80000000")) + owned(b"x") + END, {b"f": "-rw-r--r-- 70000000:80000000 @0 x"}),
     "owners by name too": Legal("image-spec: uname is ignored for uid", pax((b"uname", b"daemon"), (b"gname", b"nosuch")) + owned(b"x") + END, {b"f": FILE + "x"}),
     "a time before 1970": Legal("POSIX pax", pax((b"mtime", b"-1.5")) + owned(b"x") + END, {b"f": "-rw-r--r-- 0:0 @-2 x"}, differs={"podman": "it takes 1970 for the earliest time"}),
+    "a time before 1677": Legal("exact in the tar; a view has the nearest that 64 bits of ns hold", pax((b"mtime", b"-99999999999")) + owned(b"x") + END, {}, differs={"umoci": "another one, that the disk takes", "podman": "it takes 1970 for the earliest time"}),
     "a time with a fraction": Legal("POSIX pax", pax((b"mtime", b"1700000000.123456789")) + owned(b"x") + END, {b"f": "-rw-r--r-- 0:0 @1700000000 x"}),
     "numbers padded with spaces": Legal("POSIX: leading spaces and a trailing space or NUL", entry(b"f", b"x", uid=b"     7 \0", mode=b"   644 \0") + END, {b"f": "-rw-r--r-- 7:0 @0 x"}),
     "a checksum of signed bytes": Legal("old tars summed signed chars", signed_checksum(entry(b"\xff", b"x")[:512]) + padded(b"x") + END, {b"\xff": FILE + "x"}),
@@ -113,6 +114,7 @@ NODES = {
     "user's xattrs": Legal("image-spec: SCHILY.xattr", pax((b"SCHILY.xattr.user.a", b"\0b\n")) + owned(b"x") + END, {b"f": FILE + "x"}),
     "libarchive's xattrs": Legal("libarchive's spelling", pax((b"LIBARCHIVE.xattr.user.a", b"YWI")) + owned(b"x") + END, {b"f": FILE + "x"}),
     "a file capability": Legal("image-spec: security.capability", pax((b"SCHILY.xattr.security.capability", b"\1\0\0\2\0\4" + bytes(14))) + owned(b"x") + END, {b"f": FILE + "x"}),
+    "zeros before PAX numbers": Legal("POSIX: decimal numbers; nothing forbids them", pax((b"uid", b"0" * 30 + b"7"), (b"mtime", b"0" * 20 + b"17")) + owned(b"x") + END, {b"f": "-rw-r--r-- 7:0 @17 x"}),
     "unknown PAX keys": Legal("POSIX: they are passed over", pax((b"VENDOR.key", b"x"), (b"comment", b"y")) + owned(b"x") + END, {b"f": FILE + "x"}),
     "a PAX key twice": Legal("POSIX: the last counts", pax((b"uid", b"5"), (b"uid", b"6")) + owned(b"x") + END, {b"f": "-rw-r--r-- 6:0 @0 x"}),
     "a global comment": Legal("what git archive writes", pax((b"comment", b"0" * 40), kind=b"g") + owned(b"x") + END, {b"f": FILE + "x"}, differs={"umoci": "unknown typeflag"}),
@@ -129,6 +131,7 @@ LINKS = {
     "a hard link to a lower layer's file": Legal("image-spec: links may span layers", block(b"l", b"1", link=b"top") + END, {b"l": FILE + "low", b"top": FILE + "low"}, lower=LOWER),
     "a hard link to a symlink": Legal("a symlink is a file with names", block(b"s", b"2", link=b"f", mode=b"0000777\0") + block(b"l", b"1", link=b"s", mode=b"0000777\0") + END, {b"l": "lrwxrwxrwx 0:0 -> f"}),
     "a hard link to a device": Legal("so is a device", block(b"c", b"3", major=1, minor=3) + block(b"l", b"1", link=b"c") + END, {b"l": "crw-r--r-- 0:0 1:3"}),
+    "hard links into AUFS's store": Legal("Docker up to 1.3 wrote them; Docker and podman resolve them", folder(b".wh..wh.plnk/") + entry(b".wh..wh.plnk/1.2", b"x", uid=5) + block(b"l", b"1", link=b".wh..wh.plnk/1.2") + block(b"m", b"1", link=b".wh..wh.plnk/1.2") + END, {b"l": "-rw-r--r-- 5:0 @0 x", b"m": "-rw-r--r-- 5:0 @0 x", b".wh..wh.plnk": None}, differs={"umoci": "it takes the store for files", "podman": "it leaves the store's folder, empty"}),
     "a hard link that repeats ./": Legal("as names do", entry(b"./f", b"x") + block(b"./l", b"1", link=b"./f") + END, {b"l": FILE + "x"}),
 }  # fmt: skip
 
@@ -147,10 +150,27 @@ WHITEOUTS = {
     "a whiteout's mode and type": Legal("image-spec: an empty file; readers look at the name alone", block(b"d/.wh.f", b"3", major=1) + END, {b"d/f": None}, lower=LOWER),
     "AUFS's bookkeeping": Legal("Docker passes over it", folder(b".wh..wh.plnk/") + entry(b".wh..wh.aufs") + ONE, {b"f": FILE + "x", b".wh..wh.aufs": None}),
     "whiteouts below a file in a directory's place": Legal("what `umoci repack` writes: all of it is gone with the directory", entry(b"d", b"x") + entry(b"d/.wh.f") + END, {b"d": FILE + "x", b"d/f": None}, lower=LOWER, differs={"podman": "it fails: not a directory"}),
+    **{
+        f"{first} below what then becomes {then}": Legal("kaniko writes so: in whatever order, it is gone with the directory", entry(marker) + node + END, {b"d": text, b"d/f": None, b"top": FILE + "low"}, lower=LOWER)
+        for first, marker in {"a whiteout": b"d/.wh.f", "a deep whiteout": b"d/x/y/.wh.f", "an opaque marker": b"d/.wh..wh..opq"}.items()
+        for then, node, text in (("a file", entry(b"d", b"x"), FILE + "x"), ("a symlink", block(b"d", b"2", link=b"top", mode=b"0000777\0"), "lrwxrwxrwx 0:0 -> top"))
+    },
+    "a whiteout with bytes": Legal("image-spec: they are empty; readers look at the name alone", entry(b"d/.wh.f", b"some bytes") + END, {b"d/f": None, b"d/g": FILE + "low"}, lower=LOWER),
+    "a whiteout below a symlink of the layer": Legal("as all that is below one", block(b"e", b"2", link=b"d", mode=b"0000777\0") + entry(b"e/.wh.f") + END, {b"d/f": None, b"d/g": FILE + "low"}, lower=LOWER),
+    "an opaque marker below a symlink of the layer": Legal("as a whiteout there", block(b"e", b"2", link=b"d", mode=b"0000777\0") + entry(b"e/.wh..wh..opq") + END, {b"d/f": None, b"d/g": None}, lower=LOWER, differs={"podman": "it does not follow the symlink for this one"}),
     "a directory in a file's place": Legal("the upper layer wins", folder(b"top/") + entry(b"top/f", b"x") + END, {b"top/f": FILE + "x"}, lower=LOWER),
     "a file in a directory's place": Legal("with all below it gone", entry(b"d", b"x") + END, {b"d": FILE + "x", b"d/f": None}, lower=LOWER),
     "a symlink in a directory's place": Legal("and it is not followed", block(b"d", b"2", link=b"/", mode=b"0000777\0") + END, {b"d": "lrwxrwxrwx 0:0 -> /", b"d/f": None}, lower=LOWER),
     "a directory over a lower symlink": Legal("names below it are below the directory, not where the symlink led", folder(b"l/") + entry(b"l/f", b"x") + END, {b"l/f": FILE + "x", b"d/f": None}, lower=folder(b"d/") + block(b"l", b"2", link=b"d") + END),
+}  # fmt: skip
+
+THROUGH = {
+    "a file below a symlink of the layer": Legal("it lands where the symlink leads, in the root", block(b"lib", b"2", link=b"d", mode=b"0000777\0") + entry(b"lib/foo", b"x") + END, {b"d/foo": FILE + "x", b"d/f": FILE + "low", b"lib": "lrwxrwxrwx 0:0 -> d"}, lower=LOWER),
+    "below a symlink that climbs": Legal("the root is its own parent", folder(b"a/") + block(b"a/s", b"2", link=b"../../../../etc", mode=b"0000777\0") + folder(b"etc/") + entry(b"a/s/passwd", b"x") + END, {b"etc/passwd": FILE + "x"}),
+    "below an absolute symlink": Legal("it begins at the root of the image", block(b"s", b"2", link=b"/etc", mode=b"0000777\0") + folder(b"etc/") + entry(b"s/passwd", b"x") + END, {b"etc/passwd": FILE + "x"}),
+    "below a symlink to nothing": Legal("its directories are made", block(b"s", b"2", link=b"no/where", mode=b"0000777\0") + entry(b"s/f", b"x") + END, {b"no": DIR, b"no/where/f": FILE + "x"}, differs={"podman": "no such file"}),
+    "through symlinks to symlinks": Legal("as paths are", block(b"a", b"2", link=b"b/.", mode=b"0000777\0") + block(b"b", b"2", link=b"./d/", mode=b"0000777\0") + folder(b"a/e/") + entry(b"a/e/f", b"x") + END, {b"d/e/f": FILE + "x"}, lower=LOWER),
+    "hard links below a symlink": Legal("both ends", block(b"s", b"2", link=b"d", mode=b"0000777\0") + folder(b"d/") + entry(b"s/a", b"x") + block(b"s/b", b"1", link=b"s/a") + END, {b"d/a": FILE + "x", b"d/b": FILE + "x"}),
 }  # fmt: skip
 
 FRAMES = {
@@ -177,4 +197,4 @@ FRAMES = {
     },
 }  # fmt: skip
 
-LEGAL: dict[str, Legal] = {**NAMES, **NODES, **LINKS, **WHITEOUTS, **FRAMES}
+LEGAL: dict[str, Legal] = {**NAMES, **NODES, **LINKS, **WHITEOUTS, **THROUGH, **FRAMES}
