@@ -14,6 +14,7 @@ LOAD = "cli.commands.images.load"
 NAMES = "cli.commands.images.names"
 CONTAINERS = "cli.commands.containers.containers"
 LIFECYCLE = "cli.commands.containers.lifecycle"
+RUN = "cli.commands.containers.run"
 COMMIT = "cli.commands.containers.commit"
 CONFIG = "cli.commands.containers.config"
 FILES = "cli.commands.files.read"
@@ -45,6 +46,9 @@ HEADINGS: dict[str, dict[str, Entry]] = {
         "inventory": Entry("cli.commands.images.save", "inventory", "List the layers that are here, for `save --have`"),
     },
     "Containers": {
+        "run": Entry(RUN, "run", "Run a program in a container, with every change on the record"),
+        "exec": Entry(RUN, "exec_", "Run one more program beside the one that runs in a container"),
+        "recover": Entry(RUN, "recover", "Record what a process that was killed left"),
         "create": Entry(LIFECYCLE, "create", "Put a writable layer on top of an image"),
         "ps": Entry(CONTAINERS, "ps", "List containers"),
         "rename": Entry(LIFECYCLE, "rename", "Give a container another name"),

@@ -15,6 +15,7 @@ from cli.session.actor import observed_actor
 from cli.session.redact import redacted
 from cli.session.settings import Settings, default_store
 from cli.version import VERSION
+from eventstore.errors import UnrecordedError
 
 _STORE_HELP = "The store; load, import and create make it.  [env: LAYERLOG_STORE; default: ~/.local/share/layerlog]"
 
@@ -72,12 +73,21 @@ def run(group: click.Group, arguments: list[str]) -> int:
     """Return the exit code; what failed has been said on stderr."""
     settings = Settings(default_store(), argv=tuple(redacted(["layerlog", *arguments])))
     context, code = None, 0
+
+    def attempt(words: list[str]) -> None:
+        nonlocal context
+        with group.make_context("layerlog", [*words], obj=settings) as context:
+            group.invoke(context)
+
     try:
         _stand_in_for_closed_streams()
         _accept_any_text()
         try:
-            with group.make_context("layerlog", arguments, obj=settings) as context:
-                group.invoke(context)
+            try:
+                attempt(arguments)
+            except UnrecordedError as left:
+                attempt(["--store", context.obj.store if context else settings.store, "recover", left.container])
+                attempt(arguments)
         except click.exceptions.Exit as stop:
             code = stop.exit_code
         failures.flush_output()

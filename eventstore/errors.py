@@ -6,6 +6,7 @@ A message names the object, the reason and the next step, in one line; `exit_cod
     +-- NotFoundError       a name, id, path or point that is not there
     +-- AmbiguousError      an id prefix that several things share
     +-- ConflictError       a rule of the tree or of names forbids it (exists, not empty, not a directory, nothing to seal)
+    |   +-- UnrecordedError a process that was killed left changes, which have to be recorded first
     +-- ConcurrencyError    somebody else appended first; says what moved
     +-- InvalidError        the input breaks a rule of its format (a path, a reference, a tar, a manifest)
     |   +-- MismatchError   bytes are not what their digest or size names
@@ -30,6 +31,14 @@ class AmbiguousError(LayerlogError):
 
 class ConflictError(LayerlogError):
     pass
+
+
+class UnrecordedError(ConflictError):
+    """`container` is the id of one in which a process ran that was killed: what it changed has to be recorded first."""
+
+    def __init__(self, message: str, container: str) -> None:
+        super().__init__(message)
+        self.container = container
 
 
 class ConcurrencyError(LayerlogError):

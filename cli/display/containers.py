@@ -10,6 +10,7 @@ from eventstore.model.events import Kind
 from eventstore.model.facts import base_stated
 from eventstore.model.paths import shown
 from eventstore.model.times import from_rfc3339, rfc3339
+from eventstore.store import visits
 from eventstore.store.store import Store
 from projections.events.records import Records
 from projections.history import commits, status
@@ -25,8 +26,9 @@ COLUMNS = (
 )
 
 
-def container_row(log: Log, container: Container) -> dict[str, Any]:
+def container_row(store: Store, container: Container) -> dict[str, Any]:
     """Return what `ps` knows of a container; all of it in JSON."""
+    log, process = store.log, visits.state(store.path, container.id)
     count = status.count_unsealed(log, container)
     return {
         "id": container.id,
@@ -34,12 +36,16 @@ def container_row(log: Log, container: Container) -> dict[str, Any]:
         "image": status.base_name(log, container),
         "base": base_stated(container.base),
         "created": rfc3339(log.time_of(container.created)),
-        "status": _state(container, count),
+        "status": _PROCESS.get(process) or _state(container, count),
         "unsealed": count,
         "version": container.version,
         "sealed_version": container.sealed,
         "removed": container.removed,
+        "process": process or None,
     }
+
+
+_PROCESS = {visits.RUNNING: "running", visits.UNRECORDED: "not recorded"}
 
 
 def _state(container: Container, count: int) -> str:
@@ -54,7 +60,7 @@ def status_row(store: Store, container: Container) -> dict[str, Any]:
     found = status.unsealed(store, container.id, container.version)
     commit = _last_commit(store.log, container)
     return {
-        **container_row(store.log, container),
+        **container_row(store, container),
         "commit": commit and {
             "id": commit.id, "author": commit.author, "message": commit.message, "time": rfc3339(commit.time),
         },
@@ -67,6 +73,7 @@ def print_status(store: Store, container: Container) -> None:
     base, commit = status.base_name(store.log, container), _last_commit(store.log, container)
     print(f"Container {shown(container.name)} ({container.id[:12]}) on {shown(base)}, at version {container.version}")
     print(f"Last commit: {_commit_text(commit)}" if commit else "No commit yet")
+    print(*_process_lines(store, container), sep="", end="")
     counts = dict.fromkeys(WORDS, 0)
     differences = status.differences(status.unsealed(store, container.id, container.version))
     for number, difference in enumerate(status.topmost(differences)):
@@ -78,6 +85,15 @@ def print_status(store: Store, container: Container) -> None:
     if instructions:
         print("\nConfig not sealed yet:", *(f"  {shown(text)}" for text in instructions), sep="\n")
     print(f"\n{_summary(counts, len(instructions))}")
+
+
+def _process_lines(store: Store, container: Container) -> list[str]:
+    process = visits.state(store.path, container.id)
+    if process == visits.RUNNING:
+        return ["A process runs in it: what it changes is recorded by the next commit, or when it ends\n"]
+    name = shown(container.name)
+    left = f"A process that was killed left changes that are not recorded: `layerlog recover {name}` records them\n"
+    return [left] if process else []
 
 
 def _summary(counts: dict[str, int], instructions: int) -> str:

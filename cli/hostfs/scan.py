@@ -36,7 +36,7 @@ def scan(root: str, keeper: Keeper, *, skipped: Counter[str] | None = None, like
     changes while it is read, LayerlogError for one that cannot be read.  Memory: the names of the directories on the
     way down, the first names of hard-linked nodes, 1 MiB of content.
     """
-    return iter(_Scan(root, keeper, Counter() if skipped is None else skipped, like))
+    return iter(Scan(root, keeper, Counter() if skipped is None else skipped, like))
 
 
 def single(path: str, keeper: Keeper, *, skipped: Counter[str] | None = None, like: Like | None = None) -> Iterator[Change]:
@@ -45,7 +45,7 @@ def single(path: str, keeper: Keeper, *, skipped: Counter[str] | None = None, li
     A socket is skipped, as in `scan`; raises as that does.
     """
     folder, name = os.path.split(os.fsencode(path))
-    reading = _Scan(os.fsdecode(folder or b"."), keeper, Counter() if skipped is None else skipped, like)
+    reading = Scan(os.fsdecode(folder or b"."), keeper, Counter() if skipped is None else skipped, like)
     return reading.one(name)
 
 
@@ -61,7 +61,7 @@ def xattrs(node: int | bytes) -> dict[bytes, bytes]:
     return {os.fsencode(name): os.getxattr(node, name, follow_symlinks=follow) for name in names if name not in HOST_LABELS}
 
 
-_Reading = Callable[["_Scan", bytes, bytes], Change | None]
+_Reading = Callable[["Scan", bytes, bytes], Change | None]
 
 
 class _Place(NamedTuple):
@@ -72,7 +72,7 @@ class _Place(NamedTuple):
     identity: tuple[int, int]
 
 
-class _Scan:
+class Scan:
     """Holds one directory open at a time and goes up by a checked `..`, so open files do not bound the depth."""
 
     def __init__(self, root: str, keeper: Keeper, skipped: Counter[str], like: Like | None) -> None:
@@ -130,13 +130,13 @@ class _Scan:
     def _root(self) -> Change:
         status = os.fstat(self.fd)
         self.places.append(_Place(b"", iter(self._listing(self.fd)), (status.st_dev, status.st_ino)))
-        return _node(b"", status, self.fd)
+        return node(b"", status, self.fd)
 
     def _directory(self, name: bytes, path: bytes) -> Change:
         fd = self._open(name, LIST)
         try:
             status = os.fstat(fd)
-            change = _node(path, status, fd)
+            change = node(path, status, fd)
             names = self._listing(fd)
             if names:  # an empty directory is not entered: without its x bit there would be no way back
                 self.places.append(_Place(path, iter(names), (status.st_dev, status.st_ino)))
@@ -173,7 +173,7 @@ class _Scan:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):
                 raise _changed(self.root, path)
-            return self._linked(status, path) or _node(
+            return self._linked(status, path) or node(
                 path, status, fd, size=status.st_size, content=self._content(fd, path, status)
             )
         finally:
@@ -188,7 +188,7 @@ class _Scan:
         device = stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode)
         rdev = (os.major(status.st_rdev), os.minor(status.st_rdev)) if device else None
         handle = b"/proc/self/fd/%d/%b" % (self.fd, name)
-        return self._linked(status, path) or _node(path, status, handle, target=target, rdev=rdev)
+        return self._linked(status, path) or node(path, status, handle, target=target, rdev=rdev)
 
     def _linked(self, status: os.stat_result, path: bytes) -> Change | None:
         """Return the link to the name under which the node was met before; at the first, remember *path* and return None."""
@@ -231,7 +231,7 @@ class _Scan:
             raise _changed(self.root, path)
 
 
-def _node(
+def node(
     path: bytes,
     status: os.stat_result,
     handle: int | bytes,

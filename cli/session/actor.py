@@ -1,13 +1,16 @@
 """The two names for "who": what the machine saw, and what the user says."""
 
 import os
+from functools import cache
 
 UNSET_LOGIN = 4294967295  # (uid_t) -1: no login session stands behind the process
 
 
+@cache
 def observed_actor() -> dict[str, str | int | None]:
     """Return who runs this process; `login` is None where the uid has no name.
 
+    Once asked, it stays the same whoever the process becomes in a user namespace.
     `login_uid` is the kernel's, which survives su and sudo; None outside a login session or off Linux.
     """
     import pwd

@@ -1,5 +1,6 @@
 """What every command starts with: the store, who is asking, and what a reference means."""
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,6 +15,7 @@ from eventstore.errors import ConflictError, ErasedError, InvalidError, NotFound
 from eventstore.log.log import Context
 from eventstore.model.events import Event
 from eventstore.model.paths import shown
+from eventstore.store import visits
 from eventstore.store.store import Store
 from projections.refs import containers, references, tags
 from projections.refs.places import split_place
@@ -36,9 +38,9 @@ class Session:
             logs.bind(head=self.log.head().changesets)
             self.store.cache.asked = lambda name, found: logs.detail("cache hit" if found else "cache miss", file=name)
 
-    def context(self, author: str | None = None, known: str = "recorded") -> Context:
+    def context(self, author: str | None = None, known: str = "recorded", process: str | None = None) -> Context:
         """Return who and why, as the log keeps it."""
-        return Context(observed_actor(), self.settings.argv, claimed_author(author), known)
+        return Context(observed_actor(), self.settings.argv, claimed_author(author), known, process)
 
     def resolve(self, ref: str) -> Target:
         found = references.resolve(self.log, ref, _end_of)
@@ -74,7 +76,10 @@ class Session:
         return references.resolve_base(self.log, ref, _end_of)
 
     def container(self, ref: str) -> str:
-        return references.resolve_container(self.log, ref)
+        """Return the live container that a command is to change; UnrecordedError where what a process left comes first."""
+        found = references.resolve_container(self.log, ref)
+        visits.require_recorded(self.store.path, found)
+        return found
 
     def view(self, target: Target) -> View:
         return references.view(self.store, target)
@@ -143,6 +148,17 @@ def session(open_store: Callable[[str], Store] = Store.open) -> Iterator[Session
         raise met(opened.log, error) from error
     finally:
         opened.store.close()
+
+
+def whole_session() -> AbstractContextManager[Session]:
+    """As `session`, where every file of the store can be removed: those too that processes in this user's containers own."""
+    store = click.get_current_context().obj.store
+    if os.geteuid() and any(os.path.isdir(os.path.join(store, name)) for name in ("cache/lower", "running")):
+        from cli.sandbox import namespaces
+
+        observed_actor()  # asked before this process is root by name
+        namespaces.become_root()
+    return session()
 
 
 def first_session() -> AbstractContextManager[Session]:

@@ -25,12 +25,12 @@ LONG = 1.0
 
 @contextmanager
 def writing(
-    s: Session, author: str | None = None, known: str = "recorded",
+    s: Session, author: str | None = None, known: str = "recorded", process: str | None = None,
     *, opened: Callable[..., AbstractContextManager[Writer]] = writers.writing,
 ) -> Iterator[Writer]:  # fmt: skip
     """Write in this command's name; says in the operational log what was appended."""
     _migrate(s)
-    with opened(s.store, s.context(author, known)) as writer, _told(writer):
+    with opened(s.store, s.context(author, known, process)) as writer, _told(writer):
         commands.create_store(writer)
         yield writer
 

@@ -21,13 +21,18 @@ DatabaseError = sqlite3.DatabaseError
 
 
 class Context:
-    """Who and why: `actor` is observed, `author` is claimed; `known` is recorded, observed or imported."""
+    """Who and why: `actor` is observed, `author` is claimed; `known` is recorded, observed or imported.
+
+    `process` is the id of the visit whose changes they are, where they are one's.
+    """
 
     def __init__(
-        self, actor: dict[str, Any], command: tuple[str, ...], author: str | None = None, known: str = "recorded"
+        self, actor: dict[str, Any], command: tuple[str, ...], author: str | None = None, known: str = "recorded",
+        process: str | None = None,
     ) -> None:  # fmt: skip
         self.actor, self.command, self.author, self.known = actor, command, author, known
-        self.body = json.dumps(vars(self), sort_keys=True, separators=(",", ":"))
+        stated = vars(self) | ({"process": process} if process else {})
+        self.body = json.dumps(stated, sort_keys=True, separators=(",", ":"))
         """The text that the chain covers."""
 
 

@@ -184,6 +184,59 @@ class Departure:
         return {key: value for key, value in vars(self).items() if value or key not in optional}
 
 
+class Pass(NamedTuple):
+    """ChangesRecorded: what a pass over a running `process` recorded: `events` from version `first` on.
+
+    `unstable` are paths that changed while they were read, `refused` those whose names no layer can hold, both as shown.
+    """
+
+    process: str
+    first: int = 0
+    events: int = 0
+    unstable: Sequence[str] = ()
+    refused: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, event: Event) -> "Pass":
+        said = event.stated
+        lists = (said.get("unstable", ()), said.get("refused", ()))
+        return cls(said.get("process", ""), said.get("from", 0), said.get("events", 0), *lists)
+
+    @property
+    def stated(self) -> dict[str, Any]:
+        lists = {"unstable": self.unstable, "refused": self.refused}
+        return {
+            "process": self.process, "from": self.first, "events": self.events,
+            **{key: list(paths) for key, paths in lists.items() if paths},
+        }  # fmt: skip
+
+
+class Exit(NamedTuple):
+    """ProcessExited: `process` is a visit's random id; `program` and `command` are what ran, with secrets hidden.
+
+    `user` is UID:GID in the container, `started` and `ended` ns since 1970; `exit` is its code, None where nobody learned it
+    (the machine or layerlog itself was killed); `runtime` is what ran it.
+    """
+
+    process: str
+    program: str
+    command: Sequence[str]
+    user: str
+    started: int
+    ended: int
+    exit: int | None
+    runtime: str
+
+    @classmethod
+    def of(cls, event: Event) -> "Exit":
+        said = event.stated
+        return cls(*(said.get(field) for field in cls._fields))  # type: ignore[arg-type]
+
+    @property
+    def stated(self) -> dict[str, Any]:
+        return {**self._asdict(), "command": list(self.command)}
+
+
 class Serving(NamedTuple):
     """ImageServed: the manifest that `user` at `address` was given by the program `agent`, for what was `asked`.
 

@@ -4,7 +4,6 @@ All of it happens under the exclusive lock: no writer holds blocks that it has n
 """
 
 import os
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -12,6 +11,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from eventstore.content.segments import Place, SegmentWriter
+from eventstore.disk import held
 from eventstore.disk.fsync import sync_folder
 from eventstore.store.store import BUSY_MS, Store
 
@@ -86,11 +86,16 @@ def readers_are_done(db: sqlite3.Connection) -> bool:
 
 
 def clear_cache(store: Store) -> int:
-    """Remove all of cache/; return how many bytes it held."""
-    size = folder_size(store.cache.path())
-    shutil.rmtree(store.cache.path(), ignore_errors=True)
-    os.makedirs(store.cache.path(), mode=0o700, exist_ok=True)
-    return size
+    """Remove all of cache/ but for what containers run on; return how many bytes less it holds."""
+    folder = store.cache.path()
+    size = folder_size(folder)
+    for name in store.cache.names():
+        if name == held.LOWER:
+            held.remove_unused(store.cache.path(name))
+        else:
+            held.remove(store.cache.path(name))
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    return size - folder_size(folder)
 
 
 def folder_size(path: str) -> int:

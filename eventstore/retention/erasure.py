@@ -7,7 +7,7 @@ from eventstore.content.reader import PART
 from eventstore.errors import ConflictError, DamagedError
 from eventstore.model.digests import named
 from eventstore.retention import compaction, reachability
-from eventstore.store import commands
+from eventstore.store import commands, visits
 from eventstore.store.store import Store
 from eventstore.store.writer import Writer
 
@@ -74,6 +74,9 @@ def erase(store: Store, writer: Writer, found: Extent, reason: str, blobs: Itera
     Needs the exclusive lock (`writer.alone`).  The log says so before a byte goes: interrupted, the next `gc` or the same
     command again removes what is left.  Raise DamagedError, with nothing done, where a neighbour cannot be read.
     """
+    running = [container for container in visits.containers(store.path) if visits.state(store.path, container)]
+    if running:
+        raise ConflictError(f"{visits.running(running[0])}; what it has not recorded yet no erasure could find")
     compaction.will_wipe(store)
     store.db.execute("PRAGMA secure_delete = ON")
     kept = [blob for blob in blobs if store.content.has(blob)]

@@ -20,7 +20,9 @@ from eventstore.model.facts import (
     Base,
     ConfigChange,
     Departure,
+    Exit,
     FolderBase,
+    Pass,
     Referrer,
     Seal,
     Serving,
@@ -30,6 +32,7 @@ from eventstore.model.facts import (
 )
 from eventstore.model.paths import shown
 from eventstore.model.spelling import check_container_name, check_tag
+from eventstore.store import visits
 from eventstore.store.rules import Recording, check_name
 from eventstore.store.staging import Staged
 from eventstore.store.writer import Writer
@@ -90,6 +93,7 @@ def rename_container(writer: Writer, container: str, name: str, *, expected: int
 
 def remove_container(writer: Writer, container: str, *, expected: int | None = None) -> None:
     """Take the container out of listings; its events stay, and `restore_container` brings it back."""
+    visits.require_none(writer.store.path, container)
     _append_fact(writer, CONTAINER, container, Kind.CONTAINER_REMOVED, expected=expected)
 
 
@@ -103,6 +107,7 @@ def restore_container(writer: Writer, container: str, name: str, *, expected: in
 
 def configure(writer: Writer, container: str, change: ConfigChange, *, expected: int | None = None) -> None:
     """Record a change of what the container's images say about running them (`run_config.change` makes one of it)."""
+    visits.require_none(writer.store.path, container)
     _append_fact(writer, CONTAINER, container, Kind.CONFIG_CHANGED, change.stated, expected=expected)
 
 
@@ -116,12 +121,36 @@ def record(
     the path that breaks a rule, ConcurrencyError where the container is not at *expected*.
     Cost: O(changes x log events).
     """
+    visits.require_none(writer.store.path, container)
     with writer.changeset(key) as appending:
         stream = appending.open(CONTAINER, container, expected)
-        recording = Recording(appending, writer, stream, tree)
-        for change in changes:
-            recording.add(change)
+        _record(appending, writer, stream, changes, tree)
     return stream.version
+
+
+def record_visit(
+    writer: Writer, container: str, changes: Iterable[Change], tree: Tree, *, expected: int, passed: Pass,
+    exited: Exit | None = None,
+) -> int:  # fmt: skip
+    """As `record`, of what a process in the container changed since the last pass, and that it has *exited*, where it has.
+
+    A pass that found nothing is no event.
+    """
+    with writer.changeset() as appending:
+        stream = appending.open(CONTAINER, container, expected)
+        _record(appending, writer, stream, changes, tree)
+        if stream.version > expected or passed.refused:
+            stated = passed._replace(first=expected + 1, events=stream.version - expected)
+            _add_fact(appending, stream, Kind.CHANGES_RECORDED, stated.stated)
+        if exited:
+            _add_fact(appending, stream, Kind.PROCESS_EXITED, exited.stated)
+    return stream.version
+
+
+def _record(appending: Appending, writer: Writer, stream: Stream, changes: Iterable[Change], tree: Tree) -> None:
+    recording = Recording(appending, writer, stream, tree)
+    for change in changes:
+        recording.add(change)
 
 
 def commit(

@@ -10,7 +10,7 @@ from cli.session import logs
 from cli.session.session import Session, session
 from cli.session.writing import repeated, writing
 from eventstore.errors import ConflictError, LayerlogError
-from eventstore.store import commands
+from eventstore.store import commands, visits
 from projections.refs import containers, references
 from projections.refs.containers import Container
 from projections.refs.tags import new_name
@@ -46,7 +46,8 @@ def commit(
 ) -> None:  # fmt: skip
     r"""Seal a container's changes as a new image, and print the image's id.
 
-    The container goes on: its next commit seals only what comes later. However much changed, this takes no time.
+    The container goes on: its next commit seals only what comes later. However much changed, this takes no time; what a
+    process that runs in it has changed by now is recorded first.
 
     \b
       layerlog commit -m "default apps" -a "Ada <ada@example.org>" web mytomcat:1.0
@@ -91,6 +92,11 @@ def _seal(s: Session, container: str, wanted: Wanted) -> bytes:
 
 def _guarded(s: Session, container: str, wanted: Wanted) -> Container:
     found = containers.get(s.log, s.container(container))
+    if visits.state(s.store.path, found.id) == visits.RUNNING:
+        from cli.session import visiting
+
+        visiting.pass_over(s, found.id)
+        found = containers.get(s.log, found.id)
     if wanted.rules:
         from cli.commands.containers.guards import guard
 

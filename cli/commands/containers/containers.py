@@ -8,7 +8,7 @@ from cli.display.containers import COLUMNS, container_row, print_status, status_
 from cli.display.output import Shape, json_line, listing, listing_options
 from cli.options import completion
 from cli.session.session import session
-from projections.refs import containers
+from projections.refs import containers, references
 
 
 @click.command()
@@ -29,7 +29,7 @@ def ps(shape: Shape, *, all_: bool, filters: tuple[str, ...], last: int | None) 
     with session() as s:
         accepts, gone = wanted(s, filters), all_ or "status=removed" in filters
         found = (c for c in containers.all_containers(s.log) if (gone or not c.removed) and accepts(c))
-        listing(shape, (container_row(s.log, c) for c in islice(found, last)), COLUMNS, "id")
+        listing(shape, (container_row(s.store, c) for c in islice(found, last)), COLUMNS, "id")
 
 
 @click.command("status")
@@ -38,7 +38,7 @@ def ps(shape: Shape, *, all_: bool, filters: tuple[str, ...], last: int | None) 
 def status_(container: str, output_format: str) -> None:
     """Show what a container's next commit would seal: paths added (A), changed (C) and deleted (D), and config changes."""
     with session() as s:
-        found = containers.get(s.log, s.container(container))
+        found = containers.get(s.log, references.resolve_container(s.log, container))
         if output_format == "json":
             print(json_line(status_row(s.store, found)))
         else:

@@ -56,13 +56,13 @@ def fork(point: str, name: str | None) -> None:
 
 def _create(s: Session, name: str | None, target: Target | None) -> None:
     base, asked = (references.as_base(target), references.asked(s.log, target)) if target else (None, None)
-    chosen = name or _free_name(s.log)
+    chosen = name or free_name(s.log)
     commands.require_free_name(s.log, chosen)
     with writing(s) as writer:
         print(commands.create_container(writer, chosen, base, asked))
 
 
-def _free_name(log: Log) -> str:
+def free_name(log: Log) -> str:
     from secrets import randbelow
 
     return nickname(lambda name: container_named(log, name) is not None, randbelow)

@@ -8,7 +8,7 @@ import click
 from cli.display.formats import counted, human_size
 from cli.display.output import Column, Shape, json_line, listing, listing_options, progress
 from cli.session import logs
-from cli.session.session import Session, session
+from cli.session.session import Session, session, whole_session
 from eventstore.disk.lock import undisturbed
 from eventstore.errors import InvalidError
 from eventstore.integrity.findings import Finding
@@ -115,7 +115,7 @@ def df(shape: Shape) -> None:
     """
     from cli.maintenance.disk_usage import rows
 
-    with session() as s:
+    with whole_session() as s:
         listing(shape, rows(s.store), _SPACE, "type")
 
 
@@ -128,7 +128,7 @@ def rebuild(ctx: click.Context) -> None:
     """
     from cli.maintenance import layer_digests
 
-    with session() as s:
+    with whole_session() as s:
         remembered = layer_digests.encoded(s.store)
         with progress(len(remembered), "Rebuilding") as advance:
             done: dict[str, Any] = layer_digests.rebuild(s.store, remembered, advance)

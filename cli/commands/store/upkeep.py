@@ -11,7 +11,7 @@ from cli.maintenance import erasure, verification
 from cli.options import completion
 from cli.options.sizes_and_times import begins
 from cli.session import logs
-from cli.session.session import Session, session
+from cli.session.session import Session, whole_session
 from cli.session.settings import Settings
 from cli.session.writing import alone, writing
 from eventstore.errors import ConflictError, NotFoundError
@@ -36,7 +36,7 @@ def gc(*, originals: bool, dry_run: bool) -> None:
     """
     from eventstore.retention import collection as collector
 
-    with session() as s:
+    with whole_session() as s:
         if dry_run:
             found, waiting = collector.survey(s.store, originals=originals), 0
         else:
@@ -68,7 +68,7 @@ def prune(contents_before: int | None, *, dry_run: bool, yes: bool) -> None:
     from projections.audit.prunable import NEVER, prunable
 
     before = NEVER if contents_before is None else contents_before
-    with session() as s:
+    with whole_session() as s:
         planned = erasure.plan(s.store, prunable(s.log, before))
         size = sum(planned.extent.sizes.values())
         print(f"{counted(len(planned.extent.sizes), 'content')} ({human_size(size)}) that only removed things hold")
@@ -107,7 +107,7 @@ def erase(
         raise click.UsageError("Name what to erase: --content DIGEST or --path REF:PATH.")
     if not reason.strip():
         raise click.UsageError("--reason is empty, and it is all that will say why.")
-    with session() as s:
+    with whole_session() as s:
         wanted = {*map(parsed, digests), *map(s.content, paths)}
         if let_return:
             _let_return(s, wanted, reason)
@@ -171,7 +171,7 @@ def repair(ctx: click.Context, source: str | None) -> None:
     from eventstore.integrity import scrub
 
     repairs.require_source(source)
-    with session() as s, alone(s) as writer:
+    with whole_session() as s, alone(s) as writer:
         for name in mending.mend_schema(s.store):
             print(f"made anew: {escape(name)}")
         with progress(scrub.total(s.store), "Reading", "bytes") as advance:

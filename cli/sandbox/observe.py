@@ -1,0 +1,306 @@
+"""What a process changed: an overlay's upper directory, read as the changes that make the recorded tree the mounted one."""
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import NamedTuple
+
+from cli.hostfs.scan import READ, Scan
+from cli.hostfs.scan import node as node_change
+from eventstore.errors import ConflictError
+from eventstore.index.stream_paths import touched_between
+from eventstore.model.changes import Change, attributes, delete, extras, link, move, put
+from eventstore.model.entries import Entry, Keeper, same_node
+from eventstore.model.events import Kind
+from eventstore.model.paths import ancestors, is_marker, join, order, path_of, split
+from projections.tree.hard_links import linked_among
+from projections.tree.subtree import as_changes, below, beneath
+from projections.tree.view import View
+
+ROOTS, USERS = b"trusted.overlay.", b"user.overlay."
+"""What the names of overlayfs's own attributes begin with, where root mounted it and in a user namespace."""
+AGAIN = 3
+"""Times that a file is read which changed meanwhile."""
+
+Move = tuple[bytes, bytes]
+"""(where a directory is now, where the lower layers have it)"""
+
+
+class UpperScan(Scan):
+    """A walk of an upper directory while a process writes to it: what goes on changing is `unstable`, and taken as it is.
+
+    `refused` are names that no layer can hold.
+    """
+
+    def __init__(self, root: str, keeper: Keeper) -> None:
+        super().__init__(root, keeper, Counter(), None)
+        self.unstable: list[bytes] = []
+        self.refused: list[bytes] = []
+
+    def kept(self) -> Iterator[Change]:
+        """Yield what can be recorded, in tree order."""
+        for change in self:
+            if is_marker(change.path):
+                self.refused.append(change.path)
+            else:
+                yield change
+
+    def _linked(self, status: os.stat_result, path: bytes) -> Change | None:
+        return None if is_marker(path) else super()._linked(status, path)  # nothing may be a link to what is refused
+
+    def _file(self, name: bytes, path: bytes) -> Change:
+        for _ in range(AGAIN):
+            with suppress(ConflictError):
+                return super()._file(name, path)
+        self.unstable.append(path)
+        return self._torn(name, path)
+
+    def _torn(self, name: bytes, path: bytes) -> Change:
+        """Return a file as it was read, as long as it was then."""
+        with open(self._open(name, READ), "rb") as file:
+            status, size = os.fstat(file.fileno()), 0
+
+            def chunks() -> Iterator[bytes]:
+                nonlocal size
+                while chunk := file.read(1 << 20):
+                    size += len(chunk)
+                    yield chunk
+
+            content = self.keeper.put_stream(chunks())
+            return node_change(path, status, file.fileno(), size=size, content=content)
+
+
+class Trees(NamedTuple):
+    """What an upper directory is compared with: the tree below it, and the one that is recorded now.
+
+    The events from `first` on of the container's `stream` are those that were recorded since it was mounted.
+    """
+
+    lower: View
+    now: View
+    stream: int
+    first: int
+
+
+class Observation:
+    """One pass over an upper directory; `moves` are those of directories that are recorded, then those that this one yields.
+
+    Overlayfs says of a renamed directory where its content was (root's `redirect_dir`): that becomes a PathMoved where the
+    recorded tree allows it, else its content is written at the new place.
+    """
+
+    def __init__(
+        self, found: Iterable[Change], marks: bytes, trees: Trees, redirects: Iterable[Move], moves: set[Move]
+    ) -> None:
+        self._found = found
+        self._marks = marks
+        self._trees = trees
+        self._redirects = dict(redirects)
+        self.moves = moves
+        self._where = {source: path for path, source in moves}
+        self._moved: list[Move] = []
+        self._copied: dict[bytes, bytes] = {}
+        self._seen: set[bytes] = set()
+        self._whiteouts: set[bytes] = set()
+        self._written: set[bytes] = set()
+        self._gone: set[bytes] = set()
+        self._open: list[tuple[bytes, set[bytes]]] = []
+
+    def changes(self) -> Iterator[Change]:
+        """Yield the changes, in an order in which they can be recorded; to be asked once."""
+        for path, source in sorted(self._redirects.items(), key=lambda pair: order(pair[0])):
+            if (path, source) not in self.moves:
+                yield from self._renamed(path, source)
+        for change in self._found:
+            self._seen.add(change.path)
+            yield from self._closed(change.path)
+            yield from self._at(change)
+        yield from self._closed(None)
+        yield from self._deleted_again()
+        self.moves = set(self._redirects.items())
+
+    # -- renamed directories
+
+    def _renamed(self, path: bytes, source: bytes) -> Iterator[Change]:
+        here = self._forward(source)
+        above = self._now(split(path)[0])
+        found = self._now(here)
+        free = self._now(path) is None and not path.startswith(here + b"/")
+        if found and found.is_dir and above and above.is_dir and free:
+            yield move(here, path)
+            self._moved.append((path, here))
+            self._where[source] = path
+            return
+        if self._now(path):
+            yield delete(path)
+        lower = self._trees.lower
+        if above and above.is_dir and (entry := lower.lookup(source)) and entry.is_dir:
+            yield from as_changes(lower, beneath(below(lower, source), path))
+            self._copied[path] = source
+
+    def _forward(self, path: bytes) -> bytes:
+        """Return where the recorded tree has what the lower layers have at *path*."""
+        for above in ancestors(path + b"/")[::-1]:
+            if above in self._where:
+                return self._where[above] + path[len(above) :]
+        return path
+
+    # -- what is at a path
+
+    def _now(self, path: bytes) -> Entry | None:
+        """Return what the recorded tree, with the renames of this pass, has at *path*."""
+        for copied, source in self._copied.items():
+            if _is_within(path, copied):
+                return self._trees.lower.lookup(source + path[len(copied) :])
+        for to, source in reversed(self._moved):
+            if _is_within(path, to):
+                path = source + path[len(to) :]
+            elif _is_within(path, source):
+                return None
+        return self._trees.now.lookup(path)
+
+    def _names(self, path: bytes) -> set[bytes]:
+        """Return the names in a directory of the recorded tree, with the renames of this pass."""
+        for copied, source in self._copied.items():
+            if _is_within(path, copied):
+                return {split(entry.path)[1] for entry in self._trees.lower.children(source + path[len(copied) :])}
+        there = path
+        for to, source in reversed(self._moved):
+            if _is_within(there, to):
+                there = source + there[len(to) :]
+        names = {split(entry.path)[1] for entry in self._trees.now.children(there)}
+        names |= {split(to)[1] for to, _ in self._moved if split(to)[0] == path}
+        return {name for name in names if self._now(join(path, name))}
+
+    def _lower(self, path: bytes) -> Entry | None:
+        """Return what the lower layers show at *path*, were nothing above it replaced."""
+        for above in ancestors(path + b"/")[::-1]:
+            if above in self._redirects:
+                return self._trees.lower.lookup(self._redirects[above] + path[len(above) :])
+        return self._trees.lower.lookup(path)
+
+    # -- path by path
+
+    def _at(self, change: Change) -> Iterator[Change]:
+        path = change.path
+        if change.kind == Kind.LINK_MADE:
+            yield from self._link(path, change.target or b"")
+            return
+        xattrs, rdev = extras(change.detail)
+        if stat.S_ISCHR(change.mode) and rdev == (0, 0):
+            yield from self._whiteout(path)
+            return
+        own = {name: value for name, value in xattrs.items() if not name.startswith(self._marks)}
+        stated = put(
+            path, change.mode, uid=change.uid, gid=change.gid, mtime=change.mtime, size=change.size, content=change.content,
+            target=change.target, rdev=rdev, xattrs=own,
+        )  # fmt: skip
+        if stat.S_ISDIR(change.mode):
+            yield from self._directory(stated, own, is_opaque=xattrs.get(self._marks + b"opaque") == b"y")
+        else:
+            yield from self._node(stated, own)
+
+    def _whiteout(self, path: bytes) -> Iterator[Change]:
+        self._whiteouts.add(path)
+        if self._now(path):
+            self._gone.add(path)
+            yield delete(path)
+
+    def _link(self, path: bytes, first: bytes) -> Iterator[Change]:
+        if first in self._whiteouts:  # overlayfs makes all its whiteouts names of one node
+            yield from self._whiteout(path)
+            return
+        here, there = self._now(path), self._now(first)
+        if here is None or there is None or here.node != there.node or first in self._written:
+            self._replaced(path, here)
+            self._written.add(path)
+            yield link(path, first)
+
+    def _node(self, stated: Change, xattrs: dict[bytes, bytes]) -> Iterator[Change]:
+        here = self._now(stated.path)
+        if here and same_node(stated, here):
+            return
+        if here and _is_same_content(stated, here) and not linked_among(self._trees.now, [here.node]):
+            yield _attributes(stated, xattrs)
+            return
+        self._replaced(stated.path, here)
+        self._written.add(stated.path)
+        yield stated
+
+    def _replaced(self, path: bytes, here: Entry | None) -> None:
+        if here and here.is_dir:
+            self._gone.add(path)
+
+    def _directory(self, stated: Change, xattrs: dict[bytes, bytes], *, is_opaque: bool) -> Iterator[Change]:
+        path = stated.path
+        here = self._now(path)
+        if here is None or not here.is_dir:
+            yield stated
+        else:
+            if not same_node(stated, here):
+                yield _attributes(stated, xattrs)
+            lower = None if is_opaque or self._is_within_own(path) else self._lower(path)
+            if lower is None or not lower.is_dir:
+                self._open.append((path, self._names(path)))
+
+    def _is_within_own(self, path: bytes) -> bool:
+        """Whether the lower layers have no part in what the directory above *path* holds."""
+        return bool(self._open) and path not in self._redirects and split(path)[0] == self._open[-1][0]
+
+    def _closed(self, path: bytes | None) -> Iterator[Change]:
+        """Yield what is missing in the directories that the walk has left on its way to *path*, all of them for None.
+
+        They are those that show nothing from below: what the recorded tree has in them and the walk did not meet is gone.
+        """
+        while self._open and (path is None or not _is_within(path, self._open[-1][0])):
+            directory, names = self._open.pop()
+            for name in sorted(names):
+                self._gone.add(join(directory, name))
+                yield delete(join(directory, name))
+        if path and self._open and split(path)[0] == self._open[-1][0]:
+            self._open[-1][1].discard(split(path)[1])
+
+    def _deleted_again(self) -> Iterator[Change]:
+        """Yield what was recorded since the mount, is in no lower layer, and is not there any more: that leaves no whiteout."""
+        trees = self._trees
+        recorded = touched_between(trees.now.log, trees.stream, trees.first, trees.now.version)
+        for key in sorted(key for key, _, _ in recorded):
+            path = self._forwarded(path_of(key))
+            if path in self._seen or self._gone.intersection(ancestors(path + b"/")):
+                continue
+            if self._now(path) and self._lower(path) is None:
+                self._gone.add(path)
+                yield delete(path)
+
+    def _forwarded(self, path: bytes) -> bytes:
+        for to, source in self._moved:
+            if _is_within(path, source):
+                path = to + path[len(source) :]
+        return path
+
+
+def redirects(upper: bytes, marks: bytes) -> Iterator[Move]:
+    """Yield the renamed directories in *upper*: O(its directories); overlayfs knows none in user namespaces."""
+    if marks != ROOTS:
+        return
+    for folder, names, _ in os.walk(upper):
+        for name in names:
+            with suppress(OSError):  # it has none, or went away
+                value = os.getxattr(os.path.join(folder, name), marks + b"redirect", follow_symlinks=False)
+                path = os.path.relpath(os.path.join(folder, name), upper)
+                yield path, value[1:] if value.startswith(b"/") else join(split(path)[0], value)
+
+
+def _is_within(path: bytes, directory: bytes) -> bool:
+    return path == directory or not directory or path.startswith(directory + b"/")
+
+
+def _is_same_content(stated: Change, here: Entry) -> bool:
+    same_type = stat.S_IFMT(stated.mode) == stat.S_IFMT(here.mode)
+    return same_type and (stated.content, stated.target, extras(stated.detail)[1]) == (here.content, here.target, here.rdev)
+
+
+def _attributes(stated: Change, xattrs: dict[bytes, bytes]) -> Change:
+    return attributes(stated.path, stated.mode, uid=stated.uid, gid=stated.gid, mtime=stated.mtime, xattrs=xattrs)

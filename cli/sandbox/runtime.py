@@ -1,0 +1,80 @@
+"""The OCI runtime: which one there is, its commands, and what it says when it cannot start a program."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from eventstore.errors import LayerlogError, NotFoundError
+from eventstore.model.paths import shown
+
+KNOWN = ("runc", "crun", "youki")
+FAILED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127
+"""The exit codes that Docker gives where the program did not run."""
+_NOT_FOUND = ("executable file not found", "no such file or directory")
+_NOT_EXECUTABLE = ("permission denied", "exec format error", "is a directory")
+
+
+class Runtime(NamedTuple):
+    """A runtime's program, and the folder in which it keeps its state and its log."""
+
+    program: str
+    folder: str
+
+    @property
+    def log(self) -> str:
+        return os.path.join(self.folder, "log.json")
+
+    def command(self, *arguments: str) -> list[str]:
+        root = os.path.join(self.folder, "state")
+        return [self.program, "--root", root, "--log", self.log, "--log-format", "json", *arguments]
+
+
+@contextmanager
+def own_failures() -> Iterator[None]:
+    """Let what keeps a program from being started end with Docker's exit code for that, not with one that it could have."""
+    try:
+        yield
+    except LayerlogError as error:
+        if error.exit_code == 1:
+            error.exit_code = FAILED
+        raise
+
+
+def find(name: str | None) -> str:
+    """Return the path of a runtime, of the first known one that is there where none is named; NotFoundError for none."""
+    for program in [name] if name else KNOWN:
+        found = shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+        if found:
+            return found
+    if name:
+        raise NotFoundError(f"no runtime {shown(name)}; check the spelling, or leave --runtime out")
+    raise NotFoundError("no OCI runtime is installed; install the package runc (or crun), or name another with --runtime")
+
+
+def spawned(command: list[str], *, closed_input: bool) -> int:
+    """Start a program with the signals that a shell would give it, and return its process id."""
+    actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)] if closed_input else []
+    return os.posix_spawn(command[0], command, os.environ, file_actions=actions, setsigmask=())
+
+
+def failure(log: str) -> LayerlogError | None:
+    """Return why the runtime could not run the program, as its log says; None where it could."""
+    try:
+        with open(log, encoding="utf-8", errors="replace") as file:
+            lines = [json.loads(line) for line in file if line.startswith("{")]
+    except (OSError, ValueError):
+        return None
+    said = [str(line.get("msg", "")) for line in lines if line.get("level") in ("error", "fatal")]
+    if not said:
+        return None
+    reason = said[-1].removeprefix("runc run failed: ").removeprefix("exec failed: ")
+    code = FAILED
+    if "exec" in reason or "starting container process" in reason:
+        code = NOT_FOUND if any(text in reason for text in _NOT_FOUND) else code
+        code = NOT_EXECUTABLE if any(text in reason for text in _NOT_EXECUTABLE) else code
+    error = LayerlogError(shown(f"the program could not be started: {reason}"))
+    error.exit_code = code
+    return error

@@ -1,0 +1,133 @@
+"""Processes in containers, as commands deal with them: started, recorded while they run, recovered when they were killed."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from cli.display.formats import counted
+from cli.sandbox import bundle, namespaces, recording, runtime, users
+from cli.sandbox import visit as visiting
+from cli.sandbox.bundle import Wishes
+from cli.sandbox.recording import Passed
+from cli.sandbox.visit import Visit
+from cli.session.session import Session
+from cli.session.writing import repeated, writing
+from eventstore.disk.held import remove
+from eventstore.model.facts import Exit
+from eventstore.model.paths import shown
+from eventstore.store import visits
+from projections.images import run_config
+from projections.refs import containers, references
+
+
+def run(s: Session, container: str, wishes: Wishes, command: Sequence[str], runtime_name: str | None) -> int:
+    """Run a process in a container, record what it changed, and return its exit code, or 1 for 0 where not all could be.
+
+    *command* is what is recorded of it.  What a killed process left is recorded first.  Raise ConflictError where one runs
+    there already, and as `visit.run` does.
+    """
+    visiting.require_safe_place(s.store.path)
+    program = runtime.find(runtime_name)
+    recover(s, container)
+    lock = visits.take(s.store.path, container)
+    try:
+        try:
+            visit, act = _settled(s, container, wishes, command, program)
+        except BaseException:
+            remove(visits.folder(s.store.path, container))
+            raise
+        try:
+            code = act()
+        except BaseException:
+            _end(s, visit, None)
+            raise
+        incomplete = _end(s, visit, code)
+        return code or incomplete
+    finally:
+        os.close(lock)
+
+
+def _settled(
+    s: Session, container: str, wishes: Wishes, command: Sequence[str], program: str
+) -> tuple[Visit, Callable[[], int]]:
+    """Return the visit, and what runs it."""
+    found = containers.get(s.log, container)
+    view = s.now(container)
+    config = run_config.run_config(s.log, s.store.content, references.target_of(found))
+    user = users.find(view, wishes.user if wishes.user is not None else config.get("User") or "")
+    what = bundle.process(config, wishes, user, wishes.hostname or container[:12])
+    bundle.require_program(view, what, wishes.mounts)
+    visit = Visit(
+        container, os.urandom(16).hex(), found.version, time.time_ns(), what.args[0], list(command),
+        f"{user.uid}:{user.gid}", program, namespaces.is_mapped(),
+    )  # fmt: skip
+    return visit, lambda: visiting.run(s.store, visit, view, wishes, what)
+
+
+def _end(s: Session, visit: Visit, code: int | None) -> int:
+    """Record what is left, and that the process ended; then forget the visit.  One that never began leaves nothing.
+
+    Return 1 where there were names that no layer can hold, else 0.
+    """
+    stated = visiting.read(s.store.path, visit.container)
+    passed = None
+    if stated is not None and stated.first:
+        passed = _pass(s, stated, recording.exit_of(stated, code))
+    kept = visiting.cleared(s.store.path, stated or visit, passed.refused if passed else ())
+    if passed:
+        _tell(passed)
+    for path in kept:
+        print(f"layerlog: a name that no layer can hold is not recorded; it lies in {shown(path)}", file=sys.stderr)
+    return 1 if kept else 0
+
+
+def pass_over(s: Session, container: str) -> None:
+    """Record what a process that runs in a container has changed by now; nothing where none runs there."""
+    visit = visiting.read(s.store.path, container)
+    if visit is not None and visits.state(s.store.path, container) == visits.RUNNING:
+        namespaces.become_root()
+        _tell(_pass(s, visit, None))
+
+
+def recover(s: Session, container: str) -> bool:
+    """Record what a killed process left in a container; return whether there was something to record."""
+    if visits.state(s.store.path, container) != visits.UNRECORDED:
+        return False
+    namespaces.become_root()
+    lock = visits.take(s.store.path, container)
+    try:
+        visit = visiting.read(s.store.path, container)
+        if visit is None:  # killed before anything ran
+            remove(visits.folder(s.store.path, container))
+            return False
+        _end(s, visit, visit.exit)
+        print(f"layerlog: recorded what a process left in container {container[:12]}", file=sys.stderr)
+        return True
+    finally:
+        os.close(lock)
+
+
+def _pass(s: Session, visit: Visit, exited: Exit | None) -> Passed:
+    with writing(s, known="observed", process=visit.id) as writer:
+        return repeated(lambda: recording.record_pass(writer, visit, exited))
+
+
+def _tell(passed: Passed) -> None:
+    if passed.unstable:
+        count = counted(len(passed.unstable), "file")
+        print(f"layerlog: {count} changed while being read: recorded as read, `layerlog show` lists them", file=sys.stderr)
+
+
+def beside(s: Session, container: str, wishes: Wishes, command: Sequence[str]) -> int:
+    """Run one more process in a container where one runs; alone where none does.  Return its exit code."""
+    visit = visiting.read(s.store.path, container)
+    if visit is None or visits.state(s.store.path, container) != visits.RUNNING:
+        namespaces.become_root()
+        return run(s, container, wishes, command, None)
+    view = s.now(container)
+    config = run_config.run_config(s.log, s.store.content, references.target_of(containers.get(s.log, container)))
+    user = users.find(view, wishes.user if wishes.user is not None else config.get("User") or "")
+    what = bundle.process(config, wishes, user, container[:12])
+    stated = bundle.spec_process(what, wishes)
+    return visiting.enter(s.store, visit, stated, closed_input=not (wishes.interactive or wishes.terminal))

@@ -1,0 +1,175 @@
+"""run, exec and recover with a real runtime, as root and as an ordinary user."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.sandbox.running import Runner
+
+PATIENCE = 30
+
+
+def until_printed(process: subprocess.Popen[str], text: str) -> None:
+    assert process.stdout
+    for line in process.stdout:
+        if text in line:
+            return
+    pytest.fail(f"it ended before it printed {text!r}: {process.stderr.read() if process.stderr else ''}")
+
+
+def state(ll: Runner, name: str) -> str:
+    [found] = [row for row in ll.json("ps", "-a") if row["name"] == name]
+    return str(found["process"])
+
+
+def test_every_change_is_an_event_of_the_process(ll: Runner) -> None:
+    script = "echo new > /srv/new; rm /srv/page; mkdir -p /opt/deep; ln /srv/new /opt/link; mv /data /data2; chown 33:44 /srv/new; exit 3"
+    assert ll.run("run", "--name", "web", "base:1", "sh", "-c", script).returncode == 3
+    assert ll("cat", "web:/opt/link") == "new\n"
+    assert ll("ls", "web:/srv").split() == ["new"]
+    assert ll("ls", "web:/data2").split() == ["f"]
+    assert ll.run("ls", "web:/data").returncode == 1
+    [entry] = ll.json("stat", "web:/srv/new")
+    assert (entry["uid"], entry["gid"]) == (33, 44)
+    assert "(observed)" in ll("blame", "web:/srv/new")
+    [exited] = [row["detail"] for row in ll.json("events") if row["event"] == "ProcessExited"]
+    assert (exited["exit"], exited["program"], exited["user"]) == (3, "sh", "0:0")
+    assert exited["command"][1:] == ["--store", ll.store, "run", "--name", "web", "base:1", "sh", "-c", script]
+    assert not os.path.exists(f"{ll.store}/running") or os.listdir(f"{ll.store}/running") == []
+
+
+def test_nothing_changed_is_nothing_recorded(ll: Runner) -> None:
+    ll("run", "--name", "web", "-v", "/etc/hostname:/mnt/deep/name", "--tmpfs", "/scratch", "-w", "/work/here", "base:1",
+       "sh", "-c", "cat /mnt/deep/name /etc/hosts /srv/page; echo x > /scratch/x; pwd")  # fmt: skip
+    assert "Nothing to commit" in ll("status", "web")
+    assert [row["event"] for row in ll.json("events")][-1] == "ProcessExited"
+
+
+def test_what_runs_and_as_whom_is_settled_by_dockers_rules(ll: Runner) -> None:
+    assert ll("run", "--rm", "base:1", stdin="").strip() == ""  # CMD is sh, whose input is at its end
+    assert ll("run", "--rm", "-u", "web", "base:1", "id") .startswith("uid=33(web) gid=44(web) groups=")
+    assert "uid=33(web) gid=50(staff)" in ll("run", "--rm", "-u", "web:staff", "base:1", "id")
+    assert "uid=1234 gid=0(root)" in ll("run", "--rm", "-u", "1234", "base:1", "id")
+    environment = ll("run", "--rm", "-e", "A=b c", "-e", "NONE", "base:1", "env").splitlines()
+    assert {"A=b c", "GREETING=hello", "HOME=/root"} <= {*environment}
+    assert ll("run", "--rm", "--entrypoint", "echo", "base:1", "x", "-y") == "x -y\n"
+    assert ll("run", "--rm", "--hostname", "shop", "base:1", "cat", "/etc/hostname") == "shop\n"
+    assert ll("run", "--rm", "-i", "base:1", "cat", stdin="through\n") == "through\n"
+
+
+@pytest.mark.parametrize(("args", "code", "says"), [
+    (("base:1", "nosuch"), 127, "no program nosuch"), (("base:1", "/srv/page"), 126, "may not be executed"),
+    (("-w", "/srv/page", "base:1", "true"), 125, "is a file in the container"), (("-u", "nobody-here", "base:1", "true"), 125, "no such name"),
+    (("-v", "/nowhere/at/all:/x", "base:1", "true"), 125, "is not there on this machine"), (("--cap-add", "WINGS", "base:1", "true"), 125, "capability"),
+    (("--runtime", "nosuchrun", "base:1", "true"), 125, "no runtime nosuchrun"), (("nosuch:1", "true"), 125, "no container or image nosuch:1"),
+    (("-w", "/proc/self/fd/7", "base:1", "true"), 125, "/proc"),
+])  # fmt: skip
+def test_what_cannot_run_is_one_line_and_nothing_is_recorded(ll: Runner, args: tuple[str, ...], code: int, says: str) -> None:
+    done = ll.run("run", "--rm", *args, code=code)
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "ProcessExited" not in [row["event"] for row in ll.json("events")]
+
+
+def test_while_it_runs_it_is_the_only_writer_and_commit_takes_what_is_there(ll: Runner) -> None:
+    waiting = "echo early > /srv/early; echo ready; while ! test -e /tmp/end; do sleep 0.1; done"
+    process = ll.start("run", "--name", "web", "base:1", "sh", "-c", waiting)
+    until_printed(process, "ready")
+    assert state(ll, "web") == "running"
+    for words in (("write", "--text", "x", "web:/x"), ("rm", "web"), ("config", "--env", "A=b", "web"), ("run", "web", "true")):
+        assert "layerlog exec" in ll.run(*words).stderr, words
+    assert ll("exec", "-e", "A=b", "web", "sh", "-c", "echo $A > /srv/beside; cat /srv/early") == "early\n"
+    assert ll.run("exec", "web", "sh", "-c", "exit 9").returncode == 9
+    ll("commit", "-m", "meanwhile", "web", "mid:1")
+    assert sorted(ll("ls", "mid:1:/srv").split()) == ["beside", "early", "page"]
+    ll("exec", "web", "rm", "/srv/early")
+    process.send_signal(signal.SIGTERM)  # sh, the first process of its namespace, does not heed it
+    ll("exec", "web", "touch", "/tmp/end")
+    process.communicate(timeout=PATIENCE)
+    assert sorted(ll("ls", "web:/srv").split()) == ["beside", "page"]
+    assert sorted(ll("ls", "mid:1:/srv").split()) == ["beside", "early", "page"]
+
+
+def test_a_signal_goes_through(ll: Runner) -> None:
+    process = ll.start("run", "--name", "web", "base:1", "sh", "-c", "trap 'exit 7' USR1; echo ready; while :; do sleep 0.1; done")
+    until_printed(process, "ready")
+    process.send_signal(signal.SIGUSR1)
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == 7
+
+
+def test_after_a_kill_nothing_runs_and_the_next_command_records_what_was_left(ll: Runner) -> None:
+    process = ll.start("run", "--name", "web", "base:1", "sh", "-c", "echo left > /srv/left; echo ready; sleep 4321")
+    until_printed(process, "ready")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=PATIENCE)
+    until = time.monotonic() + PATIENCE
+    while state(ll, "web") == "running" and time.monotonic() < until:
+        time.sleep(0.05)
+    assert state(ll, "web") == "unrecorded"
+    assert subprocess.run(["pgrep", "-f", "sleep 4321"], capture_output=True, check=False).stdout == b""
+    assert "layerlog recover web" in ll("status", "web")
+    assert ll("ls", "web:/srv").split() == ["page"]
+    assert "recorded what a process left" in ll.run("write", "--text", "x", "web:/srv/next", code=0).stderr
+    assert sorted(ll("ls", "web:/srv").split()) == ["left", "next", "page"]
+    [exited] = [row["detail"] for row in ll.json("events") if row["event"] == "ProcessExited"]
+    assert exited["exit"] is None
+    assert "nothing unrecorded" in ll.run("recover", "web", code=0).stderr
+
+
+def test_a_point_of_history_runs_on_a_fork(ll: Runner) -> None:
+    ll("create", "--name", "web", "base:1")
+    ll("write", "--text", "then\n", "web:/srv/page")
+    ll("write", "--text", "now\n", "web:/srv/page")
+    assert ll("run", "--rm", "web@2", "sh", "-c", "cat /srv/page; echo mine > /srv/page") == "then\n"
+    assert ll("cat", "web:/srv/page") == "now\n"
+    assert [row["name"] for row in ll.json("ps")] == ["web"]
+
+
+def test_a_committed_change_is_there_for_the_next(ll: Runner) -> None:
+    ll("run", "--name", "web", "base:1", "sh", "-c", "echo two > /srv/page; rm /etc/motd; mkdir /srv/d")
+    ll("commit", "web", "base:2")
+    assert ll("run", "--rm", "base:2", "sh", "-c", "cat /srv/page; ls /etc; test -d /srv/d && echo d") == "two\ngroup\nhostname\nhosts\npasswd\nresolv.conf\nd\n"
+    ll("run", "web", "sh", "-c", "rm -r /srv/d; mkdir /srv/d; echo x > /srv/d/x")
+    assert ll("ls", "web:/srv/d").split() == ["x"]
+
+
+def test_a_name_that_no_layer_can_hold_is_set_aside(ll: Runner) -> None:
+    done = ll.run("run", "--name", "web", "base:1", "sh", "-c", "echo a > /srv/.wh.page; echo b > /srv/b", code=1)
+    assert "no layer can hold" in done.stderr
+    assert sorted(ll("ls", "web:/srv").split()) == ["b", "page"]
+    container = ll.json("ps")[0]["id"]
+    assert Path(f"{ll.store}/running/{container}/refused/srv/.wh.page").exists()
+    ll("write", "--text", "x", "web:/srv/c")
+
+
+def test_the_walls(ll: Runner, tmp_path: Path) -> None:
+    """What a program inside may not see, and may not do."""
+    (tmp_path / "secret").write_text("host")
+    tries = f"""
+        cat {tmp_path}/secret; mount -t tmpfs x /mnt; mknod /dev/disk b 254 0 && cat /dev/disk; echo 1 > /proc/sys/kernel/panic
+        echo x > /sys/kernel/uevent_helper; cat /proc/kcore; ls /proc/self/fd; cat /proc/1/cmdline; kill -0 {os.getpid()} && echo re""ached
+    """
+    done = ll.run("run", "--name", "web", "base:1", "sh", "-c", tries)
+    assert "host" not in done.stdout
+    assert "reached" not in done.stdout
+    assert sorted(done.stdout.replace("\0", "\n").split()[:4])[:4] == ["0", "1", "2", "3"]
+    limits = ll("run", "--rm", "base:1", "cat", "/proc/self/status")
+    assert "NoNewPrivs:\t1" in limits
+    assert "Seccomp:\t2" in limits
+    assert "CapBnd:\t00000000a80425fb" in limits
+
+
+def test_no_network_is_no_network(ll: Runner) -> None:
+    assert [line.split(":")[0].strip() for line in ll("run", "--rm", "--network", "none", "base:1", "cat", "/proc/net/dev").splitlines()[2:]] == ["lo"]
+
+
+def test_read_only_and_volumes(ll: Runner, tmp_path: Path) -> None:
+    assert ll.run("run", "--rm", "--read-only", "base:1", "sh", "-c", "echo x > /srv/x").returncode == 1
+    done = ll.run("run", "--name", "web", "-v", "/etc/passwd:/srv/page:ro", "base:1", "sh", "-c", "echo x > /srv/page")
+    assert done.returncode == 1
+    assert ll("cat", "web:/srv/page") == "one\n"
