@@ -48,4 +48,5 @@ def place_row(records: Records, place: Place) -> dict[str, Any]:
     }
     if member.seal is None:
         return dict.fromkeys(ITEM) | row
-    return row | item_row(logbook.of_commit(commits.of_seal(records, member.seal)), member.names, touched=False)
+    signed = commits.signatures(records, [member.id]).get(member.id, [])
+    return row | item_row(logbook.of_commit(commits.of_seal(records, member.seal)), member.names, signed, touched=False)

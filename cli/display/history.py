@@ -4,7 +4,7 @@ Events within rows are as `projections/events/rows.py` says.
 """
 
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from cli.display.entries import TYPES
@@ -17,7 +17,7 @@ from eventstore.model.spelling import is_id
 from eventstore.model.times import rfc3339
 from projections.events import rows
 from projections.events.records import Record, actor_text
-from projections.history.commits import Commit, ImageLayer
+from projections.history.commits import Commit, ImageLayer, Signed
 from projections.history.logbook import Item
 from projections.refs.points import Points
 from projections.refs.tags import shown_names
@@ -48,12 +48,13 @@ def names_text(tags: list[str]) -> str:
     return f" ({', '.join(map(shown, shown_names(tags)))})" if tags else ""
 
 
-def commit_lines(commit: Commit, tags: list[str], config: Iterable[str] = ()) -> Iterator[str]:
-    """Yield the head of a commit, with the instructions that changed its *config*."""
+def commit_lines(commit: Commit, tags: list[str], signed: Sequence[Signed] = (), config: Iterable[str] = ()) -> Iterator[str]:
+    """Yield the head of a commit, with its signatures and the instructions that changed its *config*."""
     yield paint(f"commit {commit.id}", "yellow") + names_text(tags)
     yield f"Author: {shown(commit.author) if commit.author else 'nobody named'} (claimed)"
     yield f"Actor:  {shown(actor_text(commit.record))} (observed)"
     yield f"Date:   {rfc3339(commit.time)}"
+    yield from (f"Signed: {shown(one.signer)} (`verify` says whether it holds)" for one in signed)
     yield from (f"Config: {shown(instruction)}" for instruction in config)
     yield ""
     yield from indented(commit.message)
@@ -94,10 +95,10 @@ def source_text(layer: ImageLayer) -> str:
     return f" from {shown(str(source))}" if source else ""
 
 
-def item_lines(item: Item, tags: list[str], points: Points) -> Iterator[str]:
+def item_lines(item: Item, tags: list[str], signed: Sequence[Signed], points: Points) -> Iterator[str]:
     """Yield the head of an item, ending in an empty line."""
     if item.commit is not None:
-        yield from commit_lines(item.commit, tags)
+        yield from commit_lines(item.commit, tags, signed)
     elif item.layer is not None:
         yield from layer_lines(item.layer, tags)
     elif item.touched[0].kind == "layer":
@@ -209,6 +210,7 @@ def command_text(record: Record) -> str:
 ITEM = (
     "commit", "layer", "tags", "container", "from", "version", "position", "parent", "author", "actor", "command", "time",
     "message", "image", "number", "created", "created_by", "comment", "loaded", "loaded_by", "source",
+    "signatures",
 )  # fmt: skip
 """The keys of every row of `log`, whatever the item is; null where it has no such thing."""
 
@@ -246,16 +248,24 @@ def layer_row(layer: ImageLayer, tags: list[str]) -> dict[str, Any]:
     }
 
 
-def item_row(item: Item, tags: list[str], *, touched: bool) -> dict[str, Any]:
+def item_row(item: Item, tags: list[str], signed: Sequence[Signed], *, touched: bool) -> dict[str, Any]:
     """Return a commit's, a layer's or (both null) the unsealed rest's row; `events` are there where paths were asked for."""
     if item.commit is not None:
-        row = commit_row(item.commit, tags)
+        row = commit_row(item.commit, tags) | {"signatures": list(map(_signature_row, signed))}
     elif item.layer is not None:
         row = layer_row(item.layer, tags) | _as_commit(item.layer)
     else:
         row = {"container": item.container}
     events = {"events": [rows.event_row(record) for record in item.touched]} if touched else {}
     return dict.fromkeys(ITEM) | row | events
+
+
+def _signature_row(signed: Signed) -> dict[str, Any]:
+    record = signed.record
+    return {
+        "signer": signed.signer, "time": rfc3339(record.time), "position": record.event.position, "author": record.author,
+        "actor": dict(record.actor),
+    }  # fmt: skip
 
 
 def _as_commit(layer: ImageLayer) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import struct
 import subprocess
 import tempfile
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import NamedTuple
@@ -102,13 +103,18 @@ def payload(log: Log, commit_id: str) -> bytes:
     ).encode()
 
 
-def check(log: Log, allowed_signers: str | None) -> Iterator[Finding]:
-    """Yield what is wrong with the signatures of commits; with *allowed_signers*, also whose key nobody knows."""
+def check(log: Log, allowed_signers: str | None, good: Counter[str]) -> Iterator[Finding]:
+    """Yield what is wrong with the signatures of commits; with *allowed_signers*, also whose key nobody knows.
+
+    Count those that hold in *good*, by the signer's name, or without allowed signers by key.
+    """
     for event in log.of_kind(Kind.COMMIT_SIGNED):
         found = Signature.of(event)
-        problem = verify(payload(log, found.commit), found.signature, COMMIT, allowed_signers).problem
-        if problem:
-            yield of_event(event.position, f"commit {found.commit[:12]}: {problem}", "signature")
+        verdict = verify(payload(log, found.commit), found.signature, COMMIT, allowed_signers)
+        if verdict.problem:
+            yield of_event(event.position, f"commit {found.commit[:12]}: {verdict.problem}", "signature")
+        else:
+            good[verdict.signer or verdict.key] += 1
 
 
 # -- ssh-keygen

@@ -9,7 +9,7 @@ from eventstore.errors import ErasedError, InvalidError
 from eventstore.index import seals
 from eventstore.log.log import Log
 from eventstore.model.events import Event, Kind
-from eventstore.model.facts import FolderBase, Seal, travelled
+from eventstore.model.facts import FolderBase, Seal, Signature, travelled
 from eventstore.model.times import from_rfc3339
 from projections.events.records import Record, Records
 from projections.images import images
@@ -64,6 +64,13 @@ class ImageLayer(NamedTuple):
 
 
 
+class Signed(NamedTuple):
+    """A signature over a commit by the key of that fingerprint; whether it holds `verify` says."""
+
+    signer: str
+    record: Record
+
+
 class Sent(NamedTuple):
     """An image on its way out: `how` is save, push or serve."""
 
@@ -90,6 +97,17 @@ def over(records: Records, positions: Iterable[int]) -> dict[int, Commit]:
     closing = seals.over_each(records.log, positions)
     found = {commit.position: commit for commit in of_seals(records, set(closing.values()))}
     return {position: found[seal.position] for position, seal in closing.items()}
+
+
+def signatures(records: Records, ids: Iterable[str]) -> dict[str, list[Signed]]:
+    """Return the signatures of those of the commits *ids* that have any, the oldest first: no look-up where there are none."""
+    if next(records.log.of_kind(Kind.COMMIT_SIGNED), None) is None:
+        return {}
+    found: dict[str, list[Signed]] = {}
+    for record in records.each(seals.signatures_of(records.log, ids)):
+        stated = Signature.of(record.event)
+        found.setdefault(stated.commit, []).append(Signed(stated.signer, record))
+    return found
 
 
 # -- what a view stands on

@@ -22,9 +22,10 @@ from eventstore.model.batches import growing_batches
 from eventstore.model.paths import as_bytes, plain
 from projections.diff.between import differences
 from projections.events import pathspecs
-from projections.events.records import PeopleFilter
+from projections.events.records import PeopleFilter, Records
 from projections.events.rows import place
-from projections.history import logbook
+from projections.history import commits, logbook
+from projections.history.commits import Signed
 from projections.history.logbook import Filter, Item
 from projections.refs import tags
 from projections.refs.points import Points
@@ -83,10 +84,12 @@ def log(ref: str | None, paths: tuple[str, ...], *, everything: bool, graph: boo
             return
         items = logbook.kept(_items(s, asked, options), _filter(options))
         items = or_say_nothing_found(items, _nothing(ref, paths, asked))
+        records = Records(s.log)
         for batch in growing_batches(_limited(items, options)):
             names = tags.of(s.log, filter(None, map(_image, batch)))
+            signed = commits.signatures(records, [item.commit.id for item in batch if item.commit])
             for item in batch:
-                _show_item(s, asked, item, names.get(_image(item), []), options)
+                _show_item(s, asked, item, (names.get(_image(item), []), signed.get(_image(item), [])), options)
 
 
 def _nothing(ref: str | None, paths: tuple[str, ...], asked: "Asked") -> str:
@@ -150,12 +153,13 @@ def _image(item: Item) -> str:
     return item.commit.id if item.commit else item.layer.image if item.layer and item.layer.number == item.layer.total else ""
 
 
-def _show_item(s: Session, asked: Asked, item: Item, tags: list[str], options: dict[str, Any]) -> None:
+def _show_item(s: Session, asked: Asked, item: Item, known: tuple[list[str], list[Signed]], options: dict[str, Any]) -> None:
+    """Print an item with what is *known* of its image: its names and signatures."""
     ways, view, touched = options["ways"], asked.view, bool(asked.patterns)
     if options["shape"] == "json":
-        print(json_line(history.item_row(item, tags, touched=touched) | (changes_row(s, view, item) if ways else {})))
+        print(json_line(history.item_row(item, *known, touched=touched) | (changes_row(s, view, item) if ways else {})))
         return
-    print(history.oneline(item, tags) if options["oneline"] else "\n".join(history.item_lines(item, tags, asked.points)))
+    print(history.oneline(item, known[0]) if options["oneline"] else "\n".join(history.item_lines(item, *known, asked.points)))
     for record in item.touched:
         print(f"  {history.event_line(record, place(record, asked.points))}")
     print_changes(ways, lambda: compared(s, view, item))

@@ -63,11 +63,11 @@ def _commit_or_event(s: Session, what: str) -> commits.Commit | Record:
 
 def _show_commit(s: Session, commit: commits.Commit, shape: str, ways: list[str]) -> None:
     item = logbook.of_commit(commit)
-    names = tags.now(s.log, commit.id)
+    names, signed = tags.now(s.log, commit.id), commits.signatures(Records(s.log), [commit.id]).get(commit.id, [])
     config = images.instructions(s.log, commit.record.event.stream, commit.first, commit.last)
     if shape == "json":
-        row = history.item_row(item, names, touched=False) | {"config": config}
+        row = history.item_row(item, names, signed, touched=False) | {"config": config}
         print(json_line(row | changes_row(s, None, item)))
     else:
-        print(*history.commit_lines(commit, names, config), sep="\n")
+        print(*history.commit_lines(commit, names, signed, config), sep="\n")
         print_changes(ways or ["topmost"], lambda: compared(s, None, item))

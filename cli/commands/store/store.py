@@ -1,6 +1,9 @@
 """The store as a whole: whether it is sound, where its room goes, and its caches."""
 
 import os
+from collections import Counter
+from collections.abc import Iterable
+from itertools import starmap
 from typing import Any
 
 import click
@@ -10,7 +13,7 @@ from cli.display.output import Column, Shape, json_line, listing, listing_option
 from cli.session import logs
 from cli.session.session import Session, session, whole_session
 from eventstore.disk.lock import undisturbed
-from eventstore.errors import InvalidError
+from eventstore.errors import InvalidError, NotFoundError
 from eventstore.integrity.findings import Finding
 from eventstore.model.paths import shown as escape
 
@@ -47,7 +50,8 @@ def verify(
     r"""Check everything: the hash chain, every content, every imported layer, and every answer derived from them.
 
     Each finding names what is damaged and the images, containers and paths that it touches. Contents that were erased
-    on request are told, and are no findings. The exit code is 1 if anything is wrong.
+    on request are told, and are no findings. Signatures that hold are counted: by the names that the allowed signers
+    file gives their keys, without it by key. The exit code is 1 if anything is wrong.
 
     \b
       layerlog verify --quick
@@ -57,14 +61,32 @@ def verify(
     if export_checker is not None:
         _export_checker(export_checker)
         return
+    if allowed_signers is not None and not os.path.exists(allowed_signers):
+        raise NotFoundError(f"no allowed signers file {escape(allowed_signers)}; check the spelling")
     with session() as s:
         findings = _findings(s, checkpoint, allowed_signers, quick=quick, share=share)
-        code = _report(s, findings, form, checkpoint, quick=quick)
+        signed: Counter[str] = Counter()
+        if not quick:
+            findings += _signature_findings(s, allowed_signers, signed)
+        code = _report(s, findings, form, checkpoint, _summary(s, signed, quick=quick))
     ctx.exit(code)
 
 
+def _signature_findings(s: Session, signers: str | None, good: "Counter[str]") -> Iterable[Finding]:
+    from cli.maintenance import signing, verification
+
+    return verification.to_the_end(lambda: signing.check(s.log, signers, good), "signatures")
+
+
+def _summary(s: Session, good: "Counter[str]", *, quick: bool) -> dict[str, Any]:
+    """Return how many of which things were checked, and the signatures that hold by signer where there are any."""
+    from cli.maintenance import verification
+
+    return verification.summary(s.store, quick=quick) | ({"signatures": dict(good.most_common())} if good else {})
+
+
 def _findings(s: Session, checkpoint: str | None, signers: str | None, *, quick: bool, share: float) -> list[Finding]:
-    from cli.maintenance import checkpoints, signing, verification
+    from cli.maintenance import checkpoints, verification
 
     found: list[Finding] = []
     if checkpoint is not None:
@@ -76,25 +98,29 @@ def _findings(s: Session, checkpoint: str | None, signers: str | None, *, quick:
                     of_stage = list(stage.run(advance))
                 told.update(findings=len(of_stage))
             found += of_stage
-        if not quick:
-            found += verification.to_the_end(lambda: signing.check(s.log, signers), "signatures")
     return found
 
 
-def _report(s: Session, findings: list[Finding], form: str, checkpoint: str | None, *, quick: bool) -> int:
+def _report(s: Session, findings: list[Finding], form: str, checkpoint: str | None, summary: dict[str, Any]) -> int:
     from cli.display import integrity
     from cli.maintenance import verification
 
     integrity.show(s.log, verification.touched(s.store, findings), form)
     wrong = sum(not finding.note for finding in findings)
-    summary = verification.summary(s.store, quick=quick)
     if form == "json":
         print(json_line({"check": "summary", "findings": wrong, **summary}))
     else:
-        listed = ", ".join(counted(count, what.removesuffix("s")) for what, count in summary.items())
+        listed = ", ".join(starmap(_counted, summary.items()))
         sound = "all of it is sound" + (f" and goes on from {escape(checkpoint)}" if checkpoint is not None else "")
         print(f"{listed}: {counted(wrong, 'finding') if wrong else sound}")
     return 1 if wrong else 0
+
+
+def _counted(what: str, count: int | dict[str, int]) -> str:
+    if isinstance(count, int):
+        return counted(count, what.removesuffix("s"))
+    by = ", ".join(f"{number} by {escape(signer)}" for signer, number in count.items())
+    return f"{counted(sum(count.values()), what.removesuffix('s'))} ({by})"
 
 
 def _export_checker(path: str) -> None:

@@ -262,6 +262,52 @@ def test_a_signed_commit(ll: Layerlog, key: str, tmp_path: Path) -> None:
     assert f"event {event.position}: commit {commit[:12]}: the key SHA256:" in ll.run("verify", "--allowed-signers", str(tmp_path / "nobody")).stdout
 
 
+def test_signatures_show_wherever_a_commit_is_told(ll: Layerlog, key: str, tmp_path: Path) -> None:
+    """Each of them, with who made it and when; of a commit without one that there is none."""
+    commit = sealed(ll, key)
+    ll("write", "web:/srv/new", "--text", "y")
+    unsigned = ll("commit", "-m", "unsigned", "web").strip().removeprefix("sha256:")
+    other = str(tmp_path / "other")
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other], check=True)
+    for again in (other, other):
+        ll("sign", "--key", again, commit)
+    with Store.open_or_create(ll.store) as store:
+        signed = [(e.position, Signature.of(e).signer) for e in store.log.of_kind(Kind.COMMIT_SIGNED)]
+    assert len({signer for _, signer in signed}) == 2
+    rows = {row["commit"]: row for row in ll.json("log", "web")}
+    for row in (rows[commit], *ll.json("show", commit), *(row for row in ll.json("log", "--graph", "web") if row["commit"] == commit)):
+        assert [(one["position"], one["signer"]) for one in row["signatures"]] == signed
+        assert set(row["signatures"][0]) == {"signer", "time", "position", "author", "actor"}
+    assert rows[unsigned]["signatures"] == ll.json("show", unsigned)[0]["signatures"] == []
+    for lines in (ll.lines("log", "web"), ll.lines("show", commit)):
+        assert [line.split()[1] for line in lines if line.startswith("Signed: ")] == [signer for _, signer in signed]
+    assert "Signed" not in ll("show", unsigned)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_verify_counts_signatures_by_signer(ll: Layerlog, key: str, tmp_path: Path, form: str) -> None:
+    commit, signers = sealed(ll, key), tmp_path / "signers"
+    keys = {name: str(tmp_path / f"{name}-key") for name in ("bo", "cy", "nobody")}
+    for path in keys.values():
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
+    with signers.open("a") as file:
+        file.writelines(f"{name}@x {Path(keys[name] + '.pub').read_text()}" for name in ("bo", "cy"))
+    for name in ("bo", "bo", "bo", "cy"):
+        ll("sign", "--key", keys[name], commit)
+    counts = {"bo@x": 3, "ada@example.org": 1, "cy@x": 1}
+
+    def summary(*args: str) -> Any:
+        last = ll.run("verify", "--format", form, *args).stdout.splitlines()[-1]
+        return json.loads(last).get("signatures") if form == "json" else last
+
+    assert summary("--allowed-signers", str(signers)) == counts if form == "json" else "5 signatures (3 by bo@x, 1 by ada" in summary("--allowed-signers", str(signers))
+    assert sum(summary().values()) == 5 if form == "json" else "5 signatures (3 by SHA256:" in summary()
+    ll("sign", "--key", keys["nobody"], commit)
+    assert summary("--allowed-signers", str(signers)) == counts if form == "json" else ": 1 finding" in summary("--allowed-signers", str(signers))
+    assert "signature" not in str(summary("--quick") or "")
+    assert "no allowed signers file" in ll.refused("verify", "--allowed-signers", str(tmp_path / "none"))
+
+
 def test_a_signature_of_something_else(ll: Layerlog, key: str, tmp_path: Path) -> None:
     commit = sealed(ll, key)
     with Store.open_or_create(ll.store) as store, writing(store, ADA) as writer:
