@@ -11,6 +11,7 @@ from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from projections.audit.actions import Action, Group, Sealed
 from projections.events.records import actor_text
+from projections.refs.points import Points
 from projections.refs.tags import shown_names
 
 MOST_TEXT = 400
@@ -20,7 +21,7 @@ NO_COMMIT = "tags, loads, ..."
 COLOURS = ("#2f6fb5", "#c2571a", "#3d8b4a", "#8a55b0", "#b3435c", "#6b7280", "#0f8b8d", "#a07a1a")
 
 
-def page(actions: Sequence[Action], authors: Sequence[Group], store_id: str, head: int) -> Iterator[str]:
+def page(actions: Sequence[Action], authors: Sequence[Group], store_id: str, head: int, points: Points) -> Iterator[str]:
     """Yield the page in pieces; *actions* are the oldest first, *head* is the log's last position."""
     yield (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -34,7 +35,7 @@ def page(actions: Sequence[Action], authors: Sequence[Group], store_id: str, hea
     if actions:
         yield f"<h2>Timeline</h2>\n{timeline(actions)}\n"
     yield from _authors(authors)
-    yield from _actions(actions)
+    yield from _actions(actions, points)
     yield "</body></html>\n"
 
 
@@ -152,25 +153,31 @@ def _authors(groups: Sequence[Group]) -> Iterator[str]:
     yield "</tbody></table>\n"
 
 
-def _actions(actions: Sequence[Action]) -> Iterator[str]:
+def _actions(actions: Sequence[Action], points: Points) -> Iterator[str]:
     yield '<h2>Everything, newest first</h2>\n<table class="actions"><colgroup>'
     yield "".join(f'<col style="width:{width}%">' for width in (13, 8, 10, 19, 13, 15, 22))
     yield (
         "</colgroup><thead><tr><th>When (UTC)</th><th>What</th><th>Id</th><th>Who</th>"
         '<th class="n">Sealed</th><th>Names, and where it went</th><th>Message</th></tr></thead><tbody>\n'
     )
-    yield from map(_action, reversed(actions))
+    yield from (_action(action, points) for action in reversed(actions))
     yield "</tbody></table>\n"
 
 
-def _action(action: Action) -> str:
+def _action(action: Action, points: Points) -> str:
     what = f'<span class="what {action.what}">{action.what}</span>'
     names = f"{text(action.author or 'nobody named')}<br><span class=\"soft\">{text(actor_text(action.record))}</span>"
     return (
         f'<tr><td class="t">{_minute(action.record.time)}</td><td>{what}</td><td class="id" title="{text(action.object)}">'
-        f"{text(action.object.rpartition(':')[2][:12])}{_signed(action)}</td><td>{names}</td>"
+        f"{text(action.object.rpartition(':')[2][:12])}{_point(action, points)}{_signed(action)}</td><td>{names}</td>"
         f'<td class="n">{_sealed(action.sealed)}</td><td>{_went(action)}</td><td class="said">{lines(action.said)}</td></tr>\n'
     )
+
+
+def _point(action: Action, points: Points) -> str:
+    """Return the point that brings a container's event back, on a line of its own."""
+    record = action.record
+    return f"<br>{text(points.spelled(record.name, record.event.version))}" if record.kind == "container" else ""
 
 
 def _signed(action: Action) -> str:

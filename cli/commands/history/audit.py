@@ -128,5 +128,6 @@ def _write(shape: str, no_trunc: bool, rows: Iterable[dict[str, Any]], columns: 
 
 def _write_page(s: Session, found: list[Action]) -> None:
     from cli.report.page import page
+    from projections.refs.points import Points
 
-    sys.stdout.writelines(page(found, actions.by(found, actions.author), store_id(s.log), s.log.head().position))
+    sys.stdout.writelines(page(found, actions.by(found, actions.author), store_id(s.log), s.log.head().position, Points(s.log)))

@@ -6,7 +6,7 @@ import pytest
 
 from eventstore.model.events import Kind
 from eventstore.store.store import Store
-from tests.cli.invoking import Layerlog
+from tests.cli.invoking import Layerlog, with_loaded
 
 POINT = r"[A-Za-z0-9][A-Za-z0-9_.-]*@\d+"
 
@@ -36,7 +36,7 @@ def spellings(ll: Layerlog, container: str) -> str:
     (name,) = [row["name"] for row in ll.json("ps", "-a") if row["id"] == container]
     return {
         "plain": "plain", "after": "after", "web": "web", "gone": container[:12], "robbed": container[:12],
-        "shadowed": container, "tagged": container,
+        "shadowed": container, "tagged": container, "made": container[:12],
     }[name]  # fmt: skip
 
 
@@ -90,8 +90,27 @@ def test_points_of_what_a_fork_stands_on(ll: Layerlog, cast: dict[str, str]) -> 
             assert f"on {row['image']}, at version" in ll("status", f"on-{name}")
 
 
+def test_points_of_the_audit_page(ll: Layerlog, cast: dict[str, str]) -> None:
+    """Of each commit, and of what removed a container."""
+    page = ll("audit", "--format", "html")
+    found = re.findall(rf'title="([0-9a-f]{{64}})">[0-9a-f]{{12}}<br>({POINT})', page)
+    events = {row["id"] or row["name"]: row for row in ll.json("events") if row["event"] in ("Committed", "ContainerRemoved")}
+    assert {identity for identity, _ in found} == set(events)
+    for identity, point in found:
+        row = events[identity]
+        assert ll.json("show", point) == ll.json("show", str(row["position"]))
+        assert row["name"] not in cast.values() or point == f"{spellings(ll, row['name'])}@{row['version']}"
+
+
 def test_what_is_no_container_s_is_shown_by_its_position(ll: Layerlog) -> None:
-    """Nothing else brings such an event back."""
+    """Nothing else brings such an event back: of a tag, a layer, an image."""
+    with_loaded(ll, "far:1")
+    ll("create", "--name", "on", "far:1")
+    shown = re.findall(r"^ +(\d+)  \d{4}-", ll("log", "on:/etc/motd"), re.MULTILINE)
+    for row, number in zip(ll.json("log", "on:/etc/motd"), shown, strict=True):
+        assert ll.json("show", number)[0]["position"] == row["events"][0]["position"]
+    place = ll.lines("blame", "on:/etc/motd")[2]
+    assert place == f"  event    {ll.json('blame', 'on:/etc/motd')[0]['content']['event']['position']}, of layer {ll.json('log', 'on')[0]['layer'][:12]}"
     with Store.open(ll.store) as store:
         positions = [event.position for event in store.log.of_kind(Kind.TAG_MOVED)]
     for position in positions:
