@@ -14,7 +14,9 @@ from cli.options.sizes_and_times import period_options
 from cli.session.session import session
 from eventstore.log.log import Log
 from projections.audit import event_filter
+from projections.events.records import Record
 from projections.events.rows import event_row
+from projections.refs.points import Points
 
 PAUSE = 0.1
 
@@ -67,10 +69,17 @@ def events(
             last = until_last if last is None else min(last, until_last)
         wanted = event_filter.wanted(s.log, filters, matcher)
         for head in heads(s.log, last, keep_on=follow):
+            points = Points(s.log)  # anew, as others may have renamed a container meanwhile
             for record in event_filter.select(s.log, wanted, first, head):
-                print(json_line(event_row(record)) if shape == "json" else event_line(record, str(record.event.position)))
+                print(json_line(event_row(record)) if shape == "json" else event_line(record, _place(record, points)))
             sys.stdout.flush()
             first = max(first, head + 1)
+
+
+def _place(record: Record, points: Points) -> str:
+    """Return the event's position, and of a container's the point that brings it back."""
+    point = points.spelled(record.name, record.event.version) if record.kind == "container" else ""
+    return f"{record.event.position:>8}  {point:<12}"
 
 
 def heads(log: Log, last: int | None, *, keep_on: bool) -> Iterator[int]:

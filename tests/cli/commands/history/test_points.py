@@ -47,7 +47,7 @@ def brings_back(ll: Layerlog, point: str, container: str, version: int) -> None:
     assert (row["stream"], row["name"], row["version"]) == ("container", container, version)
     assert ll("prove", point) == ll("prove", str(row["position"]))
     assert ll("ls", "-l", point) == ll("ls", "-l", f"{container}@{version}")
-    assert ll("cat", f"{point}:/etc/passwd")
+    assert ll.raw("export", point) == ll.raw("export", f"{container}@{version}")
 
 
 @pytest.mark.parametrize("name", ["plain", "before", "gone", "robbed", "shadowed", "tagged"])
@@ -79,6 +79,16 @@ def test_points_of_undo(ll: Layerlog, cast: dict[str, str]) -> None:
     for name, container in {"plain": cast["plain"], "after": cast["before"]}.items():
         for line, version in zip(ll.lines("undo", name, "3"), (6, 5, 4), strict=True):
             brings_back(ll, line.split()[0], container, version)
+
+
+def test_points_of_events(ll: Layerlog, cast: dict[str, str]) -> None:
+    """Beside the position, of containers alone; with --follow by the names that they have by then."""
+    for row, line in zip(ll.json("events"), ll.lines("events", "--format", "table"), strict=True):
+        position, where = line.split()[:2]
+        assert int(position) == row["position"]
+        assert bool(re.fullmatch(POINT, where)) == (row["stream"] == "container")
+        if row["name"] in cast.values() and row["version"] in (1, 3, 6):
+            brings_back(ll, where, row["name"], row["version"])
 
 
 def test_points_of_what_a_fork_stands_on(ll: Layerlog, cast: dict[str, str]) -> None:
