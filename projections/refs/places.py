@@ -7,7 +7,7 @@ from eventstore.log.log import Log
 from eventstore.model.paths import as_bytes, shown, spelled
 from projections.refs.references import id_prefix, is_container, tagged, without_points
 
-_RELATIVE = re.compile(r"(?P<ref>(?:[^:{}]|\{[^}]*\})+):(?P<path>.+)", re.DOTALL)
+_RELATIVE = r"(?P<ref>(?:[^:{}]|\{[^}]*\})+):(?P<path>.+)"  # compiled where there may be one: most texts have no such colon
 
 
 def split_path(text: str) -> tuple[str, bytes | None]:
@@ -28,7 +28,7 @@ def split_place(log: Log, text: str) -> tuple[str, bytes | None]:
     What names an image, or can be the beginning of an id, is no path.
     """
     ref, path = split_path(text)
-    match = _RELATIVE.fullmatch(text) if path is None else None
+    match = re.fullmatch(_RELATIVE, text, re.DOTALL) if path is None and ":" in text else None
     if match is None or id_prefix(text) or tagged(log, without_points(text)) or not is_container(log, match["ref"]):
         return ref, path
     return match["ref"], spelled(as_bytes(match["path"]))

@@ -269,9 +269,12 @@ def is_container(log: Log, ref: str) -> bool:
 
 def without_points(text: str) -> str:
     """Return REF of REF[@POINT][~N]."""
-    while match := _BACK.fullmatch(text) or _POINT.fullmatch(text):
-        text = match["ref"]
-    return text
+    ref, before = text.rstrip("^"), ""
+    while ref != before:
+        before, (head, tilde, count) = ref, ref.rpartition("~")
+        ref = head.rstrip("^") if tilde and (not count or count.isdigit()) else ref
+    match = _POINT.fullmatch(ref)
+    return match["ref"] if match else ref
 
 
 def _is_point(text: str) -> bool:
