@@ -106,3 +106,13 @@ HEADINGS: dict[str, dict[str, Entry]] = {
 }
 
 COMMANDS: dict[str, Entry] = {name: entry for rows in HEADINGS.values() for name, entry in rows.items()}
+
+INSTEAD = {
+    "start": "A container is a log, and a process in it a visit: `layerlog run CONTAINER [CMD...]` begins one.",
+    "stop": "What runs ends by ^C, by a signal to `layerlog run`, or by `layerlog exec CONTAINER kill 1`.",
+    "kill": "What runs ends by a signal to `layerlog run`, or by `layerlog exec CONTAINER kill -9 1`.",
+    "restart": "What runs is ended, and `layerlog run CONTAINER [CMD...]` begins it again.",
+    "logs": "What a program prints goes where `layerlog run` prints; redirect that.",
+    "attach": "`layerlog exec -it CONTAINER sh` gives a terminal beside the one that `layerlog run -it` was begun in.",
+}
+"""What Docker's users type that is not there, and what they type here instead."""

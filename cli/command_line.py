@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import click
 
-from cli.catalog import COMMANDS, HEADINGS
+from cli.catalog import COMMANDS, HEADINGS, INSTEAD
 from cli.options import completion
 from cli.session import failures, logs
 from cli.session.actor import observed_actor
@@ -127,6 +127,8 @@ def _accept_any_text() -> None:
 def _suggestion(name: str) -> str:
     from difflib import get_close_matches
 
+    if name in INSTEAD:
+        return f" {INSTEAD[name]}"
     close = get_close_matches(name, COMMANDS)
     return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
 

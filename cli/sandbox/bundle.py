@@ -15,6 +15,8 @@ from projections.tree.view import View
 
 VERSION = "1.0.2"
 TMPFS = "tmpfs"
+INIT = "/sbin/docker-init"
+"""Where an init is shown in the container, as Docker does."""
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CAPABILITIES = (
     "CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_MKNOD",
@@ -77,6 +79,8 @@ def process(config: Mapping[str, Any], wishes: Wishes, user: User, hostname: str
     Raise InvalidError where that is nothing.
     """
     args = (*_entrypoint(config, wishes), *_command(config, wishes))
+    if args and wishes.init:
+        args = (INIT, "--", *args)
     if not args:
         raise InvalidError("the image says no command to run, and none was given; name one behind the image")
     cwd = wishes.workdir or config.get("WorkingDir") or "/"

@@ -54,6 +54,14 @@ def find(name: str | None) -> str:
     raise NotFoundError("no OCI runtime is installed; install the package runc (or crun), or name another with --runtime")
 
 
+def find_init() -> str:
+    """Return the path of a program that buries orphans and passes signals on; NotFoundError where none is installed."""
+    for program in ("docker-init", "tini", "tini-static", "catatonit"):
+        if found := shutil.which(program):
+            return found
+    raise NotFoundError("no init is installed; install the package tini or catatonit, or leave --init out")
+
+
 def spawned(command: list[str], *, closed_input: bool) -> int:
     """Start a program with the signals that a shell would give it, and return its process id."""
     actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)] if closed_input else []

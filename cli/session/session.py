@@ -150,14 +150,19 @@ def session(open_store: Callable[[str], Store] = Store.open) -> Iterator[Session
         opened.store.close()
 
 
+def become_root() -> None:
+    """Let this process be root by name, with its user's own range of ids; who asks stays on record as he is."""
+    from cli.sandbox import namespaces
+
+    observed_actor()  # asked before it is root
+    namespaces.become_root()
+
+
 def whole_session() -> AbstractContextManager[Session]:
     """As `session`, where every file of the store can be removed: those too that processes in this user's containers own."""
     store = click.get_current_context().obj.store
     if os.geteuid() and any(os.path.isdir(os.path.join(store, name)) for name in ("cache/lower", "running")):
-        from cli.sandbox import namespaces
-
-        observed_actor()  # asked before this process is root by name
-        namespaces.become_root()
+        become_root()
     return session()
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from cli.display.formats import counted
 from cli.sandbox import bundle, namespaces, recording, runtime, users
 from cli.sandbox import visit as visiting
-from cli.sandbox.bundle import Wishes
+from cli.sandbox.bundle import Mount, Wishes
 from cli.sandbox.recording import Passed
 from cli.sandbox.visit import Visit
 from cli.session.session import Session
@@ -56,6 +56,8 @@ def _settled(
     view = s.now(container)
     config = run_config.run_config(s.log, s.store.content, references.target_of(found))
     user = users.find(view, wishes.user if wishes.user is not None else config.get("User") or "")
+    if wishes.init:
+        wishes = wishes._replace(mounts=(*wishes.mounts, Mount(runtime.find_init(), bundle.INIT, read_only=True)))
     what = bundle.process(config, wishes, user, wishes.hostname or container[:12])
     bundle.require_program(view, what, wishes.mounts)
     visit = Visit(

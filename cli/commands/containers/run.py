@@ -11,11 +11,11 @@ import click
 from cli.commands.containers.lifecycle import SCRATCH, free_name
 from cli.commands.images.missing import pull_option, pulled_base, pulling_session
 from cli.options import completion
-from cli.sandbox import namespaces, runtime
+from cli.sandbox import runtime
 from cli.sandbox.bundle import TMPFS, Mount, Wishes
 from cli.session import visiting
 from cli.session.actor import observed_actor
-from cli.session.session import Session, session
+from cli.session.session import Session, become_root, session
 from cli.session.writing import writing
 from eventstore.errors import InvalidError, NotFoundError
 from eventstore.index.names import container_named
@@ -47,19 +47,50 @@ _FOR_RUN: tuple[Option, ...] = (
     click.option("--hostname", metavar="NAME", help="[default: the container's id]"),
     click.option("--cap-add", multiple=True, metavar="CAP", help="One more capability, or ALL."),
     click.option("--cap-drop", multiple=True, metavar="CAP", help="One capability less, or ALL."),
+    click.option("--no-record-args", is_flag=True, help="Leave what stands behind IMAGE out of the log."),
     click.option("--init", is_flag=True, help="Run it under an init that buries orphans (tini or catatonit)."),
     click.option("--runtime", metavar="PROGRAM", help="The OCI runtime.  [default: the first of runc, crun and youki]"),
 )  # fmt: skip
+
+
+_INSTEAD = {
+    "-d --detach": "there is no daemon; put & behind the command, or run it by systemd-run",
+    "-p --publish": "it has this machine's network, so its ports are there as they are",
+    "-P --publish-all": "it has this machine's network, so its ports are there as they are",
+    "-m --memory": "limits are systemd's: `systemd-run --scope -p MemoryMax=... layerlog run ...`",
+    "--cpus": "limits are systemd's: `systemd-run --scope -p CPUQuota=... layerlog run ...`",
+    "--privileged": "name what it needs with --cap-add",
+    "--device": "this machine's devices are not given away; a file of one can be shown with -v",
+    "--security-opt": "capabilities are named with --cap-add and --cap-drop; the rest is fixed",
+    "--platform": "only this machine's kind of programs can run",
+    "--restart": "there is no daemon; a unit of systemd starts it again",
+    "--mount": "write it as -v SRC:DST[:ro]",
+    "-l --label": "labels are the container's: `layerlog config --label`",
+}
+"""What Docker's run has and this one has not, and what to do instead."""
+
+
+def _refused(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    if value and not ctx.resilient_parsing:
+        spelled = " ".join(param.opts)
+        raise click.UsageError(f"{param.opts[-1]} is not there: {_INSTEAD[spelled]}.")
+
+
+_FLAGS = ("-d --detach", "-P --publish-all", "--privileged")
+_NOT_THERE: tuple[Option, ...] = tuple(
+    click.option(*spelled.split(), is_flag=spelled in _FLAGS, hidden=True, expose_value=False, callback=_refused)
+    for spelled in _INSTEAD
+)
 
 
 def _with(options: tuple[Option, ...]) -> Option:
     return lambda function: reduce(lambda made, option: option(made), reversed(options), function)
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.command(context_settings={"allow_interspersed_args": False})
 @click.argument("target", metavar="IMAGE|CONTAINER|REF@POINT", shell_complete=completion.references)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-@_with((*_FOR_BOTH, *_FOR_RUN))
+@_with((*_FOR_BOTH, *_FOR_RUN, *_NOT_THERE))
 @click.pass_context
 def run(ctx: click.Context, /, target: str, command: tuple[str, ...], **options: Any) -> None:
     r"""Run a program in a container, and record every change that it makes.
@@ -72,10 +103,11 @@ def run(ctx: click.Context, /, target: str, command: tuple[str, ...], **options:
       layerlog run --name web tomcat sh -c 'cp -r webapps.dist/. webapps'
       layerlog run --rm web@42 ls /etc
     """
+    if options["no_record_args"]:
+        ctx.obj = ctx.obj._replace(argv=ctx.obj.argv[: len(ctx.obj.argv) - len(command)])
     with runtime.own_failures():
         wishes = _wishes(command, options)
-        observed_actor()  # asked before this process is root in a user namespace
-        namespaces.become_root()
+        become_root()
     with runtime.own_failures(), pulling_session(target, options["pull"]) as s:
         container, is_new = _container(s, target, options)
         try:
@@ -132,7 +164,7 @@ def _absolute(path: str) -> str:
     return path
 
 
-@click.command(name="exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.command(name="exec", context_settings={"allow_interspersed_args": False})
 @click.argument("container", shell_complete=completion.containers)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True)
 @_with(_FOR_BOTH)

@@ -1,7 +1,9 @@
 """Bisect: which write broke it."""
 
+import os
 import shlex
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -10,16 +12,18 @@ from cli.commands.history.bisect_state import Kept
 from cli.display import blame, history
 from cli.display.formats import counted, short_id
 from cli.options import completion
-from cli.session.session import Session, session
+from cli.session.session import Session, become_root, session
+from cli.session.writing import writing
 from eventstore.errors import ConflictError, InvalidError
 from eventstore.model.paths import shown
+from eventstore.store import commands
 from projections.events.records import Records
 from projections.history import bisect as halving
 from projections.history import commits
 from projections.history.bisect import Point, State, Step
 from projections.history.blame import Causes
 from projections.refs.points import Points
-from projections.refs.references import event_of
+from projections.refs.references import Target, as_base, event_of
 
 SKIP = 125
 
@@ -74,19 +78,24 @@ def skip(point: str | None) -> None:
 
 @bisect.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.argument("command", nargs=-1, required=True, metavar="COMMAND [ARG]...")
-def run(command: tuple[str, ...]) -> None:
+@click.option("--in-container", is_flag=True, help="Run it inside, on a fork of each point, and not in a checkout.")
+@click.pass_context
+def run(ctx: click.Context, /, command: tuple[str, ...], *, in_container: bool) -> None:
     """Try COMMAND in a checkout of each point: exit code 0 is good, 125 cannot be told, another up to 127 is bad.
 
     It runs in the checkout's root; LAYERLOG_POINT names the point. A higher code, or a signal, stops the bisection.
     """
     from cli.sandbox.trial import attempt, program
 
-    argv = program(command)
+    argv = [*command] if in_container else program(command)
+    if in_container:
+        become_root()
     with session() as s:
         kept = bisect_state.load(s.store.path)
         while (step := _step(s, kept.state)) is not None and step.point is not None:
             name = halving.point_text(s.log, kept.state.line, step.point)
-            code = attempt(s.view(halving.target_of(kept.state.line, step.point)), argv, name)
+            target = halving.target_of(kept.state.line, step.point)
+            code = _inside(s, target, argv, ctx.obj.argv) if in_container else attempt(s.view(target), argv, name)
             verdict = _verdict(code, command[0])
             print(f"layerlog: {name}: {verdict} (exit code {code}), {step.left - 1} {step.over} left", file=sys.stderr)
             kept = _marked(s, kept, verdict, step.point)
@@ -94,6 +103,20 @@ def run(command: tuple[str, ...]) -> None:
         if step is None:
             raise ConflictError("mark a good point first: `layerlog bisect good POINT`")
         _say(s, kept.state, step)
+
+
+def _inside(s: Session, target: Target, command: list[str], recorded: Sequence[str]) -> int:
+    """Return the exit code of *command* run in a fork of a point, which is forgotten then."""
+    from cli.sandbox.bundle import Wishes
+    from cli.session import visiting
+
+    with writing(s) as writer:
+        fork = commands.create_container(writer, f"bisect-{os.urandom(4).hex()}", as_base(target))
+    try:
+        return visiting.run(s, fork, Wishes((*command,), entrypoint=""), recorded, None)
+    finally:
+        with writing(s) as writer:
+            commands.remove_container(writer, fork)
 
 
 @bisect.command()

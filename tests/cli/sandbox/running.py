@@ -131,13 +131,14 @@ def _with_image(runner: Runner) -> Runner:
     peer("runc")
     done = subprocess.run(
         runner.argv("import", "--change", 'CMD ["sh"]', "--change", "ENV GREETING=hello", "-", "base:1"),
-        input=_image(), env=runner.environment, capture_output=True, check=False, cwd="/",
+        input=base_tar(), env=runner.environment, capture_output=True, check=False, cwd="/",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return runner
 
 
-def _image() -> bytes:
+def base_tar() -> bytes:
+    """The layer of base:1."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
         for name, mode in (("bin", 0o755), ("etc", 0o755), ("srv", 0o755), ("data", 0o755), ("root", 0o700), ("tmp", 0o1777)):

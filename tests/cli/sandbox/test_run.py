@@ -1,14 +1,24 @@
 """run, exec and recover with a real runtime, as root and as an ordinary user."""
 
+import fcntl
+import io
 import os
+import pty
 import signal
+import struct
 import subprocess
+import tarfile
+import tempfile
+import termios
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.cli.sandbox.running import Runner
+from cli.distribution import archive
+from tests import images
+from tests.cli.sandbox.running import Runner, base_tar
 
 PATIENCE = 30
 
@@ -173,3 +183,76 @@ def test_read_only_and_volumes(ll: Runner, tmp_path: Path) -> None:
     done = ll.run("run", "--name", "web", "-v", "/etc/passwd:/srv/page:ro", "base:1", "sh", "-c", "echo x > /srv/page")
     assert done.returncode == 1
     assert ll("cat", "web:/srv/page") == "one\n"
+
+
+@pytest.mark.parametrize(("option", "says"), [
+    ("-d", "no daemon"), ("-p=80:80", "ports are there"), ("--memory=1g", "systemd-run"), ("--cpus=2", "systemd-run"),
+    ("--privileged", "--cap-add"), ("--device=/dev/sda", "not given away"), ("--security-opt=x", "--cap-add"), ("--platform=linux/s390x", "only this machine"),
+])  # fmt: skip
+def test_what_docker_has_and_this_has_not_is_refused_by_name(ll: Runner, option: str, says: str) -> None:
+    done = ll.run("run", option, "base:1", "true", code=2)
+    assert f"{option.partition('=')[0].lstrip('-')}" in done.stderr
+    assert says in done.stderr
+
+
+def test_what_stands_behind_the_image_may_be_left_out_of_the_log(ll: Runner) -> None:
+    ll("run", "--no-record-args", "--name", "web", "base:1", "sh", "-c", "echo hunter2 > /srv/page")
+    rows = ll.json("events")
+    assert "hunter2" not in str([(row["command"], row["detail"]) for row in rows])
+    assert rows[-1]["detail"]["command"][-1] == "base:1"
+
+
+def test_bisect_tries_a_command_inside(ll: Runner) -> None:
+    ll("create", "--name", "web", "base:1")
+    for number in range(6):
+        ll("write", "--text", "good\n" if number < 4 else "bad\n", "web:/srv/state")
+    ll("bisect", "start", "web", "web@2")
+    done = ll.run("bisect", "run", "--in-container", "sh", "-c", "test $(cat /srv/state) = good", code=0)
+    assert "web@6" in done.stdout
+    assert [row["name"] for row in ll.json("ps")] == ["web"]
+
+
+def test_a_terminal_is_the_programs_own(ll: Runner) -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 101, 0, 0))
+    command = ll.argv("run", "-it", "--name", "web", "base:1", "sh", "-c", "stty size; read line; echo got $line; exit 5")
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=ll.environment, cwd="/", start_new_session=True)
+    os.close(theirs)
+    said = b""
+    with suppress(OSError):
+        while b"33 101" not in said:
+            said += os.read(ours, 1000)
+        os.write(ours, b"typed\r")
+        while chunk := os.read(ours, 1000):
+            said += chunk
+    os.close(ours)
+    assert process.wait(PATIENCE) == 5
+    assert b"got typed" in said
+
+
+def test_what_holds_overlayfss_own_markers_is_refused_by_name(ll: Runner) -> None:
+    marked = io.BytesIO()
+    with tarfile.open(fileobj=marked, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        entry = tarfile.TarInfo("program")
+        entry.mode, entry.pax_headers = 0o755, {"SCHILY.xattr.trusted.overlay.opaque": "y"}
+        tar.addfile(entry)
+    load(ll, [marked.getvalue()], "localhost/odd:1")
+    done = ll.run("run", "odd:1", "/program", code=125)
+    assert "/program has the attribute trusted.overlay.opaque" in done.stderr
+
+
+def test_hundreds_of_layers_are_one_root(ll: Runner) -> None:
+    """More than a kernel takes names of in one mount call; some change what others hold."""
+    tars = [images.layer_tar({f"srv/{n}": b"%d" % n, "srv/last": b"%d" % n}) for n in range(130)]
+    load(ll, [base_tar(), *tars], "localhost/many:1")
+    script = "ls /srv | wc -l; cat /srv/0 /srv/129 /srv/last; rm /srv/7; echo new > /srv/8"
+    assert ll("run", "--name", "web", "many:1", "sh", "-c", script).split() == ["132", "0129129"]
+    assert (len(ll("ls", "web:/srv").split()), ll("cat", "web:/srv/8")) == (131, "new\n")
+
+
+def load(ll: Runner, tars: list[bytes], name: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="layerlog-") as folder:
+        Path(folder).chmod(0o755)
+        with open(f"{folder}/image.tar", "wb") as file:
+            archive.write(file, [images.image("gzip", tars=tuple(tars), names=(name,))])
+        ll("load", "-q", "-i", f"{folder}/image.tar")
