@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
@@ -38,9 +38,12 @@ class Session:
             logs.bind(head=self.log.head().changesets)
             self.store.cache.asked = lambda name, found: logs.detail("cache hit" if found else "cache miss", file=name)
 
-    def context(self, author: str | None = None, known: str = "recorded", process: str | None = None) -> Context:
-        """Return who and why, as the log keeps it."""
-        return Context(observed_actor(), self.settings.argv, claimed_author(author), known, process)
+    def context(
+        self, author: str | None = None, known: str = "recorded", process: tuple[str, Sequence[str]] | None = None
+    ) -> Context:
+        """Return who and why, as the log keeps it; of what a *process* in a container did, its id and how it was begun."""
+        name, argv = process or (None, self.settings.argv)
+        return Context(observed_actor(), tuple(argv), claimed_author(author), known, name)
 
     def resolve(self, ref: str) -> Target:
         found = references.resolve(self.log, ref, _end_of)

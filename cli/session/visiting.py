@@ -11,7 +11,7 @@ from cli.sandbox import visit as visiting
 from cli.sandbox.bundle import Mount, Wishes
 from cli.sandbox.recording import Passed
 from cli.sandbox.visit import Visit
-from cli.session.session import Session
+from cli.session.session import Session, become_root
 from cli.session.writing import repeated, writing
 from eventstore.disk.held import remove
 from eventstore.model.facts import Exit
@@ -88,7 +88,7 @@ def pass_over(s: Session, container: str) -> None:
     """Record what a process that runs in a container has changed by now; nothing where none runs there."""
     visit = visiting.read(s.store.path, container)
     if visit is not None and visits.state(s.store.path, container) == visits.RUNNING:
-        namespaces.become_root()
+        become_root()
         _tell(_pass(s, visit, None))
 
 
@@ -96,7 +96,7 @@ def recover(s: Session, container: str) -> bool:
     """Record what a killed process left in a container; return whether there was something to record."""
     if visits.state(s.store.path, container) != visits.UNRECORDED:
         return False
-    namespaces.become_root()
+    become_root()
     lock = visits.take(s.store.path, container)
     try:
         visit = visiting.read(s.store.path, container)
@@ -111,7 +111,7 @@ def recover(s: Session, container: str) -> bool:
 
 
 def _pass(s: Session, visit: Visit, exited: Exit | None) -> Passed:
-    with writing(s, known="observed", process=visit.id) as writer:
+    with writing(s, known="observed", process=(visit.id, visit.command)) as writer:
         return repeated(lambda: recording.record_pass(writer, visit, exited))
 
 
@@ -125,7 +125,7 @@ def beside(s: Session, container: str, wishes: Wishes, command: Sequence[str]) -
     """Run one more process in a container where one runs; alone where none does.  Return its exit code."""
     visit = visiting.read(s.store.path, container)
     if visit is None or visits.state(s.store.path, container) != visits.RUNNING:
-        namespaces.become_root()
+        become_root()
         return run(s, container, wishes, command, None)
     view = s.now(container)
     config = run_config.run_config(s.log, s.store.content, references.target_of(containers.get(s.log, container)))

@@ -1,7 +1,7 @@
 """How commands write: they look without a lock, refuse what is to be refused, and append in a short transaction."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from itertools import chain
 from typing import TypeVar
@@ -25,7 +25,8 @@ LONG = 1.0
 
 @contextmanager
 def writing(
-    s: Session, author: str | None = None, known: str = "recorded", process: str | None = None,
+    s: Session, author: str | None = None, known: str = "recorded",
+    process: tuple[str, Sequence[str]] | None = None,
     *, opened: Callable[..., AbstractContextManager[Writer]] = writers.writing,
 ) -> Iterator[Writer]:  # fmt: skip
     """Write in this command's name; says in the operational log what was appended."""

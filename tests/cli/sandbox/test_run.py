@@ -96,6 +96,9 @@ def test_while_it_runs_it_is_the_only_writer_and_commit_takes_what_is_there(ll: 
     assert ll.run("exec", "web", "sh", "-c", "exit 9").returncode == 9
     ll("commit", "-m", "meanwhile", "web", "mid:1")
     assert sorted(ll("ls", "mid:1:/srv").split()) == ["beside", "early", "page"]
+    rows = [row for row in ll.json("events") if row["known"] == "observed"]
+    assert {row["actor"]["login"] for row in rows} == {ll.who}, "whoever it becomes in a user namespace"
+    assert {row["command"][3] for row in rows} == {"run"}, "it was the program, and not the commit, that wrote this"
     ll("exec", "web", "rm", "/srv/early")
     process.send_signal(signal.SIGTERM)  # sh, the first process of its namespace, does not heed it
     ll("exec", "web", "touch", "/tmp/end")
