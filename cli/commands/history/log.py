@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import click
 
-from cli.commands.history.graph import refuse_what_is_not_drawn, show_graph
 from cli.display import history
 from cli.display.diff_lines import Compared, difference_row, print_changes
 from cli.display.formats import listed
@@ -79,6 +78,8 @@ def log(ref: str | None, paths: tuple[str, ...], *, everything: bool, graph: boo
     with session() as s:
         asked = _asked(s, ref, paths, everything=everything)
         if graph:
+            from cli.commands.history.graph import refuse_what_is_not_drawn, show_graph
+
             refuse_what_is_not_drawn(s, asked.target, options, paths=bool(asked.patterns))
             show_graph(s, asked.target, _chosen(s, asked, options), options, _nothing(ref, (), asked))
             return

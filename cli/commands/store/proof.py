@@ -38,13 +38,13 @@ def checkpoint(key: str | None, output: str | None) -> None:
 @click.option("--check", "proof", metavar="FILE", help="Check a proof; needs no store.")
 @click.option("--checkpoint", "kept", metavar="FILE", help="With --check: the head that was kept elsewhere.")
 def prove(event: str | None, output: str | None, since: str | None, proof: str | None, kept: str | None) -> None:
-    r"""Prove that an event (a position, or a commit) is in the log, to somebody who has a checkpoint and not the log.
+    r"""Prove that an event (web@42, a position, or a commit) is in the log, to somebody who has a checkpoint and not the log.
 
     The proof holds the event's bytes, its changeset's header (who, when, why), and a logarithmic number of hashes. The
     checker of `verify --export-checker` checks it too, without layerlog.
 
     \b
-      layerlog prove 4711 -o proof.json
+      layerlog prove web@42 -o proof.json
       layerlog prove --check proof.json --checkpoint monday.json
       layerlog prove --since monday.json -o growth.json
     """

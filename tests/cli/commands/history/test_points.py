@@ -14,7 +14,7 @@ POINT = r"[A-Za-z0-9][A-Za-z0-9_.-]*@\d+"
 @pytest.fixture
 def cast(ll: Layerlog) -> dict[str, str]:
     """Containers by what became of their names: what they are referred to by in what follows, and their ids."""
-    for name in ("plain", "before", "gone", "robbed", "shadowed", "tagged"):
+    for name in ("plain", "7", "before", "gone", "robbed", "shadowed", "tagged"):
         ll("create", "--name", name, "base:1")
         ll("write", "--text", "one\n", f"{name}:/f")
         ll("commit", "-m", f"of {name}", name)
@@ -35,7 +35,7 @@ def spellings(ll: Layerlog, container: str) -> str:
     """Return the reference that the points of a container (its whole id) are expected to begin with."""
     (name,) = [row["name"] for row in ll.json("ps", "-a") if row["id"] == container]
     return {
-        "plain": "plain", "after": "after", "web": "web", "gone": container[:12], "robbed": container[:12],
+        "plain": "plain", "7": "7", "after": "after", "web": "web", "gone": container[:12], "robbed": container[:12],
         "shadowed": container, "tagged": container, "made": container[:12],
     }[name]  # fmt: skip
 
@@ -50,7 +50,7 @@ def brings_back(ll: Layerlog, point: str, container: str, version: int) -> None:
     assert ll.raw("export", point) == ll.raw("export", f"{container}@{version}")
 
 
-@pytest.mark.parametrize("name", ["plain", "before", "gone", "robbed", "shadowed", "tagged"])
+@pytest.mark.parametrize("name", ["plain", "7", "before", "gone", "robbed", "shadowed", "tagged"])
 def test_points_of_log_blame_and_show(ll: Layerlog, cast: dict[str, str], name: str) -> None:
     container = cast[name]
     listed = [line.split()[0] for line in ll.lines("log", container, "--", "/f", "/g", "/etc/motd") if line.startswith("  ")]
