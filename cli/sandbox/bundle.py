@@ -2,7 +2,7 @@
 
 import os
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from cli.sandbox.runtime import NOT_EXECUTABLE, NOT_FOUND
@@ -10,10 +10,12 @@ from cli.sandbox.seccomp import profile
 from cli.sandbox.users import User
 from eventstore.errors import InvalidError, LayerlogError
 from eventstore.model.paths import shown
+from projections.oci.documents import Json, field, items
 from projections.tree.symlinks import follow
 from projections.tree.view import View
 
 VERSION = "1.0.2"
+_WHAT = "the image's config"
 TMPFS = "tmpfs"
 INIT = "/sbin/docker-init"
 """Where an init is shown in the container, as Docker does."""
@@ -73,7 +75,7 @@ class Process(NamedTuple):
     user: User
 
 
-def process(config: Mapping[str, Any], wishes: Wishes, user: User, hostname: str) -> Process:
+def process(config: Json, wishes: Wishes, user: User, hostname: str) -> Process:
     """Return what runs by Docker's rules: a command takes the place of CMD, an entrypoint that of both.
 
     Raise InvalidError where that is nothing.
@@ -83,28 +85,33 @@ def process(config: Mapping[str, Any], wishes: Wishes, user: User, hostname: str
         args = (INIT, "--", *args)
     if not args:
         raise InvalidError("the image says no command to run, and none was given; name one behind the image")
-    cwd = wishes.workdir or config.get("WorkingDir") or "/"
+    cwd = wishes.workdir or field(config, "WorkingDir", str, _WHAT, "") or "/"
     if not cwd.startswith("/"):
         raise InvalidError(f"working directory {shown(cwd)!r}: not an absolute path; begin it with /")
     return Process(tuple(args), _environment(config, wishes, user, hostname), os.path.normpath(cwd), user)
 
 
-def _entrypoint(config: Mapping[str, Any], wishes: Wishes) -> Sequence[str]:
+def user_of(config: Json, wishes: Wishes) -> str:
+    """Return USER[:GROUP] as whom it runs, "" for root."""
+    return wishes.user if wishes.user is not None else field(config, "User", str, _WHAT, "")
+
+
+def _entrypoint(config: Json, wishes: Wishes) -> Sequence[str]:
     if wishes.entrypoint is not None:
         return [wishes.entrypoint] if wishes.entrypoint else []
-    return config.get("Entrypoint") or []
+    return items(config, "Entrypoint", str, _WHAT)
 
 
-def _command(config: Mapping[str, Any], wishes: Wishes) -> Sequence[str]:
+def _command(config: Json, wishes: Wishes) -> Sequence[str]:
     if wishes.command or wishes.entrypoint is not None:
         return wishes.command
-    return config.get("Cmd") or []
+    return items(config, "Cmd", str, _WHAT)
 
 
-def _environment(config: Mapping[str, Any], wishes: Wishes, user: User, hostname: str) -> tuple[str, ...]:
+def _environment(config: Json, wishes: Wishes, user: User, hostname: str) -> tuple[str, ...]:
     """A name without a value takes the caller's, as docker's -e does, and goes where he has none."""
     found = {"PATH": PATH, "HOSTNAME": hostname, "HOME": user.home, **({"TERM": "xterm"} if wishes.terminal else {})}
-    found |= dict(item.partition("=")[::2] for item in config.get("Env") or ())
+    found |= dict(item.partition("=")[::2] for item in items(config, "Env", str, _WHAT))
     for item in wishes.env:
         name, equals, value = item.partition("=")
         if equals or name in os.environ:

@@ -55,7 +55,7 @@ def _settled(
     found = containers.get(s.log, container)
     view = s.now(container)
     config = run_config.run_config(s.log, s.store.content, references.target_of(found))
-    user = users.find(view, wishes.user if wishes.user is not None else config.get("User") or "")
+    user = users.find(view, bundle.user_of(config, wishes))
     if wishes.init:
         wishes = wishes._replace(mounts=(*wishes.mounts, Mount(runtime.find_init(), bundle.INIT, read_only=True)))
     what = bundle.process(config, wishes, user, wishes.hostname or container[:12])
@@ -129,7 +129,7 @@ def beside(s: Session, container: str, wishes: Wishes, command: Sequence[str]) -
         return run(s, container, wishes, command, None)
     view = s.now(container)
     config = run_config.run_config(s.log, s.store.content, references.target_of(containers.get(s.log, container)))
-    user = users.find(view, wishes.user if wishes.user is not None else config.get("User") or "")
+    user = users.find(view, bundle.user_of(config, wishes))
     what = bundle.process(config, wishes, user, container[:12])
     stated = bundle.spec_process(what, wishes)
     return visiting.enter(s.store, visit, stated, closed_input=not (wishes.interactive or wishes.terminal))

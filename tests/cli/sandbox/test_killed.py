@@ -1,0 +1,64 @@
+"""Kill -9 of any process of a visit at random moments: what was acknowledged stays, what was left is recorded, nothing goes on."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.cli.sandbox.running import Runner
+
+PATIENCE = 30
+SCRIPT = "n=0; while :; do n=$((n+1)); echo $n > /srv/$n; echo $n > /srv/last; mv /data /data2; mv /data2 /data; done"
+
+
+def processes(ll: Runner) -> list[tuple[int, str]]:
+    """Each process that has the store's path on its command line, or is a child of one: who could be killed."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError, ValueError):
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            found[int(entry.name)] = (parent, (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    ours = {pid for pid, (_, line) in found.items() if ll.store in line}
+    ours |= {pid for pid, (parent, _) in found.items() if parent in ours}
+    return [(pid, found[pid][1]) for pid in sorted(ours) if pid != os.getpid()]
+
+
+def settled(ll: Runner) -> None:
+    """Wait until nothing of a visit runs any more."""
+    until = time.monotonic() + PATIENCE
+    while [line for _, line in processes(ll) if "run" in line] and time.monotonic() < until:
+        time.sleep(0.05)
+    assert [line for _, line in processes(ll) if "run" in line] == []
+
+
+@pytest.mark.parametrize("number", [*range(3), *(pytest.param(n, marks=pytest.mark.slow) for n in range(3, 40))])
+def test_what_was_acknowledged_stays(ll: Runner, number: int) -> None:
+    chance = random.Random(f"{ll.who} {number}")
+    process = ll.start("run", "--name", "web", "base:1", "sh", "-c", SCRIPT)
+    kept: list[str] = []
+    for _ in range(100):
+        done = ll.run("commit", "-m", "x", "web", "kept:1")
+        if done.returncode == 0 and (kept := ll("ls", "kept:1:/srv").split()) != ["page"]:
+            break
+    assert len(kept) > 1
+    time.sleep(chance.random() * 0.2)
+    victims = processes(ll)
+    victim, line = chance.choice(victims)
+    with suppress(ProcessLookupError):
+        os.kill(victim, signal.SIGKILL)
+    process.communicate(timeout=PATIENCE)
+    settled(ll)
+    ll("write", "--text", "x", "web:/after")
+    names = {*ll("ls", "web:/srv").split()}
+    assert {*kept} <= names, f"lost with {line}"
+    assert ll("ls", "kept:1:/srv").split() == kept
+    if "last" in names:
+        assert ll("cat", "web:/srv/last").strip() in names | {""}
+    assert "sound" in ll("verify")
+    mounts = subprocess.run(["grep", "-c", ll.store, "/proc/self/mountinfo"], capture_output=True, text=True, check=False)
+    assert mounts.stdout.strip() == "0"
