@@ -75,6 +75,7 @@ def _end(s: Session, visit: Visit, code: int | None) -> int:
     stated = visiting.read(s.store.path, visit.container)
     passed = None
     if stated is not None and stated.first:
+        stated._replace(exit=code).write(s.store.path)  # so that it is known even where there is no room to record it now
         passed = _pass(s, stated, recording.exit_of(stated, code))
     kept = visiting.cleared(s.store.path, stated or visit, passed.refused if passed else ())
     if passed:
@@ -82,6 +83,14 @@ def _end(s: Session, visit: Visit, code: int | None) -> int:
     for path in kept:
         print(f"layerlog: a name that no layer can hold is not recorded; it lies in {shown(path)}", file=sys.stderr)
     return 1 if kept else 0
+
+
+def forget_refused(s: Session, container: str) -> None:
+    """Remove what no layer could hold of a container, where anything lies aside."""
+    folder = visits.folder(s.store.path, container)
+    if os.path.isdir(folder) and not visits.state(s.store.path, container):
+        become_root()
+        remove(folder)
 
 
 def pass_over(s: Session, container: str) -> None:

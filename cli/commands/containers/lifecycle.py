@@ -12,7 +12,7 @@ from eventstore.errors import ConflictError
 from eventstore.index.names import container_named
 from eventstore.log.log import Log
 from eventstore.model.paths import shown
-from eventstore.store import commands
+from eventstore.store import commands, visits
 from projections.refs import containers, references
 from projections.refs.random_names import nickname
 from projections.refs.references import Target
@@ -100,6 +100,10 @@ def rm(ctx: click.Context, names: tuple[str, ...]) -> None:
             found = containers.get(s.log, s.container(name))
             with writing(s) as writer:
                 commands.remove_container(writer, found.id, expected=found.version)
+            if found.id in visits.containers(s.store.path):
+                from cli.session import visiting
+
+                visiting.forget_refused(s, found.id)
             logs.event("removed", container=found.id, undo=f"layerlog undelete {found.id[:12]}")
             print(name)
 

@@ -158,6 +158,23 @@ def test_a_name_that_no_layer_can_hold_is_set_aside(ll: Runner) -> None:
     container = ll.json("ps")[0]["id"]
     assert Path(f"{ll.store}/running/{container}/refused/srv/.wh.page").exists()
     ll("write", "--text", "x", "web:/srv/c")
+    ll("rm", "web")
+    assert os.listdir(f"{ll.store}/running") == []
+
+
+def test_a_collection_leaves_what_is_in_use_and_an_erasure_waits(ll: Runner) -> None:
+    process = ll.start("run", "--name", "web", "base:1", "sh", "-c", "echo ready; while ! test -e /tmp/end; do sleep 0.1; done; cat /srv/page")
+    until_printed(process, "ready")
+    ll("gc")
+    ll("rebuild")
+    digest = ll.json("stat", "base:1:/srv/page")[0]["content"]
+    assert "a process runs in container" in ll.run("erase", "--yes", "--reason", "x", "--content", digest, code=1).stderr
+    ll("exec", "web", "touch", "/tmp/end")
+    assert process.communicate(timeout=PATIENCE)[0] == "one\n"
+    assert "cache" in ll("df")
+    ll("gc")
+    assert [name for name in os.listdir(f"{ll.store}/cache/lower") if not name.endswith(".lock")] == []
+    assert ll("run", "--rm", "base:1", "cat", "/srv/page") == "one\n"
 
 
 def test_the_walls(ll: Runner, tmp_path: Path) -> None:
