@@ -167,7 +167,7 @@ def test_a_collection_leaves_what_is_in_use_and_an_erasure_waits(ll: Runner) -> 
     until_printed(process, "ready")
     ll("gc")
     ll("rebuild")
-    digest = ll.json("stat", "base:1:/srv/page")[0]["content"]
+    digest = ll.json("stat", "base:1:/srv/page")[0]["digest"]
     assert "a process runs in container" in ll.run("erase", "--yes", "--reason", "x", "--content", digest, code=1).stderr
     ll("exec", "web", "touch", "/tmp/end")
     assert process.communicate(timeout=PATIENCE)[0] == "one\n"
