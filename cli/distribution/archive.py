@@ -7,18 +7,17 @@ import hashlib
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, NoReturn
 
 from cli.distribution import layout
-from cli.distribution.layout import about
+from cli.distribution.layout import Holdings, about
 from cli.streams.compression import HEAD, MAX_SIZE, decompressed, stored_as
 from cli.streams.files import Extent, OpenFile, unnamed_file
 from cli.streams.reader import Readable, Reader, chunks_of, pieces_of, verified
 from eventstore.errors import InvalidError, MismatchError, NotFoundError, StoreError
-from eventstore.model.digests import digest_of, named
+from eventstore.model.digests import named
 from eventstore.model.paths import shown
-from projections.oci import docker_archive, oci_layout
+from projections.oci import docker_archive, listing, oci_layout
 from projections.oci.config import Platform, diff_ids, parse_config, wanted_platform
 from projections.oci.docker_archive import Entry
 from projections.oci.documents import MAX_CONFIG, MAX_DOCUMENT
@@ -29,9 +28,9 @@ from projections.oci.oci_image import (
     OciImage,
     blobs_of,
     check,
-    config_digest,
     require_platform,
 )
+from projections.oci.oci_layout import Listed
 from projections.tar.reader import TarEntry, members
 
 MAX_MEMBERS = 100_000
@@ -46,23 +45,35 @@ def read(
     ref: str | None = None,
     max_size: int = MAX_SIZE,
 ) -> list[OciImage]:
-    """Return the images of a layout folder or an archive: a path, or a stream such as standard input.
+    """Return the images of a layout folder or an archive, as `survey` does."""
+    return survey(source, spool_dir, platform, ref=ref, max_size=max_size).images
+
+
+def survey(
+    source: str | Readable,
+    spool_dir: str,
+    platform: str | None = None,
+    *,
+    ref: str | None = None,
+    max_size: int = MAX_SIZE,
+) -> Holdings:
+    """Return what a layout folder or an archive holds: a path, or a stream such as standard input.
 
     A stream, or a compressed archive, is first written to an unnamed file in *spool_dir* (at most *max_size* bytes).
-    *ref* chooses an image by one of its names, *platform* ("os/arch[/variant]") from an index, else this machine's does.
-    The images keep the file open.
+    *ref* chooses an image by one of its names, or by the beginning of a digest ("@sha256:..."), *platform*
+    ("os/arch[/variant]") from an index, else this machine's does.  The images keep the file open.
     Cost: one seek for every member; compressed layers whose digest the archive does not say are read once.
     """
     if isinstance(source, str) and os.path.isdir(source):
-        return layout.read(source, ref, platform)
+        return layout.survey(source, ref, platform)
     wanted = wanted_platform(platform, os.uname().machine)
     where = source if isinstance(source, str) else "standard input"
     with about(where):
         archive = _Archive(where, _opened(source, spool_dir, max_size))
-        images = archive.images(ref, wanted)
+        found = archive.listed(ref, wanted, asked=wanted if platform else None)
         if platform:
-            require_platform(images, wanted)
-        return images
+            require_platform(found.images, wanted)
+        return Holdings(found.images, found.aside, archive)
 
 
 def write(out: BinaryIO, images: Sequence[OciImage]) -> None:
@@ -156,13 +167,18 @@ class _Archive:
         self._members = _indexed(file)
         self._hashed: dict[_Member, str] = {}
 
-    def images(self, ref: str | None, wanted: Platform) -> list[OciImage]:
-        entries = docker_archive.parse(self._document("manifest.json")) if "manifest.json" in self._members else []
-        if "oci-layout" in self._members and "index.json" in self._members:
-            return self._oci_images(entries, ref, wanted)
-        if not entries:
+    def listed(self, ref: str | None, wanted: Platform, asked: Platform | None) -> Listed:
+        is_layout = "oci-layout" in self._members and "index.json" in self._members
+        if not is_layout and "manifest.json" not in self._members:
             raise InvalidError(_unknown(self._members))
-        return _named([self._docker_image(entry) for entry in entries], ref)
+        index = self._document("index.json") if is_layout else None
+        if index is not None:
+            oci_layout.check_marker(self._document("oci-layout"))
+        if "manifest.json" not in self._members:
+            return listing.of_layout(index or b"", self, ref, wanted)
+        images = [self._docker_image(entry) for entry in docker_archive.parse(self._document("manifest.json"))]
+        found = Listed(images, []) if index is None else listing.merged(images, index, self, wanted)
+        return listing.chosen(found, ref, asked)
 
     def fetch(self, descriptor: Descriptor) -> bytes:
         return check(self._blob(descriptor).read(descriptor.size), descriptor, f"blob {descriptor.digest}")
@@ -182,18 +198,6 @@ class _Archive:
             raise MismatchError(f"{path}: {member.size} bytes, {descriptor.size} were promised; get it again")
         return self._extent(member)
 
-    def _oci_images(self, entries: Sequence[Entry], ref: str | None, wanted: Platform) -> list[OciImage]:
-        """Docker's RepoTags say more than its index.json, whose ref.name is the bare tag."""
-        oci_layout.check_marker(self._document("oci-layout"))
-        index = self._document("index.json")
-        tags = {digest_of(self._config(entry)): entry.names for entry in entries if entry.names}
-        images = oci_layout.read_images(index, self, None if tags else ref, wanted)
-        named_anew = [
-            replace(image, names=tags[digest], hub=True) if (digest := config_digest(image)) in tags else image
-            for image in images
-        ]
-        return _named(named_anew, ref) if tags else images
-
     def _docker_image(self, entry: Entry) -> OciImage:
         config = self._config(entry)
         ids = diff_ids(parse_config(config, entry.config, layers=len(entry.layers)))
@@ -201,6 +205,8 @@ class _Archive:
         return OciImage(config, tuple(layers), names=entry.names, hub=True)
 
     def _docker_layer(self, diff_id: bytes, path: str) -> LayerBlob:
+        if path not in self._members:
+            return LayerBlob(diff_id, Descriptor(LAYER_TYPES[""], named(diff_id), 0), lambda: self._absent(path), at_hand=False)
         member = self._find(path, symlinks=True)
         how = stored_as(self._extent(member).read(HEAD))
         if how not in LAYER_TYPES:
@@ -241,6 +247,9 @@ class _Archive:
         if member is None:
             raise NotFoundError(f"{shown(name)}: the archive is not complete, it has no member {shown(path)}")
         return member
+
+    def _absent(self, path: str) -> NoReturn:
+        raise NotFoundError(f"{shown(self._where)}: {shown(path)}: the archive has no such layer")
 
     def _hash(self, member: _Member) -> str:
         if member not in self._hashed:
@@ -289,19 +298,9 @@ def _member(name: str, entry: TarEntry, offset: int) -> _Member:
     return _Member(0, 0, docker_archive.member(target, name)) if entry.type == b"1" else _Member(offset, entry.size)
 
 
-def _named(images: Sequence[OciImage], ref: str | None) -> list[OciImage]:
-    if ref is None:
-        return list(images)
-    found = [replace(image, names=(ref,)) for image in images if ref in image.names]
-    if not found:
-        there = ", ".join(sorted(shown(name) for image in images for name in image.names)) or "none that has a name"
-        raise NotFoundError(f"no image {shown(ref)!r}; there is {there}")
-    return found
-
-
 def _unknown(found: dict[str, _Member]) -> str:
     if "repositories" in found:
-        return "an archive of a Docker before 1.10; load it in a Docker of today and save it anew"
+        return "an archive of a Docker before 1.10, whose images have no config; load and save it in one of 1.10 to 24"
     return (
         "no image archive: neither an OCI one (oci-layout, index.json) nor Docker's (manifest.json); "
         "a root filesystem's tar is for `import`"

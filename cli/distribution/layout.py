@@ -5,20 +5,29 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from cli.streams.files import Extent, OpenFile
 from cli.streams.reader import chunks_of, pieces_of, verified
 from eventstore.disk.atomic import replacing
 from eventstore.errors import InvalidError, LayerlogError, MismatchError, NotFoundError
 from eventstore.model.paths import shown
-from projections.oci import oci_layout
+from projections.oci import listing, oci_layout
 from projections.oci.config import wanted_platform
 from projections.oci.documents import MAX_DOCUMENT
-from projections.oci.oci_image import Descriptor, OciImage, blobs_of, check, require_platform
+from projections.oci.oci_image import Blobs, Descriptor, OciImage, blobs_of, check, require_platform
+from projections.oci.oci_layout import Aside
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+
+
+class Holdings(NamedTuple):
+    """The images of a layout or an archive, what of it was left `aside`, and its `blobs`."""
+
+    images: list[OciImage]
+    aside: list[Aside]
+    blobs: Blobs
 
 
 def read(path: str, ref: str | None = None, platform: str | None = None) -> list[OciImage]:
@@ -26,14 +35,19 @@ def read(path: str, ref: str | None = None, platform: str | None = None) -> list
 
     *platform* ("os/arch[/variant]") chooses from an index; without it this machine's is taken.
     """
+    return survey(path, ref, platform).images
+
+
+def survey(path: str, ref: str | None = None, platform: str | None = None) -> Holdings:
+    """As `read`, with what else there is."""
     wanted = wanted_platform(platform, os.uname().machine)
     with about(path):
         folder = _Folder(path)
         oci_layout.check_marker(folder.document("oci-layout"))
-        images = oci_layout.read_images(folder.document("index.json"), folder, ref, wanted)
+        found = listing.of_layout(folder.document("index.json"), folder, ref, wanted)
         if platform:
-            require_platform(images, wanted)
-        return images
+            require_platform(found.images, wanted)
+        return Holdings(found.images, found.aside, folder)
 
 
 def write(path: str, images: Sequence[OciImage]) -> None:

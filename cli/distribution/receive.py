@@ -1,9 +1,11 @@
 """Images on their way in: layers become streams of events, everything else is kept byte for byte."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from time import monotonic
+from types import MappingProxyType
 from typing import NamedTuple
 
 from cli.streams.compression import MAX_SIZE, limit, unpack
@@ -12,10 +14,11 @@ from cli.streams.tee import tee
 from cli.streams.threads import in_background
 from eventstore.content.reader import Content
 from eventstore.errors import InvalidError, NotFoundError
+from eventstore.index.names import tag_target
 from eventstore.log.log import Log
 from eventstore.model.digests import named, raw
 from eventstore.model.events import Kind
-from eventstore.model.facts import Arrival
+from eventstore.model.facts import Arrival, tar_size
 from eventstore.model.paths import shown
 from eventstore.store import commands
 from eventstore.store.staging import Staged
@@ -33,11 +36,15 @@ Came = Callable[[LayerBlob, float, bool], None]
 
 
 class Received(NamedTuple):
-    """An image that is here now: `id` is hex, `names` are full; `left_out` says of each name why it cannot be one here."""
+    """An image that is here now: `id` is hex, `names` are full; `left_out` says of each name why it cannot be one here.
+
+    `moved` has the id of the other image that a name had, for each that did.
+    """
 
     id: str
     names: tuple[str, ...]
     left_out: tuple[str, ...]
+    moved: Mapping[str, str] = MappingProxyType({})
 
 
 class StagedLayer(NamedTuple):
@@ -58,6 +65,7 @@ def receive(
     those of `unread`; *advance* is told of their bytes, *came* of each.  A commit of this store that comes
     back is that commit again.
     """
+    found = [_completed(writer.log, image) for image in found]
     with ExitStack() as open_until_recorded:
         staged = _staged(writer, unread(writer.log, found), advance, open_until_recorded, max_layer, came)
         with writer.transaction():
@@ -97,6 +105,20 @@ def require_complete(found: Iterable[OciImage], layers: Iterable[LayerBlob]) -> 
             )
 
 
+def _completed(log: Log, image: OciImage) -> OciImage:
+    """Return *image* with the sizes of the layers that are here alone, which a docker-archive without them cannot say."""
+    if image.manifest is not None or all(layer.at_hand for layer in image.layers):
+        return image
+    return replace(image, layers=tuple(layer if layer.at_hand else _as_here(log, layer) for layer in image.layers))
+
+
+def _as_here(log: Log, layer: LayerBlob) -> LayerBlob:
+    diff_id = layer.diff_id.hex()
+    if log.stream("layer", diff_id) is None:
+        return layer
+    return replace(layer, descriptor=replace(layer.descriptor, size=tar_size(images.imported_layer(log, diff_id))))
+
+
 def recompressed(content: Content, image: OciImage) -> list[LayerBlob]:
     """Return the layers of *image* that are here, but not in the compressed blobs that its manifest names."""
     gone = (layer for layer in image.layers if not layer.at_hand and not _is_plain(layer))
@@ -111,9 +133,11 @@ def record(writer: Writer, image: OciImage, kind: Kind, source: str) -> Received
         _record_arrival(writer, image, kind, source, names)
     elif born in images.removed(writer.log):
         commands.restore_image(writer, born)
+    identity = born or _config(image)
+    had = {name: before for name in names if (before := tag_target(writer.log, name)) not in (None, identity)}
     for name in names:
-        commands.move_tag(writer, name, born or _config(image))
-    return Received(born or _config(image), names, left_out)
+        commands.move_tag(writer, name, identity)
+    return Received(identity, names, left_out, had)
 
 
 def _names(image: OciImage) -> tuple[tuple[str, ...], tuple[str, ...]]:

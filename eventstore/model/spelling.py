@@ -37,6 +37,8 @@ def check_tag(tag: str) -> str:
         raise InvalidError(f"{shown(tag[:200])!r} is no full name of an image: that is {HUB}/library/{match['path']}")
     if match["domain"] == HUB and re.fullmatch(r"library/(?:sha256|[0-9a-f]{64})", match["path"]):
         raise InvalidError(f"{shown(tag[:200])!r} would be read as an image's id; choose another name")
+    if tag == f"{HUB}/library/scratch:latest":
+        raise InvalidError("scratch is the empty image: `create scratch` takes that, whatever has the name; choose another")
     return tag
 
 

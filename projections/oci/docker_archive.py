@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from eventstore.errors import InvalidError
 from eventstore.model.digests import check_digest
 from eventstore.model.paths import shown
-from projections.oci.documents import Json, check_spelling, encode, field, items, read_array
-from projections.oci.oci_image import MAX_LAYERS, OciImage, check_name, config_digest
+from projections.oci.documents import Json, encode, field, items, read_array
+from projections.oci.oci_image import MAX_LAYERS, OciImage, config_digest
 
 _TAGGED = re.compile(
     r"(?:[A-Za-z0-9.-]+(?::\d+)?/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*:\w[\w.-]{0,127}",
@@ -62,13 +62,25 @@ def linked(path: str, target: str) -> str:
 
 
 def _entry(item: Json, what: str) -> Entry:
-    check_spelling(item, ("Config", "RepoTags", "Layers"), what)
+    """Keys count in whatever case: Docker's reader takes them so, and Jib before 2.3 wrote `config`."""
+    item = _in_dockers_case(item, what)
     config = member(field(item, "Config", str, what), what)
     layers = items(item, "Layers", str, what)
     if len(layers) > MAX_LAYERS:
         raise InvalidError(f"{what}: {len(layers)} layers, at most {MAX_LAYERS} are read")
     names = items(item, "RepoTags", str, what)
-    return Entry(config, tuple(member(layer, what) for layer in layers), tuple(check_name(name, what) for name in names))
+    return Entry(config, tuple(member(layer, what) for layer in layers), tuple(names))
+
+
+def _in_dockers_case(item: Json, what: str) -> Json:
+    known = {key.casefold(): key for key in ("Config", "RepoTags", "Layers")}
+    found: Json = {}
+    for key, value in item.items():
+        meant = known.get(key.casefold(), key)
+        if meant in found:
+            raise InvalidError(f"{what}: the field {meant!r} stands there twice, in another case")
+        found[meant] = value
+    return found
 
 
 def _described(image: OciImage) -> Json:

@@ -121,13 +121,17 @@ class Blobs(Protocol):
 
 @dataclass(frozen=True)
 class Reference:
-    """One entry of an index: a descriptor, the platform it is for and the names it was given."""
+    """One entry of an index: a descriptor, the platform it is for and the names it was given, whatever they are."""
 
     descriptor: Descriptor
     platform: Platform | None
     names: tuple[str, ...]
     ref_name: str | None
     attestation: bool
+
+
+class NotAnImageError(InvalidError):
+    """A manifest, or what an index lists, is something else: an artifact, a signature, a chart."""
 
 
 # digests
@@ -188,13 +192,14 @@ def parse_manifest(data: bytes, media_type: str, what: str) -> tuple[Descriptor,
         raise InvalidError(f"{what}: both a manifest and an index; no reader can trust that")
     config = parse_descriptor(documents.field(document, "config", dict, what), f"{what}, config")
     if config.media_type not in CONFIGS:
-        raise InvalidError(f"{what}: holds {shown(config.media_type)!r}, not an image; choose another by its name")
+        raise NotAnImageError(f"{what}: holds {shown(config.media_type)!r}, not an image")
     layers = documents.items(document, "layers", dict, what)
     if len(layers) > MAX_LAYERS:
         raise InvalidError(f"{what}: {len(layers)} layers, at most {MAX_LAYERS} are read")
     found = [parse_descriptor(layer, f"{what}, layer {n}") for n, layer in enumerate(layers, 1)]
     for layer in found:
-        compression(layer.media_type)
+        if layer.media_type not in _AS_OCI:
+            raise NotAnImageError(f"{what}: no image, for {shown(layer.media_type)!r} is not a layer's media type")
     return config, found
 
 
@@ -259,8 +264,6 @@ def _document(data: bytes, media_type: str, what: str) -> Json:
 def _reference(entry: Json, what: str) -> Reference:
     notes = documents.field(entry, "annotations", dict, what, {})
     names = [documents.field(notes, key, str, what) for key in (CONTAINERD_NAME, REF_NAME) if notes.get(key) is not None]
-    for name in names:
-        check_name(name, what)
     descriptor, platform = parse_descriptor(entry, what), documents.field(entry, "platform", dict, what, {})
     return Reference(
         descriptor,
@@ -300,15 +303,15 @@ def assemble(
         what = f"index {top.digest}"
         if depth == MAX_NESTING:
             raise InvalidError(f"{what}: indexes nested more than {MAX_NESTING} deep")
-        data = _fetch(blobs, top, MAX_DOCUMENT, what)
-        chosen = choose(parse_index(data, top.media_type, what), wanted, what)
+        data = fetched(blobs, top, what)
+        chosen = choose(there(blobs, parse_index(data, top.media_type, what)), wanted, what)
         return assemble(blobs, chosen.descriptor, wanted, index=index or data, depth=depth + 1)
     what = f"manifest {top.digest}"
     if top.media_type not in (*MANIFESTS, *SCHEMA_1):
-        raise InvalidError(f"{what}: {shown(top.media_type)!r} is not the media type of a manifest or an index")
-    manifest = _fetch(blobs, top, MAX_DOCUMENT, what)
+        raise NotAnImageError(f"{what}: {shown(top.media_type)!r} is not the media type of a manifest or an index")
+    manifest = fetched(blobs, top, what)
     stored, layers = parse_manifest(manifest, top.media_type, what)
-    config = _fetch(blobs, stored, MAX_CONFIG, f"config {stored.digest}")
+    config = fetched(blobs, stored, f"config {stored.digest}", MAX_CONFIG)
     return OciImage(config, _layers(blobs, config, layers), manifest, top.media_type, index=index)
 
 
@@ -319,7 +322,13 @@ def _layers(blobs: Blobs, config: bytes, stored: Sequence[Descriptor]) -> tuple[
     return tuple(LayerBlob(diff_id, d, partial(blobs.open, d), blobs.at_hand(d)) for diff_id, d in found)
 
 
-def _fetch(blobs: Blobs, descriptor: Descriptor, limit: int, what: str) -> bytes:
+def there(blobs: Blobs, references: Sequence[Reference]) -> Sequence[Reference]:
+    """Return the *references* that are at hand; all where none is: who has one platform of an index has not the others."""
+    return [reference for reference in references if blobs.at_hand(reference.descriptor)] or references
+
+
+def fetched(blobs: Blobs, descriptor: Descriptor, what: str, limit: int = MAX_DOCUMENT) -> bytes:
+    """Return a document of at most *limit* bytes, which is what *descriptor* says."""
     if descriptor.size > limit:
         raise InvalidError(f"{what}: {descriptor.size} bytes, at most {limit} are read")
     return check(blobs.fetch(descriptor), descriptor, what)

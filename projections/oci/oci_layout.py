@@ -1,7 +1,8 @@
 """The OCI image layout (image-spec, image-layout.md): what index.json leads to, and the one that names given images."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from eventstore.errors import InvalidError, NotFoundError
 from eventstore.model.digests import digest_of
@@ -10,10 +11,14 @@ from projections.oci.config import Platform
 from projections.oci.documents import Json, encode, field, items, read_object
 from projections.oci.oci_image import (
     CONTAINERD_NAME,
+    INDEXES,
+    MANIFESTS,
     OCI_INDEX,
     REF_NAME,
+    SCHEMA_1,
     Blobs,
     Descriptor,
+    NotAnImageError,
     OciImage,
     Reference,
     assemble,
@@ -22,8 +27,10 @@ from projections.oci.oci_image import (
     describe,
     manifest_of,
     parse_index,
+    there,
 )
 
+ATTESTATION = "an attestation about an image"
 MARKER = encode({"imageLayoutVersion": "1.0.0"})
 """The bytes of the file `oci-layout`."""
 
@@ -35,20 +42,55 @@ def check_marker(data: bytes) -> None:
         raise InvalidError(f"oci-layout: version {shown(version)!r}, 1.0.0 is read")
 
 
-def read_images(index: bytes, blobs: Blobs, ref: str | None, wanted: Platform) -> list[OciImage]:
-    """Return the images that index.json leads to, one for each digest: that named *ref*, else all."""
-    references = [r for r in parse_index(index, OCI_INDEX, "index.json") if not r.attestation]
+class Aside(NamedTuple):
+    """What is left aside, and *why*: an entry of index.json that is no image, or an *image* that a better list lacks."""
+
+    why: str
+    entry: Reference | None = None
+    image: OciImage | None = None
+
+
+class Listed(NamedTuple):
+    images: list[OciImage]
+    aside: list[Aside]
+
+
+def read_images(index: bytes, blobs: Blobs, ref: str | None, wanted: Platform) -> Listed:
+    """Return the images that index.json leads to, one for each digest: that named *ref*, else all.
+
+    What is no image is left aside, unless there is nothing else: then InvalidError says what it is.
+    """
+    references = parse_index(index, OCI_INDEX, "index.json")
     if ref is not None:
         references = _named(references, ref)
     found: dict[str, OciImage] = {}
-    for group in _groups(references):
-        chosen = _one(group, wanted)
+    known, aside = no_images_apart(references)
+    for group in _groups(known):
+        chosen = _one(there(blobs, group), wanted)
         key = chosen.descriptor.digest
-        image = found.get(key) or assemble(blobs, chosen.descriptor, wanted)
+        try:
+            image = found.get(key) or assemble(blobs, chosen.descriptor, wanted)
+        except NotAnImageError as error:
+            aside.append(Aside(str(error), chosen))
+            continue
         found[key] = replace(image, names=tuple(dict.fromkeys((*image.names, *chosen.names))))
     if not found:
-        raise InvalidError("index.json: lists no image")
-    return list(found.values())
+        raise InvalidError(next((one.why for one in aside if one.why != ATTESTATION), "index.json: lists no image"))
+    return Listed(list(found.values()), aside)
+
+
+def no_images_apart(references: Sequence[Reference]) -> tuple[list[Reference], list[Aside]]:
+    """Return the *references* that may be images, and those of which their entries say that they are none."""
+    known, aside = list[Reference](), list[Aside]()
+    for reference in references:
+        kind, digest = reference.descriptor.media_type, reference.descriptor.digest
+        if reference.attestation:
+            aside.append(Aside(ATTESTATION, reference))
+        elif kind in (*MANIFESTS, *INDEXES, *SCHEMA_1):
+            known.append(reference)
+        else:
+            aside.append(Aside(f"{digest}: {shown(kind)!r} is not the media type of a manifest or an index", reference))
+    return known, aside
 
 
 def build_index(images: Sequence[OciImage], old: bytes | None = None) -> bytes:
@@ -65,9 +107,19 @@ def build_index(images: Sequence[OciImage], old: bytes | None = None) -> bytes:
 def _named(references: Sequence[Reference], ref: str) -> list[Reference]:
     found = [r for r in references if ref in (r.ref_name, *r.names)]
     if not found:
-        there = ", ".join(sorted({shown(name) for r in references for name in r.names})) or "none that has a name"
-        raise NotFoundError(f"index.json: no image {shown(ref)!r}; there is {there}")
+        named = (name for r in references for name in r.names or [at(r.descriptor.digest)])
+        raise NotFoundError(f"index.json: {no_such(ref, named)}")
     return found
+
+
+def no_such(ref: str, there: Iterable[str]) -> str:
+    """Return what is said where no image is called *ref*, with the names that there are."""
+    return f"no image {shown(ref)!r}; there is {', '.join(sorted(set(map(shown, there)))) or 'none'}"
+
+
+def at(digest: str) -> str:
+    """Return how an image is chosen that has no name."""
+    return f"@{digest}"
 
 
 def _groups(references: Sequence[Reference]) -> list[list[Reference]]:
@@ -80,7 +132,7 @@ def _groups(references: Sequence[Reference]) -> list[list[Reference]]:
     return [*groups, nameless] if _by_platform(nameless) else [*groups, *([r] for r in nameless)]
 
 
-def _one(group: list[Reference], wanted: Platform) -> Reference:
+def _one(group: Sequence[Reference], wanted: Platform) -> Reference:
     if len(group) == 1:
         return group[0]
     if not _by_platform(group):
@@ -88,7 +140,7 @@ def _one(group: list[Reference], wanted: Platform) -> Reference:
     return choose(group, wanted, "index.json")
 
 
-def _by_platform(group: list[Reference]) -> bool:
+def _by_platform(group: Sequence[Reference]) -> bool:
     platforms = {reference.platform for reference in group}
     return len(group) > 1 and None not in platforms and len(platforms) == len(group)
 

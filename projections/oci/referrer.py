@@ -12,7 +12,10 @@ _KNOWN = ("schemaVersion", "mediaType", "artifactType", "config", "layers", "man
 
 
 class ReferrerManifest(NamedTuple):
-    """`blobs` are its config and layers, each once; `artifact_type` is its config's type where it states none."""
+    """`blobs` are its config and layers, each once; `artifact_type` is its config's type where it states none.
+
+    `subject` is "" where it names none, which only an artifact beside an image may.
+    """
 
     subject: str
     artifact_type: str
@@ -22,18 +25,27 @@ class ReferrerManifest(NamedTuple):
 
 def parse_referrer(data: bytes, what: str) -> ReferrerManifest:
     """Return what an OCI image manifest with a subject says; raise InvalidError for anything else."""
+    found = parse_artifact(data, what)
+    if not found.subject:
+        raise InvalidError(f"{what}: the field 'subject' is missing")
+    return found
+
+
+def parse_artifact(data: bytes, what: str) -> ReferrerManifest:
+    """Return what an OCI image manifest says, whatever it is the manifest of; raise InvalidError for anything else."""
     document = documents.read_object(data, what, known=_KNOWN)
     stated = documents.field(document, "mediaType", str, what, OCI_MANIFEST)
     if stated != OCI_MANIFEST or "manifests" in document:
         raise InvalidError(f"{what}: is not an OCI image manifest; those alone are kept as referrers")
-    subject = parse_descriptor(documents.field(document, "subject", dict, what), f"{what}, subject")
+    stated_subject = documents.field(document, "subject", dict, what, {})
+    subject = parse_descriptor(stated_subject, f"{what}, subject").digest if stated_subject else ""
     config = parse_descriptor(documents.field(document, "config", dict, what), f"{what}, config")
     layers = documents.items(document, "layers", dict, what)
     if len(layers) > MAX_LAYERS:
         raise InvalidError(f"{what}: {len(layers)} layers, at most {MAX_LAYERS} are read")
     blobs = [config, *(parse_descriptor(layer, f"{what}, layer {n}") for n, layer in enumerate(layers, 1))]
     kind = documents.field(document, "artifactType", str, what, "") or config.media_type
-    return ReferrerManifest(subject.digest, kind, _once(blobs), documents.field(document, "annotations", dict, what, {}))
+    return ReferrerManifest(subject, kind, _once(blobs), documents.field(document, "annotations", dict, what, {}))
 
 
 def listed(found: ReferrerManifest, manifest: Descriptor) -> Json:

@@ -119,7 +119,7 @@ def _manifest(data: bytes) -> None:
 
 def _index(data: bytes) -> None:
     for reference in oci_image.parse_index(data, oci_image.OCI_INDEX, "fuzz"):
-        assert all(name.isprintable() for name in reference.names)
+        assert len(reference.descriptor.hex) == 64
     oci_layout.build_index((), data)
 
 

@@ -246,16 +246,16 @@ JSON = {
     "an empty oci-layout": Document("no JSON", layout(lambda made: made.files.__setitem__("oci-layout", b"")), r"not valid JSON"),
 }  # fmt: skip
 
-TEXTS = {
-    "a name that is a path": Document("it could become a file's", named("../../etc/passwd"), r"cannot be an image's name"),
-    "an absolute name": Document("as a path", named("/etc/passwd"), r"cannot be an image's name"),
-    "a name with a newline": Document("it would break listings", named("x\ny"), r"cannot be an image's name"),
-    "a name with an escape": Document("it would write to terminals", named("x\x1b[2J"), r"cannot be an image's name"),
-    "a name with a bidi control": Document("it would read as another", named("x\u202ey"), r"cannot be an image's name"),
-    "a name with spaces": Document("outside of every grammar", named("x y"), r"cannot be an image's name"),
-    "a name of 2,000 bytes": Document("outside of every grammar", named("x" * 2000), r"cannot be an image's name"),
-    "an empty name": Document("no name", named(""), r"cannot be an image's name"),
-    "a name that is an option": Document("it could be taken for one", named("--store"), r"cannot be an image's name"),
+TEXTS = {  # image-spec gives names in an index no meaning: what cannot be an image's is left out, and the image is nameless
+    "a name that is a path": Document("it could become a file's", named("../../etc/passwd"), None),
+    "an absolute name": Document("as a path", named("/etc/passwd"), None),
+    "a name with a newline": Document("it would break listings", named("x\ny"), None),
+    "a name with an escape": Document("it would write to terminals", named("x\x1b[2J"), None),
+    "a name with a bidi control": Document("it would read as another", named("x\u202ey"), None),
+    "a name with spaces": Document("outside of every grammar", named("x y"), None),
+    "a name of 2,000 bytes": Document("outside of every grammar", named("x" * 2000), None),
+    "an empty name": Document("no name", named(""), None),
+    "a name that is an option": Document("it could be taken for one", named("--store"), None),
 }  # fmt: skip
 
 ARCHIVES = {
@@ -278,12 +278,12 @@ ARCHIVES = {
     "a config that is missing": Document("it is not whole", docker(Config="nosuch.json"), r"no member"),
     "a config under another's digest": Document("its name promises its bytes", renamed_config("0" * 64 + ".json"), r"not sha256:000"),
     "a layer that is a path": Document("an id is no path", docker(Layers=["../../etc/passwd"]), r"leaves the archive"),
-    "a layer that is missing from the archive": Document("it is not whole", docker(Layers=["nosuch/layer.tar"]), r"no member"),
+    "a layer that is missing from the archive": Document("it is not whole", docker(Layers=["nosuch/layer.tar"]), r"1 of its 1 layer\S* are missing in it and here: sha256:"),
     "fewer layers than diff_ids": Document("each has one", docker(Layers=[]), r"1 diff_ids for 0 layers"),
     "more layers than diff_ids": Document("each has one", docker(Layers=["0/layer.tar"] * 2), r"1 diff_ids for 2 layers"),
     "1,001 layers in an archive": Document("Docker stops at 127", docker(Layers=["0/layer.tar"] * 1001), r"at most 1000"),
-    "a RepoTag that is a path": Document("it could become a file's", docker(RepoTags=["../../x:1"]), r"cannot be an image's name"),
-    "a RepoTag with an escape": Document("it would write to terminals", docker(RepoTags=["x\x1b[2J:1"]), r"cannot be an image's name"),
+    "a RepoTag that is a path": Document("it could become a file's", docker(RepoTags=["../../x:1"]), None),
+    "a RepoTag with an escape": Document("it would write to terminals", docker(RepoTags=["x\x1b[2J:1"]), None),
     "a RepoTag that is a number": Document("a string", docker(RepoTags=[5]), r"'RepoTags' holds a whole number"),
     "a manifest.json that is an object": Document("an array", tar({**docker_members([LAYER], [LAYER]), "manifest.json": b"{}"}), r"a JSON array was expected"),
     "an empty manifest.json": Document("nothing to load", tar({**docker_members([LAYER], [LAYER]), "manifest.json": b"[]"}), r"lists no image"),

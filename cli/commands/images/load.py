@@ -10,6 +10,7 @@ import click
 
 from cli.display.formats import counted
 from cli.display.output import progress
+from cli.distribution.layout import Holdings
 from cli.options import completion
 from cli.options.sizes_and_times import parse_size
 from cli.session import logs
@@ -24,6 +25,7 @@ from projections.refs import tags
 from projections.refs.tags import new_name
 
 STREAM = "-"
+MOST_TOLD = 10
 PLATFORM = "OS/ARCH[/VARIANT]"
 max_layer_size = click.option(
     "--max-layer-size", metavar="SIZE", default="64GiB", show_default=True,
@@ -39,22 +41,42 @@ max_layer_size = click.option(
 )  # fmt: skip
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 @click.option("--platform", metavar=PLATFORM, help="Which image of several; default: this machine's.")
-@click.option("--ref", metavar="NAME", help="Only the image of this name in the archive.")
+@click.option("--ref", metavar="NAME|@DIGEST", help="Only this image: by its name there, or by how its digest begins.")
 @max_layer_size
-def load(source: str, platform: str | None, ref: str | None, *, quiet: bool, max_layer_size: int) -> None:
+@click.option("--referrers", is_flag=True, help="Keep what is no image too: signatures, SBOMs and whatever else.")
+def load(source: str, platform: str | None, ref: str | None, *, quiet: bool, max_layer_size: int, referrers: bool) -> None:
     r"""Bring in images from what docker, podman, skopeo or layerlog saved: an archive, an OCI layout, or standard input.
 
-    Layers that are here already are not read. All of it comes in, or nothing.
+    Layers that are here already are not read, and need not be there. All of it comes in, or nothing; what is no image is
+    left aside, unless --referrers keeps it.
 
     \b
       layerlog load -i tomcat.tar
       docker save tomcat | layerlog load
+      layerlog load -i layout --ref @sha256:3f2a
     """
     from cli.distribution import archive, send
 
     with first_session() as s:
-        found = archive.read(_input(source), send.spool_folder(s.store), platform, ref=ref)
-        load_images(s, found, _where(source), quiet=quiet, max_layer=max_layer_size)
+        found = archive.survey(_input(source), send.spool_folder(s.store), platform, ref=ref)
+        load_images(s, found.images, _where(source), quiet=quiet, max_layer=max_layer_size)
+        tell_aside(s, found, _where(source), keep=referrers)
+
+
+def tell_aside(s: Session, found: Holdings, where: str, *, keep: bool) -> None:
+    """Say what was left aside and why, or *keep* of it what is no image, beside the first image that came."""
+    from cli.distribution import referrers as about
+    from projections.oci.listing import told
+
+    if keep:
+        with writing(s, known="imported") as writer:
+            kept = about.keep_beside(writer, found, where)
+        print(f"layerlog: {counted(kept.came, 'referrer')} came, {kept.here} kept before", file=sys.stderr)
+    left = kept.skipped if keep else told(found.aside)
+    for why in left[:MOST_TOLD]:
+        print(f"layerlog: left aside: {why}", file=sys.stderr)
+    if len(left) > MOST_TOLD:
+        print(f"layerlog: left aside: {len(left) - MOST_TOLD} more", file=sys.stderr)
 
 
 def load_images(s: Session, found: Sequence[OciImage], where: str, *, quiet: bool, max_layer: int = MAX_SIZE) -> None:
@@ -73,6 +95,9 @@ def load_images(s: Session, found: Sequence[OciImage], where: str, *, quiet: boo
     for one in received:
         for why in one.left_out:
             print(f"layerlog: loaded without a name: {why}", file=sys.stderr)
+        for name, before in one.moved.items():
+            short = shown(":".join(tags.familiar(name)))
+            print(f"layerlog: {short} named {before[:12]} before, which is {short}@{{1}} now", file=sys.stderr)
         for name in tags.shown_names(one.names):
             print(f"Loaded image: {shown(name)}")
         if not one.names:

@@ -25,7 +25,6 @@ from eventstore.disk.lock import shared
 from eventstore.log.log import Log
 from eventstore.model.digests import digest_of
 from eventstore.model.events import ARRIVALS
-from eventstore.model.facts import Referrer
 from projections.images import images, travels
 from projections.images import referrers as kept_referrers
 from projections.images.images import Image
@@ -139,13 +138,14 @@ def _push_referrers(
 ) -> None:
     """Give what is kept about the manifest *subject*, and tell of it; *went* has the digest of each that is there."""
     kept = kept_referrers.kept(s.log, image.id)
-    going = [event for event in kept if f"sha256:{Referrer.of(event).subject}" == subject]
+    going = about.pushable(s.store, kept, subject)
     with shared(s.store.path):
         went.extend(about.push(s.store, repository, going))
     if not quiet:
         print(f"layerlog: {counted(len(going), 'referrer')} pushed", file=sys.stderr)
     if behind := len(kept) - len(going):
-        print(f"layerlog: {counted(behind, 'referrer')} not pushed: about another manifest of the image", file=sys.stderr)
+        why = "about another manifest of the image, or about none"
+        print(f"layerlog: {counted(behind, 'referrer')} not pushed: {why}", file=sys.stderr)
 
 
 def _tell_new_manifest(log: Log, image: Image, sent: OciImage) -> None:

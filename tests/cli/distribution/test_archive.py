@@ -172,14 +172,15 @@ class TestDockerArchive:
             ({"a/layer.tar": Link("layer.tar"), "b/layer.tar": TARS[1]}, "a symlink that has no place there"),
             ({"a/layer.tar": Link("../b/layer.tar"), "b/layer.tar": Link("../a/layer.tar")}, "a symlink that"),
             ({"a/layer.tar": Link("../nothing"), "b/layer.tar": TARS[1]}, "it has no member nothing"),
-            ({"a": Link("c"), "c/layer.tar": TARS[0], "b/layer.tar": TARS[1]}, "it has no member a/layer.tar"),
+            ({"a": Link("c"), "c/layer.tar": TARS[0], "b/layer.tar": TARS[1]}, "a/layer.tar: the archive has no such layer"),
             ({"a/layer.tar": b"\xfd7zXZ\0" + bytes(99), "b/layer.tar": TARS[1]}, "a/layer.tar: broken xz data"),
-            ({"b/layer.tar": TARS[1]}, "it has no member a/layer.tar"),
+            ({"b/layer.tar": TARS[1]}, "a/layer.tar: the archive has no such layer"),
         ],
     )
     def test_links_and_layers_that_are_refused(self, load: Any, layers: Any, reason: str) -> None:
         with pytest.raises(LayerlogError, match=reason):
-            load(tar(docker(layers, Layers=list(PLAIN))))
+            for image in load(tar(docker(layers, Layers=list(PLAIN)))):
+                contents(image)
 
     @pytest.mark.parametrize(
         ("change", "reason"),
@@ -191,7 +192,6 @@ class TestDockerArchive:
             ({"Layers": [*PLAIN, "a/layer.tar"]}, "2 diff_ids for 3 layers"),
             ({"Layers": ["a/layer.tar", "b/../../layer.tar"]}, "leaves the archive"),
             ({"Config": "a/layer.tar"}, "not valid JSON"),
-            ({"RepoTags": ["\x1b[2J:1"]}, "cannot be an image's name"),
         ],
     )
     def test_a_manifest_that_is_refused(self, load: Any, change: Any, reason: str) -> None:
@@ -316,7 +316,7 @@ def test_a_layer_of_an_index_for_many_platforms(load: Any) -> None:
     (found,) = load(data, platform="linux/amd64")
     assert (found.manifest, found.index) == (manifest, nested)
     assert contents(found) == list(TARS)
-    with pytest.raises(NotFoundError, match="no image for linux/arm64; there is linux/amd64, linux/s390x"):
+    with pytest.raises(NotFoundError, match="no image for linux/arm64; there is linux/amd64: choose with --platform"):
         load(data, platform="linux/arm64")
     assert config.platform_of(json.loads(found.config)).architecture == "amd64"
     assert digest_of(nested) in blobs

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import lzma
 import sys
+import tarfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,8 @@ import zstandard
 
 from cli.distribution import archive, layout
 from cli.distribution.receive import open_layer
-from eventstore.model.digests import digest_of
-from projections.oci.oci_image import config_digest
+from eventstore.model.digests import digest_of, named
+from projections.oci.oci_image import config_digest, manifest_of
 from tests.cli.archived import ONE, OTHER, SHARING, archived, complete, docker_archived, id_of, inspected
 from tests.cli.hosttrees import Link, Symlink, build
 from tests.cli.invoking import Layerlog, with_loaded
@@ -71,6 +72,44 @@ def test_load_takes_one_image_by_its_name(ll: Layerlog, tmp_path: Path) -> None:
     path = archived(tmp_path, ONE, OTHER)
     assert ll("load", "-i", path, "--ref", "localhost/other:1") == "Loaded image: localhost/other:1\n"
     assert "no image 'nosuch'; there is localhost/one:1, localhost/other:1" in ll.refused("load", "-i", path, "--ref", "nosuch")
+
+
+def test_load_takes_the_nameless_one_by_its_digest(ll: Layerlog, tmp_path: Path) -> None:
+    nameless = replace(ONE, names=())
+    path = archived(tmp_path, nameless, OTHER)
+    ref = f"@{digest_of(manifest_of(nameless))[:15]}"
+    assert ll("load", "-i", path, "--ref", ref) == f"Loaded image ID: {config_digest(ONE)}\n"
+    assert ll.run("cat", "other:1:/etc/motd").exit_code == 1
+
+
+@pytest.mark.parametrize("names", [("localhost/one:1",), ("localhost/one:1", "localhost/new:1"), ("localhost/new:1",)])
+def test_load_says_of_a_name_that_moves_what_it_named_before(ll: Layerlog, tmp_path: Path, names: tuple[str, ...]) -> None:
+    ll("load", "-i", archived(tmp_path, ONE))
+    done = ll.run("load", "-q", "-i", archived(tmp_path, replace(OTHER, names=names)))
+    short = config_digest(ONE).removeprefix("sha256:")[:12]
+    said = f"layerlog: localhost/one:1 named {short} before, which is localhost/one:1@{{1}} now\n"
+    assert done.stderr == (said if "localhost/one:1" in names else "")
+    assert ll.run("load", "-q", "-i", str(tmp_path / "images.tar")).stderr == ""
+    if said == done.stderr:
+        assert id_of(ll, "one:1@{1}") == config_digest(ONE)
+
+
+def test_a_docker_archive_without_the_layers_that_are_here_is_completed(ll: Layerlog, tmp_path: Path) -> None:
+    """A foreign image: one on layers of another that came before; it leaves whole."""
+    path = docker_archived(tmp_path, replace(SHARING, names=()), ["sharing:1"])
+    shared = f"{SHARING.layers[0].diff_id.hex()}/layer.tar"
+    partial = tmp_path / "partial.tar"
+    with tarfile.open(path) as whole, tarfile.open(partial, "w") as tar:
+        for info in whole:
+            if info.name != shared:
+                tar.addfile(info, whole.extractfile(info))
+    assert f"1 of its 2 layers are missing in it and here: {named(SHARING.layers[0].diff_id)}" in ll.refused("load", "-i", str(partial))
+    ll("load", "-i", archived(tmp_path, ONE))
+    assert ll("load", "-i", str(partial)) == "Loaded image: sharing:1\n"
+    ll("save", "-o", str(tmp_path / "out.tar"), "sharing:1")
+    (saved,) = archive.read(str(tmp_path / "out.tar"), str(tmp_path))
+    assert [open_layer(layer).read() for layer in saved.layers] == [open_layer(layer).read() for layer in SHARING.layers]
+    assert ll.run("verify").exit_code == 0
 
 
 def test_load_takes_the_platform_that_is_asked_for(ll: Layerlog, tmp_path: Path) -> None:
