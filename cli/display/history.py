@@ -56,8 +56,14 @@ def commit_lines(commit: Commit, tags: list[str], signed: Sequence[Signed] = (),
     yield f"Date:   {rfc3339(commit.time)}"
     yield from (f"Signed: {shown(one.signer)} (`verify` says whether it holds)" for one in signed)
     yield from (f"Config: {shown(instruction)}" for instruction in config)
+    yield from (f"Guard:  let through {shown(_let_through(one))}" for one in (commit.guards or {}).get("let_through", ()))
     yield ""
     yield from indented(commit.message)
+
+
+def _let_through(objection: dict[str, Any]) -> str:
+    where = f" (line {objection['line']})" if objection["line"] else ""
+    return f"{objection['path']} {objection['flaw']}{where}, by {objection['by']}"
 
 
 def layer_lines(layer: ImageLayer, tags: list[str]) -> Iterator[str]:
@@ -209,7 +215,7 @@ def command_text(record: Record) -> str:
 
 ITEM = (
     "commit", "layer", "tags", "container", "from", "version", "position", "parent", "author", "actor", "command", "time",
-    "message", "image", "number", "created", "created_by", "comment", "loaded", "loaded_by", "source",
+    "message", "guards", "image", "number", "created", "created_by", "comment", "loaded", "loaded_by", "source",
     "signatures",
 )  # fmt: skip
 """The keys of every row of `log`, whatever the item is; null where it has no such thing."""
@@ -229,6 +235,7 @@ def commit_row(commit: Commit, tags: list[str]) -> dict[str, Any]:
         "command": commit.record.command,
         "time": rfc3339(commit.time),
         "message": commit.message,
+        "guards": commit.guards,
     }
 
 

@@ -104,24 +104,28 @@ class ConfigChange:
 
 class Seal:
     """Committed: the events `first`.. (`events` of them) are a layer; `encoder` says how it is encoded (schema 1 said nothing,
-    and means the first).
+    and means the first).  `guards` says what was to be refused and was let through, None where nothing was.
     """
 
     def __init__(
-        self, first: int, events: int, parent: str | None, author: str | None, message: str | None, encoder: int
+        self, first: int, events: int, parent: str | None, author: str | None, message: str | None, encoder: int,
+        guards: dict[str, Any] | None = None,
     ) -> None:  # fmt: skip
         self.first, self.events, self.parent = first, events, parent
-        self.author, self.message, self.encoder = author, message, encoder
+        self.author, self.message, self.encoder, self.guards = author, message, encoder, guards
 
     @classmethod
     def of(cls, event: Event) -> "Seal":
         said = event.stated
-        return cls(said["from"], said["events"], said["parent"], said["author"], said["message"], said.get("encoder", 1))
+        return cls(
+            said["from"], said["events"], said["parent"], said["author"], said["message"], said.get("encoder", 1),
+            said.get("guards"),
+        )  # fmt: skip
 
     @property
     def stated(self) -> dict[str, Any]:
         said = vars(self).copy()
-        return {"from": said.pop("first"), **said}
+        return {"from": said.pop("first"), **{key: value for key, value in said.items() if key != "guards" or value}}
 
 
 def tar_size(imported: Event) -> int:

@@ -156,6 +156,7 @@ def _record(appending: Appending, writer: Writer, stream: Stream, changes: Itera
 def commit(
     writer: Writer, container: str, *, parent: str | None, message: str | None = None, author: str | None = None,
     config: ConfigChange | None = None, tag: str | None = None, allow_empty: bool = False, expected: int | None = None,
+    guards: dict[str, Any] | None = None,
 ) -> bytes:  # fmt: skip
     """Seal what the container's stream holds since its last seal, move *tag* to it; return the commit's id (32 bytes).
 
@@ -168,7 +169,7 @@ def commit(
             _add_fact(appending, stream, Kind.CONFIG_CHANGED, config.stated)
         elif not allow_empty:
             require_unsealed(writer.log, container)
-        seal = Seal(sealed + 1, stream.version - sealed, parent, author, message, ENCODER)
+        seal = Seal(sealed + 1, stream.version - sealed, parent, author, message, ENCODER, guards)
         found = _add_fact(appending, stream, Kind.COMMITTED, seal.stated)
         if tag is not None:
             _move_tag(appending, writer, tag, found.hex())

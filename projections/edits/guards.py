@@ -1,26 +1,16 @@
 """Guards: what a commit refuses to seal where the user asked for it.  All are off by default."""
 
-import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from eventstore.model.entries import Entry
-from eventstore.model.paths import shown
+from eventstore.model.paths import as_bytes, shown
+from projections.edits.secret_scan import MARKER, secrets
+from projections.events.pathspecs import matcher, pattern
 
-OVERLAP = 512
-_SECRETS = {
-    "a private key": rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----",
-    "an AWS access key": rb"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
-    "a GitHub token": rb"\b(?:gh[pousr]_[0-9A-Za-z]{36,}|github_pat_[0-9A-Za-z_]{60,})",
-    "a GitLab token": rb"\bglpat-[0-9A-Za-z_-]{20,}",
-    "a Slack token": rb"\bxox[abeoprs]-[0-9A-Za-z-]{10,}",
-    "a Google API key": rb"\bAIza[0-9A-Za-z_-]{35}\b",
-    "an npm token": rb"\bnpm_[0-9A-Za-z]{36}\b",
-    "a PyPI token": rb"\bpypi-AgEIcHlwaS5vcmc[0-9A-Za-z_-]{50,}",
-    "a Stripe key": rb"\b[rs]k_live_[0-9A-Za-z]{20,}",
-}
-_PATTERN = re.compile(b"|".join(b"(" + pattern + b")" for pattern in _SECRETS.values()))
+OF_FILE = 20
+"""So many secrets that no line lets through are told of one file; there may be more."""
 
 Read = Callable[[Entry], Iterable[bytes]]
 
@@ -39,32 +29,50 @@ class Guards(NamedTuple):
         return self.secrets or self.setuid or self.author or self.message or self.size is not None
 
 
-def objections(asked: Guards, author: str | None, message: str | None, sealed: Iterable[Entry], read: Read) -> Iterator[str]:
-    """Yield one line for each thing that the guards object to; *sealed* are the nodes that the commit would hold."""
+class Objection(NamedTuple):
+    """What a guard objects to: of a file its `path`, of a secret the `line` too; `by` is what lets it through, "" nothing."""
+
+    flaw: str
+    path: bytes | None = None
+    line: int | None = None
+    by: str = ""
+
+    def __str__(self) -> str:
+        where = "" if self.line is None else f" (line {self.line})"
+        return self.flaw if self.path is None else f"/{shown(self.path)} {self.flaw}{where}"
+
+    @property
+    def stated(self) -> dict[str, Any]:
+        return {"path": f"/{shown(self.path or b'')}", "line": self.line, "flaw": self.flaw, "by": self.by}
+
+
+def objections(
+    asked: Guards, author: str | None, message: str | None, sealed: Iterable[Entry], read: Read, allowed: Iterable[str] = ()
+) -> Iterator[Objection]:
+    """Yield what the guards object to; *sealed* are the nodes that the commit would hold.
+
+    Files of the pathspecs *allowed* are let through, and secrets whose line holds `MARKER`: those are yielded too, and say
+    by what.
+    """
     if asked.author and not author:
-        yield "it names no author (-a, or LAYERLOG_AUTHOR)"
+        yield Objection("it names no author (-a, or LAYERLOG_AUTHOR)")
     if asked.message and not message:
-        yield "it has no message (-m)"
+        yield Objection("it has no message (-m)")
+    through = [(text, matcher([pattern(as_bytes(text))])) for text in allowed]
     for entry in sealed if asked.secrets or asked.setuid or asked.size is not None else ():
-        yield from (f"/{shown(entry.path)} {flaw}" for flaw in _flaws(asked, entry, read))
+        by = next((text for text, matching in through if matching.match(entry.path)), "")
+        yield from (flaw._replace(by=by or flaw.by) for flaw in _flaws(asked, entry, read))
 
 
-def _flaws(asked: Guards, entry: Entry, read: Read) -> Iterator[str]:
+def _flaws(asked: Guards, entry: Entry, read: Read) -> Iterator[Objection]:
     if asked.setuid and entry.mode & (stat.S_ISUID | stat.S_ISGID) and entry.is_file:
-        yield "is setuid or setgid"
+        yield Objection("is setuid or setgid", entry.path)
     if asked.size is not None and entry.size > asked.size:
-        yield f"has {entry.size} bytes, over {asked.size}"
-    if asked.secrets and entry.is_file and (secret := _secret(read(entry))):
-        yield f"holds {secret}"
-
-
-def _secret(chunks: Iterable[bytes]) -> str | None:
-    """Return what kind of secret the bytes hold, if any; one that lies across two chunks is found too."""
-    tail = b""
-    for chunk in chunks:
-        window = tail + chunk
-        match = _PATTERN.search(window)
-        if match and match.lastindex:
-            return list(_SECRETS)[match.lastindex - 1]
-        tail = window[-OVERLAP:]
-    return None
+        yield Objection(f"has {entry.size} bytes, over {asked.size}", entry.path)
+    if asked.secrets and entry.is_file:
+        refused = 0
+        for secret in secrets(read(entry), entry.path):
+            yield Objection(f"holds {secret.kind}", entry.path, secret.line, MARKER.decode() if secret.marked else "")
+            refused += not secret.marked
+            if refused == OF_FILE:
+                return

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from eventstore.content.reader import Content
 from eventstore.errors import ErasedError, InvalidError
@@ -37,6 +37,11 @@ class Commit(NamedTuple):
     @property
     def position(self) -> int:
         return self.record.event.position
+
+    @property
+    def guards(self) -> dict[str, Any] | None:
+        """What was to be refused and what was let through, None where no guard stood."""
+        return Seal.of(self.record.event).guards
 
 
 class ImageLayer(NamedTuple):

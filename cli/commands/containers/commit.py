@@ -1,6 +1,6 @@
 """`commit` and `sign`: the seal, and the signature over it."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -9,7 +9,7 @@ from cli.options.signing import Signing, signing_options
 from cli.session import logs
 from cli.session.session import Session, session
 from cli.session.writing import repeated, writing
-from eventstore.errors import ConflictError, LayerlogError
+from eventstore.errors import ConflictError, InvalidError, LayerlogError
 from eventstore.store import commands, visits
 from projections.refs import containers, references
 from projections.refs.containers import Container
@@ -17,12 +17,15 @@ from projections.refs.tags import new_name
 
 
 class Wanted(NamedTuple):
-    """What the commit is to say of itself: `tag` a full name, `rules` the guards, `changes` those of the config."""
+    """What the commit is to say of itself: `tag` a full name, `rules` the guards, `allowed` what those let through, `changes`
+    those of the config.
+    """
 
     author: str | None
     message: str | None
     tag: str | None
     rules: tuple[str, ...]
+    allowed: tuple[str, ...]
     changes: tuple[str, ...]
     allow_empty: bool
 
@@ -38,11 +41,14 @@ class Wanted(NamedTuple):
     "--guard", "rules", multiple=True, metavar="RULE", envvar="LAYERLOG_GUARDS",
     help="Refuse secrets, setuid, size=BYTES, a missing author or message.  [env: LAYERLOG_GUARDS, several by spaces]",
 )
+@click.option(
+    "--guard-allow", "allowed", multiple=True, metavar="PATH", help="Let files of a path or glob through; the commit says so."
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be sealed, with digests, and seal nothing.")
 @signing_options
 def commit(
     container: str, name: str | None, message: tuple[str, ...], author: str | None, change: tuple[str, ...],
-    rules: tuple[str, ...], *, allow_empty: bool, dry_run: bool, sign: bool, signing_key: str | None,
+    rules: tuple[str, ...], allowed: tuple[str, ...], *, allow_empty: bool, dry_run: bool, sign: bool, signing_key: str | None,
 ) -> None:  # fmt: skip
     r"""Seal a container's changes as a new image, and print the image's id.
 
@@ -53,13 +59,18 @@ def commit(
       layerlog commit -m "default apps" -a "Ada <ada@example.org>" web mytomcat:1.0
       layerlog commit -c 'ENV PORT=8080' -c 'CMD ["catalina.sh", "run"]' web
       layerlog commit --guard secrets --guard size=10M --guard author web site:2
+
+    --guard secrets looks for private keys; for the tokens of AWS, GitHub, GitLab, Google, npm, OpenAI, PyPI, Slack, Stripe and
+    thirty more; for logins in .netrc, .pgpass, .npmrc, .aws/credentials, kubeconfigs and Docker's config.json; for passwords
+    in URLs and their hashes; and for values of DB_PASSWORD=, api_key: and the like that look random. The line's own
+    layerlog:allow-secret lets one through, and the commit says so.
     """
-    wanted = Wanted(author, "\n\n".join(message) or None, new_name(name) if name else None, rules, change, allow_empty)
+    wanted = Wanted(author, "\n\n".join(message) or None, new_name(name) if name else None, rules, allowed, change, allow_empty)
     with session() as s:
         if dry_run:
             from cli.commands.containers.preview import preview
 
-            print(*preview(s.store, _guarded(s, container, wanted)), sep="\n")
+            print(*preview(s.store, _guarded(s, container, wanted)[0]), sep="\n")
             return
         if sign or signing_key is not None:
             from cli.maintenance import signing
@@ -74,7 +85,7 @@ def commit(
 
 def _seal(s: Session, container: str, wanted: Wanted) -> bytes:
     """Look and guard without a lock, then seal what was looked at, in one short transaction; return the commit's id."""
-    found = _guarded(s, container, wanted)
+    found, guards = _guarded(s, container, wanted)
     target, config = references.target_of(found), None
     if wanted.changes:
         from projections.images import run_config
@@ -87,21 +98,25 @@ def _seal(s: Session, container: str, wanted: Wanted) -> bytes:
         return commands.commit(
             writer, found.id, parent=references.last_commit(s.log, target), message=wanted.message,
             author=writer.context.author, config=config, tag=wanted.tag, allow_empty=wanted.allow_empty, expected=found.version,
+            guards=guards,
         )  # fmt: skip
 
 
-def _guarded(s: Session, container: str, wanted: Wanted) -> Container:
+def _guarded(s: Session, container: str, wanted: Wanted) -> tuple[Container, dict[str, Any] | None]:
+    """Return the container as it is now, and what the seal is to say of the guards."""
     found = containers.get(s.log, s.container(container))
     if visits.state(s.store.path, found.id) == visits.RUNNING:
         from cli.session import visiting
 
         visiting.pass_over(s, found.id)
         found = containers.get(s.log, found.id)
-    if wanted.rules:
-        from cli.commands.containers.guards import guard
+    if not wanted.rules and wanted.allowed:
+        raise InvalidError("--guard-allow: no guard stands; name one, as in --guard secrets")
+    if not wanted.rules:
+        return found, None
+    from cli.commands.containers.guards import guard
 
-        guard(s.store, found, wanted.rules, s.context(wanted.author).author, wanted.message)
-    return found
+    return found, guard(s.store, found, wanted.rules, wanted.allowed, s.context(wanted.author).author, wanted.message)
 
 
 def _sign_made(s: Session, made: str, key: str | None) -> None:

@@ -1,17 +1,20 @@
 """`commit --guard`: what a user's rules ask for, and the refusal of what they object to."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from cli.options.sizes_and_times import parse_size
 from eventstore.errors import ConflictError, InvalidError
 from eventstore.model.paths import shown
 from eventstore.store.store import Store
-from projections.edits.guards import Guards, objections
+from projections.edits.guards import Guards, Objection, objections
+from projections.edits.secret_scan import MARKER
 from projections.history import status
 from projections.refs.containers import Container
 from projections.tree.view import View
 
-SHOWN = 5
+SHOWN, RECORDED = 5, 100
 NAMES = ("secrets", "setuid", "author", "message")
 
 
@@ -29,14 +32,43 @@ def guards(rules: Iterable[str]) -> Guards:
     return found
 
 
-def guard(store: Store, container: Container, rules: Iterable[str], author: str | None, message: str | None) -> None:
-    """Raise ConflictError naming what *rules* object to; costs reading what would be sealed only where contents count."""
+def guard(
+    store: Store, container: Container, rules: Sequence[str], allowed: Sequence[str], author: str | None, message: str | None
+) -> dict[str, Any] | None:
+    """Return what the seal is to say of the guards; raise ConflictError naming what *rules* object to.
+
+    Costs reading what would be sealed only where contents count.
+    """
     asked = guards(rules)
     if not asked.any:
-        return
+        return None
     found = status.unsealed(store, container.id, container.version)
     entries = (difference.after for difference in status.differences(found) if difference.after is not None)
-    flaws = list(objections(asked, author, message, entries, View(store.log, store.content, ()).read))
-    if flaws:
-        more = f" and {len(flaws) - SHOWN} more" if len(flaws) > SHOWN else ""
-        raise ConflictError(f"a guard refuses this commit: {'; '.join(flaws[:SHOWN])}{more}; mend that, or drop the guard")
+    refused, through = Some(SHOWN), Some(RECORDED)
+    for objection in objections(asked, author, message, entries, View(store.log, store.content, ()).read, allowed):
+        (through if objection.by else refused).add(objection)
+    if refused.first:
+        raise ConflictError(
+            f"a guard refuses this commit: {refused}; mend that, drop the guard, "
+            f"or let it through: --guard-allow PATH, or {MARKER.decode()} on the secret's line"
+        )
+    if through.first:
+        print(f"layerlog: a guard lets through: {through}", file=sys.stderr)
+    stated = {"rules": list(rules), "allow": list(allowed), "let_through": [objection.stated for objection in through.first]}
+    return stated | ({"more": through.more} if through.more else {})
+
+
+class Some:
+    """The first `most` of what is added, and how many more there were."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.first, self.more = most, list[Objection](), 0
+
+    def add(self, objection: Objection) -> None:
+        if len(self.first) < self.most:
+            self.first.append(objection)
+        else:
+            self.more += 1
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.first)) + (f" and {self.more} more" if self.more else "")

@@ -7,37 +7,112 @@ import pytest
 from cli.commands.containers.guards import guards
 from eventstore.errors import InvalidError
 from eventstore.model.entries import Entry
-from projections.edits.guards import objections
+from projections.edits.guards import OF_FILE, objections
+from tests.cli.invoking import Layerlog
 
 FILES = {
-    b"key": (0o644, b"x" * 10 + b"-----BEGIN OPENSSH PRIVATE KEY-----\nabc"),
-    b"token": (0o644, b"export T=ghp_" + b"a1" * 18),
+    b"key": (0o644, b"\n" * 10 + b"-----BEGIN" + b" OPENSSH PRIVATE KEY-----\nabc"),
+    b"token": (0o644, b"export T=gh" + b"p_" + b"a1" * 18),
     b"su": (0o4755, b"#!"),
     b"big": (0o644, b"y" * 5000),
     b"fine": (0o644, b"-----BEGIN PUBLIC KEY-----"),
+    b"etc/app.env": (0o600, b"A=1\nDB_PASS" + b"WORD=hunter2\nTOKEN=gh" + b"p_" + b"b2" * 18 + b"  # layerlog:" + b"allow-secret\n"),
 }
 ENTRIES = [Entry(p, stat.S_IFREG | mode, 0, 0, 0, len(data), p, None, None, 1, 1) for p, (mode, data) in FILES.items()]
 
 
-def found(*rules: str, author: str | None = None, message: str | None = None, step: int = 7) -> list[str]:
+def found(*rules: str, author: str | None = None, message: str | None = None, allowed: tuple[str, ...] = ()) -> dict[str, str]:
+    """What is objected to, and by what it is let through."""
     def read(entry: Entry) -> list[bytes]:
         data = FILES[entry.path][1]
-        return [data[at : at + step] for at in range(0, len(data), step)]
+        return [data[at : at + 7] for at in range(0, len(data), 7)]
 
-    return list(objections(guards(rules), author, message, ENTRIES, read))
+    return {str(one): one.by for one in objections(guards(rules), author, message, ENTRIES, read, allowed)}
 
 
 def test_nothing_is_guarded_by_default() -> None:
-    assert found() == []
+    assert found() == {}
+
+
+SECRETS = {
+    "/key holds a private key (line 11)": "",
+    "/token holds a GitHub token (line 1)": "",
+    "/etc/app.env holds a password (line 2)": "",
+    "/etc/app.env holds a GitHub token (line 3)": "layerlog:allow-secret",
+}
 
 
 def test_each_guard_names_path_and_flaw() -> None:
-    """Secrets are found wherever the chunks are cut."""
-    assert found("secrets") == ["/key holds a private key", "/token holds a GitHub token"]
-    assert found("setuid") == ["/su is setuid or setgid"]
-    assert found("size=4k") == ["/big has 5000 bytes, over 4096"]
-    assert found("author", "message") == ["it names no author (-a, or LAYERLOG_AUTHOR)", "it has no message (-m)"]
-    assert found("author", "message", author="a", message="m") == []
+    assert found("secrets") == SECRETS
+    assert found("setuid") == {"/su is setuid or setgid": ""}
+    assert found("size=4k") == {"/big has 5000 bytes, over 4096": ""}
+    assert list(found("author", "message")) == ["it names no author (-a, or LAYERLOG_AUTHOR)", "it has no message (-m)"]
+    assert found("author", "message", author="a", message="m") == {}
+
+
+@pytest.mark.parametrize(
+    ("pathspec", "paths"),
+    [
+        ("key", ["key"]), ("/key", ["key"]), ("etc", ["etc/app.env"]), ("etc/", ["etc/app.env"]), ("*.env", ["etc/app.env"]),
+        ("/etc/*", ["etc/app.env"]), ("?o*n", ["token"]), ("ke", []), ("app.env", []), ("[k]ey", ["key"]),
+    ],
+)  # fmt: skip
+def test_what_a_path_lets_through(pathspec: str, paths: list[str]) -> None:
+    through = {text: pathspec if text[1:].split()[0] in paths else by for text, by in SECRETS.items()}
+    assert found("secrets", allowed=(pathspec,)) == through
+
+
+def test_a_path_lets_through_whatever_its_files_are() -> None:
+    assert found("setuid", "size=4k", allowed=("x", "big", "s*")) == {"/big has 5000 bytes, over 4096": "big", "/su is setuid or setgid": "s*"}
+
+
+def test_many_that_are_marked_hide_none_that_is_not() -> None:
+    token = b"gh" + b"p_" + b"c3" * 18
+    data = (token + b" layerlog:" + b"allow-secret\n") * 200 + (token + b"\n") * 100
+    entry = ENTRIES[0]._replace(size=len(data))
+    told = list(objections(guards(["secrets"]), None, None, [entry], lambda _: [data]))
+    assert [one.line for one in told if not one.by] == list(range(201, 201 + OF_FILE))
+
+
+class TestCommit:
+    def test_a_finding_names_file_line_and_kind_and_never_the_secret(self, ll: Layerlog) -> None:
+        secret = "xK9" + "mQ2hunter"
+        ll("write", "web:/app.env", "--text", f"A=1\nDB_PASS" f"WORD={secret}\n")
+        said = ll.refused("commit", "--guard", "secrets", "web")
+        assert "/app.env holds a password (line 2)" in said
+        assert "--guard-allow" in said
+        assert secret not in said
+
+    def test_what_is_let_through_is_on_the_record(self, ll: Layerlog) -> None:
+        token = "gh" + "p_" + "d4" * 18
+        ll("write", "web:/a", "--text", f"{token} # layerlog:" "allow-secret")
+        ll("mkdir", "web:/test")
+        ll("write", "web:/test/b", "--text", token)
+        assert "/test/b" in ll.refused("commit", "--guard", "secrets", "web")
+        said = ll.run("commit", "--guard", "secrets", "--guard-allow", "/test/*", "web", "app:1").stderr
+        assert said.startswith("layerlog: a guard lets through: /a holds a GitHub token (line 1); /test/b holds")
+        through = [
+            {"path": "/a", "line": 1, "flaw": "holds a GitHub token", "by": "layerlog:allow-secret"},
+            {"path": "/test/b", "line": 1, "flaw": "holds a GitHub token", "by": "/test/*"},
+        ]
+        stated = {"rules": ["secrets"], "allow": ["/test/*"], "let_through": through}
+        assert ll.json("show", "app:1")[0]["guards"] == stated
+        assert ll.json("log", "app:1")[0]["guards"] == stated
+        assert "Guard:  let through /test/b holds a GitHub token (line 1), by /test/*" in ll("show", "app:1")
+        assert token not in ll("show", "app:1") + ll("events")
+        ll("verify")
+
+    def test_no_guard_is_on_no_record(self, ll: Layerlog) -> None:
+        ll("write", "web:/a", "--text", "x")
+        ll("commit", "web", "app:1")
+        assert ll.json("show", "app:1")[0]["guards"] is None
+        with ll.writer() as writer:
+            stated = [row[0] for row in writer.log.db.execute("SELECT detail FROM event WHERE kind = 24")]
+        assert stated
+        assert not any("guards" in detail for detail in stated)
+
+    def test_nothing_is_let_through_where_no_guard_stands(self, ll: Layerlog) -> None:
+        assert "no guard stands" in ll.refused("commit", "--guard-allow", "x", "web")
 
 
 @pytest.mark.parametrize("rule", ["", "Secrets", "size=", "all", "secrets=1"])
