@@ -189,7 +189,8 @@ def test_an_image_without_layers_is_an_image(tmp_path: Path) -> None:
     ll = Layerlog(tmp_path / "store")
     ll("load", "-q", "-i", str(archive(tmp_path, "none:1")))
     assert ll("verify").endswith("all of it is sound\n")
-    for args in (("ls", "none:1"), ("log", "none:1"), ("diff", "none:1", "none:1"), ("checkout", "none:1", str(tmp_path / "out"))):
+    assert ll.nothing_found("log", "none:1") == "no commit or layer that was asked for in none:1"
+    for args in (("ls", "none:1"), ("diff", "none:1", "none:1"), ("checkout", "none:1", str(tmp_path / "out"))):
         assert ll(*args) == ""
     assert ll.lines("history", "none:1")[1:] == []
     assert ll.json("images")[0]["size"] in (0, "0B")
