@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from cli.display.formats import human_size, short_id, whole_seconds
+from cli.display.formats import human_size, short_id, shown_time
 from cli.display.history import (
     built_by,
     command_text,
@@ -11,6 +11,7 @@ from cli.display.history import (
     layer_author,
     layer_row,
     loaded_by,
+    made_at,
     names_text,
     person,
     placed,
@@ -62,7 +63,7 @@ def cause_lines(label: str, cause: Cause | None, points: Points) -> Iterator[str
     if cause.layer is not None:
         yield from _layer_lines(cause.layer, record, cause.tags)
         return
-    yield f"  when     {rfc3339(record.time)}"
+    yield f"  when     {shown_time(record.time)}"
     yield f"  author   {shown(record.author) if record.author else 'nobody named'} (claimed)"
     yield f"  actor    {shown(actor_text(record))} (observed)"
     yield f"  command  {command_text(record)} ({shown(record.known)})"
@@ -78,13 +79,13 @@ def _layer_lines(layer: ImageLayer, record: Record, tags: list[str]) -> Iterator
     """Yield who made the layer that an event came with, and who brought it in: with its image, or with another one before."""
     yield f"  image    {short_id(layer.image)}{names_text(tags)}, layer {layer.number} of {layer.total}"
     yield f"  author   {layer_author(layer)}"
-    yield from (f"  made     {shown(layer.built.created)} (the image's word)",) if layer.built.created else ()
+    yield from (f"  made     {made} (the image's word)" for made in made_at(layer))
     yield f"  built by {subject(built_by(layer)) or 'not said'}"
-    yield f"  loaded   {rfc3339(layer.arrival.time)}{source_text(layer)}"
+    yield f"  loaded   {shown_time(layer.arrival.time)}{source_text(layer)}"
     yield f"  loader   {loaded_by(layer.arrival)}"
     yield f"  command  {command_text(layer.arrival)}"
     if record.changeset.context != layer.arrival.changeset.context:
-        yield f"  was here {rfc3339(record.time)}, by {loaded_by(record)}: {command_text(record)}"
+        yield f"  was here {shown_time(record.time)}, by {loaded_by(record)}: {command_text(record)}"
 
 
 def _once(cause: Cause, points: Points) -> str:
@@ -111,7 +112,7 @@ class LineColumns:
         unsealed = f"{'(unsealed)':<12}"
         came = short_id(cause.commit.id) if cause.commit else short_id(record.name) if record.kind == "layer" else unsealed
         event = f"{place(record, self._points):>{self._event}}" + (f" /{shown(line.path)}" if renamed else "")
-        when = whole_seconds(rfc3339(cause.layer.time if cause.layer else record.time))
+        when = shown_time(cause.layer.time if cause.layer else record.time)
         who = f"{_who(cause):<{self._who}} {when} {number:>{self._number}}"
         return f"{paint(came, 'yellow')} {event} ({who}) " + "\t".join(map(shown, line.text.split(b"\t")))
 

@@ -3,13 +3,13 @@
 from typing import Any
 
 from cli.display.diff_lines import WORDS, difference_row, letter_line
-from cli.display.formats import ago, counted, short_id
+from cli.display.formats import ago, counted, short_id, shown_stated
 from cli.display.output import Column
 from eventstore.log.log import Log
 from eventstore.model.events import Kind
 from eventstore.model.facts import base_stated
 from eventstore.model.paths import shown
-from eventstore.model.times import from_rfc3339, rfc3339
+from eventstore.model.times import rfc3339
 from eventstore.store import visits
 from eventstore.store.store import Store
 from projections.events.records import Records
@@ -20,7 +20,7 @@ from projections.refs.containers import Container
 COLUMNS = (
     Column("id", "CONTAINER ID", short_id, str),
     Column("image", "IMAGE"),
-    Column("created", "CREATED", lambda when: ago(from_rfc3339(when))),
+    Column("created", "CREATED", shown_stated),
     Column("status", "STATUS"),
     Column("name", "NAMES"),
 )

@@ -3,7 +3,7 @@
 import stat
 from typing import Any
 
-from cli.display.formats import device_string, whole_seconds
+from cli.display.formats import device_string, shown_time
 from cli.display.output import Column
 from eventstore.model.digests import named
 from eventstore.model.entries import Entry
@@ -45,7 +45,7 @@ def long_row(entry: Entry, name: bytes) -> dict[str, Any]:
         "long": stat.filemode(entry.mode),
         "owner": f"{entry.uid}:{entry.gid}",
         "room": device_string(entry.rdev) if entry.rdev else str(size(entry)),
-        "when": whole_seconds(rfc3339(entry.mtime)),
+        "when": shown_time(entry.mtime),
         "shown": name + arrow,
     }
 

@@ -3,8 +3,14 @@
 import time
 from collections.abc import Sequence
 
+import click
+
 from eventstore.model.paths import shown
-from eventstore.model.times import SECOND
+from eventstore.model.times import SECOND, local, stated_time, utc
+
+DATES = "layerlog.dates"
+"""Where in click's `meta` the way stands in which the user wants times: --date's word."""
+NO_TIME = "N/A"
 
 
 def human_size(size: float, gap: str = "") -> str:
@@ -35,19 +41,50 @@ def human_duration(seconds: float) -> str:
 
 
 def ago(when: int, now: int | None = None) -> str:
-    """Return how long before *now* (the present) *when* was, both ns since 1970: "2 days ago"."""
-    return f"{human_duration(((time.time_ns() if now is None else now) - when) / SECOND)} ago"
+    """Return how long before *now* (the present) *when* was, both ns since 1970: "2 days ago", or "in 2 days"."""
+    seconds = ((time.time_ns() if now is None else now) - when) / SECOND
+    return f"in {human_duration(-seconds)}" if seconds <= -1 else f"{human_duration(seconds)} ago"
+
+
+def shown_time(when: int, *, exact: bool = False) -> str:
+    """Return *when* (ns) as the user wants times (--date), else as local time with its offset; *exact* is to the ns."""
+    context = click.get_current_context(silent=True)
+    match context and context.meta.get(DATES):
+        case "relative":
+            return ago(when)
+        case "utc":
+            return utc(when, exact=exact)
+    return local(when, exact=exact)
+
+
+def shown_stated(text: str, *, exact: bool = False) -> str:
+    """Return a time of a row or an image's document (RFC 3339) as `shown_time` does, "N/A" where none is known."""
+    when = stated_time(text)
+    return NO_TIME if when is None else shown_time(when, exact=exact)
+
+
+def shown_exactly(text: str) -> str:
+    """As `shown_stated`, to the ns: for --no-trunc."""
+    return shown_stated(text, exact=True)
+
+
+def shown_minute(when: int) -> str:
+    """Return as `shown_time`, to the minute."""
+    text = shown_time(when)
+    return text[:16] + text[19:] if text[16:17] == ":" else text
+
+
+def shown_day(when: int) -> str:
+    """Return the day of *when*, of the zone in which the user is shown times."""
+    context = click.get_current_context(silent=True)
+    in_utc = context is not None and context.meta.get(DATES) == "utc"
+    return (utc(when) if in_utc else local(when))[:10]
 
 
 def short_id(identity: str | bytes) -> str:
     """Return the 12 hex digits shown for a digest: raw, hex, or hex behind "sha256:"."""
     text = identity.hex() if isinstance(identity, bytes) else identity
     return text.rpartition(":")[2][:12]
-
-
-def whole_seconds(text: str) -> str:
-    """Return a time as `times.rfc3339` wrote it without its fraction, for a table."""
-    return text[:19] + "Z"
 
 
 def counted(count: int, what: str) -> str:

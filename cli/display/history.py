@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from cli.display.entries import TYPES
-from cli.display.formats import counted, human_size, listed, short_id, whole_seconds
+from cli.display.formats import NO_TIME, counted, human_size, listed, short_id, shown_stated, shown_time
 from cli.display.output import paint
 from eventstore.model.events import Kind
 from eventstore.model.facts import Arrival
@@ -53,7 +53,7 @@ def commit_lines(commit: Commit, tags: list[str], signed: Sequence[Signed] = (),
     yield paint(f"commit {commit.id}", "yellow") + names_text(tags)
     yield f"Author: {shown(commit.author) if commit.author else 'nobody named'} (claimed)"
     yield f"Actor:  {shown(actor_text(commit.record))} (observed)"
-    yield f"Date:   {rfc3339(commit.time)}"
+    yield f"Date:   {shown_time(commit.time)}"
     yield from (f"Signed: {shown(one.signer)} (`verify` says whether it holds)" for one in signed)
     yield from (f"Config: {shown(instruction)}" for instruction in config)
     yield from (f"Guard:  let through {shown(_let_through(one))}" for one in (commit.guards or {}).get("let_through", ()))
@@ -70,8 +70,8 @@ def layer_lines(layer: ImageLayer, tags: list[str]) -> Iterator[str]:
     yield paint(f"layer {layer.diff_id}", "yellow") + names_text(tags)
     yield f"Image:  {short_id(layer.image)}, layer {layer.number} of {layer.total}"
     yield f"Author: {layer_author(layer)}"
-    yield from (f"Date:   {shown(layer.built.created)} (the image's word)",) if layer.built.created else ()
-    yield f"Loaded: {rfc3339(layer.arrival.time)}{source_text(layer)}"
+    yield from (f"Date:   {made} (the image's word)" for made in made_at(layer))
+    yield f"Loaded: {shown_time(layer.arrival.time)}{source_text(layer)}"
     yield f"Loader: {loaded_by(layer.arrival)}"
     yield ""
     yield from indented(built_by(layer))
@@ -88,6 +88,13 @@ def loaded_by(arrival: Record) -> str:
     """Return who brought something in: as that is claimed, if it is, and as it was seen."""
     claimed = f"{shown(arrival.author)} (claimed), " if arrival.author else ""
     return f"{claimed}{shown(actor_text(arrival))} (observed)"
+
+
+def made_at(layer: ImageLayer) -> Iterator[str]:
+    """Yield when its image says that a layer was made; nothing where it knows no time."""
+    said = shown_stated(layer.built.created)
+    if said != NO_TIME:
+        yield said
 
 
 def built_by(layer: ImageLayer) -> str:
@@ -124,7 +131,7 @@ def oneline(item: Item, tags: list[str]) -> str:
 def event_line(record: Record, place: str) -> str:
     """Return one event on one line: which one it is (*place*), when, who, and what it did."""
     login = record.actor.get("login") or record.actor.get("uid")
-    return f"{place:>8}  {whole_seconds(rfc3339(record.time))}  {shown(str(login))}  {what(record)}"
+    return f"{place:>8}  {shown_time(record.time)}  {shown(str(login))}  {what(record)}"
 
 
 def placed(record: Record, points: Points) -> str:
@@ -168,8 +175,8 @@ def event_lines(record: Record, points: Points) -> Iterator[str]:
     for key in keys:
         yield from (f"{(key + ':') * (not n):<11}{line}" for n, line in enumerate(_field(key, record, row[key])))
     if row["mtime"] is not None:
-        yield f"mtime:     {rfc3339(row['mtime'])}"
-    yield f"changeset: {row['changeset']}, {counted(record.changeset.events, 'event')}, at {row['time']}"
+        yield f"mtime:     {shown_time(row['mtime'], exact=True)}"
+    yield f"changeset: {row['changeset']}, {counted(record.changeset.events, 'event')}, at {shown_time(record.time, exact=True)}"
     if record.known == "imported":
         yield f"loader:    {loaded_by(record)}"
     else:

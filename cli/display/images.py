@@ -3,12 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from cli.display.formats import ago, human_size, short_id
+from cli.display.formats import human_size, short_id, shown_stated
 from cli.display.output import Column
 from eventstore.content.reader import Content
-from eventstore.errors import InvalidError
 from eventstore.log.log import Log
-from eventstore.model.times import from_rfc3339
 from projections.images import image_list, images, inspection
 from projections.images.images import Image
 from projections.images.inspection import HistoryRow
@@ -17,26 +15,18 @@ from projections.refs.tags import familiar
 NONE, MISSING = "<none>", "<missing>"
 
 
-def age(created: str) -> str:
-    """Return how long ago an RFC 3339 time was; images may say anything, or nothing."""
-    try:
-        return ago(from_rfc3339(created))
-    except InvalidError:
-        return "N/A"
-
-
 COLUMNS = (
     Column("repository", "REPOSITORY", none=NONE),
     Column("tag", "TAG", none=NONE),
     Column("id", "IMAGE ID", short_id, str),
-    Column("created", "CREATED", age),
+    Column("created", "CREATED", shown_stated),
     Column("size", "SIZE", human_size),
 )
 WITH_DIGESTS = (*COLUMNS[:2], Column("digest", "DIGEST", none=NONE), *COLUMNS[2:])
 CREATED_BY = Column("created_by", "CREATED BY", lambda text: text if len(text) <= 45 else text[:44] + "…", str)
 HISTORY = (
     Column("id", "IMAGE", short_id, str, MISSING),
-    Column("created", "CREATED", age),
+    Column("created", "CREATED", shown_stated),
     CREATED_BY,
     Column("size", "SIZE", human_size),
     Column("comment", "COMMENT"),

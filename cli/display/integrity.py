@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from cli.display.formats import human_size, listed
+from cli.display.formats import human_size, listed, shown_time
 from cli.display.output import json_line
 from cli.maintenance.erasure import Plan
 from cli.maintenance.verification import Report
@@ -13,7 +13,6 @@ from eventstore.log.log import Log
 from eventstore.model.digests import named
 from eventstore.model.events import Kind
 from eventstore.model.paths import shown as escape
-from eventstore.model.times import rfc3339
 from eventstore.retention.reachability import occurrences
 from projections.audit.impact import Held, shown_containers, shown_images
 from projections.audit.proofs import Growth, Proved
@@ -66,7 +65,7 @@ def proved(found: Proved | Growth) -> Iterator[str]:
         yield f"content   sha256:{event['content'].hex()} ({event['size']} bytes)"
     if event["detail"]:
         yield f"detail    {escape(event['detail'])}"
-    yield f"changeset {found.changeset}, {rfc3339(found.time)}"
+    yield f"changeset {found.changeset}, {shown_time(found.time, exact=True)}"
     yield f"actor     {escape(json.dumps(context.get('actor')))}"
     yield f"author    {escape(str(context.get('author')))} (claimed)"
     yield f"command   {escape(json.dumps(context.get('command')))}"
@@ -102,7 +101,7 @@ def plan_lines(log: Log, planned: Plan, *, derive: bool) -> Iterator[str]:
     if planned.tags:
         yield f"tags that ever named such an image: {listed(shown_names(planned.tags), 20)}"
     for sent in planned.sent:
-        yield f"{sent.how} to {escape(sent.where)} at {rfc3339(sent.record.time)}: that copy still holds it"
+        yield f"{sent.how} to {escape(sent.where)} at {shown_time(sent.record.time)}: that copy still holds it"
 
 
 def met(log: Log, error: ErasedError) -> ErasedError:

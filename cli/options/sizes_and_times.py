@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
+from cli.display.formats import DATES
 from eventstore.errors import InvalidError
 from eventstore.model.paths import shown
 
@@ -39,6 +40,18 @@ def _times(text: str) -> tuple[int, int]:
     from eventstore.model.time_phrases import parse_times
 
     return parse_times(text)
+
+
+def date_option(default: str = "iso") -> Callable[[F], F]:
+    """Add --date, which says how `formats.shown_time` shows people a time; programs get UTC."""
+
+    def keep(ctx: click.Context, _param: click.Parameter, way: str) -> None:
+        ctx.meta[DATES] = way
+
+    return click.option(
+        "--date", type=click.Choice(["iso", "relative", "utc"]), default=default, show_default=True, expose_value=False,
+        callback=keep, help="Show times in local time with its offset, as how long ago, or in UTC.",
+    )  # fmt: skip
 
 
 def period_options(command: F) -> F:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
-from cli.display.formats import listed, short_id, whole_seconds
+from cli.display.formats import listed, short_id, shown_exactly, shown_stated
 from cli.display.output import Column
 from cli.report.rows import sent_row, sent_text
 from eventstore.index import names
@@ -18,11 +18,21 @@ from projections.history import commits
 from projections.refs import containers, tags
 from projections.refs.tags import shown_names
 
+_UNTIL = "until "
+
+
+def _status_here(status: str) -> str:
+    """Return a row's status with its time as the user wants times."""
+    before, until, rest = status.partition(_UNTIL)
+    when, comma, more = rest.partition(",")
+    return f"{before}{until}{shown_stated(when)}{comma}{more}" if until else status
+
+
 COLUMNS = (
     Column("where", "WHERE"),
     Column("path", "PATH", lambda path: shown(path) if isinstance(path, bytes) else str(path)),
-    Column("since", "SINCE", whole_seconds, str),
-    Column("status", "STATUS"),
+    Column("since", "SINCE", shown_stated, shown_exactly),
+    Column("status", "STATUS", _status_here),
     Column("images", "IMAGES", lambda images: listed(list(map(_image_text, images)), 3)),
     Column("sent", "SENT", sent_text),
 )
@@ -69,7 +79,7 @@ class Rows:
 def _status(occurrence: PathOccurrence) -> str:
     if not occurrence.shown:
         return "hidden in a lower layer"
-    return f"until {whole_seconds(rfc3339(occurrence.ended.time))}" if occurrence.ended else "there now"
+    return f"{_UNTIL}{rfc3339(occurrence.ended.time)[:19]}Z" if occurrence.ended else "there now"
 
 
 def _images(row: Callable[[str], dict[str, Any]], images: tuple[str, ...]) -> dict[str, Any]:

@@ -5,10 +5,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from math import sqrt
 
-from cli.display.formats import counted, human_size
+from cli.display.formats import counted, human_size, shown_minute
 from cli.report.style import STYLE
 from eventstore.model.paths import shown
-from eventstore.model.times import rfc3339
 from projections.audit.actions import Action, Group, Sealed
 from projections.events.records import actor_text
 from projections.refs.points import Points
@@ -50,14 +49,10 @@ def lines(value: str) -> str:
     return cut if len(value) <= MOST_TEXT else f'{cut}<span class="soft"> ... ({len(value)} characters in all)</span>'
 
 
-def _minute(when: int) -> str:
-    return rfc3339(when)[:16].replace("T", " ")
-
-
 def _period(actions: Sequence[Action]) -> str:
     if not actions:
         return "nothing happened yet"
-    return f"{_minute(actions[0].record.time)} to {_minute(actions[-1].record.time)} UTC"
+    return f"{shown_minute(actions[0].record.time)} to {shown_minute(actions[-1].record.time)}"
 
 
 def _sums(actions: Sequence[Action], authors: Sequence[Group]) -> str:
@@ -115,7 +110,7 @@ def _lane(author: str, counts: Counter[int], number: int, first: int, last: int)
     most = max(counts.values())
     for step, count in sorted(counts.items()):
         x = LABEL + 14 + (WIDTH - LABEL - 28) * (step + 0.5) / STEPS
-        when = _minute(first + (last - first) * step // STEPS)
+        when = shown_minute(first + (last - first) * step // STEPS)
         radius = 4 + (LANE / 2 - 5) * sqrt(count / most) if most > 1 else 5
         parts.append(
             f'<circle cx="{x:.1f}" cy="{y}" r="{radius:.1f}" fill="{colour}" fill-opacity=".72">'
@@ -128,7 +123,7 @@ def _axis(first: int, last: int, height: int) -> str:
     parts = []
     for part, anchor in enumerate(("start", "middle", "middle", "middle", "end")):
         x = LABEL + 14 + (WIDTH - LABEL - 28) * part / 4
-        when = _minute(first + (last - first) * part // 4)
+        when = shown_minute(first + (last - first) * part // 4)
         parts.append(
             f'<line x1="{x:.0f}" x2="{x:.0f}" y1="0" y2="{height - AXIS + 6}" stroke-dasharray="2 4"/>'
             f'<text class="soft" x="{x:.0f}" y="{height - 10}" text-anchor="{anchor}">{when}</text>'
@@ -149,7 +144,7 @@ def _authors(groups: Sequence[Group]) -> Iterator[str]:
         yield f"<tr><td>{text(group.key) or 'nobody named'}</td>"
         cells = (group.commits, group.events, group.files, human_size(group.bytes, " "))
         yield "".join(f'<td class="n">{cell}</td>' for cell in cells)
-        yield f'<td class="t">{_minute(group.first)}</td><td class="t">{_minute(group.last)}</td></tr>\n'
+        yield f'<td class="t">{shown_minute(group.first)}</td><td class="t">{shown_minute(group.last)}</td></tr>\n'
     yield "</tbody></table>\n"
 
 
@@ -157,7 +152,7 @@ def _actions(actions: Sequence[Action], points: Points) -> Iterator[str]:
     yield '<h2>Everything, newest first</h2>\n<table class="actions"><colgroup>'
     yield "".join(f'<col style="width:{width}%">' for width in (13, 8, 10, 19, 13, 15, 22))
     yield (
-        "</colgroup><thead><tr><th>When (UTC)</th><th>What</th><th>Id</th><th>Who</th>"
+        "</colgroup><thead><tr><th>When</th><th>What</th><th>Id</th><th>Who</th>"
         '<th class="n">Sealed</th><th>Names, and where it went</th><th>Message</th></tr></thead><tbody>\n'
     )
     yield from (_action(action, points) for action in reversed(actions))
@@ -168,7 +163,7 @@ def _action(action: Action, points: Points) -> str:
     what = f'<span class="what {action.what}">{action.what}</span>'
     names = f"{text(action.author or 'nobody named')}<br><span class=\"soft\">{text(actor_text(action.record))}</span>"
     return (
-        f'<tr><td class="t">{_minute(action.record.time)}</td><td>{what}</td><td class="id" title="{text(action.object)}">'
+        f'<tr><td class="t">{shown_minute(action.record.time)}</td><td>{what}</td><td class="id" title="{text(action.object)}">'
         f"{text(action.object.rpartition(':')[2][:12])}{_point(action, points)}{_signed(action)}</td><td>{names}</td>"
         f'<td class="n">{_sealed(action.sealed)}</td><td>{_went(action)}</td><td class="said">{lines(action.said)}</td></tr>\n'
     )
@@ -197,5 +192,6 @@ def _sealed(held: Sealed | None) -> str:
 
 def _went(action: Action) -> str:
     names = [f"<code>{text(name)}</code>" for name in shown_names(action.tags)]
-    went = [f'<span class="soft">{sent.how} {text(sent.where)}, {_minute(sent.record.time)}</span>' for sent in action.sent]
+    sent = ((one.how, text(one.where), shown_minute(one.record.time)) for one in action.sent)
+    went = [f'<span class="soft">{how} {where}, {when}</span>' for how, where, when in sent]
     return "<br>".join(names + went)

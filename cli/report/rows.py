@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
-from cli.display.formats import human_size, short_id, whole_seconds
+from cli.display.formats import human_size, short_id, shown_exactly, shown_stated
 from cli.display.history import subject
 from cli.display.output import Column
 from eventstore.model.paths import shown
@@ -63,7 +63,7 @@ def sent_text(sent: Sequence[Mapping[str, Any]]) -> str:
 
 _ACTOR = Column("actor", "ACTOR (SEEN)", lambda actor: f"{actor.get('login') or actor.get('uid')}@{actor.get('host')}")
 ACTIONS = (
-    Column("time", "TIME", whole_seconds, str),
+    Column("time", "TIME", shown_stated, shown_exactly),
     Column("what", "WHAT"),
     Column("id", "ID", short_id, str),
     Column("author", "AUTHOR (CLAIMED)"),
@@ -96,7 +96,7 @@ def movement_row(movement: Movement) -> dict[str, Any]:
 
 
 MOVEMENTS = (
-    Column("time", "TIME", whole_seconds, str),
+    Column("time", "TIME", shown_stated, shown_exactly),
     Column("what", "WHAT"),
     Column("image", "IMAGE", short_id, str),
     Column("names", "NAMES", ", ".join),
@@ -114,8 +114,8 @@ def group_columns(of: str) -> tuple[Column, ...]:
         Column("events", "EVENTS"),
         Column("files", "FILES"),
         Column("bytes", "SIZE", human_size),
-        Column("first", "FIRST", whole_seconds, str),
-        Column("last", "LAST", whole_seconds, str),
+        Column("first", "FIRST", shown_stated, shown_exactly),
+        Column("last", "LAST", shown_stated, shown_exactly),
         Column("authors", "AUTHORS", lambda authors: ", ".join(name or "nobody named" for name in authors)),
     )
 

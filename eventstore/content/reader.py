@@ -7,7 +7,6 @@ what changed and any range is read without the rest.  `writer.py` puts it.
 import json
 import sqlite3
 import struct
-import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
@@ -22,6 +21,7 @@ from eventstore.model.digests import named
 from eventstore.model.events import Kind
 from eventstore.model.memory import Recent
 from eventstore.model.paths import shown
+from eventstore.model.times import local
 
 CHUNK_MAX = 512 << 10
 CACHE_BYTES = 8 << 20
@@ -175,9 +175,8 @@ def how_erased(db: sqlite3.Connection, position: int) -> str:
         (position,),
     ).fetchone()
     (detail,) = db.execute("SELECT detail FROM event WHERE position = ?", (position,)).fetchone()
-    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when // 10**9))
     why = shown(str(json.loads(detail or "{}").get("reason")))
-    return f"was erased on request by event {position} ({moment}, {_who(json.loads(body))}): {why}"
+    return f"was erased on request by event {position} ({local(when)}, {_who(json.loads(body))}): {why}"
 
 
 def _who(context: dict[str, object]) -> str:

@@ -20,6 +20,9 @@ _RFC3339 = (
 )
 
 
+_ZERO_OF_GO = -62_135_596_800 * SECOND
+
+
 def clamped(when: int) -> int:
     """Return *when* (ns) cut to 64 bits: the years 1677 to 2262."""
     return min(max(when, -MOST - 1), MOST)
@@ -31,16 +34,17 @@ def rfc3339(when: int) -> str:
     return f"{_clock(time.gmtime(seconds), 'T')}.{fraction:09d}Z"
 
 
-def utc(when: int) -> str:
-    """Return *when* (ns) in UTC for people, to the second: "2026-11-24 04:37:49 UTC"."""
-    return f"{_clock(time.gmtime(when // SECOND))} UTC"
+def utc(when: int, *, exact: bool = False) -> str:
+    """Return *when* (ns) in UTC for people: "2026-11-24 04:37:49 UTC"; *exact* is to the ns, not to the second."""
+    seconds, fraction = divmod(when, SECOND)
+    return f"{_clock(time.gmtime(seconds))}{f'.{fraction:09d}' if exact else ''} UTC"
 
 
 def local(when: int, *, exact: bool = False) -> str:
-    """Return *when* (ns) as clocks here show it, with their offset: "2026-11-24 05:37:49 +01:00"; *exact* is to the ns."""
+    """As `utc`, but as clocks here show it, with their offset: "2026-11-24 05:37:49 +01:00"."""
     seconds, fraction = divmod(when, SECOND)
-    shown_here = time.localtime(seconds)
-    return f"{_clock(shown_here)}{f'.{fraction:09d}' if exact else ''} {offset_text(shown_here.tm_gmtoff)}"
+    here = time.localtime(seconds)
+    return f"{_clock(here)}{f'.{fraction:09d}' if exact else ''} {offset_text(here.tm_gmtoff)}"
 
 
 def _clock(moment: time.struct_time, between: str = " ") -> str:
@@ -66,6 +70,15 @@ def from_rfc3339(text: str) -> int:
         raise InvalidError(f"time {match[0]!r}: no calendar or clock has that; correct it")
     offset = (hours * 60 + minutes) * 60 * (-1 if match[9] == "-" else 1)
     return (seconds - offset) * SECOND + nanoseconds(match[7])
+
+
+def stated_time(text: str) -> int | None:
+    """Return the time (ns) that an image states, None where it knows none: 0001-01-01, Go's zero, is Docker's way to say so."""
+    try:
+        when = from_rfc3339(text)
+    except InvalidError:
+        return None
+    return None if when == _ZERO_OF_GO else when
 
 
 def _seconds_in_utc(year: int, month: int, day: int, hour: int, minute: int, second: int) -> int:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from eventstore.errors import ErasedError
 from eventstore.model.entries import Entry, node_of
+from eventstore.model.times import local
 from projections.diff.line_diff import MAX_TEXT, PROBE, Match, is_binary, matches
 from projections.diff.tree_diff import Difference
 from projections.tree.view import View
@@ -71,7 +72,7 @@ def _attribute_lines(old: Entry | None, new: Entry | None) -> Iterator[bytes]:
             if old.xattrs.get(key) != new.xattrs.get(key):
                 yield b"xattr %b %b\n" % (key, _came(old.xattrs.get(key), new.xattrs.get(key)))
         if old.mtime != new.mtime and node_of(old)._replace(mtime=new.mtime) == node_of(new):
-            yield b"modified time %d -> %d (ns)\n" % (old.mtime, new.mtime)
+            yield b"modified time %b -> %b\n" % tuple(local(entry.mtime, exact=True).encode() for entry in (old, new))
         if old.rdev != new.rdev:
             yield b"device %b -> %b\n" % (_device(old), _device(new))
 

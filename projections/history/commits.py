@@ -5,12 +5,12 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from eventstore.content.reader import Content
-from eventstore.errors import ErasedError, InvalidError
+from eventstore.errors import ErasedError
 from eventstore.index import seals
 from eventstore.log.log import Log
 from eventstore.model.events import Event, Kind
 from eventstore.model.facts import FolderBase, Seal, Signature, travelled
-from eventstore.model.times import from_rfc3339
+from eventstore.model.times import clamped, stated_time
 from projections.events.records import Record, Records
 from projections.images import images
 from projections.oci.config import History, history, parse_config
@@ -62,10 +62,8 @@ class ImageLayer(NamedTuple):
     @property
     def time(self) -> int:
         """When the image says that it was made, ns, cut to 64 bits; when it came in, where it says no time or a later one."""
-        try:
-            return min(max(from_rfc3339(self.built.created), -(2**63)), self.arrival.time)
-        except InvalidError:
-            return self.arrival.time
+        stated = stated_time(self.built.created)
+        return self.arrival.time if stated is None else min(clamped(stated), self.arrival.time)
 
 
 

@@ -7,6 +7,7 @@ import click
 from cli.display.containers import COLUMNS, container_row, print_status, status_row
 from cli.display.output import Shape, json_line, listing, listing_options
 from cli.options import completion
+from cli.options.sizes_and_times import date_option
 from cli.session.session import session
 from projections.refs import containers, references
 
@@ -16,6 +17,7 @@ from projections.refs import containers, references
 @click.option("-f", "--filter", "filters", multiple=True, metavar="KEY=VALUE", help="name, ancestor (an image), status.")
 @click.option("-n", "--last", type=click.IntRange(0), metavar="N", help="Only so many, those made last.")
 @click.option("-l", "--latest", "last", flag_value=1, help="Only the one made last.")
+@date_option("relative")
 @listing_options(trunc=True)
 def ps(shape: Shape, *, all_: bool, filters: tuple[str, ...], last: int | None) -> None:
     r"""List containers, newest first, and how many of their changes no commit has sealed.

@@ -8,6 +8,7 @@ import click
 from cli.display.entries import LONG, entry_row, long_row
 from cli.display.output import Shape, listing, listing_options
 from cli.options import completion
+from cli.options.sizes_and_times import date_option
 from cli.session.session import Session, session
 from eventstore.model.entries import Entry
 from eventstore.model.paths import shown
@@ -23,6 +24,7 @@ _PLACE = "REF[@POINT][:PATH]"
 @click.option("-l", "long_", is_flag=True, help="Mode, owner, size and time too, as a table.")
 @click.option("-R", "--recursive", is_flag=True, help="All that is below it, too.")
 @click.option("-d", "--directory", is_flag=True, help="The directory itself, not what is in it.")
+@date_option()
 @listing_options()
 def ls(shape: Shape, places: tuple[str, ...], *, long_: bool, recursive: bool, directory: bool) -> None:
     r"""List a directory of an image or a container, at any point of its history; one name a line.

@@ -5,10 +5,11 @@ from typing import Any
 import click
 
 from cli.display.entries import entry_row
-from cli.display.formats import device_string
+from cli.display.formats import device_string, shown_exactly, shown_stated
 from cli.display.history import placed
 from cli.display.output import Row, json_line, plain
 from cli.options import completion
+from cli.options.sizes_and_times import date_option
 from cli.session.session import Session, session
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
@@ -21,6 +22,7 @@ from projections.tree.symlinks import follow, require
 @click.command()
 @click.argument("places", metavar="REF[@POINT][:PATH]...", nargs=-1, required=True, shell_complete=completion.paths)
 @click.option("-L", "--dereference", is_flag=True, help="What a symbolic link leads to, not the link.")
+@date_option()
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", help="json: one object a line.")
 def stat(places: tuple[str, ...], *, dereference: bool, output_format: str) -> None:
     """Show all attributes of a path, the digest of its content, and the event that made it what it is: who and when."""
@@ -58,7 +60,7 @@ def _origin(record: Record) -> dict[str, Any]:
 def _print(s: Session, row: Row, *, first: bool) -> None:
     lines = {
         "Path": row["path"], "Type": row["type"], "Mode": row["mode"], "Owner": f"{row['uid']}:{row['gid']}",
-        "Size": row["size"], "Modified": row["mtime"], "Content": row["digest"], "Target": row["target"],
+        "Size": row["size"], "Modified": shown_exactly(row["mtime"]), "Content": row["digest"], "Target": row["target"],
         "Erased": row["erased"] and _erased(row["erased"]),
         "Device": row["device"] and device_string(tuple(row["device"])), "Node": row["node"],
         **{f"Xattr {plain(xattr['name'])}": xattr["value"] for xattr in row["xattrs"]},
@@ -67,7 +69,7 @@ def _print(s: Session, row: Row, *, first: bool) -> None:
     if origin:
         lines |= {
             "Event": f"{origin['event']}, {placed(Records(s.log).at(origin['position']), Points(s.log))}",
-            "When": origin["time"], "Who": _who(origin), "Command": " ".join(origin["command"]),
+            "When": shown_stated(origin["time"]), "Who": _who(origin), "Command": " ".join(origin["command"]),
         }  # fmt: skip
     if not first:
         print()
@@ -77,7 +79,7 @@ def _print(s: Session, row: Row, *, first: bool) -> None:
 
 
 def _erased(event: Row) -> str:
-    return f"{event['time']} by event {event['position']}, {_who(event)}: {event['detail']['reason']}"
+    return f"{shown_stated(event['time'])} by event {event['position']}, {_who(event)}: {event['detail']['reason']}"
 
 
 def _who(origin: Row) -> str:

@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
+from cli.display.formats import shown_day
 from cli.display.output import Column, Shape, listing
 from cli.options import completion
 from cli.options.regexes import optional_matcher
-from cli.options.sizes_and_times import period_options
+from cli.options.sizes_and_times import date_option, period_options
 from cli.report.rows import ACTIONS, MOVEMENTS, action_row, group_columns, group_row, movement_row, write_csv
 from cli.session.session import Session, session
 from eventstore.errors import NotFoundError
@@ -34,6 +35,7 @@ from projections.events.records import PeopleFilter
     shell_complete=completion.paths,
 )  # fmt: skip
 @click.option("--commits", "only_commits", is_flag=True, help="Commits alone.")
+@date_option()
 @click.option("--no-trunc", is_flag=True, help="Show ids and texts in full.")
 @click.option(
     "--format", "shape", type=click.Choice(["table", "json", "csv", "html"]), default="table",
@@ -71,7 +73,7 @@ def audit(
         elif by is None:
             _write(shape, no_trunc, map(action_row, found), ACTIONS)
         else:
-            rows = [group_row(group, by) for group in _groups(s, found, by, depth)]
+            rows = [group_row(group, by) for group in _groups(s, found, by, depth, local=shape == "table")]
             _write(shape, no_trunc, rows, group_columns(by))
 
 
@@ -113,10 +115,17 @@ def between(s: Session, since: int | None, until: int | None) -> tuple[int, int]
     return first, last
 
 
-def _groups(s: Session, found: Iterable[Action], by: str, depth: int) -> list[actions.Group]:
+def _groups(s: Session, found: Iterable[Action], by: str, depth: int, *, local: bool) -> list[actions.Group]:
+    """Return the commits in groups; days are *local* ones, else UTC's."""
     if by == "prefix":
         return actions.by_prefix(s.log, found, depth)
-    return actions.by(found, actions.day if by == "day" else actions.author)
+    day = _shown_day if local else actions.day
+    key = day if by == "day" else actions.author
+    return actions.by(found, key)
+
+
+def _shown_day(action: Action) -> str:
+    return shown_day(action.record.time)
 
 
 def _write(shape: str, no_trunc: bool, rows: Iterable[dict[str, Any]], columns: Sequence[Column]) -> None:

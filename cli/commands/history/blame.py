@@ -6,6 +6,7 @@ from cli.display.blame import LineColumns, blame_row, blame_text, line_row
 from cli.display.output import json_line
 from cli.options import completion
 from cli.options.changes import text_or_json
+from cli.options.sizes_and_times import date_option
 from cli.session.session import session
 from eventstore.errors import InvalidError
 from eventstore.model.paths import shown
@@ -18,6 +19,7 @@ from projections.tree.symlinks import follow
 @click.command()
 @click.argument("place", metavar="REF[@POINT]:PATH", shell_complete=completion.paths)
 @click.option("--lines", is_flag=True, help="Of a text file, say it for each line, through moves and hard links.")
+@date_option()
 @text_or_json
 def blame(place: str, shape: str, *, lines: bool) -> None:
     r"""Show who made a path what it is: the event, its author, time, command, commit, and the image it came with.

@@ -10,7 +10,7 @@ from cli.commands.history.audit import between
 from cli.display.history import event_line
 from cli.display.output import json_line
 from cli.options.regexes import matcher
-from cli.options.sizes_and_times import period_options
+from cli.options.sizes_and_times import date_option, period_options
 from cli.session.session import session
 from eventstore.log.log import Log
 from projections.audit import event_filter
@@ -27,6 +27,7 @@ PAUSE = 0.1
 @period_options
 @click.option("-f", "--follow", is_flag=True, help="Go on with those that come.")
 @click.option("--filter", "filters", multiple=True, metavar="KEY=VALUE", help="Only these events; see above.")
+@date_option()
 @click.option("--format", "shape", type=click.Choice(["json", "table"]), default="json", help="table: a line for people.")
 def events(
     first: int, last: int | None, since: int | None, until: int | None, filters: tuple[str, ...], shape: str, *, follow: bool

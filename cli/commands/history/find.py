@@ -8,6 +8,7 @@ import click
 
 from cli.display.formats import listed
 from cli.display.output import Shape, listing, note, or_say_nothing_found, progress
+from cli.options.sizes_and_times import date_option
 from cli.report.occurrences import COLUMNS, Rows
 from cli.session.session import Session, session
 from eventstore.model.digests import parsed
@@ -23,6 +24,7 @@ from projections.events.pathspecs import pattern
 @click.option("--content", "digests", multiple=True, metavar="DIGEST|REF:PATH", help="Files with this content, or that one's.")
 @click.option("--bytes", "data", metavar="STRING", help="Files that hold these bytes, anywhere; configs and manifests too.")
 @click.option("--text", metavar="STRING", help="Text files that hold this, capitals or not.")
+@date_option()
 @click.option("--format", "shape", type=click.Choice(["table", "json"]), default="table", help="json: one object a line.")
 @click.option("--no-trunc", is_flag=True, help="Show ids in full.")
 def find(

@@ -14,7 +14,7 @@ from cli.display.output import json_line, or_say_nothing_found
 from cli.options import completion
 from cli.options.changes import changes_options, text_or_json
 from cli.options.regexes import optional_matcher
-from cli.options.sizes_and_times import period_options
+from cli.options.sizes_and_times import date_option, period_options
 from cli.session.session import Session, session
 from eventstore.errors import InvalidError
 from eventstore.model.batches import growing_batches
@@ -59,6 +59,7 @@ class Counted(click.Command):
 @click.option("--follow", is_flag=True, help="Follow one PATH back through moves and hard links.")
 @click.option("--reverse", is_flag=True, help="The oldest first.")
 @click.option("--graph", is_flag=True, help="Draw which container came from which image, with every commit.")
+@date_option()
 @text_or_json
 def log(ref: str | None, paths: tuple[str, ...], *, everything: bool, graph: bool, **options: Any) -> None:
     r"""Show commits, newest first, and the imported layers below them; or every change of some paths.

@@ -10,6 +10,7 @@ from cli.display.diff_lines import print_changes
 from cli.display.output import json_line
 from cli.options import completion
 from cli.options.changes import changes_options, text_or_json
+from cli.options.sizes_and_times import date_option
 from cli.session.session import Session, session
 from eventstore.errors import NotFoundError
 from eventstore.model.events import Event, Kind
@@ -25,6 +26,7 @@ from projections.refs.points import Points
 @click.command()
 @click.argument("what", metavar="COMMIT|POSITION|REF[@POINT]", shell_complete=completion.references)
 @changes_options
+@date_option()
 @text_or_json
 def show(what: str, shape: str, ways: list[str]) -> None:
     r"""Show one commit with the paths it added (A), changed (C) and deleted (D) and its changes of the config, or one event

@@ -8,6 +8,7 @@ from cli.display.images import COLUMNS, HISTORY, WITH_DIGESTS, history_row, imag
 from cli.display.output import Shape, listing, listing_options
 from cli.options import completion
 from cli.options.image_filters import named, wanted
+from cli.options.sizes_and_times import date_option
 from cli.session.failures import for_each
 from cli.session.session import Session, session
 from projections.images import image_list, inspection
@@ -24,6 +25,7 @@ _REGISTRY = "docker://"
 @click.option(
     "-f", "--filter", "filters", multiple=True, metavar="KEY=VALUE", help="dangling, reference, label, before, since."
 )
+@date_option("relative")
 @listing_options(trunc=True)
 def images(shape: Shape, pattern: str | None, *, all_: bool, digests: bool, filters: tuple[str, ...]) -> None:
     r"""List images, the latest first: those with a name, and those without one that nothing was made from.
@@ -99,6 +101,7 @@ def _inspected(s: Session, ref: str) -> Json:
 
 @click.command()
 @click.argument("image", shell_complete=completion.images)
+@date_option("relative")
 @listing_options(trunc=True)
 def history(shape: Shape, image: str) -> None:
     """List the steps that made an image, the latest first, as `docker history` does."""

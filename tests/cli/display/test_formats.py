@@ -39,6 +39,19 @@ def test_durations_are_dockers(seconds: float, shown: str) -> None:
 def test_ago() -> None:
     assert formats.ago(NOON - 2 * DAY * 10**9, NOON) == "2 days ago"
     assert formats.ago(time.time_ns()) == "Less than a second ago"
+    assert formats.ago(NOON + 10**8, NOON) == "Less than a second ago"
+    assert formats.ago(NOON + 3 * DAY * 10**9, NOON) == "in 3 days"
+
+
+@pytest.mark.parametrize("text", ["", "soon", "0001-01-01T00:00:00Z", "0001-01-01T01:00:00+01:00", "2026-02-30T00:00:00Z"])
+def test_a_time_that_an_image_does_not_know_is_none(text: str) -> None:
+    """0001-01-01 is Go's zero: what Docker writes where it knows no time."""
+    assert formats.shown_stated(text) == "N/A"
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:01Z", "1500-01-01T00:00:00Z", "2026-11-24T12:00:00Z", "9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+01:00"])
+def test_any_other_is_shown(text: str) -> None:
+    assert formats.shown_stated(text) != "N/A"
 
 
 @pytest.mark.parametrize("identity", ["ab" * 32, "sha256:" + "ab" * 32, b"\xab" * 32])

@@ -73,6 +73,7 @@ def test_what_is_shown_means_that_second_again(when: int, name: str) -> None:
         assert parse_times(local(when)).first == max(whole, -(2**63))
         assert parse_times(local(when, exact=True)) == (when, when)
         assert parse_times(utc(when)).first == max(whole, -(2**63))
+        assert parse_times(utc(when, exact=True)) == (when, when)
 
 
 @given(st.integers(-2_000_000_000, 5_000_000_000), st.sampled_from(ZONES))

@@ -172,7 +172,7 @@ def test_a_patch_goes_on_past_what_was_erased(ll: Layerlog, tmp_path: Path) -> N
     assert "+still none\n" in said
     assert said.count("differ: content sha256:") == 2
     assert ll("diff", "--stat", f"web@{first}", f"web@{second}").startswith(" /f | Bin 8 -> 4 bytes\n")
-    assert re.search(r"^Erased:    2\d{3}-\S+ by event \d+, .*@.*: a password$", ll("stat", f"web@{first}:/f"), re.MULTILINE)
+    assert re.search(r"^Erased:    2\d{3}-\S+ \S+ \S+ by event \d+, .*@.*: a password$", ll("stat", f"web@{first}:/f"), re.MULTILINE)
     assert ll.json("stat", f"web@{first}:/f")[0]["erased"]["detail"] == {"reason": "a password", "size": 8}
     assert "Erased" not in ll("stat", f"web@{second}:/f")
     refused = ll.refused("checkout", f"web@{first}", str(tmp_path / "out"))

@@ -24,11 +24,11 @@ def test_ls_follows_links_as_gnu_does(ll: Layerlog) -> None:
 
 
 def test_ls_long_is_a_table(ll: Layerlog) -> None:
-    header, *rows = ll.lines("ls", "-l", "web:/usr/bin")
+    header, *rows = ll.lines("ls", "-l", "--date", "utc", "web:/usr/bin")
     assert header.split() == ["MODE", "OWNER", "SIZE", "MODIFIED", "NAME"]
     assert [row.split() for row in rows] == [
-        ["-rw-r--r--", "0:0", "5", "1970-01-01T00:00:00Z", "sh"],
-        ["-rwsr-xr-x", "0:0", "2", "1970-01-01T00:00:00Z", "su"],
+        ["-rw-r--r--", "0:0", "5", "1970-01-01", "00:00:00", "UTC", "sh"],
+        ["-rwsr-xr-x", "0:0", "2", "1970-01-01", "00:00:00", "UTC", "su"],
     ]
 
 

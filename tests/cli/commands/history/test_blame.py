@@ -5,6 +5,7 @@ import re
 import pytest
 
 from eventstore.model.changes import put
+from eventstore.model.times import from_rfc3339, local
 from eventstore.store import commands
 from projections.refs.containers import live_view
 from tests.cli.invoking import Layerlog, with_loaded
@@ -56,7 +57,7 @@ def test_who_first_brought_an_image_in_is_who_brought_it(ll: Layerlog) -> None:
     assert ll.json("events", "--from", str(first + 1))[0]["detail"]["source"] == "second.tar"
     since = ll.json("find", "--path", "/etc/motd")[0]["since"]
     assert since == ll.json("show", "far:1")[0]["time"]
-    assert "loaded   " + since + " from first.tar" in ll("blame", "far:1:/etc/motd")
+    assert f"loaded   {local(from_rfc3339(since))} from first.tar" in ll("blame", "far:1:/etc/motd")
 
 
 def test_blame_of_a_deleted_path_says_who_and_what_it_was(ll: Layerlog) -> None:

@@ -51,7 +51,7 @@ def test_whoever_meets_what_was_erased_is_told_what_when_by_whom_and_what_to_do(
     position = ll.head()[1]
     said = ll.refused(*command.format(out=tmp_path / "out", new=tmp_path / "new").split())
     assert said.startswith(f"/s: content {digest} was erased on request by event {position} (2")
-    assert re.search(r"Z, Ada <ada@x>, seen as \S+@\S+\): a\\npassword; ", said)
+    assert re.search(r" [+-]\d\d:\d\d, Ada <ada@x>, seen as \S+@\S+\): a\\npassword; ", said)
     assert "to go on without it, delete the path in the container, and make images anew with `layerlog erase --derive`" in said
     assert not (tmp_path / "out").exists()
     assert not (tmp_path / "new" / "s").exists() or "is incomplete: remove it" in said
