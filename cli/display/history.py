@@ -176,7 +176,8 @@ def event_lines(record: Record, points: Points) -> Iterator[str]:
         yield from (f"{(key + ':') * (not n):<11}{line}" for n, line in enumerate(_field(key, record, row[key])))
     if row["mtime"] is not None:
         yield f"mtime:     {shown_time(row['mtime'], exact=True)}"
-    yield f"changeset: {row['changeset']}, {counted(record.changeset.events, 'event')}, at {shown_time(record.time, exact=True)}"
+    together, when = counted(record.changeset.events, "event"), shown_time(record.time, exact=True)
+    yield f"changeset: {row['changeset']}, {together}, at {when}"
     if record.known == "imported":
         yield f"loader:    {loaded_by(record)}"
     else:
