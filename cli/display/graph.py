@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from cli.display.formats import counted, short_id, whole_seconds
+from cli.display.formats import counted, short_id, shown_time
 from cli.display.history import ITEM, item_row, names_text, oneline, person, subject
 from cli.display.output import paint
 from eventstore.model.paths import shown
-from eventstore.model.times import rfc3339
 from projections.events.records import Records
 from projections.history import commits, logbook
 from projections.images.ancestry import ROOT, Member, Place
@@ -23,7 +22,7 @@ def place_line(records: Records, points: Points, place: Place, *, brief: bool) -
     commit = commits.of_seal(records, member.seal)
     if brief:
         return branches + oneline(logbook.of_commit(commit), member.names)
-    head = f"{paint('commit', 'yellow')} {short_id(commit.id)}{names_text(member.names)} {whole_seconds(rfc3339(commit.time))}"
+    head = f"{paint('commit', 'yellow')} {short_id(commit.id)}{names_text(member.names)} {shown_time(commit.time)}"
     return f"{branches}{head} {person(commit.author) if commit.author else 'nobody named'}: {subject(commit.message)}".rstrip()
 
 

@@ -10,7 +10,7 @@ from tests.zones import BERLIN, zone
 
 KATHMANDU = "<+0545>-5:45"
 FOR_PEOPLE = [
-    "log web", "log far:1", "log web -- /f", "show app:1", "show 1", "blame web:/f", "blame far:1:/etc/motd", "blame --lines web:/f",
+    "log web", "log far:1", "log web -- /f", "log --graph", "show app:1", "show 1", "blame web:/f", "blame far:1:/etc/motd", "blame --lines web:/f",
     "events --format table", "audit", "audit --no-trunc", "audit --by author", "audit --distribution far:1", "audit --format html",
     "find --path /etc", "find --path /etc --no-trunc", "ls -l web:/", "stat web:/f", "history app:1", "images", "ps",
 ]  # fmt: skip

@@ -34,7 +34,7 @@ def family(ll: Layerlog) -> Layerlog:
 def drawn(ll: Layerlog, *args: str) -> list[str]:
     shown = ll.run("log", "--graph", *args)
     assert shown.exit_code == 0, shown.stderr
-    return [re.sub(r"\b[0-9a-f]{12}\b", "ID", re.sub(r"\d{4}-\d\d-\d\dT\S+", "TIME", line)) for line in shown.stdout.splitlines()]
+    return [re.sub(r"\b[0-9a-f]{12}\b", "ID", re.sub(r"\d{4}-\d\d-\d\d \S+ [+-]\S+", "TIME", line)) for line in shown.stdout.splitlines()]
 
 
 FAR = [
@@ -73,7 +73,7 @@ def listed(ll: Layerlog, args: Sequence[str]) -> tuple[set[str], set[str]]:
 SELECTING = [
     ["--author", "Bo"], ["--author", "^Di"], ["--author", "Zoe"], ["--grep", "in t"], ["--grep", "body"], ["--actor", "."], ["-n", "1"],
     ["-n", "3"], ["-2"], ["-n", "0"], ["--max-count", "99"], ["--since", "1 hour ago"], ["--until", "1 hour ago"], ["--since", "2999-01-01"],
-    ["--author", "Ada", "-n", "2"], ["--grep", "second", "--since", "1 day ago"], ["--all"], ["--all", "--author", "Bo"],
+    ["--author", "Ada", "-n", "2"], ["--grep", "second", "--since", "1 day ago"], ["--all"], ["--all", "--author", "Bo"], ["--date", "utc", "-n", "2"],
 ]  # fmt: skip
 
 
