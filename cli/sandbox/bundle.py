@@ -149,7 +149,7 @@ def require_program(view: View, what: Process, mounts: Sequence[Mount]) -> None:
         posixpath.join(folder, name) for folder in _variable(what, "PATH").split(":") if folder
     ]  # fmt: skip
     targets = ["/proc", "/dev", "/sys", *(mount.target.rstrip("/") for mount in mounts)]
-    if any(path.startswith(f"{target}/") for path in (*paths, f"{what.cwd}/") for target in targets):
+    if any(f"{path}/".startswith(f"{target}/") for path in (*paths, what.cwd) for target in targets):
         return
     found = [entry for entry in (view.lookup(follow(view, os.fsencode(path))) for path in paths) if entry and not entry.is_dir]
     if not found:

@@ -198,7 +198,8 @@ def test_no_network_is_no_network(ll: Runner) -> None:
     assert [line.split(":")[0].strip() for line in ll("run", "--rm", "--network", "none", "base:1", "cat", "/proc/net/dev").splitlines()[2:]] == ["lo"]
 
 
-def test_read_only_and_volumes(ll: Runner, tmp_path: Path) -> None:
+def test_read_only_and_volumes(ll: Runner) -> None:
+    assert ll("run", "--rm", "-v", "/usr/bin/busybox:/shown", "base:1", "/shown", "echo", "x") == "x\n"
     assert ll.run("run", "--rm", "--read-only", "base:1", "sh", "-c", "echo x > /srv/x").returncode == 1
     done = ll.run("run", "--name", "web", "-v", "/etc/passwd:/srv/page:ro", "base:1", "sh", "-c", "echo x > /srv/page")
     assert done.returncode == 1
