@@ -31,6 +31,25 @@ def redacted(argv: Sequence[str]) -> list[str]:
     return list(_redacted(argv))
 
 
+def without_secrets(words: Sequence[str]) -> list[str]:
+    """Return the words of a program's command line, what `commit --guard secrets` would object to as ***: a log cannot forget.
+
+    The smallest part that is hidden is what stands between blanks, the largest a line.
+    """
+    from projections.edits.secret_scan import secrets
+
+    def is_secret(text: str) -> bool:
+        return any(secrets([text.encode(errors="surrogateescape")], b""))
+
+    def line_without(line: str) -> str:
+        if not is_secret(line):
+            return line
+        parts = [HIDDEN if part.strip() and is_secret(part) else part for part in re.split(r"(\s+)", line)]
+        return "".join(parts) if HIDDEN in parts else HIDDEN
+
+    return ["".join(map(line_without, word.splitlines(keepends=True))) for word in words]
+
+
 def _redacted(argv: Sequence[str]) -> Iterator[str]:
     option = ""
     for item in argv:

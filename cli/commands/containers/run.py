@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
 
@@ -15,6 +15,7 @@ from cli.sandbox import runtime
 from cli.sandbox.bundle import TMPFS, Mount, Wishes
 from cli.session import visiting
 from cli.session.actor import observed_actor
+from cli.session.redact import without_secrets
 from cli.session.session import Session, become_root, session
 from cli.session.writing import writing
 from eventstore.errors import InvalidError, NotFoundError
@@ -103,8 +104,8 @@ def run(ctx: click.Context, /, target: str, command: tuple[str, ...], **options:
       layerlog run --name web tomcat sh -c 'cp -r webapps.dist/. webapps'
       layerlog run --rm web@42 ls /etc
     """
-    if options["no_record_args"]:
-        ctx.obj = ctx.obj._replace(argv=ctx.obj.argv[: len(ctx.obj.argv) - len(command)])
+    kept = () if options["no_record_args"] else _recorded(ctx, command)
+    ctx.obj = ctx.obj._replace(argv=(*ctx.obj.argv[: len(ctx.obj.argv) - len(command)], *kept))
     with runtime.own_failures():
         wishes = _wishes(command, options)
         become_root()
@@ -117,6 +118,12 @@ def run(ctx: click.Context, /, target: str, command: tuple[str, ...], **options:
                 with writing(s) as writer:
                     commands.remove_container(writer, container)
     ctx.exit(code)
+
+
+def _recorded(ctx: click.Context, command: Sequence[str]) -> list[str]:
+    """Return what the log keeps of the program's own words, which are the last of the command line."""
+    words = ctx.obj.argv[len(ctx.obj.argv) - len(command) :]
+    return without_secrets(words)
 
 
 def _container(s: Session, target: str, options: dict[str, Any]) -> tuple[str, bool]:
@@ -180,6 +187,7 @@ def exec_(ctx: click.Context, /, container: str, command: tuple[str, ...], **opt
         interactive=options["interactive"],
     )  # fmt: skip
     observed_actor()
+    ctx.obj = ctx.obj._replace(argv=(*ctx.obj.argv[: len(ctx.obj.argv) - len(command)], *_recorded(ctx, command)))
     with runtime.own_failures(), session() as s:
         code = visiting.beside(s, s.container(container), wishes, ctx.obj.argv)
     ctx.exit(code)

@@ -199,7 +199,7 @@ def test_no_network_is_no_network(ll: Runner) -> None:
 
 
 def test_read_only_and_volumes(ll: Runner) -> None:
-    assert ll("run", "--rm", "-v", "/usr/bin/busybox:/shown", "base:1", "/shown", "echo", "x") == "x\n"
+    assert ll("run", "--rm", "-v", "/usr/bin/busybox:/busybox", "base:1", "/busybox", "echo", "x") == "x\n"
     assert ll.run("run", "--rm", "--read-only", "base:1", "sh", "-c", "echo x > /srv/x").returncode == 1
     done = ll.run("run", "--name", "web", "-v", "/etc/passwd:/srv/page:ro", "base:1", "sh", "-c", "echo x > /srv/page")
     assert done.returncode == 1
@@ -214,6 +214,15 @@ def test_what_docker_has_and_this_has_not_is_refused_by_name(ll: Runner, option:
     done = ll.run("run", option, "base:1", "true", code=2)
     assert f"{option.partition('=')[0].lstrip('-')}" in done.stderr
     assert says in done.stderr
+
+
+def test_a_secret_on_the_command_line_is_not_recorded(ll: Runner) -> None:
+    token = "ghp_" + "0123456789abcdefABCDEFghijklmnopQRST"[:36]
+    ll("run", "--name", "web", "base:1", "sh", "-c", f"echo before\necho {token} > /srv/token; true")
+    rows = ll.json("events")
+    assert token not in str([(row["command"], row["detail"]) for row in rows])
+    assert rows[-1]["detail"]["command"][-1] == "echo before\necho *** > /srv/token; true"
+    assert ll("cat", "web:/srv/token").strip() == token
 
 
 def test_what_stands_behind_the_image_may_be_left_out_of_the_log(ll: Runner) -> None:
