@@ -14,14 +14,8 @@ if TYPE_CHECKING:
     from projections.history.blame import Blame, Causes, blame
     from projections.refs.containers import live_view
     from projections.refs.places import split_path
-    from projections.refs.references import (
-        Target,
-        as_base,
-        resolve,
-        resolve_container,
-        resolve_image,
-        view,
-    )
+    from projections.refs.references import resolve, resolve_container, resolve_image
+    from projections.refs.targets import Target, as_base, view
     from projections.tree.symlinks import follow
     from projections.tree.view import View
     from projections.tree.walk import walk
@@ -42,7 +36,8 @@ __getattr__ = offers(__name__, {
     "history.blame": ["Blame", "Causes", "blame"],
     "refs.containers": ["live_view"],
     "refs.places": ["split_path"],
-    "refs.references": ["Target", "as_base", "resolve", "resolve_container", "resolve_image", "view"],
+    "refs.references": ["resolve", "resolve_container", "resolve_image"],
+    "refs.targets": ["Target", "as_base", "view"],
     "tree.symlinks": ["follow"],
     "tree.view": ["View"],
     "tree.walk": ["walk"],

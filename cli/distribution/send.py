@@ -59,7 +59,7 @@ def oci_image(
 
 def assembled(store: Store, image: Image, config: bytes, blobs: Sequence[LayerBlob], names: Iterable[str]) -> OciImage:
     """Return the image of these parts, with the manifest that it came with where that still names them."""
-    arrival = None if image.seal is not None else _arrival(store, image.id)
+    arrival = _arrival(store, image.id) if image.came else None
     manifest = None if arrival is None else _manifest(store, arrival, blobs)
     kind = Arrival.of(arrival).manifest_type if manifest is not None and arrival else oci.OCI_MANIFEST
     return OciImage(config, tuple(blobs), manifest, kind, tuple(names))
@@ -78,7 +78,7 @@ def image_config(store: Store, image: Image) -> bytes:
 
 def plain_in_manifest(store: Store, image: Image) -> set[Layer]:
     """Return the layers with which an image came as plain tars: packed, they would not be those that its manifest names."""
-    arrival = None if image.seal is not None else _arrival(store, image.id)
+    arrival = _arrival(store, image.id) if image.came else None
     if arrival is None or arrival.content is None:
         return set()
     return {ImportedLayer(diff_id) for diff_id, blob in _descriptors(arrival).items() if blob.hex == diff_id}

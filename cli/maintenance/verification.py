@@ -224,8 +224,7 @@ def _sent(store: Store) -> SentConfigs:
 def _sent_configs(store: Store, sent: SentConfigs, advance: Advance) -> Iterator[Finding]:
     for (image, config, point), position in sent.items():
         with suppress(LayerlogError):  # what cannot be encoded any more has a finding of its own
-            container, _, version = point.partition("@")
-            left = images.at(store.log, container, int(version)) if point else images.get(store.log, image)
+            left = images.of_point(store.log, point) if point else images.get(store.log, image)
             anew = sha256(send.image_config(store, left)).hexdigest()
             if anew != config:
                 problem = f"says that config {config[:12]} left the store, and it is {anew[:12]} now"

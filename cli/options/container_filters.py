@@ -6,9 +6,10 @@ from itertools import islice
 from cli.options import filters
 from cli.options.regexes import matcher
 from cli.session.session import Session
+from eventstore.model.facts import ImageBase
 from projections.history import status
 from projections.images import images
-from projections.refs import references
+from projections.refs import targets
 from projections.refs.containers import Container
 
 Wanted = Callable[[Container], bool]
@@ -43,10 +44,10 @@ def _standing_on(s: Session, image: str) -> Wanted:
     seal = images.get(s.log, image).seal
 
     def stands(container: Container) -> bool:
-        target = references.target_of(container)
+        target = targets.of_container(container)
         if seal is None:
-            return references.base_image(s.log, target) == image
-        below = islice(references.containers_under(s.log, target), 1, None)
+            return targets.bottom(s.log, target) == ImageBase(image)
+        below = islice(targets.containers_under(s.log, target), 1, None)
         return any(stream == seal.stream and version >= seal.version for stream, version in below)
 
     return stands

@@ -8,7 +8,7 @@ from cli.options import filters
 from cli.session.session import Session
 from projections.images import images, run_config
 from projections.images.images import Image
-from projections.refs import references, tags
+from projections.refs import tags, targets
 
 _KNOWN = "dangling=true, dangling=false, reference=PATTERN, label=NAME[=VALUE], before=IMAGE and since=IMAGE"
 
@@ -48,7 +48,7 @@ def _labelled(s: Session, label: str) -> Wanted:
     name, equals, value = label.partition("=")
 
     def labelled(row: Named) -> bool:
-        target = references.of_image(s.log, row.image.id, row.image.id)
+        target = targets.of_image(s.log, row.image.id, row.image.id)
         labels = run_config.run_config(s.log, s.store.content, target).get("Labels")
         return isinstance(labels, dict) and name in labels and (not equals or labels[name] == value)
 

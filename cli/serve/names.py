@@ -144,10 +144,8 @@ def left_as(log: Log, manifest: bytes) -> Image | None:
     for kind in (*ARRIVALS, *DEPARTURES):
         for event in log.of_kind(kind):
             if event.content == manifest:
-                container, _, version = Departure.of(event).point.partition("@")
-                if container:
-                    return images.at(log, container, int(version))
-                return images.get(log, log.stream_of(event.stream).name)
+                point = Departure.of(event).point
+                return images.of_point(log, point) if point else images.get(log, log.stream_of(event.stream).name)
     return None
 
 

@@ -17,9 +17,9 @@ from eventstore.model.events import Event
 from eventstore.model.paths import shown
 from eventstore.store import visits
 from eventstore.store.store import Store
-from projections.refs import containers, references, tags
+from projections.refs import containers, references, tags, targets
 from projections.refs.places import split_place
-from projections.refs.references import Target
+from projections.refs.targets import Target
 from projections.tree.symlinks import follow
 from projections.tree.view import View
 
@@ -71,9 +71,7 @@ class Session:
         from projections.images import images
 
         found = references.resolve_exported(self.log, ref, _end_of)
-        if found.image is None and found.container is not None:
-            return images.at(self.log, found.container, found.version)
-        return images.require_there(self.log, found.image or "")
+        return images.require_there(self.log, found.image) if found.image else images.of_target(self.log, found)
 
     def base(self, ref: str) -> Target:
         return references.resolve_base(self.log, ref, _end_of)
@@ -85,7 +83,7 @@ class Session:
         return found
 
     def view(self, target: Target) -> View:
-        return references.view(self.store, target)
+        return targets.view(self.store, target)
 
     def view_of(self, text: str) -> tuple[View, bytes]:
         """Return the view and the path of REF[@POINT]:PATH, as it is written; without a path, the root."""

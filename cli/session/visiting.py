@@ -18,7 +18,7 @@ from eventstore.model.facts import Exit
 from eventstore.model.paths import shown
 from eventstore.store import visits
 from projections.images import run_config
-from projections.refs import containers, references
+from projections.refs import containers, targets
 
 
 def run(s: Session, container: str, wishes: Wishes, command: Sequence[str], runtime_name: str | None) -> int:
@@ -54,7 +54,7 @@ def _settled(
     """Return the visit, and what runs it."""
     found = containers.get(s.log, container)
     view = s.now(container)
-    config = run_config.run_config(s.log, s.store.content, references.target_of(found))
+    config = run_config.run_config(s.log, s.store.content, targets.of_container(found))
     user = users.find(view, bundle.user_of(config, wishes))
     if wishes.init:
         wishes = wishes._replace(mounts=(*wishes.mounts, Mount(runtime.find_init(), bundle.INIT, read_only=True)))
@@ -137,7 +137,7 @@ def beside(s: Session, container: str, wishes: Wishes, command: Sequence[str]) -
         become_root()
         return run(s, container, wishes, command, None)
     view = s.now(container)
-    config = run_config.run_config(s.log, s.store.content, references.target_of(containers.get(s.log, container)))
+    config = run_config.run_config(s.log, s.store.content, targets.of_container(containers.get(s.log, container)))
     user = users.find(view, bundle.user_of(config, wishes))
     what = bundle.process(config, wishes, user, container[:12])
     stated = bundle.spec_process(what, wishes)

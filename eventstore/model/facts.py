@@ -12,9 +12,10 @@ from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind
 
 
 class ImageBase(NamedTuple):
-    """An image taken from elsewhere, by its config digest (hex)."""
+    """An image taken from elsewhere, by its config digest (hex), or its lowest `layers` alone (None: all)."""
 
     image: str
+    layers: int | None = None
 
 
 class ContainerBase(NamedTuple):
@@ -42,7 +43,7 @@ Base = ImageBase | ContainerBase | FolderBase | EmptyBase | None
 
 
 def image_of(base: Base) -> str | None:
-    """Return the image taken from elsewhere that *base* is, None where it is none."""
+    """Return the image taken from elsewhere that *base* is, or is the lowest layers of, None where it is none."""
     return base.image if isinstance(base, ImageBase) else None
 
 
@@ -58,6 +59,8 @@ def base_stated(base: Base) -> dict[str, Any] | None:
 def base_in(created: Event) -> Base:
     """Return what a container was made from, by its ContainerCreated."""
     match created.stated.get("base"):
+        case {"image": image, "layers": int(layers)}:
+            return ImageBase(image, layers)
         case {"image": image}:
             return ImageBase(image)
         case {"container": container, "version": version}:

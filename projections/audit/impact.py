@@ -37,10 +37,10 @@ class Impact:
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._on_image: dict[str, list[str]] = defaultdict(list)
+        self._on_image: dict[str, list[tuple[int | None, str]]] = defaultdict(list)
         self._on_layer: dict[str, list[str]] = defaultdict(list)
         self._on_container: dict[str, list[tuple[int, str]]] = defaultdict(list)
-        self._with_layer: dict[str, list[str]] = defaultdict(list)
+        self._with_layer: dict[str, list[tuple[int, str]]] = defaultdict(list)
         self._seals: dict[str, list[tuple[int, str]]] = {}
         self._marks: dict[str, list[int]] = {}
         self._found: dict[tuple[str, str, int], Carriers] = {}
@@ -69,24 +69,26 @@ class Impact:
         for event in log.of_kind(Kind.CONTAINER_CREATED):
             name = log.stream_of(event.stream).name
             match base_in(event):
-                case ImageBase(image):
-                    self._on_image[image].append(name)
+                case ImageBase(image, lowest):
+                    self._on_image[image].append((lowest, name))
                 case FolderBase(layer):
                     self._on_layer[layer].append(name)
                 case ContainerBase(container, version):
                     self._on_container[container].append((version, name))
         for kind in ARRIVALS:
             for event in log.of_kind(kind):
-                for layer in Arrival.of(event).layers:
-                    self._with_layer[layer].append(log.stream_of(event.stream).name)
+                for below, layer in enumerate(Arrival.of(event).layers):
+                    self._with_layer[layer].append((below, log.stream_of(event.stream).name))
 
     def _spread(self, kind: str, name: str, version: int) -> Carriers:
         """Follow what stands on what, upwards."""
         found_images: set[str] = set()
         waiting: list[tuple[str, int]] = [(name, version)] if kind == "container" else []
         if kind in ("layer", "image"):
-            found_images.update(self._with_layer[name] if kind == "layer" else [name])
-            above = [*self._on_layer[name], *(c for image in found_images for c in self._on_image[image])]
+            held = self._with_layer[name] if kind == "layer" else [(0, name)]
+            found_images.update(image for _, image in held)
+            on = ((below, *made) for below, image in held for made in self._on_image[image])
+            above = [*self._on_layer[name], *(container for below, lowest, container in on if lowest is None or below < lowest)]
             waiting = [(container, 1) for container in above]
         reached: dict[str, int] = {}
         while waiting:

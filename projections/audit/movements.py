@@ -22,11 +22,13 @@ class Carried(NamedTuple):
 
     def has(self, movement: "Movement") -> bool:
         container, _, version = movement.point.partition("@")
-        return movement.image in self.images or (container in self.containers and int(version) >= self.containers[container])
+        if container in self.containers and int(version) >= self.containers[container]:
+            return True
+        return movement.image in self.images or movement.point.partition("~")[0] in self.images
 
 
 class Movement(NamedTuple):
-    """`what` is load, pull, save, push or serve; `image` its id (hex), of a `point` (CONTAINER@VERSION) its config's digest.
+    """`what` is load, pull, save, push or serve; `image` its id (hex), of a `point` (`images.point_of`) its config's digest.
 
     `names` are full; `place` is where from or to; `manifest` is its digest (hex), None where it had none.
     """

@@ -6,7 +6,7 @@ from eventstore.index import streams
 from eventstore.log.log import Log
 from eventstore.model.events import Kind
 from projections.images import images
-from projections.refs import containers, references
+from projections.refs import containers, targets
 from projections.tree import lineage
 
 NEVER = 2**63 - 1
@@ -36,7 +36,7 @@ def _alive(log: Log, before: int) -> Iterator[lineage.Span]:
     for image in images.all_images(log):
         stream = log.stream("image", image.id)
         if not image.removed or stream is None or _when(log, stream.id, Kind.IMAGE_REMOVED) >= before:
-            yield from references.spans(log, references.of_image(log, "", image.id))
+            yield from targets.spans(log, targets.of_image(log, "", image.id))
 
 
 def _when(log: Log, stream: int, kind: Kind) -> int:

@@ -9,7 +9,7 @@ from eventstore.index.streams import tree_versions
 from eventstore.log.log import Log
 from eventstore.model.paths import shown
 from projections.refs.points import Points
-from projections.refs.references import Target, base_image, containers_under
+from projections.refs.targets import Target, as_base, bottom, containers_under
 
 
 class Point(NamedTuple):
@@ -67,8 +67,7 @@ def line_to(log: Log, target: Target) -> Line:
 
 def point_of(log: Log, line: Line, target: Target) -> Point:
     """Return where *target* lies on the line; an image made elsewhere that it begins with is its first point."""
-    made_from = base_image(log, Target("", None, line[0].container, 0))
-    if target.container is None and target.image is not None and target.image == made_from:
+    if target.container is None and as_base(target) == bottom(log, Target("", None, line[0].container, 0)):
         return Point(0, 0)
     for index, (container, upto) in enumerate(line):
         if container == target.container and target.version <= upto:

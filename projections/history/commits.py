@@ -9,12 +9,12 @@ from eventstore.errors import ErasedError
 from eventstore.index import seals
 from eventstore.log.log import Log
 from eventstore.model.events import Event, Kind
-from eventstore.model.facts import FolderBase, Seal, Signature, travelled
+from eventstore.model.facts import FolderBase, ImageBase, Seal, Signature, travelled
 from eventstore.model.times import clamped, stated_time
 from projections.events.records import Record, Records
 from projections.images import images
 from projections.oci.config import History, history, parse_config
-from projections.refs.references import Target, base_image, containers_under
+from projections.refs.targets import Target, bottom, containers_under
 from projections.tree import lineage
 
 
@@ -125,8 +125,11 @@ def commits_under(log: Log, target: Target) -> Iterator[Commit]:
 
 def image_layers_under(log: Log, content: Content, target: Target) -> list[ImageLayer]:
     """Return the imported layers that the target's view stands on, the uppermost first, as the build history tells them."""
-    image = base_image(log, target)
-    return [] if image is None else image_layers(Records(log), content, image)
+    base = bottom(log, target)
+    if not isinstance(base, ImageBase):
+        return []
+    found = image_layers(Records(log), content, base.image)
+    return found if base.layers is None else found[-base.layers :]
 
 
 def image_layers(records: Records, content: Content, image: str) -> list[ImageLayer]:

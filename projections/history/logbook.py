@@ -18,7 +18,7 @@ from projections.events.pathspecs import is_glob, touched_by_any
 from projections.events.records import Matches, PeopleFilter, Record, Records
 from projections.history import commits
 from projections.layers import layers
-from projections.refs.references import Target, containers_under
+from projections.refs.targets import Target, containers_under
 from projections.tree import lineage
 from projections.tree.view import View
 

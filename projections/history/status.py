@@ -72,8 +72,10 @@ def base_name(log: Log, container: Container) -> str:
     name that the image has.
     """
     match container.base:
-        case ImageBase(image):
+        case ImageBase(image, None):
             return _image_name(log, image, container.asked)
+        case ImageBase(image, int(lowest)):
+            return f"{_image_name(log, image, None)}~{len(lineage.layers_of(log, image)) - lowest}"
         case ContainerBase(below, version):
             made = lineage.commit_at(log, below, version)
             return _image_name(log, made, container.asked) if made is not None else Points(log).spelled(below, version)

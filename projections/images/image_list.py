@@ -59,8 +59,9 @@ def sizes(log: Log, found: Sequence[images.Image]) -> dict[str, int]:
     def below(container: int) -> int:
         return _layers_size(log, lineage.base_of(log, container))
 
+    came = {image.id: image.cut or ImageBase(image.id) for image in found}
     return {
-        image: (below(chain[-1][0]) if chain else _layers_size(log, ImageBase(image))) + sum(written[point] for point in chain)
+        image: (below(chain[-1][0]) if chain else _layers_size(log, came[image])) + sum(written[point] for point in chain)
         for image, chain in chains.items()
     }
 

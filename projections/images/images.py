@@ -10,27 +10,46 @@ from eventstore.index.stream_paths import has_tree_events
 from eventstore.index.streams import bytes_written
 from eventstore.log.log import Log
 from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind
-from eventstore.model.facts import Arrival, Base, ConfigChange, Departure, FolderBase, Seal, image_of, platform_of, tar_size
+from eventstore.model.facts import (
+    Arrival,
+    Base,
+    ConfigChange,
+    Departure,
+    FolderBase,
+    ImageBase,
+    Seal,
+    image_of,
+    platform_of,
+    tar_size,
+)
 from eventstore.model.times import rfc3339
 from projections.layers import layers
 from projections.layers.layers import ImportedLayer, Layer, SealedLayer
-from projections.oci.config import History, build_config, parse_config, parse_platform
+from projections.oci.config import History, build_config, of_lowest, parse_config, parse_platform
+from projections.refs.targets import Target
 from projections.tree import lineage
 
 MAX_LAYERS = 120
 
 
 class Image(NamedTuple):
-    """An image as it is now, or what one would be that a point of a container is.
+    """An image as it is now, or what one would be that a point of a container, or some layers of an image, are.
 
     `id` is 64 hex digits, "" of such a point; `seal` is the Committed event of one born here, of a point the event that it
-    ends with; `position` is when it first came into the store.
+    ends with; `position` is when it first came into the store; `cut` are the lowest layers of an image taken from
+    elsewhere, of which alone it is.
     """
 
     id: str
     seal: Event | None
     position: int
     removed: bool
+    cut: ImageBase | None = None
+
+    @property
+    def came(self) -> bool:
+        """Whether it was taken from elsewhere as it is."""
+        return self.seal is None and self.cut is None
 
 
 def get(log: Log, image: str) -> Image:
@@ -46,11 +65,36 @@ def at(log: Log, container: str, version: int) -> Image:
     return get(log, event.commit) if event.kind == Kind.COMMITTED else Image("", event, event.position, removed=False)
 
 
+def of_cut(log: Log, cut: ImageBase) -> Image:
+    """Return the lowest layers of an image taken from elsewhere, as an image without an id."""
+    return get(log, cut.image)._replace(id="", cut=cut)
+
+
+def of_target(log: Log, target: Target) -> Image:
+    """Return what *target* is, as an image: one that is here, or what a point would be as one."""
+    if target.cut is not None:
+        return of_cut(log, target.cut)
+    if target.image is None and target.container is not None:
+        return at(log, target.container, target.version)
+    return get(log, target.image or "")
+
+
 def point_of(log: Log, image: Image) -> str:
-    """Return CONTAINER@VERSION of what is no image but a point of a container, "" of an image."""
+    """Return CONTAINER@VERSION, or IMAGE~N (whole ids), of what is no image but a point, "" of an image."""
+    if image.cut is not None:
+        return f"{image.cut.image}~{len(lineage.layers_of(log, image.cut.image)) - (image.cut.layers or 0)}"
     if image.id or image.seal is None:
         return ""
     return f"{log.stream_of(image.seal.stream).name}@{image.seal.version}"
+
+
+def of_point(log: Log, point: str) -> Image:
+    """Return what `point_of` spelled."""
+    container, _, version = point.partition("@")
+    if version:
+        return at(log, container, int(version))
+    image, _, steps = point.partition("~")
+    return of_cut(log, ImageBase(image, len(lineage.layers_of(log, image)) - int(steps)))
 
 
 def all_images(log: Log) -> Iterator[Image]:
@@ -99,7 +143,7 @@ def require_there(log: Log, image: str) -> Image:
 def layers_of(log: Log, image: Image) -> list[Layer]:
     """Return the image's layers, lowest first, as its events say them."""
     if image.seal is None:
-        return [ImportedLayer(diff_id) for diff_id in lineage.layers_of(log, image.id)]
+        return layers.of_base(log, bottom(log, image))
     return list(layers.of_container(log, log.stream_of(image.seal.stream).name, image.seal.version))
 
 
@@ -126,7 +170,7 @@ def created(log: Log, content: Content, image: Image) -> str:
     if image.seal is not None:
         return rfc3339(log.time_of(image.seal.position))
     try:
-        stated = parse_config(original_config(log, content, image.id), "config")
+        stated = parse_config(original_config(log, content, base_image(log, image) or ""), "config")
     except ErasedError:
         return ""
     return str(stated.get("created") or "")
@@ -165,31 +209,39 @@ def config(log: Log, content: Content, image: Image, diff_id: Callable[[Layer], 
 
     *diff_id* gives the raw digest of each exported layer's tar.
     """
-    if image.seal is None:
-        return original_config(log, content, image.id)
+    lowest = bottom(log, image)
+    base = base_config(log, content, lowest) if isinstance(lowest, ImageBase) else None
+    if image.seal is None and base is not None:
+        return base
     exported = exported_layers(log, image)
-    base = base_image(log, image)
     made = {layer.commit for layer in exported if isinstance(layer, SealedLayer)}
     return build_config(
-        original_config(log, content, base) if base else None,
+        base,
         layers=[diff_id(layer) for layer in exported],
         added=[
             step.history(log, filled=step.commit in made or step.verb == "import")
             for step in build_steps(log, image)
         ],
         changes=config_changes_under(log, containers_under(log, image)[::-1]),
-        platform=parse_platform(platform_of(_bottom(log, image)) or "linux/amd64"),  # on every machine alike
+        platform=parse_platform(platform_of(lowest) or "linux/amd64"),  # on every machine alike
     )
 
 
+def base_config(log: Log, content: Content, base: ImageBase) -> bytes:
+    """Return the config of an image taken from elsewhere, or of the lowest layers of one."""
+    config = original_config(log, content, base.image)
+    return config if base.layers is None else of_lowest(config, base.layers)
+
+
 def base_image(log: Log, image: Image) -> str | None:
-    """Return the image taken from elsewhere that *image* is or stands on, or None where that is scratch or a folder."""
+    """Return the image taken from elsewhere whose layers *image* begins with, None where that is scratch or a folder."""
+    return image_of(bottom(log, image))
+
+
+def bottom(log: Log, image: Image) -> Base:
+    """Return what lies at the bottom of *image*, below all containers."""
     if image.seal is None:
-        return image.id
-    return image_of(_bottom(log, image))
-
-
-def _bottom(log: Log, image: Image) -> Base:
+        return image.cut or ImageBase(image.id)
     return lineage.base_of(log, containers_under(log, image)[-1][0])
 
 
@@ -235,7 +287,7 @@ class BuildStep(NamedTuple):
 
 def build_steps(log: Log, image: Image) -> Iterator[BuildStep]:
     """Yield what was done since the base image, oldest first; nothing for an image taken from elsewhere."""
-    verb = "import" if image.seal is not None and isinstance(_bottom(log, image), FolderBase) else "commit"
+    verb = "import" if image.seal is not None and isinstance(bottom(log, image), FolderBase) else "commit"
     for stream, version in reversed(containers_under(log, image)):
         first = 1
         for seal in log.of_kind(Kind.COMMITTED, stream):

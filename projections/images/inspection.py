@@ -11,7 +11,7 @@ from eventstore.index.streams import bytes_written
 from eventstore.log.log import Log
 from eventstore.model.digests import digest_of, named
 from eventstore.model.events import ARRIVALS
-from eventstore.model.facts import Arrival, ContainerBase, Seal, base_stated, image_of, reason_of
+from eventstore.model.facts import Arrival, ContainerBase, ImageBase, Seal, base_stated, reason_of
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from eventstore.retention import reachability
@@ -19,8 +19,8 @@ from projections.images import image_list, images, referrers, run_config
 from projections.layers import layers
 from projections.oci.config import History, history, parse_config
 from projections.oci.documents import Json
-from projections.refs import containers, references, tags
-from projections.refs.references import Target
+from projections.refs import containers, tags, targets
+from projections.refs.targets import Target
 from projections.tree import lineage
 
 T = TypeVar("T")
@@ -42,14 +42,14 @@ def image_document(log: Log, content: Content, image: images.Image, diff_id: Cal
     tagged = filter(None, (log.stream("tag", name) for name in names))
     last_moves = (event for stream in tagged for event in log.events(stream.id, stream.version))
     return {
-        "Id": f"sha256:{image.id}",
+        "Id": f"sha256:{image.id}" if image.cut is None else config and digest_of(config),
         "RepoTags": tags.shown_names(names),
         "RepoDigests": _repo_digests(log, image, names),
         "Parent": _parent(image),
         "Comment": steps[-1].comment if steps else "",
         "Created": stated.get("created") or "",
         "Author": stated.get("author") or "",
-        "Config": _unless_erased(lambda: run_config.run_config(log, content, references.of_image(log, "", image.id))),
+        "Config": _unless_erased(lambda: run_config.run_config(log, content, _target(log, image))),
         **{key.capitalize(): stated[key] for key in ("architecture", "variant", "os") if stated.get(key)},
         "Size": image_list.sizes(log, [image])[image.id],
         "RootFS": {"Type": "layers", "Layers": [digest and named(digest) for digest in map(known.get, exported)]},
@@ -58,13 +58,23 @@ def image_document(log: Log, content: Content, image: images.Image, diff_id: Cal
     }
 
 
+def _target(log: Log, image: images.Image) -> Target:
+    return targets.of_image(log, "", image.id) if image.cut is None else Target("", None, None, 0, image.cut)
+
+
 def container_document(log: Log, content: Content, target: Target) -> Json:
     """Return a container, at the version of *target*, in the shape of `docker inspect`."""
     found = containers.get(log, target.container or "")
     version = target.version or found.version
     sealed = layers.first_unsealed(log, found.stream, version) - 1
-    # None where that is no image: scratch, or an unsealed point
-    base = lineage.commit_at(log, *found.base) if isinstance(found.base, ContainerBase) else image_of(found.base)
+    # None where that is no image: scratch, an unsealed point, some layers of one
+    match found.base:
+        case ContainerBase(container, at):
+            base = lineage.commit_at(log, container, at)
+        case ImageBase(image, None):
+            base = image
+        case _:
+            base = None
     return {
         "Id": found.id,
         "Name": found.name,
@@ -166,16 +176,16 @@ class HistoryRow(NamedTuple):
 
 def history_rows(log: Log, content: Content, image: images.Image) -> list[HistoryRow]:
     """Return the steps, newest first: O(steps + events of the containers under the image); no layer is encoded."""
-    base = images.base_image(log, image)
-    taken = [] if base is None else list(_steps_taken(log, content, base))
-    if taken:
-        taken[-1] = taken[-1]._replace(id=base)
+    base = images.bottom(log, image)
+    taken = list(_steps_taken(log, content, base)) if isinstance(base, ImageBase) else []
+    if taken and isinstance(base, ImageBase) and base.layers is None:
+        taken[-1] = taken[-1]._replace(id=base.image)
     return [*taken, *_steps_made(log, image)][::-1]
 
 
-def _steps_taken(log: Log, content: Content, base: str) -> Iterator[HistoryRow]:
-    sizes = iter([images.layer_size(log, layers.ImportedLayer(diff_id)) for diff_id in lineage.layers_of(log, base)])
-    for step in history(parse_config(images.original_config(log, content, base), "config")):
+def _steps_taken(log: Log, content: Content, base: ImageBase) -> Iterator[HistoryRow]:
+    sizes = iter([images.layer_size(log, layer) for layer in layers.of_base(log, base)])
+    for step in history(parse_config(images.base_config(log, content, base), "config")):
         yield HistoryRow(None, step, 0 if step.empty_layer else next(sizes, 0))
     yield from (HistoryRow(None, History(), size) for size in sizes)
 

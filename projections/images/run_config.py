@@ -5,17 +5,17 @@ from functools import reduce
 
 from eventstore.content.reader import Content
 from eventstore.log.log import Log
-from eventstore.model.facts import ConfigChange
+from eventstore.model.facts import ConfigChange, image_of
 from projections.images import images
 from projections.oci.config import change_of, changed, parse_config
 from projections.oci.dockerfile import Instruction
 from projections.oci.documents import Json, field
-from projections.refs.references import Target, base_image, containers_under
+from projections.refs.targets import Target, bottom, containers_under
 
 
 def run_config(log: Log, content: Content, target: Target) -> Json:
     """Return the run config of an image or a container at a point, with the fields that OCI and Docker know it by."""
-    image = base_image(log, target)
+    image = image_of(bottom(log, target))
     config: Json = {}
     if image is not None:
         found = parse_config(images.original_config(log, content, image), "config")

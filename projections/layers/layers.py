@@ -72,8 +72,8 @@ def _of_base(log: Log, base: Base) -> list[Layer]:
             return _of_container(log, container, version)
         case FolderBase(layer):
             return [FolderLayer(layer, UNSEALED)]
-        case ImageBase(image):
-            return [ImportedLayer(diff_id) for diff_id in lineage.layers_of(log, image)]
+        case ImageBase():
+            return [ImportedLayer(diff_id) for diff_id in lineage.layers_in(log, base)]
     return []
 
 

@@ -106,6 +106,20 @@ def build_config(
     return encode(_signed(config, added) if added else config)
 
 
+def of_lowest(base: bytes, layers: int) -> bytes:
+    """Return the config of an image's *layers* lowest layers: *base*, its diff_ids and history cut behind them.
+
+    All else is kept: what an image says of running it, it says of all its layers.
+    """
+    config = parse_config(base, "base config")
+    steps, filled, end = _padded(config), 0, 0
+    while end < len(steps) and filled < layers:
+        filled += not steps[end].get("empty_layer")
+        end += 1
+    cut = [named(diff_id) for diff_id in diff_ids(config)[:layers]]
+    return encode(config | {"rootfs": config["rootfs"] | {"diff_ids": cut}, "history": steps[:end]})
+
+
 def changed(config: Json, change: ConfigChange) -> Json:
     """Return the run config (Env, Cmd, ...) as *change* leaves it."""
     if change.set is None:

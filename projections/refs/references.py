@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple
 
 from eventstore.errors import AmbiguousError, ConflictError, InvalidError, NotFoundError
 from eventstore.index import seals
@@ -11,13 +10,12 @@ from eventstore.index.names import container_named, tag_target
 from eventstore.index.streams import last_event
 from eventstore.log.log import Log
 from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind
-from eventstore.model.facts import Arrival, Base, ContainerBase, ImageBase, Seal, TagMove, image_of
+from eventstore.model.facts import Arrival, TagMove
 from eventstore.model.paths import shown
-from eventstore.store.store import Store
 from projections.refs import containers
 from projections.refs.tags import ImageName, image_name, local, spellings
+from projections.refs.targets import Target, back, of_image
 from projections.tree import lineage
-from projections.tree.view import View
 
 _POINT = re.compile(r"(?P<ref>.+?)@(?:(?P<version>\d+)|\{(?P<step>\d+)\}|\{(?P<time>[^}]*)\})", re.DOTALL)
 _BACK = re.compile(r"(?P<ref>.+)(?:~(?P<count>\d{0,9})|\^)", re.DOTALL)
@@ -27,27 +25,14 @@ Clock = Callable[[str], int]
 """Reads a user's time: text -> ns since 1970, InvalidError if it is none."""
 
 
-class Target(NamedTuple):
-    """What a reference stands for: a container at `version`, or an image by its id.
-
-    For an image born here `container` and `version` say where its seal lies; for one taken from elsewhere they are None
-    and 0.
-    """
-
-    text: str
-    image: str | None
-    container: str | None
-    version: int
-
-
 def resolve(log: Log, text: str, clock: Clock) -> Target:
     """Return what REF[@POINT][~N] stands for: a container's name or id first, then an image's name, then any id's prefix.
 
     Raise NotFoundError, AmbiguousError, InvalidError or ConflictError (a point that it does not have).
     """
-    back = _BACK.fullmatch(text)
-    if back:
-        return _commits_back(log, text, resolve(log, back["ref"], clock), int(back["count"] or 1))
+    steps = _BACK.fullmatch(text)
+    if steps:
+        return back(log, text, resolve(log, steps["ref"], clock), int(steps["count"] or 1))
     match = _POINT.fullmatch(text)
     if match is None:
         return _resolve(log, text)
@@ -93,7 +78,7 @@ def resolve_image(log: Log, text: str, clock: Clock) -> str:
         found = resolve(log, text, clock).image
         if found is None:
             step = f"`layerlog fork {shown(text)}`, then commit that"
-            raise ConflictError(f"{shown(text)} is a point of a container, not an image; {step}")
+            raise ConflictError(f"{shown(text)} is a point, not an image; {step}")
         return found
     image = tagged(log, text) or _one(text, _images(log, text), "images")
     if image is None:
@@ -124,39 +109,6 @@ def resolve_base(log: Log, text: str, clock: Clock) -> Target:
     """Return what a new container can stand on: an image before a container of the same name, else as `resolve`."""
     image = None if _is_point(text) else tagged(log, text)
     return resolve(log, text, clock) if image is None else of_image(log, text, image)
-
-
-def as_base(target: Target) -> Base:
-    """Return *target* as a container's base: its point in the container where it was born here, else the image."""
-    if target.container is not None:
-        return ContainerBase(target.container, target.version)
-    return ImageBase(target.image or "")
-
-
-def spans(log: Log, target: Target) -> list[lineage.Span]:
-    if target.container is not None:
-        return lineage.of_container(log, target.container, target.version)
-    return lineage.of_layers(log, lineage.layers_of(log, target.image or ""))
-
-
-def view(store: Store, target: Target) -> View:
-    """Return what *target* holds; nothing is read yet."""
-    return View(store.log, store.content, spans(store.log, target))
-
-
-def of_image(log: Log, text: str, image: str) -> Target:
-    """Return the target of an image by its whole id."""
-    seal = log.seal(image)
-    if seal is None:
-        return Target(text, image, None, 0)
-    return Target(text, image, log.stream_of(seal.stream).name, seal.version)
-
-
-def event_of(log: Log, target: Target) -> Event:
-    """Return the event that *target* is: a container's at its version, a commit, or an image's arrival from elsewhere."""
-    if target.container is None:
-        return lineage.arrival(log, target.image or "")
-    return log.event(log.existing("container", target.container).id, target.version)
 
 
 def tagged(log: Log, text: str) -> str | None:
@@ -281,36 +233,6 @@ def _is_point(text: str) -> bool:
     return bool(_POINT.fullmatch(text) or _BACK.fullmatch(text))
 
 
-def target_of(container: containers.Container) -> Target:
-    """Return what a container means as it is now."""
-    return Target(container.name, None, container.id, container.version)
-
-
-def last_commit(log: Log, target: Target) -> str | None:
-    """Return the id of the image that *target* is or, of a container, that its next commit is made on: its last commit,
-    else its base's; None where there is none.
-    """
-    if target.container is None:
-        return target.image
-    under = containers_under(log, target)
-    found = (log.latest(Kind.COMMITTED, stream, version) for stream, version in under)
-    last = next(filter(None, found), None)
-    return last.commit if last is not None else image_of(lineage.base_of(log, under[-1][0]))
-
-
-def _commits_back(log: Log, text: str, target: Target, count: int) -> Target:
-    """As git's HEAD~N: of a container, counted from its last commit."""
-    image = last_commit(log, target)
-    for _ in range(count):
-        seal = log.seal(image) if image else None
-        image = Seal.of(seal).parent if seal else None
-        if image is None:
-            break
-    if image is None:
-        raise NotFoundError(f"{shown(text)}: not so many commits were made here; see `layerlog log {shown(target.text)}`")
-    return of_image(log, text, image)
-
-
 def _at_version(log: Log, target: Target, version: int) -> Target:
     if target.container is None:
         raise ConflictError(
@@ -366,20 +288,3 @@ def _tag_stream(log: Log, name: ImageName) -> int | None:
 
 def _tag_value(event: Event | None) -> str | None:
     return None if event is None or event.kind != Kind.TAG_MOVED else TagMove.of(event).image
-
-
-# -- what a view stands on
-
-
-def containers_under(log: Log, target: Target) -> list[tuple[int, int]]:
-    """As `lineage.containers_under`; [] for an image taken from elsewhere."""
-    if target.container is None:
-        return []
-    return lineage.containers_under(log, log.existing("container", target.container).id, target.version)
-
-
-def base_image(log: Log, target: Target) -> str | None:
-    """Return the image taken from elsewhere at the bottom of the view, or None where that is scratch or a folder."""
-    if target.container is None:
-        return target.image
-    return image_of(lineage.base_of(log, containers_under(log, target)[-1][0]))

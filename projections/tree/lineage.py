@@ -44,8 +44,8 @@ def of_base(log: Log, base: Base) -> list[Span]:
             return of_container(log, container, version)
         case FolderBase(layer):
             return of_layers(log, [layer])
-        case ImageBase(image):
-            return of_layers(log, layers_of(log, image))
+        case ImageBase():
+            return of_layers(log, layers_in(log, base))
     return []
 
 
@@ -63,6 +63,11 @@ def of_layers(log: Log, names: list[str]) -> list[Span]:
 def layers_of(log: Log, image: str) -> list[str]:
     """Return the diff_ids (hex) of an imported image, lowest first."""
     return Arrival.of(arrival(log, image)).layers
+
+
+def layers_in(log: Log, base: ImageBase) -> list[str]:
+    """As `layers_of`, but those alone that *base* has of its image's."""
+    return layers_of(log, base.image)[: base.layers]
 
 
 def arrival(log: Log, image: str) -> Event:

@@ -13,8 +13,8 @@ from projections.diff.tree_diff import between
 from projections.events.path_events import touches
 from projections.events.records import Records
 from projections.history.blame import Causes, blame
-from projections.refs import references
-from projections.refs.references import Target
+from projections.refs import references, targets
+from projections.refs.targets import Target
 from projections.tree import lineage
 from projections.tree.hard_links import linked_nodes
 from projections.tree.view import View
@@ -100,4 +100,4 @@ def _target(store: Store, text: str) -> Target:
 
 
 def _view(store: Store, target: Target) -> View:
-    return references.view(store, target)
+    return targets.view(store, target)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from eventstore.errors import ErasedError
 from eventstore.index.names import container_named
 from eventstore.store.store import Store
-from projections.refs import references
+from projections.refs import references, targets
 from projections.tree.view import View
 from tests.hostile.making import docker_archive
 from tests.projections.tar_blocks import END, entry
@@ -46,7 +46,7 @@ def _no_time(text: str) -> int:
 
 def view(store: Store, ref: str) -> View:
     target = references.resolve(store.log, ref, _no_time)
-    return references.view(store, target)
+    return targets.view(store, target)
 
 
 def text(store: Store, ref: str, path: bytes) -> bytes | None:

@@ -16,7 +16,7 @@ from eventstore.log.schema import SCHEMA
 from eventstore.store import commands
 from eventstore.store.store import Store
 from eventstore.store.writer import writing
-from projections.refs import references
+from projections.refs import references, targets
 from projections.tree.walk import walk
 from tests.cli.invoking import Layerlog
 from tests.conftest import ADA
@@ -168,7 +168,7 @@ def walked(ll: Layerlog, name: str) -> dict[bytes, tuple[object, ...]]:
     """Every path of an image, with all that a filesystem shows of it."""
     with Store.open(ll.store) as store:
         target = references.resolve(store.log, name, int)
-        return {entry.path: entry[1:9] for entry in walk(references.view(store, target))}
+        return {entry.path: entry[1:9] for entry in walk(targets.view(store, target))}
 
 
 def test_an_older_store_shows_its_events_through_today_s_views(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from cli.session.session import Session, session
 from cli.session.writing import repeated, writing
 from eventstore.errors import ConflictError, InvalidError, LayerlogError
 from eventstore.store import commands, visits
-from projections.refs import containers, references
+from projections.refs import containers, targets
 from projections.refs.containers import Container
 from projections.refs.tags import new_name
 
@@ -86,7 +86,7 @@ def commit(
 def _seal(s: Session, container: str, wanted: Wanted) -> bytes:
     """Look and guard without a lock, then seal what was looked at, in one short transaction; return the commit's id."""
     found, guards = _guarded(s, container, wanted)
-    target, config = references.target_of(found), None
+    target, config = targets.of_container(found), None
     if wanted.changes:
         from projections.images import run_config
         from projections.oci import config_changes
@@ -96,7 +96,7 @@ def _seal(s: Session, container: str, wanted: Wanted) -> bytes:
         commands.require_unsealed(s.log, found.id)
     with writing(s, wanted.author) as writer:
         return commands.commit(
-            writer, found.id, parent=references.last_commit(s.log, target), message=wanted.message,
+            writer, found.id, parent=targets.last_commit(s.log, target), message=wanted.message,
             author=writer.context.author, config=config, tag=wanted.tag, allow_empty=wanted.allow_empty, expected=found.version,
             guards=guards,
         )  # fmt: skip

@@ -13,7 +13,7 @@ from eventstore.store import commands
 from projections.images import run_config
 from projections.oci import config_changes
 from projections.oci.dockerfile import Instruction
-from projections.refs import containers, references
+from projections.refs import containers, targets
 
 _PAIRS = {"env": "ENV", "label": "LABEL"}
 _WORDS = {"user": "USER", "workdir": "WORKDIR", "stop_signal": "STOPSIGNAL"}
@@ -52,7 +52,7 @@ def config(container: str, *, show: bool, **options: Any) -> None:
 
 def _configure(s: Session, container: str, instructions: list[Instruction]) -> None:
     found = containers.get(s.log, s.container(container))
-    if change := run_config.change(s.log, s.store.content, references.target_of(found), instructions):
+    if change := run_config.change(s.log, s.store.content, targets.of_container(found), instructions):
         with writing(s) as writer:
             commands.configure(writer, found.id, change, expected=found.version)
 

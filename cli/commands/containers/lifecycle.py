@@ -1,8 +1,11 @@
 """Containers: made, named and removed."""
 
+import sys
+
 import click
 
 from cli.commands.images.missing import pull_option, pulled_base, pulling_session
+from cli.display.formats import counted
 from cli.options import completion
 from cli.session import logs
 from cli.session.failures import for_each
@@ -11,11 +14,13 @@ from cli.session.writing import repeated, writing
 from eventstore.errors import ConflictError
 from eventstore.index.names import container_named
 from eventstore.log.log import Log
+from eventstore.model.facts import ImageBase
 from eventstore.model.paths import shown
 from eventstore.store import commands, visits
-from projections.refs import containers, references
+from projections.refs import containers, references, targets
 from projections.refs.random_names import nickname
-from projections.refs.references import Target
+from projections.refs.targets import Target
+from projections.tree import lineage
 
 SCRATCH = "scratch"
 
@@ -32,6 +37,7 @@ def create(image: str, name: str | None, pull: str) -> None:
     \b
       layerlog create --name web tomcat
       layerlog create --name early web@42
+      layerlog create --name below tomcat~2           without its two uppermost layers
     """
     if image == SCRATCH:
         with first_session() as s:
@@ -55,11 +61,20 @@ def fork(point: str, name: str | None) -> None:
 
 
 def _create(s: Session, name: str | None, target: Target | None) -> None:
-    base, asked = (references.as_base(target), references.asked(s.log, target)) if target else (None, None)
+    base, asked = (targets.as_base(target), references.asked(s.log, target)) if target else (None, None)
     chosen = name or free_name(s.log)
     commands.require_free_name(s.log, chosen)
     with writing(s) as writer:
         print(commands.create_container(writer, chosen, base, asked))
+    if target and target.cut:
+        _tell_cut(s, target.cut)
+
+
+def _tell_cut(s: Session, cut: ImageBase) -> None:
+    """Say on stderr whose config the container has: some layers of an image have none of their own."""
+    total = len(lineage.layers_of(s.log, cut.image))
+    config = f"the config is all of image {cut.image[:12]}'s, its diff_ids and history cut"
+    print(f"layerlog: the lowest {cut.layers} of {counted(total, 'layer')}: {config}", file=sys.stderr)
 
 
 def free_name(log: Log) -> str:

@@ -22,7 +22,7 @@ from eventstore.errors import InvalidError, NotFoundError
 from eventstore.index.names import container_named
 from eventstore.model.paths import shown
 from eventstore.store import commands
-from projections.refs import references
+from projections.refs import references, targets
 
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -134,7 +134,7 @@ def _container(s: Session, target: str, options: dict[str, Any]) -> tuple[str, b
     base, asked = None, None
     if target != SCRATCH:
         found = pulled_base(s, target, options["pull"])
-        base, asked = references.as_base(found), references.asked(s.log, found)
+        base, asked = targets.as_base(found), references.asked(s.log, found)
     name = options["name"] or free_name(s.log)
     commands.require_free_name(s.log, name)
     with writing(s) as writer:

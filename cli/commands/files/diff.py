@@ -15,7 +15,7 @@ from eventstore.model.paths import plain, shown
 from projections.diff.tree_diff import between, events_between
 from projections.history import status
 from projections.images.run_config import run_config
-from projections.refs.references import Target
+from projections.refs.targets import Target
 from projections.tree.symlinks import follow
 from projections.tree.view import View
 

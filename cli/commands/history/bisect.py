@@ -23,7 +23,7 @@ from projections.history import commits
 from projections.history.bisect import Point, State, Step
 from projections.history.blame import Causes
 from projections.refs.points import Points
-from projections.refs.references import Target, as_base, event_of
+from projections.refs.targets import Target, as_base, event_of
 
 SKIP = 125
 

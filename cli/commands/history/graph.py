@@ -11,13 +11,14 @@ from cli.display.graph import place_line, place_row
 from cli.display.output import json_line, or_say_nothing_found
 from cli.options.changes import WAYS
 from cli.session.session import Session
+from eventstore.model.facts import image_of
 from eventstore.model.paths import shown
 from projections.events.records import Records
 from projections.history.logbook import Item
 from projections.images.ancestry import ROOT, Family, Key, Member
-from projections.refs import containers
+from projections.refs import containers, targets
 from projections.refs.points import Points
-from projections.refs.references import Target
+from projections.refs.targets import Target
 
 NOT_DRAWN = {"reverse": "--reverse", "follow": "--follow", **{way: names[0] for way, (*names, _) in WAYS.items()}}
 """The options of `log` that say nothing of a graph, by the names under which the command gets them."""
@@ -54,7 +55,7 @@ def show_graph(s: Session, target: Target | None, items: Iterator[Item] | None, 
 
 
 def _key(target: Target) -> Key:
-    return ("image", target.image or "") if target.container is None else ("container", target.container)
+    return ("image", image_of(targets.as_base(target)) or "") if target.container is None else ("container", target.container)
 
 
 def _of_family(family: Family, top: Key, items: Iterator[Item]) -> Iterator[Item]:

@@ -28,7 +28,7 @@ from projections.history.commits import Signed
 from projections.history.logbook import Filter, Item
 from projections.refs import tags
 from projections.refs.points import Points
-from projections.refs.references import Target
+from projections.refs.targets import Target
 from projections.tree.view import View
 
 

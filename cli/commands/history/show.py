@@ -19,7 +19,7 @@ from projections.events.records import Record, Records
 from projections.events.rows import event_row
 from projections.history import commits, logbook
 from projections.images import images
-from projections.refs import references, tags
+from projections.refs import tags, targets
 from projections.refs.points import Points
 
 
@@ -56,7 +56,7 @@ def _commit_or_event(s: Session, what: str) -> commits.Commit | Record:
     if isinstance(target, Event):
         return records.of(target)
     if target.container is None or (target.image is None and re.search(r"@\d+\Z", what)):
-        return records.of(references.event_of(s.log, target))
+        return records.of(targets.event_of(s.log, target))
     seal = s.log.latest(Kind.COMMITTED, s.log.existing("container", target.container).id, target.version)
     if seal is None:
         raise NotFoundError(f"{shown(what)} has no commit yet; `layerlog show {shown(what)}@1` shows its first event")

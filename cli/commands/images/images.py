@@ -93,19 +93,19 @@ def _inspected(s: Session, ref: str) -> Json:
     from cli.distribution.send import plain_form
 
     target = s.resolve(ref)
-    if target.image is None:
+    if target.image is None and target.cut is None:
         return inspection.container_document(s.log, s.store.content, target)
-    image = all_of.get(s.log, target.image)
+    image = all_of.of_target(s.log, target)
     return inspection.image_document(s.log, s.store.content, image, lambda layer: plain_form(s.store, layer).diff_id)
 
 
 @click.command()
-@click.argument("image", shell_complete=completion.images)
+@click.argument("image", metavar="IMAGE|REF@POINT", shell_complete=completion.references)
 @date_option("relative")
 @listing_options(trunc=True)
 def history(shape: Shape, image: str) -> None:
-    """List the steps that made an image, the latest first, as `docker history` does."""
+    """List the steps that made an image, or a point, the latest first, as `docker history` does."""
     with session() as s:
-        found = all_of.get(s.log, s.image(image))
+        found = s.exported(image)
         rows = inspection.history_rows(s.log, s.store.content, found)
         listing(shape, map(history_row, rows), HISTORY, "id")

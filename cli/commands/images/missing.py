@@ -11,8 +11,8 @@ import click
 from cli.session.session import Session, first_session, session
 from eventstore.errors import InvalidError, LayerlogError, NotFoundError
 from eventstore.model.paths import shown
-from projections.refs.references import Target
 from projections.refs.tags import ImageName, image_name
+from projections.refs.targets import Target
 
 F = TypeVar("F", bound=Callable[..., Any])
 

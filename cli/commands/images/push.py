@@ -149,7 +149,7 @@ def _push_referrers(
 
 
 def _tell_new_manifest(log: Log, image: Image, sent: OciImage) -> None:
-    came = () if image.seal else lineage.travels(log, image.id, ARRIVALS)
+    came = lineage.travels(log, image.id, ARRIVALS) if image.came else ()
     if sent.manifest is None and any(arrival.content for arrival in came):
         why = "not all the blobs that it came in are kept here or known there"
         print(f"layerlog: the image goes under a new manifest: {why}", file=sys.stderr)

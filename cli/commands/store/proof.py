@@ -69,7 +69,7 @@ def prove(event: str | None, output: str | None, since: str | None, proof: str |
 
 def _position(s: Session, event: str) -> int:
     """Return the position that EVENT means: a number, a point of a container (web@42), or a commit by any of its names."""
-    from projections.refs import references
+    from projections.refs import targets
 
     found = s.event_or_target(event)
-    return (found if isinstance(found, Event) else references.event_of(s.log, found)).position
+    return (found if isinstance(found, Event) else targets.event_of(s.log, found)).position

@@ -218,7 +218,7 @@ def test_tag_gives_names_and_moves_them(ll: Layerlog) -> None:
         ("nosuch", "x", "no image nosuch"),
         ("base:1", "X", "repository names are lower case"),
         ("base:1", "x@sha256:" + "0" * 64, "holds a digest, which nobody chooses"),
-        ("web@1", "x", "is a point of a container, not an image"),
+        ("web@1", "x", "is a point, not an image"),
     ],
 )
 def test_tag_refuses(ll: Layerlog, source: str, name: str, says: str) -> None:

@@ -103,7 +103,7 @@ def test_a_container_with_commits_says_which_is_its_last(ll: Layerlog) -> None:
 
 def test_a_point_is_made_an_image_by_a_fork(ll: Layerlog) -> None:
     said = ll.refused("tag", "web@1", "x:1")
-    assert said == "web@1 is a point of a container, not an image; `layerlog fork web@1`, then commit that"
+    assert said == "web@1 is a point, not an image; `layerlog fork web@1`, then commit that"
 
 
 @pytest.mark.parametrize(
