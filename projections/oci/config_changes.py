@@ -167,7 +167,7 @@ def _without(config: Json, word: str, name: str | None = None) -> Json:
     """The field that *word* sets, without what *name* names in it; None where nothing is left."""
     key = FIELDS[word]
     if not config.get(key):
-        raise InvalidError(f"--unset {word}: it is not set")
+        raise InvalidError(f"--unset {word}{'' if name is None else f'={shown(name)}'}: no {word} is set")
     if name is None:
         return {key: None}
     if word not in _LISTS + _MAPS:

@@ -225,8 +225,10 @@ class TestUnset:
     def test_what_is_not_set_cannot_be_unset(self) -> None:
         odd: list[Json] = [{}, {"Env": None}, {"Env": []}]
         for config in odd:
-            with pytest.raises(InvalidError, match="--unset ENV: it is not set"):
+            with pytest.raises(InvalidError, match="--unset ENV: no ENV is set"):
                 applied(config, [unset("Env")])
+            with pytest.raises(InvalidError, match="--unset ENV=A: no ENV is set"):
+                applied(config, [unset("env=A")])
 
     @pytest.mark.parametrize("config", [{"Env": "abc"}, {"Env": [1]}, {"Env": {"a": 1}}])
     def test_an_odd_base_is_refused_by_its_field(self, config: Json) -> None:
