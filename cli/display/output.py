@@ -8,6 +8,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import zip_longest
 from typing import Any, NamedTuple, TextIO, TypeVar, cast
 
 import click
@@ -21,6 +22,7 @@ T = TypeVar("T")
 Row = Mapping[str, Any]
 
 ROWS_AT_ONCE = 1000
+LIST_WIDTH = 40
 _BAR_DELAY = 0.5  # seconds: what is over before that needs no bar
 
 
@@ -29,11 +31,14 @@ def plain(value: Any) -> str:
 
 
 class Column(NamedTuple):
-    """One column of a table: *to_text* shows the row's value of *key*, *full* is for --no-trunc, *none* for no value."""
+    """One column of a table: *to_text* shows the row's value of *key*, *full* is for --no-trunc, *none* for no value.
+
+    A list of texts is shown whole, on as many lines as it takes.
+    """
 
     key: str
     header: str
-    to_text: Callable[[Any], str] = plain
+    to_text: Callable[[Any], str | list[str]] = plain
     full: Callable[[Any], str] | None = None
     none: str = ""
 
@@ -42,7 +47,19 @@ class Column(NamedTuple):
         if value is None:
             return self.none
         to_text = (shape.no_trunc and self.full) or self.to_text
-        return escape(to_text(value))
+        text = to_text(value)
+        return escape(text) if isinstance(text, str) else "\n".join(_wrapped(list(map(escape, text))))
+
+
+def _wrapped(texts: Sequence[str]) -> Iterator[str]:
+    """Yield lines of *texts*, with commas between them; none is ever cut."""
+    line = ""
+    for text in texts:
+        if line and len(line) + len(text) > LIST_WIDTH:
+            yield line + ","
+            line = ""
+        line = f"{line}, {text}" if line else text
+    yield line
 
 
 class Shape(NamedTuple):
@@ -92,12 +109,26 @@ def listing(shape: Shape, rows: Iterable[Row], columns: Sequence[Column], quiet_
 
 def _tables(shape: Shape, rows: Iterable[Row], columns: Sequence[Column]) -> Iterator[str]:
     """Yield Docker's kind of table in parts, so that a very long one takes no more memory than a part."""
-    from tabulate import tabulate
+    lines = [tuple(column.header for column in columns)]
+    widths = [len(header) + 2 for header in lines[0]]
+    for batch in batches(rows, ROWS_AT_ONCE):
+        for row in batch:
+            lines.extend(_cell_lines([column.cell(row, shape) for column in columns]))
+        widths = [max(width, *map(len, cells)) for width, cells in zip(widths, zip(*lines, strict=True), strict=True)]
+        yield from _aligned(lines, widths)
+        lines = []
+    yield from _aligned(lines, widths)
 
-    table = functools.partial(tabulate, tablefmt="plain", disable_numparse=True)
-    parts = ([[column.cell(row, shape) for column in columns] for row in batch] for batch in batches(rows, ROWS_AT_ONCE))
-    yield table(next(parts, []), [column.header for column in columns])
-    yield from map(table, parts)
+
+def _cell_lines(cells: list[str]) -> Iterable[tuple[str, ...]]:
+    if any("\n" in cell for cell in cells):
+        return zip_longest(*(cell.split("\n") for cell in cells), fillvalue="")
+    return (tuple(cells),)
+
+
+def _aligned(lines: Iterable[tuple[str, ...]], widths: Iterable[int]) -> Iterator[str]:
+    template = "  ".join(f"{{:<{width}}}" for width in widths)
+    return (template.format(*cells).rstrip() for cells in lines)
 
 
 def json_line(row: Row) -> str:
@@ -132,7 +163,11 @@ def or_say_nothing_found(items: Iterable[T], what: str) -> Iterator[T]:
         nothing = False
         yield item
     if nothing:
-        print(f"layerlog: nothing found: {escape(what)}", file=sys.stderr)
+        say_nothing_found(what)
+
+
+def say_nothing_found(what: str) -> None:
+    print(f"layerlog: nothing found: {escape(what)}", file=sys.stderr)
 
 
 def colours(stream: TextIO) -> bool:
@@ -191,7 +226,11 @@ class _Bar:
         return self.text(self.done) + (f" of {self.text(self.total)}" if self.total is not None else "")
 
 
-_READY = (int, float, type(None))
+class Ready(list[dict[str, Any]]):
+    """Rows within a row that are JSON as they stand (`json_ready`): many rows share them."""
+
+
+_READY = (int, float, type(None), Ready)
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from cli.options import filters
 from cli.session.session import Session
+from eventstore.errors import NotFoundError
+from eventstore.model.paths import shown
 from projections.images import images, run_config
 from projections.images.images import Image
 from projections.refs import tags, targets
@@ -29,7 +31,8 @@ def wanted(s: Session, given: Sequence[str], pattern: str | None) -> Wanted:
     def make(key: str, value: str) -> Wanted | None:
         match key:
             case "reference":
-                return _matching(value)
+                like = _matching(value)
+                return lambda row: like(row.name)
             case "label":
                 return _labelled(s, value)
             case "before" | "since":
@@ -40,7 +43,7 @@ def wanted(s: Session, given: Sequence[str], pattern: str | None) -> Wanted:
         return None
 
     accepts, matches = filters.wanted(given, make, _KNOWN), _matching(pattern) if pattern else None
-    return lambda row: accepts(row) and (matches is None or matches(row))
+    return lambda row: accepts(row) and (matches is None or matches(row.name))
 
 
 def _labelled(s: Session, label: str) -> Wanted:
@@ -55,17 +58,36 @@ def _labelled(s: Session, label: str) -> Wanted:
     return labelled
 
 
-def _matching(pattern: str) -> Wanted:
+def _matching(pattern: str) -> Callable[[str | None], bool]:
     """Docker's pattern for REPOSITORY or REPOSITORY:TAG; what is below localhost/ answers to its short name too."""
 
-    def matches(row: Named) -> bool:
-        if row.name is None:
+    def matches(full: str | None) -> bool:
+        if full is None:
             return False
-        repository, tag = tags.familiar(row.name)
+        repository, tag = tags.familiar(full)
         spellings = (repository, repository.removeprefix("localhost/"))
         return any(_fits(text, pattern) for name in spellings for text in (name, f"{name}:{tag}"))
 
     return matches
+
+
+def tagged(s: Session, globs: Sequence[str]) -> frozenset[str]:
+    """Return the ids of the images of which a name, as `_matching` has it, or its tag alone is as one of *globs* says.
+
+    Raise NotFoundError for a glob that no tag is like.
+    """
+    found = set[str]()
+    for glob in globs:
+        like = _matching(glob)
+        images = {
+            image
+            for image, names in tags.current(s.log).items()
+            if any(like(name) or _fits(tags.familiar(name)[1], glob) for name in names)
+        }
+        if not images:
+            raise NotFoundError(f"no image has a tag like {shown(glob)!r} now; `layerlog images` lists those there are")
+        found |= images
+    return frozenset(found)
 
 
 def _fits(name: str, pattern: str) -> bool:

@@ -1,11 +1,11 @@
 """Where something occurs, as rows, for tables and JSON."""
 
-from collections.abc import Callable
-from functools import cache, partial
+from collections.abc import Callable, Container
+from functools import cache, lru_cache, partial
 from typing import Any
 
-from cli.display.formats import listed, short_id, shown_exactly, shown_stated
-from cli.display.output import Column
+from cli.display.formats import short_id, shown_exactly, shown_stated
+from cli.display.output import Column, Ready, json_ready
 from cli.report.rows import sent_row, sent_text
 from eventstore.index import names
 from eventstore.log.log import Log
@@ -13,11 +13,14 @@ from eventstore.model.digests import named
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from eventstore.retention.reachability import erased
-from projections.audit.occurrences import Document, PathOccurrence
+from projections.audit.occurrences import PathOccurrence
+from projections.audit.search import Document
 from projections.history import commits
+from projections.images import images
 from projections.refs import containers, tags
 from projections.refs.tags import shown_names
 
+REMEMBERED = 1000
 _UNTIL = "until "
 
 
@@ -33,7 +36,7 @@ COLUMNS = (
     Column("path", "PATH", lambda path: shown(path) if isinstance(path, bytes) else str(path)),
     Column("since", "SINCE", shown_stated, shown_exactly),
     Column("status", "STATUS", _status_here),
-    Column("images", "IMAGES", lambda images: listed(list(map(_image_text, images)), 3)),
+    Column("images", "IMAGES", lambda images: list(map(_image_text, images))),
     Column("sent", "SENT", sent_text),
 )
 
@@ -42,38 +45,56 @@ class Rows:
     """Makes rows of what was found; what containers and images are called, and where images went, is looked up once."""
 
     def __init__(self, log: Log) -> None:
-        self._name = cache(partial(_name, log))
-        self._images = cache(partial(_images, cache(partial(_image_row, log))))
+        self._gone = images.removed(log)
+        self._of_image = cache(partial(_image_row, log, self._gone))
+        self._images = cache(partial(_images, self._of_image))
+        self._place = cache(partial(_place, log, self._gone))
+        self._like = lru_cache(REMEMBERED)(self._occurrence)
         self._erased = erased(log)
 
     def of_occurrence(self, occurrence: PathOccurrence) -> dict[str, Any]:
-        ended, gone = occurrence.ended, self._erased.get(occurrence.content or b"")
+        row = self._like(occurrence._replace(path=b"", content=None)).copy()
+        row["path"] = b"/" + occurrence.path
+        if occurrence.content is not None:
+            row["content"] = named(occurrence.content)
+            if occurrence.content in self._erased:
+                row["status"] += ", but erased"
+                row["erased"] = self._erased[occurrence.content]
+        return row
+
+    def _occurrence(self, occurrence: PathOccurrence) -> dict[str, Any]:
+        ended, shown_in = occurrence.ended, occurrence.kind == "container" and occurrence.shown
         return {
-            "kind": occurrence.kind,
-            "id": occurrence.id,
-            "where": self._name(occurrence.kind, occurrence.id),
-            "path": b"/" + occurrence.path,
-            "content": named(occurrence.content) if occurrence.content else None,
+            **self._place(occurrence.kind, occurrence.id),
+            "path": None,
+            "content": None,
             "shown": occurrence.shown,
-            "from_version": occurrence.first if occurrence.kind == "container" and occurrence.shown else None,
+            "from_version": occurrence.first if shown_in else None,
             "since": rfc3339(occurrence.since.time) if occurrence.since else None,
             "until": rfc3339(ended.time) if ended else None,
-            "until_position": ended.event.position if ended else None,
-            "status": _status(occurrence) + (", but erased" if gone else ""),
-            "erased": gone,
+            "until_position": ended.position if ended else None,
+            "status": _status(occurrence),
+            "erased": None,
             **self._images(occurrence.images),
         }
 
     def of_document(self, document: Document) -> dict[str, Any]:
         return {
-            "kind": document.kind,
-            "id": document.id,
-            "where": self._name(document.kind, document.id),
+            **self._place(document.kind, document.id),
             "path": None,
             "since": rfc3339(document.record.time),
             "status": "in its config or manifest" if document.kind == "image" else "in its config",
             **self._images(document.images),
         }
+
+
+def _place(log: Log, gone: Container[str], kind: str, identity: str) -> dict[str, Any]:
+    if kind == "image":
+        name, removed = ", ".join(shown_names(tags.now(log, identity))) or short_id(identity), identity in gone
+    else:
+        found = containers.get(log, identity)
+        name, removed = found.name, found.removed
+    return {"kind": kind, "id": identity, "where": f"{name} (removed)" if removed else name, "removed": removed}
 
 
 def _status(occurrence: PathOccurrence) -> str:
@@ -84,21 +105,15 @@ def _status(occurrence: PathOccurrence) -> str:
 
 def _images(row: Callable[[str], dict[str, Any]], images: tuple[str, ...]) -> dict[str, Any]:
     rows = [row(image) for image in images]
-    return {"images": rows, "sent": [sent for row in rows for sent in row["sent"]]}
+    return {"images": Ready(map(json_ready, rows)), "sent": Ready(json_ready(sent) for row in rows for sent in row["sent"])}
 
 
 def _image_text(image: dict[str, Any]) -> str:
-    return image["tags"][0] if image["tags"] else short_id(image["id"])
+    name = ", ".join(image["tags"]) or short_id(image["id"])
+    return f"{name} (removed)" if image["removed"] else name
 
 
-def _image_row(log: Log, image: str) -> dict[str, Any]:
+def _image_row(log: Log, gone: Container[str], image: str) -> dict[str, Any]:
     sent = [sent_row(one) for one in commits.sent(log, image)]
     ever, now = names.tags_ever(log, image), tags.now(log, image)
-    return {"id": image, "tags": shown_names(now), "tags_ever": shown_names(ever), "sent": sent}
-
-
-def _name(log: Log, kind: str, identity: str) -> str:
-    if kind == "image":
-        return ", ".join(shown_names(tags.now(log, identity))) or short_id(identity)
-    container = containers.get(log, identity)
-    return f"{container.name} (removed)" if container.removed else container.name
+    return {"id": image, "tags": shown_names(now), "tags_ever": shown_names(ever), "removed": image in gone, "sent": sent}

@@ -132,5 +132,6 @@ def write_csv(out: TextIO, rows: Iterable[dict[str, Any]], columns: Sequence[Col
 def _cell(value: Any, column: Column) -> str:
     if value is None:
         return ""
-    text = shown(value if isinstance(value, str | bytes) else str(value) if isinstance(value, int) else column.to_text(value))
+    said = value if isinstance(value, str | bytes) else str(value) if isinstance(value, int) else column.to_text(value)
+    text = ", ".join(map(shown, said)) if isinstance(said, list) else shown(said)
     return f"'{text}" if text.startswith(_FORMULAS) and text != STREAM else text

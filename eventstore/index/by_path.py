@@ -24,27 +24,28 @@ def about(log: Log, path_id: int, effect: int, stream: int, upto: int) -> Iterat
     return map(Event._make, rows)
 
 
-class Naming(NamedTuple):
-    """An event that says what a path is, and the path's parent."""
+class Said(NamedTuple):
+    """What an event says of a path (its id): that it is there, or (of `kind` PATH_DELETED) no more, be it moved away."""
 
-    parent: int
-    event: Event
-
-
-def naming(log: Log, ids: Collection[int]) -> list[Naming]:
-    """Return the events that say what one of the paths is, in any stream, path by path: index look-ups for those."""
-    rows = log.db.execute(
-        "SELECT p.parent, e.* FROM event e JOIN path p ON p.id = e.path "
-        f"WHERE e.path {_AMONG} AND e.effect IN {NAMING} ORDER BY e.path",
-        (_listed(ids),),
-    )
-    return [Naming(parent, Event._make(row)) for parent, *row in rows]
+    path: int
+    stream: int
+    version: int
+    position: int
+    kind: int
+    mode: int
+    content: bytes | None
+    target: bytes | None
+    node: int | None
 
 
-def was_hidden(log: Log, path_id: int) -> bool:
-    """Whether any stream ever hid what was below a path: one index look-up."""
-    statement = f"SELECT EXISTS (SELECT 1 FROM event WHERE path = ? AND effect IN {HIDING})"
-    return bool(log.db.execute(statement, (path_id,)).fetchone()[0])
+_SAID = f"stream, version, position, {{}}, content, target, node FROM event WHERE {{}} {_AMONG}"
+_NAMING = f"SELECT path, {_SAID.format('kind, mode', 'path')} AND effect IN {NAMING}"
+_TAKING = f"SELECT source, {_SAID.format(f'{Kind.PATH_DELETED:d}, 0', 'source')}"
+
+
+def said_of(log: Log, ids: Collection[int]) -> Iterator[Said]:
+    """Yield all that events of any stream say of what the paths are, in no order: index look-ups for those, streaming."""
+    return map(Said._make, log.db.execute(f"{_NAMING} UNION ALL {_TAKING}", (_listed(ids),)))
 
 
 def places_of(log: Log, ids: Collection[int]) -> Iterator[Place]:
@@ -71,11 +72,6 @@ def places_hiding(log: Log, path_id: int) -> list[Place]:
 def moves(log: Log) -> Iterator[Event]:
     """Yield every move in the log, in no order, streaming: an index look-up each."""
     return map(Event._make, log.db.execute("SELECT * FROM event WHERE source IS NOT NULL"))
-
-
-def moved(log: Log) -> Iterator[tuple[int, int]]:
-    """Yield (path's id that was moved away, stream) of every move in the log: O(moves), through the index alone."""
-    return log.db.execute("SELECT source, stream FROM event WHERE source IS NOT NULL")
 
 
 def links(log: Log) -> Iterator[Event]:

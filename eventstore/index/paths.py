@@ -1,6 +1,6 @@
 """Interned paths: the ids of names in directories, and the keys that sort paths in tree order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from eventstore.log.log import Log
 from eventstore.log.path_table import PathTable
@@ -13,9 +13,12 @@ def child_names(log: Log, parent: int) -> Iterator[bytes]:
     return (row[0] for row in log.db.execute("SELECT name FROM path WHERE parent = ?", (parent,)))
 
 
-def parent_id(log: Log, path_id: int) -> int:
-    """Return the id of the directory that holds a path which must be there: one look-up."""
-    return int(log.db.execute("SELECT parent FROM path WHERE id = ?", (path_id,)).fetchone()[0])
+def with_names(log: Log, matches: Callable[[bytes], object], literal: bytes) -> Iterator[int]:
+    """Yield the id of every path whose last name *matches*, which is asked of names that hold *literal* alone, in no order:
+    one pass over the names that events were ever about.
+    """
+    rows = log.db.execute("SELECT id, name FROM path WHERE instr(name, ?) AND parent", (literal,))
+    return (path_id for path_id, name in rows if matches(name))
 
 
 def known_below(log: Log, path: bytes) -> Iterator[tuple[int, bytes]]:

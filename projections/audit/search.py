@@ -1,13 +1,18 @@
 """Search: which contents hold a run of bytes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from eventstore.content.reader import Content
 from eventstore.errors import DamagedError, ErasedError
 from eventstore.log.log import Log
+from eventstore.model.events import Kind
+from eventstore.model.facts import ConfigChange
+from eventstore.model.paths import as_bytes
 from eventstore.retention import reachability
+from projections.audit.impact import Impact
 from projections.diff.line_diff import is_binary
+from projections.events.records import Record, Records
 
 
 class Needle(NamedTuple):
@@ -58,3 +63,41 @@ def _found(chunks: Iterator[bytes], needle: Needle) -> bool:
     return False
 
 
+# -- what images and containers say of themselves
+
+
+class Document(NamedTuple):
+    """A config, a manifest or an instruction that holds a run of bytes: what `id` (an image, or a container) says of itself.
+
+    `images` are those that were made with it: the image or the container's own commits, then what stands on those.
+    """
+
+    kind: str
+    id: str
+    record: Record
+    images: tuple[str, ...]
+
+
+def in_documents(log: Log, digests: Iterable[bytes]) -> Iterator[Document]:
+    """Yield the images whose config, manifest or index is one of the contents."""
+    records, impact = Records(log), Impact(log)
+    for position in sorted({one.position for one in reachability.occurrences(log, digests) if one.path is None}):
+        record = records.at(position)
+        if record.kind == "image":
+            yield Document("image", record.name, record, _made_with(impact, record, [record.name]))
+
+
+def in_instructions(log: Log, needle: Needle) -> Iterator[Document]:
+    """Yield the config instructions of containers that hold the bytes, and the images that say so too."""
+    impact = Impact(log)
+    for record in Records(log).each(list(log.of_kind(Kind.CONFIG_CHANGED))):
+        change = ConfigChange.of(record.event)
+        if any(needle.within(as_bytes(text)) for text in (*change.instructions, *change.texts())):
+            seals = (seal for seal in log.of_kind(Kind.COMMITTED, record.event.stream) if seal.version > record.event.version)
+            own = [seal.commit for seal in seals]
+            yield Document("container", record.name, record, _made_with(impact, record, own))
+
+
+def _made_with(impact: Impact, record: Record, own: Sequence[str]) -> tuple[str, ...]:
+    every = impact.of_event(record.event.stream, record.event.version).images
+    return (*own, *sorted(every.difference(own)))

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from eventstore.index import by_path, streams
-from eventstore.index.paths import known_below
+from eventstore.index.paths import known_below, with_names
 from eventstore.log.log import ROOT_ID, Log
+from eventstore.log.path_table import PathTable
 from eventstore.model.events import TREE_KINDS
 from eventstore.model.paths import ancestors
 from projections.events.path_events import Touch, restates, touches
@@ -18,6 +19,8 @@ from projections.tree.view import Order, View
 from projections.tree.walk import walk
 
 _MAGIC = re.compile(rb"[*?\[]")
+_SETS = re.compile(rb"[*?]|\[!?.[^\]]*\]|\[", re.DOTALL)
+"""What of a glob matches other bytes than its own."""
 
 
 class Selected(NamedTuple):
@@ -56,6 +59,24 @@ def known(log: Log, patterns: Sequence[bytes]) -> Iterator[tuple[int, bytes]]:
             yield from ((path_id, path) for path_id, path in known_below(log, start) if matches(path))
         else:
             yield from known_below(log, pattern)
+
+
+def named(log: Log, names: Sequence[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield (id, path) of every path whose base name is one of *names*, which may be globs, and that an event was ever about.
+
+    One pass over the names that the log knows for each.
+    """
+    texts = PathTable(log)
+    for name in names:
+        literal = max(_SETS.split(name), key=len)
+        for path_id in with_names(log, re.compile(_expression(name), re.DOTALL).match, literal):
+            yield path_id, texts.text(path_id)
+
+
+def may_lie_below(pattern: bytes, directory: bytes) -> bool:
+    """Whether *pattern* can mean a path below *directory*."""
+    start = _MAGIC.split(pattern)[0] if is_glob(pattern) else pattern and pattern + b"/"
+    return start.startswith(directory + b"/") or (directory + b"/").startswith(start)
 
 
 def touched_by_any(view: View, patterns: Sequence[bytes]) -> Iterator[Touch]:

@@ -1,79 +1,158 @@
 """`find`: where a path or a content is, or ever was."""
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from cli.display.formats import listed
-from cli.display.output import Shape, listing, note, or_say_nothing_found, progress
+from cli.display.output import Shape, listing, note, progress, say_nothing_found
+from cli.options import completion, image_filters
 from cli.options.sizes_and_times import date_option
 from cli.report.occurrences import COLUMNS, Rows
 from cli.session.session import Session, session
+from eventstore.errors import InvalidError
 from eventstore.model.digests import parsed
-from eventstore.model.paths import as_bytes
-from eventstore.retention.reachability import total_stored
-from projections.audit import occurrences
-from projections.audit.search import Needle, search
-from projections.events.pathspecs import pattern
+from eventstore.model.paths import as_bytes, shown
+from eventstore.retention.reachability import erased, total_stored
+from projections.audit import occurrences, search, sought
+from projections.audit.search import Needle
+from projections.events import pathspecs
+
+Limit = Callable[[Iterable[Any]], Iterator[Any]]
 
 
-@click.command()
-@click.option("--path", "patterns", multiple=True, metavar="PATH|GLOB", help="This path and all below it, or a glob.")
-@click.option("--content", "digests", multiple=True, metavar="DIGEST|REF:PATH", help="Files with this content, or that one's.")
+@click.command(context_settings={"max_content_width": 110})
+@click.argument("patterns", nargs=-1, metavar="[NAME|PATH|GLOB]...")
+@click.option("--path", "paths", multiple=True, metavar="PATH|GLOB", help="This path and all below it, or a glob of such.")
+@click.option("--content", "files", multiple=True, metavar="DIGEST|REF:PATH|./FILE", help="Files with this content.")
 @click.option("--bytes", "data", metavar="STRING", help="Files that hold these bytes, anywhere; configs and manifests too.")
 @click.option("--text", metavar="STRING", help="Text files that hold this, capitals or not.")
+@click.option(
+    "--in", "refs", multiple=True, metavar="REF", shell_complete=completion.references,
+    help="In this container or image alone; may be repeated.",
+)  # fmt: skip
+@click.option("--tag", "tags", multiple=True, metavar="GLOB", help="In images with such a tag alone: 'prod*', 'shop/web:*'.")
 @date_option()
 @click.option("--format", "shape", type=click.Choice(["table", "json"]), default="table", help="json: one object a line.")
 @click.option("--no-trunc", is_flag=True, help="Show ids in full.")
 def find(
-    patterns: tuple[str, ...], digests: tuple[str, ...], data: str | None, text: str | None, shape: str, *, no_trunc: bool
+    patterns: tuple[str, ...], *, refs: tuple[str, ...], tags: tuple[str, ...], shape: str, no_trunc: bool, **asked: Any
 ) -> None:
-    r"""Find every container and image that holds a path or a content, or ever did, and where it went from there.
+    r"""Find every container and image that holds a file, or ever did, and where it went from there.
 
-    For each container it says since when and until when it showed, and which commits hold it, by the tags that they have
-    now, else by their ids, with their saves and pushes. An image whose upper layers hide it still carries it in a lower
-    one: that is said too. --bytes reads every content in the store once. That nothing was found is said on stderr, and is
-    no failure.
+    A NAME (or a glob) without a slash is looked for in every directory; with a slash it is a whole path, and all below it.
+    A file that was moved or hard-linked is found under its later names too. For each container it says since when and until
+    when it showed, and which commits hold it, by all tags that they have now, else by their ids, with their saves and
+    pushes. An image whose upper layers hide it still carries it in a lower one: that is said too. --bytes reads every
+    content in the store once. That nothing was found is said on stderr, and is no failure.
 
     \b
-      layerlog find --path /etc/passwd
-      layerlog find --path '*.pem'
+      layerlog find log4j-core-2.14.jar
+      layerlog find '*.pem' --tag 'prod*'
+      layerlog find /etc/passwd --in web --in mytomcat:1.0
+      layerlog find --content ./local.jar            a file of this machine is spelled with a slash
       layerlog find --content web:/etc/passwd
       layerlog find --bytes 'BEGIN PRIVATE KEY'
     """
-    if sum(map(bool, (patterns, digests, data, text))) != 1:
-        raise click.UsageError("Give one of --path, --content, --bytes and --text.")
+    wanted = Wanted.of(patterns, **asked)
     with session() as s:
-        found = _found(s, patterns, digests, Needle(as_bytes(data or text or ""), text=text is not None))
-        sought = listed((*patterns, *digests, *filter(None, (data, text))))
-        rows = or_say_nothing_found(found, f"no container and no image holds, or ever held, {sought}")
+        limit = _limit(s, refs, tags)
+        unread: list[int] = []
+        rows = _found(s, wanted, limit, unread)
         first = next(rows, None)
-        if first is not None:  # no header where there is nothing below it
+        if first is None:  # no header where there is nothing below it
+            say_nothing_found(_nothing(wanted, [*refs, *tags], complete=not (unread or erased(s.log))))
+        else:
             listing(Shape(shape, no_trunc=no_trunc), chain([first], rows), COLUMNS, "where")
 
 
-def _found(s: Session, patterns: Sequence[str], digests: Sequence[str], needle: Needle) -> Iterator[dict[str, Any]]:
+class Wanted(NamedTuple):
+    """What is asked for, in one of these ways."""
+
+    names: tuple[bytes, ...]
+    paths: tuple[bytes, ...]
+    files: tuple[str, ...]
+    needle: Needle
+
+    @classmethod
+    def of(
+        cls, patterns: Sequence[str], paths: Sequence[str], files: tuple[str, ...], data: str | None, text: str | None
+    ) -> "Wanted":
+        if sum(map(bool, ((*patterns, *paths), files, data, text))) != 1:
+            raise click.UsageError("Give names and paths (as arguments or by --path), or one of --content, --bytes and --text.")
+        names = tuple(pattern for pattern in patterns if "/" not in pattern and pattern.strip("."))
+        whole = (*paths, *(pattern for pattern in patterns if pattern not in names))
+        needle = Needle(as_bytes(data or text or ""), text=text is not None)
+        return cls(tuple(map(as_bytes, names)), tuple(pathspecs.pattern(as_bytes(path)) for path in whole), files, needle)
+
+    def shown(self) -> str:
+        return listed([*self.names, *(b"/" + path for path in self.paths), *self.files, *filter(None, [self.needle.data])])
+
+
+def _found(s: Session, wanted: Wanted, limit: Limit, unread: list[int]) -> Iterator[dict[str, Any]]:
     log, content, rows = s.log, s.store.content, Rows(s.log)
-    if patterns:
-        sought = occurrences.of_paths(log, content, [pattern(as_bytes(text)) for text in patterns])
+    if wanted.names or wanted.paths:
+        files = sought.of_paths(log, content, wanted.paths, wanted.names)
     else:
-        contents = [s.content(text) if ":/" in text else parsed(text) for text in digests] or _searched(s, needle)
-        sought = occurrences.of_contents(log, content, contents)
-        yield from map(rows.of_document, occurrences.in_documents(log, contents))
-        if needle.data:
-            yield from map(rows.of_document, occurrences.in_instructions(log, needle))
-    yield from map(rows.of_occurrence, occurrences.path_occurrences(log, content, sought))
+        contents = [_content(s, text) for text in wanted.files] or _searched(s, wanted.needle, unread)
+        files = sought.of_contents(log, content, contents)
+        yield from map(rows.of_document, limit(search.in_documents(log, contents)))
+        if wanted.needle.data:
+            yield from map(rows.of_document, limit(search.in_instructions(log, wanted.needle)))
+    yield from map(rows.of_occurrence, limit(occurrences.path_occurrences(log, content, files)))
 
 
-def _searched(s: Session, needle: Needle) -> list[bytes]:
-    found, unread = [], 0
+def _content(s: Session, text: str) -> bytes:
+    """Return the digest that *text* means: REF:PATH's, a file's of this machine (spelled with a slash), or itself."""
+    if text.startswith(("/", ".")) or ("/" in text and ":/" not in text):
+        with open(text, "rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    return s.content(text) if ":/" in text else parsed(text)
+
+
+def _searched(s: Session, needle: Needle, unread: list[int]) -> list[bytes]:
+    found = []
     with progress(total_stored(s.log), "searching", "bytes") as advance:
-        for one in search(s.log, s.store.content, needle):
+        for one in search.search(s.log, s.store.content, needle):
             advance(one.size)
-            unread += one.holds is None
-            if one.holds:
+            if one.holds is None:
+                unread.append(1)
+            elif one.holds:
                 found.append(one.digest)
-    note({"contents that cannot be read": unread}, "not searched")
+    note({"contents that cannot be read": len(unread)}, "not searched")
     return found
+
+
+def _limit(s: Session, refs: Sequence[str], globs: Sequence[str]) -> Limit:
+    """Return what lets through what is in one of *refs*, and of that what is in an image that has a tag as *globs* say."""
+    steps: list[tuple[frozenset[str], frozenset[str]]] = []
+    if refs:
+        targets = [(ref, s.resolve(ref)) for ref in refs]
+        for ref, target in targets:
+            if target.image is None and "@" in ref:
+                raise InvalidError(f"--in {shown(ref)}: a container is searched at all its points; give its name, or an image")
+        images = frozenset(target.image for _, target in targets if target.image is not None)
+        steps.append((images, frozenset(target.container or "" for _, target in targets if target.image is None)))
+    if globs:
+        steps.append((image_filters.tagged(s, globs), frozenset()))
+
+    def limit(found: Iterable[Any]) -> Iterator[Any]:
+        for images, containers in steps:
+            found = occurrences.limited(found, images, containers)
+        return iter(found)
+
+    return limit
+
+
+def _nothing(wanted: Wanted, limits: Sequence[str], *, complete: bool) -> str:
+    """Return what was not found, claiming no more than was looked at."""
+    nobody = f"nothing in {listed(limits)}" if limits else "no container and no image"
+    found = f"{nobody} holds, or ever held, {wanted.shown()}"
+    if wanted.paths:
+        found += " (as it is spelled: no symlink is followed; a name without a slash is looked for in every directory)"
+    if wanted.needle.text:
+        found += " in a text file (--bytes looks into others too)"
+    return found if complete or not wanted.needle.data else f"{found}, as far as contents can be read"

@@ -1,6 +1,7 @@
 """find: every place that holds or held a path or a content, since when, until when, and where it went."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -94,6 +95,133 @@ def test_find_takes_globs(ll: Layerlog) -> None:
     assert re.search(r"WHERE +PATH +SINCE +STATUS +IMAGES +SENT", ll("find", "--path", "*.pem"))
 
 
+def test_a_name_is_looked_for_in_every_directory(ll: Layerlog) -> None:
+    ll("write", "-p", "--text", "1", "web:/opt/app/lib/x.jar")
+    ll("write", "-p", "--text", "2", "web:/x.jar/readme")
+    for asked in (["x.jar"], ["*.jar"], ["[!a].j?r"]):
+        assert [row["path"] for row in ll.json("find", *asked)] == ["/opt/app/lib/x.jar", "/x.jar"]
+    assert [row["path"] for row in ll.json("find", "/opt/app")] == ["/opt/app", "/opt/app/lib", "/opt/app/lib/x.jar"]
+    assert [row["path"] for row in ll.json("find", "/opt/*.jar", "readme")] == ["/opt/app/lib/x.jar", "/x.jar/readme"]
+    assert ll.json("find", ".") == ll.json("find", "--path", "/")
+
+
+def test_what_only_a_moved_directory_made_is_found(ll: Layerlog) -> None:
+    """No event is about the name that it has now."""
+    ll("write", "-p", "--text", "1", "web:/a/lib/x.jar")
+    ll("move", "web:/a", "web:/b")
+    for asked in ("/b/lib/x.jar", "/b/*.jar", "/b/lib"):
+        assert {"/b/lib/x.jar"} == {row["path"] for row in ll.json("find", asked) if row["path"].endswith("jar")}, asked
+    assert [(row["path"], row["status"][:5]) for row in ll.json("find", "x.jar")] == [("/a/lib/x.jar", "until"), ("/b/lib/x.jar", "there")]
+
+
+def test_find_names_all_images_by_all_their_tags(ll: Layerlog) -> None:
+    for number in range(6):
+        write_and_commit(ll, f"{number}", "web", f"app:{number}")
+        for name in ("shop/web", "prod/site"):
+            ll("tag", f"app:{number}", f"{name}:{number}")
+    shown = " ".join(line.strip() for line in ll.lines("find", "/f"))
+    for number in range(6):
+        assert f"app:{number}, prod/site:{number}, shop/web:{number}" in shown
+    assert " more" not in shown
+
+
+def test_what_is_removed_is_marked(ll: Layerlog) -> None:
+    far = with_loaded(ll, "far:1")
+    near = write_and_commit(ll, "x", "web", "app:1")
+    ll("rm", "web")
+    ll("rmi", "far:1")
+    ll("rmi", "app:1")
+    rows = {row["where"]: row for row in ll.json("find", "/etc/motd", "/f")}
+    assert rows[f"{far[:12]} (removed)"]["removed"] is True
+    assert rows["web (removed)"]["removed"] is True
+    assert {(image["id"], image["removed"]) for image in rows["web (removed)"]["images"]} == {(near, True)}
+    assert f"{near[:12]} (removed)" in ll("find", "f")
+
+
+def test_find_takes_a_file_of_this_machine(ll: Layerlog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    for name in ("local.jar", "sub/local.jar"):
+        (tmp_path / name).write_text("jar")
+    ll("write", "-p", "--text", "jar", "web:/lib/x.jar")
+    for text in ("./local.jar", str(tmp_path / "local.jar"), "sub/local.jar", "web:/lib/x.jar"):
+        assert [row["path"] for row in ll.json("find", "--content", text)] == ["/lib/x.jar"], text
+    assert "no digest" in ll.refused("find", "--content", "local.jar")
+    assert "no such file" in ll.refused("find", "--content", "./nonesuch")
+    assert "directory" in ll.refused("find", "--content", "./sub").lower()
+
+
+@pytest.fixture
+def shop(ll: Layerlog) -> dict[str, str]:
+    """A jar in the base, hidden above, brought back under another directory, forked, and in a container alone; by tag, the id."""
+    made = dict[str, str]()
+
+    def commit(container: str, tag: str) -> None:
+        made[tag] = ll("commit", "-m", tag, container, tag).strip().removeprefix("sha256:")
+
+    ll("write", "-p", "--text", "jar", "web:/lib/log4j.jar")
+    commit("web", "base:shop")
+    ll("create", "--name", "shop", "base:shop")
+    ll("write", "--text", "1", "shop:/srv/app")
+    commit("shop", "app:1")
+    ll("delete", "shop:/lib/log4j.jar")
+    commit("shop", "prod:1")
+    ll("write", "-p", "--text", "jar", "shop:/opt/deep/log4j.jar")
+    commit("shop", "prod:2")
+    ll("fork", "shop", "--name", "fork")
+    ll("delete", "-r", "fork:/opt")
+    commit("fork", "fork:1")
+    ll("delete", "shop:/opt/deep/log4j.jar")
+    commit("shop", "shop/web:prod-3")
+    ll("create", "--name", "alone", "base:1")
+    ll("write", "--text", "jar", "alone:/srv/log4j.jar")
+    return made
+
+
+def holding(ll: Layerlog, *asked: str) -> set[str]:
+    return {image["id"] for row in ll.json("find", *asked) for image in row["images"]}
+
+
+def test_which_images_hold_the_jar(ll: Layerlog, shop: dict[str, str]) -> None:
+    assert holding(ll, "log4j.jar") == holding(ll, "--text", "jar") == set(shop.values())
+    shown = {image["id"] for row in ll.json("find", "log4j.jar") if row["shown"] for image in row["images"]}
+    assert shown == {shop[tag] for tag in ("base:shop", "app:1", "prod:2")}
+    assert "alone" in {row["where"] for row in ll.json("find", "log4j.jar")}
+    ll("tag", "base:1", "prod:2")  # the tag moves away
+    ll("rmi", "fork:1", "-f")
+    assert holding(ll, "log4j.jar") == set(shop.values())
+
+
+@pytest.mark.parametrize(("limits", "tags"), [
+    (["--tag", "prod*"], ["prod:1", "prod:2", "shop/web:prod-3"]),
+    (["--tag", "prod"], ["prod:1", "prod:2"]),
+    (["--tag", "shop/web:*", "--tag", "fork"], ["shop/web:prod-3", "fork:1"]),
+    (["--in", "app:1", "--in", "prod:2"], ["app:1", "prod:2"]),
+    (["--in", "shop"], ["app:1", "prod:1", "prod:2", "shop/web:prod-3"]),
+    (["--in", "shop", "--tag", "*:1"], ["app:1", "prod:1"]),
+    (["--in", "shop", "--tag", "fork"], []),
+])  # fmt: skip
+def test_find_within(ll: Layerlog, shop: dict[str, str], limits: list[str], tags: list[str]) -> None:
+    for asked in (["log4j.jar"], ["--path", "*/log4j.jar"], ["--text", "jar"], ["--content", "app:1:/lib/log4j.jar"]):
+        if tags:
+            assert holding(ll, *asked, *limits) == {shop[tag] for tag in tags}
+        else:
+            assert ll.nothing_found("find", *asked, *limits).startswith(f"nothing in {limits[1]}, {limits[3]} holds, or ever held, ")
+
+
+def test_find_within_a_config(ll: Layerlog) -> None:
+    with_loaded(ll, "far:1")
+    ll("create", "--name", "one", "far:1")
+    ll("commit", "--allow-empty", "-m", "x", "one", "prod:1")
+    assert [image["tags"] for row in ll.json("find", "--bytes", "PATH=/bin", "--tag", "prod*") for image in row["images"]] == [["prod:1"]]
+
+
+def test_find_within_nonsense(ll: Layerlog) -> None:
+    assert "no image has a tag like 'prdo*'" in ll.refused("find", "x", "--tag", "prdo*")
+    assert "nonesuch" in ll.refused("find", "x", "--in", "nonesuch")
+    assert "searched at all its points" in ll.refused("find", "x", "--in", "web@1")
+
+
 def test_find_refuses_nonsense(ll: Layerlog) -> None:
     assert "is no digest" in ll.refused("find", "--content", "abc")
     assert ll.run("find").exit_code == 2
@@ -104,7 +232,18 @@ def test_find_refuses_nonsense(ll: Layerlog) -> None:
 def test_find_says_that_it_found_nothing(ll: Layerlog, shape: str) -> None:
     """On stderr, so that whoever reads stdout gets nothing at all; a header alone would be something."""
     absent = f"sha256:{'0' * 64}"
-    for asked in (["--path", "/never"], ["--content", absent], ["--bytes", "never\x1b"], ["--text", "never"]):
+    spelled = " (as it is spelled: no symlink is followed; a name without a slash is looked for in every directory)"
+    for asked, qualified in (
+        (["--path", "/never"], spelled), (["--content", absent], ""), (["never.jar"], ""),
+        (["--bytes", "never\x1b"], ""), (["--text", "never"], " in a text file (--bytes looks into others too)"),
+    ):  # fmt: skip
         said = ll.nothing_found("find", *asked, "--format", shape)
-        assert said == f"no container and no image holds, or ever held, {asked[1]}".replace("\x1b", "\\x1b")
-    assert ll.nothing_found("find", "--path", "/never", "--path", "*.no").endswith(" /never, *.no")
+        assert said == f"no container and no image holds, or ever held, {asked[-1]}{qualified}".replace("\x1b", "\\x1b")
+    assert " /never, /*.no (" in ll.nothing_found("find", "--path", "/never", "--path", "*.no")
+
+
+def test_find_says_what_it_could_not_read(ll: Layerlog) -> None:
+    ll("write", "--text", "secret", "web:/f")
+    ll("erase", "--path", "web:/f", "--reason", "x", "-y")
+    said = ll.run("find", "--bytes", "secret").stderr
+    assert said.endswith("no container and no image holds, or ever held, secret, as far as contents can be read\n")
