@@ -11,6 +11,7 @@ from typing import BinaryIO, NamedTuple, NoReturn
 
 from cli.distribution import layout
 from cli.distribution.layout import Holdings, about
+from cli.streams import kinds
 from cli.streams.compression import HEAD, MAX_SIZE, decompressed, stored_as
 from cli.streams.files import Extent, OpenFile, unnamed_file
 from cli.streams.reader import Readable, Reader, chunks_of, pieces_of, verified
@@ -273,8 +274,11 @@ def _indexed(file: OpenFile) -> dict[str, _Member]:
             stream.seek(0)
             for entry, offset in members(stream):
                 _add(found, entry, offset, file.size)
-    except InvalidError as error:
-        raise error if found else InvalidError(f"{_unknown(found)} ({error})") from None
+    except InvalidError:
+        head = os.pread(file.descriptor, kinds.HEAD, 0)
+        if found or kinds.is_tar(head):
+            raise
+        raise InvalidError(f"no image archive, but {kinds.kind_of(head) if head else 'empty'}") from None
     return found
 
 
@@ -301,7 +305,8 @@ def _member(name: str, entry: TarEntry, offset: int) -> _Member:
 def _unknown(found: dict[str, _Member]) -> str:
     if "repositories" in found:
         return "an archive of a Docker before 1.10, whose images have no config; load and save it in one of 1.10 to 24"
-    return (
-        "no image archive: neither an OCI one (oci-layout, index.json) nor Docker's (manifest.json); "
-        "a root filesystem's tar is for `import`"
-    )
+    top, *others = {name.partition("/")[0] for name in found} or [""]
+    if not others and not found.keys().isdisjoint((f"{top}/manifest.json", f"{top}/oci-layout")):
+        return f"no image archive, but a tar of a folder {shown(top)} that holds one; make it with `tar c -C {shown(top)} .`"
+    what = "neither an OCI one (oci-layout, index.json) nor Docker's (manifest.json)"
+    return f"no image archive: {what}; a root filesystem's tar is for `import`" if found else "no image archive: an empty tar"

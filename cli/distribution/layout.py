@@ -43,6 +43,7 @@ def survey(path: str, ref: str | None = None, platform: str | None = None) -> Ho
     wanted = wanted_platform(platform, os.uname().machine)
     with about(path):
         folder = _Folder(path)
+        _require_layout(set(os.listdir(folder.root.descriptor)), path)
         oci_layout.check_marker(folder.document("oci-layout"))
         found = listing.of_layout(folder.document("index.json"), folder, ref, wanted)
         if platform:
@@ -133,6 +134,17 @@ class _Folder:
         into = (folder or self.root).descriptor
         with replacing(name, 0o644, durable=True, folder=into) as fd, open(fd, "wb", closefd=False) as file:
             file.writelines(chunks)
+
+
+def _require_layout(names: set[str], path: str) -> None:
+    """Raise InvalidError, saying what the folder is, where nothing of a layout is in it."""
+    if names & {"oci-layout", "index.json", "blobs"}:
+        return
+    if {"manifest.json", "version"} <= names:
+        raise InvalidError(f"a folder of the transport dir:; `skopeo copy dir:{shown(path)} oci:LAYOUT` makes a layout of it")
+    if names & {"manifest.json", "repositories"}:
+        raise InvalidError(f"an archive that was unpacked; `tar c -C {shown(path)} . | layerlog load` brings it in")
+    raise InvalidError("no OCI layout; a root filesystem's folder is for `import`")
 
 
 def _prepare(folder: _Folder) -> bytes | None:

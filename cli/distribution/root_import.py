@@ -5,13 +5,14 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 from cli.distribution import receive, send
 from cli.hostfs.scan import scan
 from cli.streams.compression import MAX_SIZE, decompressed
+from cli.streams.kinds import HEAD, is_tar, kind_of
 from cli.streams.reader import Readable, chunks_of
 from cli.streams.tee import tee
 from cli.streams.threads import in_background
@@ -48,13 +49,16 @@ class Making(NamedTuple):
     platform: Platform
 
 
-def folder(writer: Writer, path: str, making: Making, skipped: Counter[str], advance: Advance) -> str:
+def folder(
+    writer: Writer, path: str, making: Making, skipped: Counter[str], advance: Advance, *, max_size: int = MAX_SIZE
+) -> str:  # fmt: skip
     """Record what the folder at *path* holds as an image born here, in one transaction; return its id (hex).
 
-    *skipped* counts what was left out (`hostfs.scan`); *advance* is told of each entry.  Memory is flat.
+    *skipped* counts what was left out (`hostfs.scan`); *advance* is told of each entry; all files may have no more than
+    *max_size* bytes together.  Memory is flat.
     """
     _refuse_saved_image(map(os.fsencode, os.listdir(path)), path)
-    scanned = tee(scan(path, writer.content, skipped=skipped), lambda _: advance(1))
+    scanned = tee(scan(path, writer.content, skipped=skipped, limit=max_size), lambda _: advance(1))
     with closing(Staged(writer.store, scanned)) as changes:
         return commands.import_folder(
             writer, changes, platform=str(making.platform), author=making.author, message=making.message,
@@ -67,17 +71,38 @@ def tar(writer: Writer, stream: Readable, making: Making, advance: Advance, *, m
 
     *advance* is told of the bytes of the plain tar, which may be no more than *max_size*.
     """
-    seen = hashlib.sha256()
-    plain = decompressed(stream, max_size=max_size, what=making.source)
-    with plain, in_background(tee(chunks_of(plain), seen.update)) as unpacked:
-        layer = receive.stage(writer, tee(unpacked, lambda chunk: advance(len(chunk))), max_size)
+    seen, head = hashlib.sha256(), bytearray()
+    place = "standard input" if making.source == "-" else making.source
+
+    def arrived(chunk: bytes) -> None:
+        if len(head) < HEAD:
+            head.extend(chunk[:HEAD])
+        advance(len(chunk))
+
+    plain = decompressed(stream, max_size=max_size, what="import")
+    with _naming(place, head), plain, in_background(tee(chunks_of(plain), seen.update)) as unpacked:
+        layer = receive.stage(writer, tee(unpacked, arrived), max_size)
     with closing(layer.changes), writer.transaction():
         if not layer.size:
-            raise InvalidError(f"{making.source} is empty; a tar with the files of a root filesystem was expected")
+            raise InvalidError(f"{shown(place)} is empty; a tar with the files of a root filesystem was expected")
         _refuse_saved_image((change.path.partition(b"/")[0] for change in layer.changes), making.source)
         diff_id = seen.digest()
         commands.import_layer(writer, diff_id, *layer)
         return receive.record(writer, _image(writer.store, diff_id, making), Kind.IMAGE_LOADED, making.source).id
+
+
+@contextmanager
+def _naming(place: str, head: bytearray) -> Iterator[None]:
+    """Name the file in every error, and say what it is where it is no tar."""
+    try:
+        yield
+    except InvalidError as error:
+        problem = str(error).removeprefix("import: ")
+        if head and not is_tar(bytes(head[:HEAD])):
+            problem = f"is no tar, but {kind_of(bytes(head[:HEAD]))}"
+            raise InvalidError(f"{shown(place)} {problem}") from None
+        error.args = (f"{shown(place)}: {problem}",)
+        raise
 
 
 def _refuse_saved_image(names: Iterable[bytes], source: str) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from eventstore.errors import ConflictError, LayerlogError, NotFoundError, StoreError
+from eventstore.errors import ConflictError, InvalidError, LayerlogError, NotFoundError, StoreError
 from eventstore.model.changes import Change, link, put
 from eventstore.model.entries import Keeper, Like
 from eventstore.model.paths import join, shown
@@ -26,17 +26,19 @@ LIST = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
 CHANGED = frozenset({errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.ENOENT, errno.EINVAL, errno.ENODATA})
 
 
-def scan(root: str, keeper: Keeper, *, skipped: Counter[str] | None = None, like: Like | None = None) -> Iterator[Change]:
+def scan(
+    root: str, keeper: Keeper, *, skipped: Counter[str] | None = None, like: Like | None = None, limit: int | None = None
+) -> Iterator[Change]:  # fmt: skip
     """Yield every node of the folder *root* in tree order, the root itself (b"") first.
 
     *root* may be a symlink to a folder; below it none is followed.  *skipped* counts what is left out: `sockets`, and
     what `vanished` between listing and opening.  *like* may name, for a path, a content that is probably similar.
-    Later names of a hard-linked node come as links to its first.
+    Later names of a hard-linked node come as links to its first.  *limit* is how many bytes all files may have together.
     Raises NotFoundError or ConflictError for a *root* that is missing or no folder, ConflictError for a node that
     changes while it is read, LayerlogError for one that cannot be read.  Memory: the names of the directories on the
     way down, the first names of hard-linked nodes, 1 MiB of content.
     """
-    return iter(Scan(root, keeper, Counter() if skipped is None else skipped, like))
+    return iter(Scan(root, keeper, Counter() if skipped is None else skipped, like, limit))
 
 
 def single(path: str, keeper: Keeper, *, skipped: Counter[str] | None = None, like: Like | None = None) -> Iterator[Change]:
@@ -75,7 +77,10 @@ class _Place(NamedTuple):
 class Scan:
     """Holds one directory open at a time and goes up by a checked `..`, so open files do not bound the depth."""
 
-    def __init__(self, root: str, keeper: Keeper, skipped: Counter[str], like: Like | None) -> None:
+    def __init__(
+        self, root: str, keeper: Keeper, skipped: Counter[str], like: Like | None, limit: int | None = None
+    ) -> None:  # fmt: skip
+        self.limit, self.held = limit, 0
         self.root, self.keeper, self.skipped, self.like = root, keeper, skipped, like
         self.fd = -1
         self.path = b""
@@ -173,11 +178,18 @@ class Scan:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):
                 raise _changed(self.root, path)
-            return self._linked(status, path) or node(
-                path, status, fd, size=status.st_size, content=self._content(fd, path, status)
-            )
+            if known := self._linked(status, path):
+                return known
+            self._count(status.st_size, path)
+            return node(path, status, fd, size=status.st_size, content=self._content(fd, path, status))
         finally:
             os.close(fd)
+
+    def _count(self, size: int, path: bytes) -> None:
+        self.held += size
+        if self.limit is not None and self.held > self.limit:
+            over = f"with it, the files hold over {self.limit} bytes; allow more with --max-layer-size"
+            raise InvalidError(f"{_full(self.root, path)}: {over}")
 
     def _other(self, name: bytes, path: bytes) -> Change | None:
         status = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
@@ -217,7 +229,7 @@ class Scan:
     def _chunks(self, fd: int, path: bytes, status: os.stat_result) -> Iterator[bytes]:
         size = 0
         try:
-            while size <= status.st_size and (chunk := os.read(fd, CHUNK)):
+            for chunk in _read(fd, status):
                 size += len(chunk)
                 yield chunk
         except OSError as error:
@@ -229,6 +241,36 @@ class Scan:
         after = os.fstat(fd)
         if size != before.st_size or size != after.st_size or before.st_mtime_ns != after.st_mtime_ns:
             raise _changed(self.root, path)
+
+
+def _read(fd: int, status: os.stat_result) -> Iterator[bytes]:
+    """Yield what a file holds, a little more where it grows; holes are not read, for the kernel would fill memory with them."""
+    at, sparse, zeros = 0, status.st_blocks * 512 < status.st_size, b""
+    while at <= status.st_size:
+        end = at + CHUNK
+        if sparse and at < status.st_size:
+            data = _data_after(fd, at, status.st_size)
+            if data > at:
+                zeros = zeros or bytes(CHUNK)
+                yield zeros[: data - at]
+                at = min(data, end)
+                continue
+            end = min(end, os.lseek(fd, at, os.SEEK_HOLE))
+        chunk = os.pread(fd, end - at, at)
+        if not chunk:
+            return
+        at += len(chunk)
+        yield chunk
+
+
+def _data_after(fd: int, at: int, size: int) -> int:
+    """Return where the next bytes lie that are no hole; *size* where there are none."""
+    try:
+        return min(os.lseek(fd, at, os.SEEK_DATA), size)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        return size
 
 
 def node(

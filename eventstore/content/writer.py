@@ -218,6 +218,7 @@ class ContentStream:
         self._pieces: list[bytes] = []
         self._waiting = self._hashed = 0
         self._parts: list[bytes] = []
+        self._last = self._part = b""
 
     def write(self, data: bytes) -> None:
         self._size += len(data)
@@ -243,7 +244,9 @@ class ContentStream:
         with _beside(self._whole.update, memoryview(buffer)[self._hashed :]):
             for end in self._cut(buffer, final):
                 piece = buffer[done:end]
-                self._parts.append(PART.pack(self._writer.put(piece), len(piece)))
+                if piece != self._last:  # zeros are one chunk, over and over
+                    self._last, self._part = piece, PART.pack(self._writer.put(piece), len(piece))
+                self._parts.append(self._part)
                 done = end
         self._pieces, self._waiting = [buffer[done:]], len(buffer) - done
         self._hashed = self._waiting

@@ -160,7 +160,7 @@ def import_(
         stream = None if folder else _stream(source)
         with writing(s, known="recorded" if folder else "imported") as writer:
             if stream is None:
-                image = root_import.folder(writer, source, making, skipped, advance)
+                image = root_import.folder(writer, source, making, skipped, advance, max_size=max_layer_size)
             else:
                 image = root_import.tar(writer, stream, making, advance, max_size=max_layer_size)
     for what, count in skipped.items():

@@ -16,6 +16,7 @@ from cli.session import logs
 from cli.session.session import Session, session
 from cli.session.writing import writing
 from eventstore.disk.lock import shared
+from eventstore.model.paths import shown
 from projections.images import images
 from projections.images.images import Image
 from projections.oci.oci_image import OciImage, as_oci_image, blobs_of
@@ -58,8 +59,9 @@ def save(
     if form == "oci-dir" and output == STREAM:
         raise click.UsageError("An OCI layout is a folder; name it with -o.")
     with session() as s:
-        without = _had(s, inventory_file, since)
-        save_images(s, _chosen(s, refs), output, form, compress=compress, without=without, quiet=quiet)
+        without, chosen = _had(s, inventory_file, since), _chosen(s, refs)
+        save_images(s, chosen, output, form, compress=compress, without=without, quiet=quiet)
+        _tell_nameless(s, chosen)
 
 
 def save_images(
@@ -86,6 +88,14 @@ def save_images(
     with writing(s) as writer:
         departures.record_saved(writer, found, output if output == STREAM else os.path.abspath(output))
     tell_left_out(left_out)
+
+
+def _tell_nameless(s: Session, chosen: Mapping[Image, Sequence[str]]) -> None:
+    for image in (image for image, names in chosen.items() if image.id and not names):
+        has = tags.shown_names(tags.now(s.log, image.id))
+        if has:
+            short = shown(has[0])
+            print(f"layerlog: {image.id[:12]} went without its name; `save {short}` gives that along", file=sys.stderr)
 
 
 def _had(s: Session, inventory_file: BinaryIO | None, since: str | None) -> frozenset[bytes]:

@@ -116,11 +116,30 @@ class TestRead:
     def test_a_path_that_is_none(self, tmp_path: Path) -> None:
         with pytest.raises(NotFoundError, match="nothing: no such folder"):
             layout.read(str(tmp_path / "nothing"))
+        with pytest.raises(InvalidError, match="no OCI layout; a root filesystem's folder is for `import`"):
+            layout.read(str(tmp_path))
+        (tmp_path / "blobs").mkdir()
         with pytest.raises(NotFoundError, match="oci-layout: missing"):
             layout.read(str(tmp_path))
         (tmp_path / "file").touch()
         with pytest.raises(InvalidError, match="file: cannot be read as a folder"):
             layout.read(str(tmp_path / "file"))
+
+    @pytest.mark.parametrize(
+        ("names", "says"),
+        [
+            (["manifest.json", "version", "0" * 64], r"transport dir:; `skopeo copy dir:\S* oci:LAYOUT`"),
+            (["manifest.json", "repositories", f"{'0' * 64}.json"], r"was unpacked; `tar c -C \S* \. \| layerlog load`"),
+            (["repositories", "x"], "was unpacked"),
+            (["etc", "usr"], "a root filesystem's folder is for `import`"),
+            (["index.json"], "oci-layout: missing"),
+        ],
+    )
+    def test_folders_that_are_none_are_told_by_what_they_are(self, tmp_path: Path, names: list[str], says: str) -> None:
+        for name in names:
+            (tmp_path / name).write_text("{}")
+        with pytest.raises(LayerlogError, match=says):
+            layout.read(str(tmp_path))
 
     def test_the_path_itself_may_lead_through_symlinks(self, path: str, tmp_path: Path) -> None:
         (tmp_path / "link").symlink_to(path)

@@ -85,6 +85,19 @@ def test_files_over_128_kib_are_streamed(tmp_path: Path) -> None:
     assert found == contents
 
 
+@pytest.mark.parametrize("places", [[], [0], [3 << 20], [0, 1 << 20, 5 << 20], [(7 << 20) - 4]])
+def test_holes_are_zeros_that_nobody_reads(tmp_path: Path, places: list[int]) -> None:
+    with open(tmp_path / "f", "wb") as file:
+        file.truncate(7 << 20)
+        for at in places:
+            file.seek(at)
+            file.write(b"data")
+    whole = (tmp_path / "f").read_bytes()
+    keeper = Memory()
+    [_, found] = scan(str(tmp_path), keeper)
+    assert (found.size, keeper.contents[found.content or b""] == whole) == (7 << 20, True)
+
+
 def test_the_order_is_a_directory_then_all_below_it_then_its_next_sibling(tmp_path: Path) -> None:
     root = build(tmp_path / "tree", {b"a-b": b"", b"a": {b"z": b"", b"b": {b"c": {}}}, b"a.": {b"x": b""}, b"\xff": b""})
     paths = [change.path for change in scanned(root)]

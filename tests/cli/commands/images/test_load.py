@@ -227,8 +227,70 @@ def test_import_records_the_platform(ll: Layerlog, tmp_path: Path, source: str) 
 
 def test_import_refuses_what_is_no_tar_and_keeps_nothing(ll: Layerlog, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("text\n" * 200)
-    assert "make or fetch the archive anew" in ll.refused("import", str(tmp_path / "text"), "x:1")
+    assert ll.refused("import", str(tmp_path / "text"), "x:1") == f"{tmp_path}/text is no tar, but text"
     assert "is empty" in ll.refused("import", "-", stdin=b"")
     assert "no such file" in ll.refused("import", str(tmp_path / "nosuch"))
     assert "RUN does not change the config" in ll.refused("import", "-c", "RUN x", str(tmp_path), "x:1")
     assert "holds a digest" in ll.refused("import", str(tmp_path), f"x:1@{digest_of(b'')}")
+
+
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12345\n"
+NO_TAR = {
+    "a pointer of Git LFS": (LFS, "a pointer of Git LFS; `git lfs pull`"),
+    "a long text": ("Grüße\n".encode() * 200, "text"),
+    "a short text": (b"hello", "text"),
+    "a text that is cut in a character": ("é".encode() * 255 + b"x" + "é".encode() * 9, "text"),
+    "a web page": (b"\n<!DOCTYPE html><html>" + b"x" * 900, "a web page"),
+    "a zip file": (b"PK\x03\x04" + bytes(900), "a zip file"),
+    "a program": (b"\x7fELF" + bytes(900), "a program (ELF)"),
+    "packed twice": (gzip.compress(gzip.compress(TARS[0])), "gzip data, packed twice; unpack it once"),
+    "junk": (bytes(range(1, 256)) * 5, "something else, or damaged"),
+    "packed junk": (lzma.compress(bytes(range(1, 256)) * 5), "something else, or damaged"),
+}
+
+
+@pytest.mark.parametrize("name", NO_TAR)
+def test_what_is_no_tar_is_told_by_what_it_is(ll: Layerlog, tmp_path: Path, name: str) -> None:
+    data, says = NO_TAR[name]
+    path = tmp_path / "file"
+    path.write_bytes(data)
+    for done in (ll.refused("import", str(path), "x:1"), ll.refused("import", "-", "x:1", stdin=data)):
+        assert done.startswith((f"{path} is no tar, but {says}", f"standard input is no tar, but {says}"))
+        assert "checksum" not in done
+    assert f"{path}: no image archive, but {says}" in ll.refused("load", "-i", str(path))
+
+
+def test_what_is_wrong_in_a_tar_is_said_with_the_file(ll: Layerlog, tmp_path: Path) -> None:
+    path = tmp_path / "root.tar"
+    path.write_bytes(TARS[0][:3000])
+    assert ll.refused("import", str(path)).startswith(f"{path}: tar entry 'bin/sh': the archive ends in the middle")
+    path.write_bytes(gzip.compress(TARS[0])[:-20])
+    assert ll.refused("import", str(path)).startswith(f"{path}: the gzip data is cut off")
+    assert "allow more with --max-layer-size" in ll.refused("import", "--max-layer-size", "1KiB", "-", stdin=TARS[0])
+
+
+def test_a_tar_of_the_folder_of_an_archive_is_told(ll: Layerlog, tmp_path: Path) -> None:
+    layout.write(str(tmp_path / "out"), [ONE])
+    with tarfile.open(tmp_path / "x.tar", "w") as tar:
+        tar.add(tmp_path / "out", "out")
+    assert "a tar of a folder out that holds one; make it with `tar c -C out .`" in ll.refused("load", "-i", str(tmp_path / "x.tar"))
+
+
+@pytest.mark.parametrize(("limit", "fits"), [("299B", False), ("300B", True)])
+def test_a_folder_is_held_to_the_limit_too(ll: Layerlog, tmp_path: Path, limit: str, fits: bool) -> None:
+    """A hard link's bytes count once."""
+    path = build(tmp_path / "root", {b"a": b"x" * 100, b"d": {b"b": b"y" * 200}, b"e": Link(b"a")})
+    done = ll.run("import", "--max-layer-size", limit, path, "x:1")
+    assert (done.exit_code == 0) == fits
+    if not fits:
+        assert done.stderr == f"layerlog: {path}/d/b: with it, the files hold over 299 bytes; allow more with --max-layer-size\n"
+        assert ll("images", "-q") == ll("images", "-q", "base:1")
+
+
+@pytest.mark.parametrize("way", [("tag", "base:1"), ("import",)])
+def test_nothing_can_be_called_scratch(ll: Layerlog, tmp_path: Path, way: tuple[str, ...]) -> None:
+    source = [str(build(tmp_path / "root", {}))] if way == ("import",) else []
+    for name in ("scratch", "scratch:latest", "docker.io/library/scratch"):
+        assert "scratch is the empty image" in ll.refused(*way, *source, name)
+    ll(*way, *source, "scratch:1")
+    ll(*way, *source, "localhost/scratch")

@@ -99,7 +99,13 @@ def test_a_name_without_a_tag_means_all_of_its_tags(ll: Layerlog, tmp_path: Path
 
 
 def test_by_id_an_image_is_saved_without_a_name(ll: Layerlog, tmp_path: Path) -> None:
-    assert [image.names for image in saved(ll, tmp_path, id_of(ll, "base:1"))] == [()]
+    identity = id_of(ll, "base:1").removeprefix("sha256:")
+    path = str(tmp_path / "saved.tar")
+    for ref in (identity, identity[:12]):
+        said = f"layerlog: {identity[:12]} went without its name; `save base:1` gives that along\n"
+        assert ll.run("save", "-o", path, ref).stderr == said
+        assert [image.names for image in archive.read(path, str(tmp_path))] == [()]
+    assert ll.run("save", "-o", path, identity, "base:1").stderr == ""
 
 
 def test_a_layout_folder_is_added_to(ll: Layerlog, tmp_path: Path) -> None:
