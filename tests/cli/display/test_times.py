@@ -1,6 +1,7 @@
 """People are shown local time with its offset, or what --date says; programs get UTC."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -73,6 +74,18 @@ def test_programs_get_utc_whatever_people_want(ll: Layerlog, line: str) -> None:
             said.append(dated(ll, line, way))
     assert said[0] == said[1] == said[2]
     assert {match[1] for match in TIME.finditer(said[0])} <= {"Z"}
+
+
+def test_a_time_that_an_image_does_not_know_is_nothing_known(tmp_path: Path) -> None:
+    """Docker writes Go's zero, 0001-01-01, where it knows none."""
+    ll = with_base(tmp_path / "store")
+    steps = [{"created": "0001-01-01T00:00:00Z", "created_by": "RUN x"}, {"created_by": "RUN y"}]
+    with_loaded(ll, "zero:1", created="0001-01-01T00:00:00Z", history=steps)
+    shown = [ll(*line.split()) for line in ("images", "images --date iso", "history zero:1", "log zero:1", "blame zero:1:/etc/motd")]
+    assert not [text for text in shown if re.search(r"\b0001-|\b1677-|20\d\d years", text)]
+    assert all("N/A" in text for text in shown[:3])
+    (line,) = ll.lines("blame", "--lines", "zero:1:/etc/motd")
+    assert local(from_rfc3339(ll.json("log", "zero:1")[0]["loaded"])) in line
 
 
 def test_days_that_an_audit_adds_up_are_those_that_it_shows(ll: Layerlog) -> None:
