@@ -66,13 +66,14 @@ def _fill(writer: Writer, container: str, model: Model, drawn: random.Random) ->
     contents = [writer.content.put(b"content %d" % number) for number in range(4)]
     with writer.transaction():
         for _ in range(drawn.randrange(1, 9)):
-            changes = [change for change in (_one(model, drawn, contents) for _ in range(drawn.randrange(1, 5))) if change]
+            changes = [change for change in (allowed(model, drawn, contents) for _ in range(drawn.randrange(1, 5))) if change]
             if changes:
                 trees[commands.record(writer, container, changes, view)] = model.tree()
     return trees
 
 
-def _one(model: Model, drawn: random.Random, contents: list[bytes]) -> Change | None:
+def allowed(model: Model, drawn: random.Random, contents: list[bytes]) -> Change | None:
+    """Return a random change after it was made in *model*, None where it drew one that is not allowed there."""
     change = _change(model, drawn.choice(KINDS), drawn.randrange(41), drawn.randrange(41))
     if change.content is not None:
         change = change._replace(content=contents[change.content[0]], size=9)

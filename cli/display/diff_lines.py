@@ -1,4 +1,4 @@
-"""What differs between two views, said in the same words wherever it is said: letters, names, amounts, a patch, or JSON.
+"""What differs between two views and their configs, in the same words everywhere: letters, names, amounts, a patch, or JSON.
 
 The row is a `Difference`: letter, path, before, after. Its amount is asked for only where shown: that reads contents.
 """
@@ -16,6 +16,7 @@ from projections.diff import patches
 from projections.diff.patches import Amount
 from projections.diff.tree_diff import Difference
 from projections.history.status import topmost
+from projections.oci.config_diff import ConfigDifference
 from projections.tree.view import View
 
 T = TypeVar("T")
@@ -36,6 +37,25 @@ def print_changes(ways: Iterable[str], compare: Callable[[], Compared]) -> bool:
     """Print in each of *ways* (keys of `WAYS`) what *compare* finds; return whether anything differs."""
     differs = [WAYS[way](compare()) for way in ways]
     return any(differs)
+
+
+def print_config(ways: Sequence[str], found: Iterable[ConfigDifference]) -> bool:
+    """Print what differs of two configs, as JSON or line by line, but not among mere names; return whether anything does."""
+    differs = list(found)
+    if "json" in ways:
+        _write((json_line(config_row(difference)) for difference in differs), print)
+    elif any(way != "names" for way in ways):
+        _write((line for difference in differs for line in _config_lines(difference)), print)
+    return bool(differs)
+
+
+def _config_lines(found: ConfigDifference) -> Iterator[str]:
+    return (paint(f"{mark} {shown(text)}", _COLOURS[mark]) for mark, text in found.lines())
+
+
+def config_row(found: ConfigDifference) -> dict[str, Any]:
+    """Return a difference of configs for JSON: `path` is null, as it is about no file."""
+    return {"change": found.letter, "path": None, **found._asdict()}
 
 
 def difference_row(row: Difference) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Events within rows are as `projections/events/rows.py` says.
 """
 
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cli.display.entries import TYPES
@@ -48,14 +48,13 @@ def names_text(tags: list[str]) -> str:
     return f" ({', '.join(map(shown, shown_names(tags)))})" if tags else ""
 
 
-def commit_lines(commit: Commit, tags: list[str], signed: Sequence[Signed] = (), config: Iterable[str] = ()) -> Iterator[str]:
-    """Yield the head of a commit, with its signatures and the instructions that changed its *config*."""
+def commit_lines(commit: Commit, tags: list[str], signed: Sequence[Signed] = ()) -> Iterator[str]:
+    """Yield the head of a commit, with its signatures."""
     yield paint(f"commit {commit.id}", "yellow") + names_text(tags)
     yield f"Author: {shown(commit.author) if commit.author else 'nobody named'} (claimed)"
     yield f"Actor:  {shown(actor_text(commit.record))} (observed)"
     yield f"Date:   {shown_time(commit.time)}"
     yield from (f"Signed: {shown(one.signer)} (`verify` says whether it holds)" for one in signed)
-    yield from (f"Config: {shown(instruction)}" for instruction in config)
     yield from (f"Guard:  let through {shown(_let_through(one))}" for one in (commit.guards or {}).get("let_through", ()))
     yield ""
     yield from indented(commit.message)
@@ -164,6 +163,8 @@ def _detail(record: Record) -> str:
         return " ".join((*(("to", now) if now else ()), *(("from", old) if old else ())))
     if record.event.kind == Kind.COMMITTED:
         return f"as {short_id(record.event.commit)}: {subject(stated['message'] or '')}".rstrip(": ")
+    if record.event.kind == Kind.CONFIG_CHANGED:
+        return shown(", ".join(stated["instructions"])[:SUBJECT])
     return shown(str(record.event.detail)[:SUBJECT])
 
 

@@ -39,11 +39,14 @@ class Session:
             self.store.cache.asked = lambda name, found: logs.detail("cache hit" if found else "cache miss", file=name)
 
     def context(
-        self, author: str | None = None, known: str = "recorded", process: tuple[str, Sequence[str]] | None = None
-    ) -> Context:
-        """Return who and why, as the log keeps it; of what a *process* in a container did, its id and how it was begun."""
+        self, author: str | None = None, known: str = "recorded", process: tuple[str, Sequence[str]] | None = None, *,
+        undoes: Sequence[tuple[int, int]] = (), redoes: Sequence[tuple[int, int]] = (),
+    ) -> Context:  # fmt: skip
+        """Return who and why, as the log keeps it; of what a *process* in a container did, its id and how it was begun; of an
+        undo or a redo, what it takes or brings back.
+        """
         name, argv = process or (None, self.settings.argv)
-        return Context(observed_actor(), tuple(argv), claimed_author(author), known, name)
+        return Context(observed_actor(), tuple(argv), claimed_author(author), known, name, undoes=undoes, redoes=redoes)
 
     def resolve(self, ref: str) -> Target:
         found = references.resolve(self.log, ref, _end_of)

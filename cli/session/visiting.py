@@ -120,7 +120,7 @@ def recover(s: Session, container: str) -> bool:
 
 
 def _pass(s: Session, visit: Visit, exited: Exit | None) -> Passed:
-    with writing(s, known="observed", process=(visit.id, visit.command)) as writer:
+    with writing(s, context=s.context(known="observed", process=(visit.id, visit.command))) as writer:
         return repeated(lambda: recording.record_pass(writer, visit, exited))
 
 

@@ -1,7 +1,7 @@
 """How commands write: they look without a lock, refuse what is to be refused, and append in a short transaction."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from itertools import chain
 from typing import TypeVar
@@ -9,7 +9,9 @@ from typing import TypeVar
 from cli.session import logs
 from cli.session.session import Session
 from eventstore.errors import ConcurrencyError
+from eventstore.log.log import Context
 from eventstore.model.changes import Change
+from eventstore.model.facts import ConfigChange
 from eventstore.model.paths import shown
 from eventstore.store import commands
 from eventstore.store import writer as writers
@@ -26,12 +28,11 @@ LONG = 1.0
 @contextmanager
 def writing(
     s: Session, author: str | None = None, known: str = "recorded",
-    process: tuple[str, Sequence[str]] | None = None,
-    *, opened: Callable[..., AbstractContextManager[Writer]] = writers.writing,
+    *, context: Context | None = None, opened: Callable[..., AbstractContextManager[Writer]] = writers.writing,
 ) -> Iterator[Writer]:  # fmt: skip
-    """Write in this command's name; says in the operational log what was appended."""
+    """Write in this command's name, or as *context* says; says in the operational log what was appended."""
     _migrate(s)
-    with opened(s.store, s.context(author, known, process)) as writer, _told(writer):
+    with opened(s.store, context or s.context(author, known)) as writer, _told(writer):
         commands.create_store(writer)
         yield writer
 
@@ -72,15 +73,18 @@ def change(s: Session, container: str, make: Callable[[View], Iterable[Change]])
     return repeated(act)
 
 
-def append(s: Session, container: str, now: View, changes: Iterable[Change]) -> int:
-    """Append *changes*, which come of looking at *now* and are read to their end before anything is locked.
+def append(
+    s: Session, container: str, now: View, changes: Iterable[Change], configs: Iterable[ConfigChange] = (),
+    context: Context | None = None,
+) -> int:  # fmt: skip
+    """Append *changes*, which come of looking at *now* and are read to their end before anything is locked, and *configs*.
 
     Return the container's new version; raise ConcurrencyError where the container is no longer *now*.
     """
     with closing(Staged(s.store, changes)) as staged:
         require_allowed(staged, now)
-        with writing(s) as writer:
-            return commands.record(writer, container, staged, now, expected=now.version)
+        with writing(s, context=context) as writer:
+            return commands.record(writer, container, staged, now, configs=configs, expected=now.version)
 
 
 def _migrate(s: Session) -> None:

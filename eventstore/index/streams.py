@@ -6,6 +6,7 @@ from eventstore.log.log import Log
 from eventstore.model.events import Event, Kind
 
 _WITHIN = "stream = ? AND version BETWEEN ? AND ?"
+_CHANGES = f"(path IS NOT NULL OR kind = {Kind.CONFIG_CHANGED:d})"
 _BYTES = f"CASE kind WHEN {Kind.FILE_WRITTEN:d} THEN size END"
 
 
@@ -36,6 +37,12 @@ def last_event(log: Log, stream: int, upto: int) -> Event | None:
     return next(map(Event._make, rows), None)
 
 
+def last_change(log: Log, stream: int, upto: int) -> Event | None:
+    """Return the stream's last event of 1..upto that changes files or the config, or None: O(what came since)."""
+    statement = f"SELECT * FROM event WHERE stream = ? AND version <= ? AND {_CHANGES} ORDER BY version DESC LIMIT 1"
+    return next(map(Event._make, log.db.execute(statement, (stream, upto))), None)
+
+
 # -- many events of a stream
 
 
@@ -64,8 +71,8 @@ def has_links(log: Log, stream: int) -> bool:
 
 def count_changes(log: Log, stream: int, after: int) -> int:
     """Return how many of the stream's events after version *after* change files or the config: O(events after it)."""
-    counted = f"version > ? AND (path IS NOT NULL OR kind = {Kind.CONFIG_CHANGED:d})"
-    return int(log.db.execute(f"SELECT count(*) FROM event WHERE stream = ? AND {counted}", (stream, after)).fetchone()[0])
+    statement = f"SELECT count(*) FROM event WHERE stream = ? AND version > ? AND {_CHANGES}"
+    return int(log.db.execute(statement, (stream, after)).fetchone()[0])
 
 
 def bytes_written(log: Log, stream: int, first: int, last: int) -> int:

@@ -23,15 +23,17 @@ DatabaseError = sqlite3.DatabaseError
 class Context:
     """Who and why: `actor` is observed, `author` is claimed; `known` is recorded, observed or imported.
 
-    `process` is the id of the visit whose changes they are, where they are one's.
+    `process` is the id of the visit whose changes they are, where they are one's. `undoes` or `redoes` are the changes,
+    (first, last version) of the container, that an undo took back, newest first, or a redo brought back, oldest first.
     """
 
     def __init__(
         self, actor: dict[str, Any], command: tuple[str, ...], author: str | None = None, known: str = "recorded",
-        process: str | None = None,
+        process: str | None = None, *, undoes: Sequence[tuple[int, int]] = (), redoes: Sequence[tuple[int, int]] = (),
     ) -> None:  # fmt: skip
         self.actor, self.command, self.author, self.known = actor, command, author, known
-        stated = vars(self) | ({"process": process} if process else {})
+        more = {"process": process, "undoes": undoes, "redoes": redoes}
+        stated = vars(self) | {key: value for key, value in more.items() if value}
         self.body = json.dumps(stated, sort_keys=True, separators=(",", ":"))
         """The text that the chain covers."""
 

@@ -112,10 +112,10 @@ def configure(writer: Writer, container: str, change: ConfigChange, *, expected:
 
 
 def record(
-    writer: Writer, container: str, changes: Iterable[Change], tree: Tree, *, expected: int | None = None,
-    key: str | None = None,
+    writer: Writer, container: str, changes: Iterable[Change], tree: Tree, *, configs: Iterable[ConfigChange] = (),
+    expected: int | None = None, key: str | None = None,
 ) -> int:  # fmt: skip
-    """Append *changes* to the container under the tree rules, as one changeset; return its new version.
+    """Append *changes* to the container under the tree rules, then *configs*, as one changeset; return its new version.
 
     *tree* is the container as it is now, at *expected* where that is given.  Raise ConflictError or NotFoundError naming
     the path that breaks a rule, ConcurrencyError where the container is not at *expected*.
@@ -125,6 +125,8 @@ def record(
     with writer.changeset(key) as appending:
         stream = appending.open(CONTAINER, container, expected)
         _record(appending, writer, stream, changes, tree)
+        for config in configs:
+            _add_fact(appending, stream, Kind.CONFIG_CHANGED, config.stated)
     return stream.version
 
 

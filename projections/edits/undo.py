@@ -1,18 +1,17 @@
-"""Taking back: the Changes that make a container or a path what it was, or invert one commit, as new events."""
+"""Taking back: the Changes that make a container or a path what it was, or what it had become, as new events."""
 
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
-from eventstore.index.moments import version_at
-from eventstore.index.streams import has_moves, tree_events_down
+from eventstore.index.streams import has_moves
 from eventstore.log.log import Log
 from eventstore.model.changes import Change, attributes, delete, link, move
 from eventstore.model.entries import Entry
 from eventstore.model.events import Kind
-from eventstore.model.paths import order, split
+from eventstore.model.paths import order
 from eventstore.store.store import Store
-from projections.diff.between import Around, differences
 from projections.diff.tree_diff import Difference, differ, paired, touched_by
 from projections.refs.containers import view_at
 from projections.tree.hard_links import grouped, linked_nodes
@@ -22,42 +21,55 @@ from projections.tree.walk import walk
 
 
 class Run(NamedTuple):
-    """The events first..last of a container's stream: one changeset's."""
+    """The events first..last of a container's stream: what one changeset did to its files and its config."""
 
     first: int
     last: int
 
 
-def runs(log: Log, stream: int, version: int) -> Iterator[Run]:
-    """Yield the changesets that changed files of a container, newest first: look-ups for each."""
-    while (last := next(tree_events_down(log, stream, version), None)) is not None:
-        first = version_at(log, stream, log.changeset(last.position).first - 1) + 1
-        yield Run(first, last.version)
-        version = first - 1
+def taken_back(store: Store, container: str, taken: Sequence[Run]) -> Iterator[Change]:
+    """Yield the Changes that undo *taken*, changes of a container, newest first, where it is what the first of them left."""
+    return _stepping(store, container, [(run.last, run.first - 1) for run in taken])
 
 
-def taken_back(store: Store, container: str, taken: list[Run]) -> Iterator[Change]:
-    """Yield the Changes that undo *taken*, the latest changesets of a container, newest first.
+def brought_back(store: Store, container: str, again: Sequence[Run]) -> Iterator[Change]:
+    """Yield the Changes that do *again* what a container's changes did, oldest first, where it is what it was before them."""
+    return _stepping(store, container, [(run.first - 1, run.last) for run in again])
 
-    A lone move is moved back; where there are moves among more each changeset is undone for itself, else all at once.
+
+def _stepping(store: Store, container: str, steps: Sequence[tuple[int, int]]) -> Iterator[Change]:
+    """Yield the Changes of going through *steps* (from version, to version), all at once where that is as much.
+
+    Where there are moves among them each is gone for itself, so that a lone move stays one; so, too, where nothing is left
+    of them together: a step that nothing tells of would be none.
     """
     stream = _stream(store.log, container)
-    if not any(has_moves(store.log, stream, *run) for run in taken):
-        taken = [Run(taken[-1].first, taken[0].last)]
-    for run in taken:
-        back = _moved_back(store, container, stream, run)
-        yield from (back,) if back is not None else inverse(store, container, run)
+    if not any(has_moves(store.log, stream, min(step) + 1, max(step)) for step in steps):
+        together = leading(store, container, steps[0][0], steps[-1][1])
+        if (first := next(together, None)) is not None:
+            yield from chain([first], together)
+            return
+    for now, then in steps:
+        moved = _moved(store, container, stream, now, then)
+        yield from (moved,) if moved is not None else leading(store, container, now, then)
 
 
-def inverse(store: Store, container: str, run: Run) -> Iterator[Change]:
-    """Yield the Changes that make the container after *run* what it was before: O(paths touched), or, where files have
-    several names, O(the tree).
-    """
+def changed_anything(store: Store, container: str, run: Run) -> bool:
+    """Whether a container's files are not the same before and after *run*."""
     before, after = view_at(store, container, run.first - 1), view_at(store, container, run.last)
-    found = {d.path: d for d in touched_by(after, before, _stream(store.log, container), *run)}
-    linked = linked_nodes(before) | linked_nodes(after)
+    differs = next(touched_by(before, after, _stream(store.log, container), *run), None) is not None
+    return differs or next(leading(store, container, run.last, run.first - 1), None) is not None
+
+
+def leading(store: Store, container: str, now: int, then: int) -> Iterator[Change]:
+    """Yield the Changes that make the container as of version *now* what it was, or became, at version *then*: O(paths
+    touched), or, where files have several names, O(the tree).
+    """
+    live, wanted = view_at(store, container, now), view_at(store, container, then)
+    found = {d.path: d for d in touched_by(live, wanted, _stream(store.log, container), min(now, then) + 1, max(now, then))}
+    linked = linked_nodes(live) | linked_nodes(wanted)
     if linked:
-        found.update(_regrouped(after, before, linked, set(found)))
+        found.update(_regrouped(live, wanted, linked, set(found)))
     return as_edits((found[path] for path in sorted(found, key=order)), linked)
 
 
@@ -117,68 +129,17 @@ def _groups(view: View, linked: set[int]) -> set[frozenset[bytes]]:
     return {frozenset(entry.path for entry in entries) for entries in grouped(view, linked).values()}
 
 
-def _moved_back(store: Store, container: str, stream: int, run: Run) -> Change | None:
-    """Return the move that undoes *run* where that is one move which replaced nothing."""
-    if run.first != run.last:
+def _moved(store: Store, container: str, stream: int, now: int, then: int) -> Change | None:
+    """Return the move of a step over one event which is one that replaced nothing, back or again; else None."""
+    first = min(now, then)
+    event = store.log.event(stream, first + 1)
+    if max(now, then) != first + 1 or event.kind != Kind.PATH_MOVED or event.path is None:
         return None
-    event = store.log.event(stream, run.first)
-    if event.kind != Kind.PATH_MOVED or event.path is None:
+    path, source = store.log.path_text(event.path), event.target or b""
+    if view_at(store, container, first).lookup(path) is not None:
         return None
-    path = store.log.path_text(event.path)
-    there = view_at(store, container, run.first - 1).lookup(path)
-    return None if there is not None else move(path, event.target or b"")
+    return move(path, source) if then < now else move(source, path)
 
 
 def _stream(log: Log, container: str) -> int:
     return log.existing("container", container).id
-
-
-# -- reverting: the inverse of one commit's changes on what a container is now
-
-
-class Conflict(NamedTuple):
-    path: bytes
-    reason: str
-
-
-class Revert(NamedTuple):
-    """`changes` may be made only where there are no `conflicts`."""
-
-    changes: list[Change]
-    conflicts: list[Conflict]
-
-
-def revert(around: Around, live: View) -> Revert:
-    """Return what takes a commit's changes back in *live*: O(paths that the commit touched).
-
-    A path that is no longer what the commit made it is a conflict, unless it is what it was before the commit.
-    """
-    wanted: dict[bytes, Difference] = {}
-    conflicts = []
-    for path, before, after in differences(around):
-        now = live.lookup(path)
-        if not differ(now, before):
-            continue
-        if not differ(now, after):
-            wanted[path] = Difference(path, now, before)
-        else:
-            conflicts.append(Conflict(path, "is no longer what the commit made it" if now else "is no longer there"))
-    conflicts.extend(_in_the_way(wanted, live))
-    linked = linked_nodes(around.before) | linked_nodes(live)
-    return Revert(list(as_edits((wanted[path] for path in sorted(wanted, key=order)), linked)), conflicts)
-
-
-def _in_the_way(wanted: dict[bytes, Difference], live: View) -> Iterator[Conflict]:
-    for path, now, then in wanted.values():
-        if now is not None and now.is_dir and (then is None or not then.is_dir):
-            for entry in walk(live, path):
-                if entry.path not in wanted:
-                    yield Conflict(entry.path, "came later, below what the commit made")
-                    break
-        if then is not None and path and not _will_be_directory(wanted, live, split(path)[0]):
-            yield Conflict(path, "has no directory to come back to")
-
-
-def _will_be_directory(wanted: dict[bytes, Difference], live: View, path: bytes) -> bool:
-    found = wanted[path].after if path in wanted else live.lookup(path)
-    return found is not None and found.is_dir

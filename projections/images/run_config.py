@@ -26,3 +26,14 @@ def run_config(log: Log, content: Content, target: Target) -> Json:
 def change(log: Log, content: Content, target: Target, instructions: Sequence[Instruction]) -> ConfigChange | None:
     """Return what *instructions* change of a target's run config, None for no instruction; InvalidError for a wrong one."""
     return change_of(run_config(log, content, target), instructions) if instructions else None
+
+
+def around(log: Log, content: Content, container: str, first: int, last: int) -> tuple[Json, Json]:
+    """Return the run config before a container's event *first* and the one after *last*; {} twice, and nothing is read, where
+    none of these events is about it.
+    """
+    stream = log.existing("container", container).id
+    if next(images.config_changes(log, stream, first, last), None) is None:
+        return {}, {}
+    before, after = (run_config(log, content, Target("", None, container, version)) for version in (first - 1, last))
+    return before, after

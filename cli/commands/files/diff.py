@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from cli.display.diff_lines import Compared, print_changes
+from cli.display.diff_lines import Compared, print_changes, print_config
 from cli.display.formats import listed
 from cli.options import completion
 from cli.options.changes import changes_options
@@ -14,7 +14,8 @@ from eventstore.errors import ConflictError, InvalidError, LayerlogError
 from eventstore.model.paths import plain, shown
 from projections.diff.tree_diff import between, events_between
 from projections.history import status
-from projections.images.run_config import run_config
+from projections.images.run_config import around, run_config
+from projections.oci.config_diff import ConfigDifference, differences
 from projections.refs.targets import Target
 from projections.tree.symlinks import follow
 from projections.tree.view import View
@@ -33,8 +34,8 @@ def diff(
 ) -> None:
     r"""Show what differs: paths added (A), changed (C) and deleted (D).
 
-    Of one container, what no commit has sealed; of two views, what leads from the first to the second. That their configs
-    differ too is said on stderr.
+    Of one container, what no commit has sealed; of two views, what leads from the first to the second. Before them, where
+    no path is named, what goes (-) from the config and what comes (+), variable by variable, label by label.
 
     \b
       layerlog diff web                     not sealed yet
@@ -44,10 +45,12 @@ def diff(
     """
     with session() as s:
         asked = ["json"] if output_format == "json" else ways or ["topmost"]
-        differs = print_changes(asked, lambda: _compare(s, first, second, base=base))
-        if second is not None and s.split(first)[1] is s.split(second)[1] is None:
-            _note_config(s, first, second)
-        if differs and exit_code:
+        configs = [] if _names_path(s, first, second) else _configs(s, first, second, base=base)
+        configured = print_config(asked, configs)
+        changed = print_changes(asked, lambda: _compare(s, first, second, base=base))
+        if configured and asked == ["names"]:
+            print(f"layerlog: the config differs too ({listed([d.label for d in configs])})", file=sys.stderr)
+        if (configured or changed) and exit_code:
             ctx.exit(1)
 
 
@@ -80,12 +83,21 @@ def _pair(s: Session, target: Target, second: str | None, *, base: bool) -> tupl
     return found.before, found.after
 
 
-def _note_config(s: Session, first: str, second: str) -> None:
-    """Say on stderr that the configs differ too: they are no files, so no line tells of them."""
+def _names_path(s: Session, first: str, second: str | None) -> bool:
+    return any(text is not None and s.split(text)[1] is not None for text in (first, second))
+
+
+def _configs(s: Session, first: str, second: str | None, *, base: bool) -> list[ConfigDifference]:
+    """Return what differs of the configs of the two views; nothing where one of them cannot be read: the files still can."""
+    target = s.resolve(first)
     try:
-        one, other = (run_config(s.log, s.store.content, s.resolve(ref)) for ref in (first, second))
-    except LayerlogError:  # the views could be compared all the same
-        return
-    keys = sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
-    if keys:
-        print(f"layerlog: the config differs too ({listed(keys)}); `layerlog inspect` shows it", file=sys.stderr)
+        if second is not None:
+            before, after = (run_config(s.log, s.store.content, found) for found in (target, s.resolve(second)))
+        elif target.container is None or target.image is not None:
+            return []
+        else:
+            since = 1 if base else status.unsealed(s.store, target.container, target.version).first
+            before, after = around(s.log, s.store.content, target.container, since, target.version)
+    except LayerlogError:
+        return []
+    return list(differences(before, after))

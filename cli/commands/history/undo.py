@@ -1,34 +1,37 @@
 """Taking back, all as new events: the last changes of a container, one commit, one path, or a removal."""
 
 import sys
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Callable
 
 import click
 
 from cli.display import history
-from cli.display.diff_lines import Compared, print_changes
-from cli.display.formats import counted, listed
+from cli.display.diff_lines import Compared, print_changes, print_config
+from cli.display.formats import listed
 from cli.options import completion
 from cli.session.session import Session, session
 from cli.session.writing import append, change, repeated, writing
 from eventstore.errors import ConflictError, InvalidError
-from eventstore.model.changes import Change
 from eventstore.model.paths import shown
 from eventstore.model.spelling import check_tag
 from eventstore.store import commands
 from eventstore.store.writer import Writer
 from projections.diff.between import Around, differences
+from projections.edits import revert as reverting
 from projections.edits import undo
 from projections.events.records import Records
 from projections.events.rows import place
-from projections.history import logbook
+from projections.history import logbook, undo_stack
 from projections.history.commits import Commit, of_seal
-from projections.images import images
+from projections.history.undo_stack import Step
+from projections.images import images, run_config
 from projections.images.removal import Removed, find_removed
+from projections.oci import config_diff
+from projections.oci.config_diff import ConfigDifference, Reverted
 from projections.refs import containers
 from projections.refs.containers import Container
 from projections.refs.points import Points
+from projections.refs.references import Target
 from projections.tree.symlinks import follow
 from projections.tree.view import View
 
@@ -39,60 +42,67 @@ MOST_CONFLICTS = 10
 @click.argument("container", shell_complete=completion.containers)
 @click.argument("count", metavar="[N]", type=click.IntRange(1), default=1)
 def undo_(container: str, count: int) -> None:
-    r"""Take back the last N (1) changes of a container's files, sealed or not, and print what was taken back.
+    r"""Take back the last N (1) changes of a container's files and config, sealed or not, and print what was taken back.
 
-    A change is what one command did. It stays in the history, and so does its undoing, which can itself be undone. What
-    `config` changed is not taken back; where that lies among the changes, it is said.
+    A change is what one command did. Again, the change before it is taken back, and so on, as in an editor; `redo` goes
+    forward again, until another change begins a new line. All of it stays in the history, the undoing too.
 
     \b
       layerlog undo web
       layerlog undo web 3
     """
     with session() as s:
-        found, taken = repeated(lambda: _take_back(s, container, count))
-        print(*_taken_lines(s, found.stream, taken), sep="\n")
-        _note(_what_stays(s, found.stream, taken[-1].first, found.version))
+        found, step = _stepped(s, container, lambda now: undo_stack.undone(s.store, now, count))
+        _print_step(s, found, step, f"`layerlog redo {{}}{f' {count}' if count > 1 else ''}` goes forward again")
 
 
-def _take_back(s: Session, container: str, count: int) -> tuple[Container, list[undo.Run]]:
-    """Return the container as it was, and the changes that were taken back."""
-    found = containers.get(s.log, s.container(container))
-    taken = list(islice(undo.runs(s.log, found.stream, found.version), count))
-    if len(taken) < count:
-        there = counted(len(taken), "change")
-        raise ConflictError(f"container {shown(found.name)} has {there} of files to take back, not {count}")
-    now = containers.view_at(s.store, found.id, found.version)
-    append(s, found.id, now, undo.taken_back(s.store, found.id, taken))
-    return found, taken
+@click.command()
+@click.argument("container", shell_complete=completion.containers)
+@click.argument("count", metavar="[N]", type=click.IntRange(1), default=1)
+def redo(container: str, count: int) -> None:
+    r"""Bring back the last N (1) changes that `undo` took back, and print what was brought back.
+
+    \b
+      layerlog redo web
+      layerlog redo web 3
+    """
+    with session() as s:
+        found, step = _stepped(s, container, lambda now: undo_stack.redone(s.store, now, count))
+        _print_step(s, found, step, f"`layerlog undo {{}}{f' {count}' if count > 1 else ''}` goes back again")
 
 
-def _taken_lines(s: Session, stream: int, taken: list[undo.Run]) -> Iterator[str]:
+def _stepped(s: Session, container: str, plan: Callable[[Container], Step]) -> tuple[Container, Step]:
+    """Record what *plan* says of the container; return the container as it was, and that."""
+
+    def act() -> tuple[Container, Step]:
+        found = containers.get(s.log, s.container(container))
+        step = plan(found)
+        now = containers.view_at(s.store, found.id, found.version)
+        append(s, found.id, now, step.changes, step.configs, s.context(undoes=step.undoes, redoes=step.redoes))
+        return found, step
+
+    return repeated(act)
+
+
+def _print_step(s: Session, found: Container, step: Step, back: str) -> None:
     records, points = Records(s.log), Points(s.log)
-    for run in taken:
-        first = records.of(s.log.event(stream, run.first))
+    for run in step.undoes or step.redoes:
+        first = records.of(s.log.event(found.stream, run.first))
         more = f" and {run.last - run.first} more" if run.last > run.first else ""
-        yield f"{history.event_line(first, place(first, points))}{more}"
-
-
-def _what_stays(s: Session, stream: int, first: int, last: int) -> str:
-    """Return what is to be said of the config that the events first..last changed; "" where they did not."""
-    changed = images.instructions(s.log, stream, first, last)
-    return f"the config stays as it was set ({listed(changed, 3)}); `layerlog config` sets it anew" if changed else ""
-
-
-def _note(text: str) -> None:
-    if text:
-        print(f"layerlog: {text}", file=sys.stderr)
+        print(f"{history.event_line(first, place(first, points))}{more}")
+    point, name = points.spelled(found.id, step.version), points.container(found.id)
+    print(f"It is as it was at {shown(point)}; {back.format(shown(name))}")
 
 
 @click.command()
 @click.argument("commit", shell_complete=completion.references)
 @click.argument("container", required=False, shell_complete=completion.containers)
 def revert(commit: str, container: str | None) -> None:
-    r"""Take back what one commit changed, keeping what came later, and print it as A, C and D.
+    r"""Take back what one commit changed, keeping what came later, and print it as `diff` does.
 
     It is taken back in CONTAINER, by default the one that made the commit. Where a path is no longer what the commit
-    made it, nothing is done, and every such path is named. The commit's config changes stay, and are named.
+    made it, nothing is done, and every such path is named. What the commit changed of the config is taken back too,
+    variable by variable, but for what something newer changed: that stays, and is named.
 
     \b
       layerlog revert 3f2a9c
@@ -101,23 +111,34 @@ def revert(commit: str, container: str | None) -> None:
     with session() as s:
         sealed = _commit(s, commit)
         found = s.container(container) if container is not None else sealed.container
-        _print_changes(s, found, *change(s, found, lambda now: _reverted(s, sealed, now)))
-        _note(_what_stays(s, sealed.record.event.stream, sealed.first, sealed.last))
+        before, planned, version = repeated(lambda: _reverted(s, sealed, found))
+        configs = run_config.around(s.log, s.store.content, found, before.version + 1, version)
+        print_config(["topmost"], config_diff.differences(*configs))
+        _print_changes(s, found, before, version)
+        if planned.kept:
+            print(f"layerlog: {_kept_text(planned.kept)}", file=sys.stderr)
 
 
-def _reverted(s: Session, sealed: Commit, now: View) -> list[Change]:
-    planned = undo.revert(logbook.around_commit(now, sealed), now)
+def _reverted(s: Session, sealed: Commit, container: str) -> tuple[View, Reverted, int]:
+    """Record what takes a commit back; return the container as it was, what became of its config, and its new version."""
+    now, said = s.now(container), f"commit {sealed.id[:12]}"
+    planned = reverting.revert(logbook.around_commit(now, sealed), now)
     if planned.conflicts:
-        raise ConflictError(
-            f"commit {sealed.id[:12]} cannot be taken back: {_conflicts_text(planned.conflicts)}; nothing was changed"
-        )
-    if not planned.changes:
-        stays = _what_stays(s, sealed.record.event.stream, sealed.first, sealed.last)
-        raise ConflictError(f"nothing is left of what commit {sealed.id[:12]} changed in files{stays and f'; {stays}'}")
-    return planned.changes
+        raise ConflictError(f"{said} cannot be taken back: {_conflicts_text(planned.conflicts)}; nothing was changed")
+    config = run_config.run_config(s.log, s.store.content, Target("", None, container, now.version))
+    changed = run_config.around(s.log, s.store.content, sealed.container, sealed.first, sealed.last)
+    without = config_diff.reverted(*changed, config)
+    change = config_diff.change_to(config, without.config)
+    if not planned.changes and change is None:
+        raise ConflictError(f"nothing is left of what {said} changed{without.kept and f'; {_kept_text(without.kept)}'}")
+    return now, without, append(s, container, now, planned.changes, [change] if change is not None else [])
 
 
-def _conflicts_text(conflicts: list[undo.Conflict]) -> str:
+def _kept_text(kept: list[ConfigDifference]) -> str:
+    return f"the config stays as something newer set it: {listed([found.label for found in kept], MOST_CONFLICTS)}"
+
+
+def _conflicts_text(conflicts: list[reverting.Conflict]) -> str:
     some = [f"/{shown(conflict.path)} {conflict.reason}" for conflict in conflicts[:MOST_CONFLICTS]]
     more = len(conflicts) - len(some)
     return "; ".join(some) + (f"; and {more} more paths" if more else "")

@@ -6,6 +6,7 @@ import pytest
 
 from eventstore.store.store import Store
 from projections.edits import undo
+from projections.history.undo_stack import undoable
 from projections.tree.view import View
 from tests.projections.layers.test_layers import names_by_node
 from tests.projections.tree.test_view import walked
@@ -25,7 +26,7 @@ def test_undo_gives_the_tree_before(tmp_path: Path, seed: int) -> None:
     with Store.open_or_create(str(tmp_path / "store")) as store:
         told = tell(store, seed)
         stream = told.stream(told.upper)
-        taken = list(undo.runs(store.log, stream, store.log.version(stream)))
+        taken = list(undoable(store.log, stream, store.log.version(stream)))
         assert [run.last for run in taken] == sorted(told.trees[told.upper], reverse=True)
         if not taken:
             return
@@ -35,7 +36,7 @@ def test_undo_gives_the_tree_before(tmp_path: Path, seed: int) -> None:
         assert walked(after) == walked(before)
         assert several_names(after) == several_names(before)
         if walked(before) != walked(now):
-            latest = next(undo.runs(store.log, stream, store.log.version(stream)))
+            latest = next(undoable(store.log, stream, store.log.version(stream)))
             again = told.record(told.upper, list(undo.taken_back(store, told.upper, [latest])))
             assert walked(again) == walked(now)
             assert several_names(again) == several_names(now)

@@ -69,7 +69,29 @@ def test_diff_of_any_two(changed: Layerlog) -> None:
     assert "A /bin" not in lines
     assert "C /bin" in lines
     assert "D /usr" in lines
-    assert done.stderr == "layerlog: the config differs too (Env); `layerlog inspect` shows it\n"
+    assert lines[0] == "+ ENV PATH=/bin"
+    assert done.stderr == ""
+    assert changed.run("diff", "--name-only", "base:1", "other:1").stderr == "layerlog: the config differs too (ENV PATH)\n"
+
+
+def test_diff_tells_of_the_config_field_by_field(ll: Layerlog) -> None:
+    """Not sealed, since the base, and of two views; each variable, label and port for itself; no path, no config."""
+    ll("config", "web", "-e", "A=1", "-e", "B=two words", "-l", "x=1", "--cmd", '["a", "b"]', "--expose", "80")
+    first = ['+ CMD ["a", "b"]', "+ ENV A=1", "+ ENV B='two words'", "+ EXPOSE 80/tcp", "+ LABEL x=1"]
+    assert ll.lines("diff", "web") == sorted(first, key=lambda line: line.split()[1] == "LABEL")
+    ll("commit", "-m", "set", "web", "app:1")
+    assert ll("diff", "web") == ""
+    ll("config", "web", "-e", "A=\x1b[2J\n2", "-l", "x-", "--user", "web")
+    changed = ["- ENV A=1", "+ ENV A='\\x1b[2J\\n2'", "- LABEL x=1", "+ USER web"]
+    assert ll.lines("diff", "web") == changed
+    assert ll.lines("diff", "app:1", "web") == changed
+    assert ll.lines("diff", "-p", "web") == changed
+    assert len(ll.lines("diff", "--base", "web")) == 5
+    assert ll("diff", "web:/etc") == ""
+    assert ll.run("diff", "--exit-code", "web").exit_code == 1
+    rows = ll.json("diff", "web")
+    assert rows[1] == {"change": "D", "path": None, "field": "Labels", "name": "x", "before": "1", "after": None}
+    assert [(row["change"], row["field"], row["name"]) for row in rows] == [("C", "Env", "A"), ("D", "Labels", "x"), ("A", "User", None)]
 
 
 def test_diff_below_a_path(changed: Layerlog) -> None:

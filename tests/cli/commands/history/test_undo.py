@@ -1,6 +1,6 @@
 """undo, revert, restore and undelete: all as new events, nothing rewritten, nothing done on a conflict."""
 
-
+import json
 
 from tests.cli.invoking import BASE, Layerlog, with_loaded
 
@@ -17,12 +17,29 @@ def test_undo_takes_back_the_last_change_and_can_be_undone(ll: Layerlog) -> None
     ll("write", "--text", "x", "web:/f")
     ll("delete", "-r", "web:/etc")
     changed = ll.tree()
-    assert ll("undo", "web").endswith("PathDeleted /etc\n")
+    said = ll.lines("undo", "web")
+    assert said[0].endswith("PathDeleted /etc")
+    assert said[1:] == ["It is as it was at web@2; `layerlog redo web` goes forward again"]
     assert ll.tree()["etc"] == BASE["etc"]
-    ll("undo", "web")
+    assert "FileWritten /f" in ll("undo", "web"), "the step before, not the undoing"
+    assert ll.tree() == before
+    assert "has no change to take back" in ll.refused("undo", "web")
+    assert ll.lines("redo", "web", "2")[-1] == "It is as it was at web@3; `layerlog undo web 2` goes back again"
     assert ll.tree() == changed
-    ll("undo", "web", "3")
-    assert ll.tree() == {**before, "f": b"x"}
+    assert "has no change that `undo` took back and nothing newer replaced" in ll.refused("redo", "web")
+
+
+def test_a_change_after_an_undo_begins_a_new_line(ll: Layerlog) -> None:
+    for text in "123":
+        ll("write", "--text", text, "web:/f")
+    ll("undo", "web", "2")
+    ll("write", "--text", "new", "web:/g")
+    assert "has no change that `undo` took back" in ll.refused("redo", "web")
+    ll("undo", "web")
+    assert ll.tree()["f"] == b"1"
+    assert "f" not in (ll("undo", "web") and ll.tree())
+    assert "no change to take back" in ll.refused("undo", "web")
+    assert ll("cat", "web@4:/f") == "3", "all of it stays in the history"
 
 
 def test_undo_of_several_says_what_it_took_back(ll: Layerlog) -> None:
@@ -68,9 +85,11 @@ def test_undo_keeps_hard_links(ll: Layerlog) -> None:
 
 
 def test_undo_refuses_more_than_there_is(ll: Layerlog) -> None:
-    assert "has 0 changes of files to take back, not 1" in ll.refused("undo", "web")
+    assert ll.refused("undo", "web") == "container web has no change to take back"
     ll("write", "--text", "1", "web:/f")
-    assert "has 1 change of" in ll.refused("undo", "web", "2")
+    assert ll.refused("undo", "web", "2") == "container web has 1 change to take back, not 2"
+    ll("undo", "web")
+    assert ll.refused("redo", "web", "2") == "container web has 1 change that `undo` took back and nothing newer replaced, not 2"
     assert "nonesuch" in ll.refused("undo", "nonesuch")
     assert ll.run("undo", "web", "0").exit_code == 2
 
@@ -209,28 +228,64 @@ def test_undelete_refuses_what_is_there_or_never_was(ll: Layerlog) -> None:
 # -- the config
 
 
-def noted(ll: Layerlog, *args: str) -> str:
-    """Return what a command that succeeds says on stderr."""
-    done = ll.run(*args)
-    assert done.exit_code == 0, done.stderr
-    return done.stderr
+def config(ll: Layerlog, name: str = "web") -> dict[str, object]:
+    found = json.loads(ll("config", name))
+    assert isinstance(found, dict)
+    return found
 
 
-def test_undo_says_that_the_config_stays(ll: Layerlog) -> None:
+def test_undo_takes_back_what_config_set_and_redo_brings_it_back(ll: Layerlog) -> None:
+    """And what `commit --change` set; a change of files beside it comes and goes in its turn."""
+    ll("config", "web", "-e", "A=1", "--cmd", "run")
+    first = config(ll)
     ll("write", "--text", "1", "web:/f")
-    ll("config", "web", "--env", "A=1")
-    ll("write", "--text", "2", "web:/f")
-    assert noted(ll, "undo", "web") == "", "what was taken back came after it"
-    assert noted(ll, "undo", "web", "3") == "layerlog: the config stays as it was set (ENV A=1); `layerlog config` sets it anew\n"
-    assert "A=1" in ll("config", "web")
-
-
-def test_revert_says_that_the_config_stays(ll: Layerlog) -> None:
-    ll("write", "--text", "1", "web:/f")
-    one = ll("commit", "-c", "USER web", "web").strip().removeprefix("sha256:")
-    two = ll("commit", "-c", "ENV A=1", "web").strip().removeprefix("sha256:")
-    assert "(USER web)" in noted(ll, "revert", one)
+    ll("config", "web", "-e", "A=2", "--unset", "CMD")
+    ll("commit", "-c", "USER web", "web", "app:1")
+    last = config(ll)
+    said = ll.lines("undo", "web", "2")
+    assert [line.split(maxsplit=3)[3] for line in said[:2]] == ["ConfigChanged USER web", "ConfigChanged UNSET CMD, ENV A=2"]
+    assert config(ll) == first
+    assert ll.tree()["f"] == b"1"
+    ll("undo", "web", "2")
+    assert config(ll) == {}
     assert "f" not in ll.tree()
-    assert "\nConfig: ENV A=1\n" in ll("show", two)
-    assert [ll.json("show", commit)[0]["config"] for commit in (one, two)] == [["USER web"], ["ENV A=1"]]
-    assert ll.refused("revert", two).startswith(f"nothing is left of what commit {two[:12]} changed in files; the config stays")
+    ll("redo", "web", "4")
+    assert (config(ll), ll.tree()["f"]) == (last, b"1")
+    assert ll("diff", "app:1", "web") == ""
+
+
+def test_revert_takes_back_the_config_of_a_commit(ll: Layerlog) -> None:
+    ll("config", "web", "-e", "KEEP=1", "-e", "A=0", "--user", "ada")
+    commit(ll, "first")
+    ll("write", "--text", "1", "web:/f")
+    ll("config", "web", "-e", "A=1", "-e", "B=1", "--unset", "USER", "-l", "x=1")
+    second = commit(ll, "second", "app:2")
+    ll("config", "web", "-e", "C=1")
+    assert ll.lines("revert", second) == ["- ENV A=1", "+ ENV A=0", "- ENV B=1", "- LABEL x=1", "+ USER ada", "D /f"]
+    assert config(ll) == {"Env": ["KEEP=1", "A=0", "C=1"], "User": "ada"}
+    assert ll.refused("revert", second) == f"nothing is left of what commit {second[:12]} changed"
+    ll("undo", "web")
+    assert config(ll) == config(ll, "app:2") | {"Env": ["KEEP=1", "A=1", "B=1", "C=1"]}
+
+
+def test_revert_leaves_and_names_the_config_that_something_newer_set(ll: Layerlog) -> None:
+    ll("config", "web", "-e", "A=1", "-e", "B=1")
+    one = commit(ll, "one")
+    ll("config", "web", "-e", "A=2")
+    done = ll.run("revert", one)
+    assert (done.exit_code, done.stdout) == (0, "- ENV B=1\n")
+    assert done.stderr == "layerlog: the config stays as something newer set it: ENV A\n"
+    assert ll.refused("revert", one).endswith("changed; the config stays as something newer set it: ENV A")
+    assert config(ll) == {"Env": ["A=2"]}
+
+
+def test_show_of_a_commit_tells_of_the_config_field_by_field(ll: Layerlog) -> None:
+    ll("config", "web", "-e", "A=1")
+    commit(ll, "one")
+    two = ll("commit", "-c", "ENV A=2", "-c", "USER web", "web").strip().removeprefix("sha256:")
+    assert ll.lines("show", two)[-3:] == ["- ENV A=1", "+ ENV A=2", "+ USER web"]
+    row = ll.json("show", two)[0]
+    assert row["config"] == ["ENV A=2", "USER web"]
+    assert [(change["field"], change["name"], change["before"], change["after"]) for change in row["config_changes"]] == [
+        ("Env", "A", "1", "2"), ("User", None, None, "web"),
+    ]  # fmt: skip
