@@ -50,6 +50,8 @@ def differences(before: Json, after: Json) -> Iterator[ConfigDifference]:
     """Yield what differs, by field and name; a field in which the order alone differs as a whole."""
     for field in sorted(before.keys() | after.keys()):
         old, new = (_parts(field, config.get(field)) for config in (before, after))
+        if None in old or None in new:  # one of them has no names: both are taken whole
+            old, new = ({None: value} if (value := _value(config, field, None)) is not None else {} for config in (before, after))
         found = [
             ConfigDifference(field, name, old.get(name), new.get(name))
             for name in sorted(old.keys() | new.keys(), key=lambda name: name or "")
@@ -81,7 +83,8 @@ def reverted(before: Json, after: Json, now: Json) -> Reverted:
     config, kept = dict(now), []
     for found in differences(before, after):
         current = _value(config, found.field, found.name)
-        if current == found.after:
+        nameless = found.name is not None and None in _parts(found.field, config.get(found.field))
+        if current == found.after and not nameless:
             _put(config, found)
         elif current != found.before:
             kept.append(found)
@@ -131,8 +134,8 @@ def _put(config: Json, found: ConfigDifference) -> None:
     """Give *config* what was there before *found*; a field of which nothing is left goes."""
     held: object = found.before
     if found.name is not None:
-        parts = {name: value for name, value in _parts(found.field, config.get(found.field)).items() if name != found.name}
-        parts |= {found.name: found.before} if found.before is not None else {}
+        put = {**_parts(found.field, config.get(found.field)), found.name: found.before}
+        parts = {name: value for name, value in put.items() if value is not None}
         held = [f"{name}={value}" for name, value in parts.items()] if found.field == "Env" else parts
     if held in _NOTHING:
         config.pop(found.field, None)

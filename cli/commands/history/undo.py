@@ -130,7 +130,8 @@ def _reverted(s: Session, sealed: Commit, container: str) -> tuple[View, Reverte
     without = config_diff.reverted(*changed, config)
     change = config_diff.change_to(config, without.config)
     if not planned.changes and change is None:
-        raise ConflictError(f"nothing is left of what {said} changed{without.kept and f'; {_kept_text(without.kept)}'}")
+        stays = f"; {_kept_text(without.kept)}" if without.kept else ""
+        raise ConflictError(f"nothing is left of what {said} changed{stays}")
     return now, without, append(s, container, now, planned.changes, [change] if change is not None else [])
 
 
