@@ -50,8 +50,8 @@ def differences(before: Json, after: Json) -> Iterator[ConfigDifference]:
     """Yield what differs, by field and name; a field in which the order alone differs as a whole."""
     for field in sorted(before.keys() | after.keys()):
         old, new = (_parts(field, config.get(field)) for config in (before, after))
-        if None in old or None in new:  # one of them has no names: both are taken whole
-            old, new = ({None: value} if (value := _value(config, field, None)) is not None else {} for config in (before, after))
+        if None in old or None in new:  # one of them has no names
+            old, new = (_whole(config.get(field)) for config in (before, after))
         found = [
             ConfigDifference(field, name, old.get(name), new.get(name))
             for name in sorted(old.keys() | new.keys(), key=lambda name: name or "")
@@ -120,13 +120,17 @@ def _parts(field: str, value: object) -> Mapping[str | None, object]:
     if field == "Env" and isinstance(value, list) and all(isinstance(item, str) for item in value):
         variables: dict[str | None, object] = dict(item.partition("=")[::2] for item in value)
         return variables if len(variables) == len(value) else {None: value}
-    return dict(value) if field in NAMED and isinstance(value, dict) else {None: value}
+    return dict(value) if field in NAMED and isinstance(value, dict) else _whole(value)
+
+
+def _whole(value: object) -> Mapping[str | None, object]:
+    return {} if value in _NOTHING else {None: value}
 
 
 def _value(config: Json, field: str, name: str | None) -> object:
     held = config.get(field)
     if name is None:
-        return None if held in _NOTHING else held
+        return _whole(held).get(None)
     return _parts(field, held).get(name)
 
 

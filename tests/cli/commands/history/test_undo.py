@@ -243,7 +243,7 @@ def test_undo_takes_back_what_config_set_and_redo_brings_it_back(ll: Layerlog) -
     ll("commit", "-c", "USER web", "web", "app:1")
     last = config(ll)
     said = ll.lines("undo", "web", "2")
-    assert [line.split(maxsplit=5)[-1] for line in said[:2]] == ["USER web", "UNSET CMD, ENV A=2"]
+    assert [line.partition(" ConfigChanged ")[2].partition(" ")[2] for line in said[:2]] == ["USER web", "UNSET CMD, ENV A=2"]
     assert config(ll) == first
     assert ll.tree()["f"] == b"1"
     ll("undo", "web", "2")
