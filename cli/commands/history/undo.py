@@ -31,7 +31,7 @@ from projections.oci.config_diff import ConfigDifference, Reverted
 from projections.refs import containers
 from projections.refs.containers import Container
 from projections.refs.points import Points
-from projections.refs.references import Target
+from projections.refs.targets import Target
 from projections.tree.symlinks import follow
 from projections.tree.view import View
 

@@ -21,7 +21,7 @@ from projections.history.undo_stack import Step
 from projections.images.run_config import run_config
 from projections.oci.config import changed
 from projections.oci.documents import Json
-from projections.refs import containers, references
+from projections.refs import containers, targets
 from projections.refs.containers import Container, live_view, view_now
 from tests.conftest import ADA
 from tests.model import Model
@@ -136,7 +136,7 @@ class Play:
 
     def check(self) -> None:
         now = view_now(self.store, self.container)
-        target = references.target_of(containers.get(self.store.log, self.container))
+        target = targets.of_container(containers.get(self.store.log, self.container))
         assert walked(now) == self.editor.now.model.tree()
         assert several_names(now) == self.editor.now.linked()
         assert run_config(self.store.log, self.store.content, target) == self.editor.now.config
