@@ -84,7 +84,7 @@ def print_status(store: Store, container: Container) -> None:
     instructions = status.unsealed_instructions(store.log, container)
     if instructions:
         print("\nConfig not sealed yet:", *(f"  {shown(text)}" for text in instructions), sep="\n")
-    print(f"\n{_summary(counts, len(instructions))}")
+    print(f"\n{_summary(counts, len(instructions), status.count_unsealed(store.log, container))}")
 
 
 def _process_lines(store: Store, container: Container) -> list[str]:
@@ -96,8 +96,10 @@ def _process_lines(store: Store, container: Container) -> list[str]:
     return [left] if process else []
 
 
-def _summary(counts: dict[str, int], instructions: int) -> str:
+def _summary(counts: dict[str, int], instructions: int, events: int) -> str:
     if not any(counts.values()) and not instructions:
+        if events:
+            return f"{counted(events, 'change')} not sealed, which together change nothing: `commit` would seal an empty layer"
         return "Nothing to commit"
     parts = [f"{count} {WORDS[letter]}" for letter, count in counts.items()]
     return ", ".join(parts) + (f"; {counted(instructions, 'config change')}" if instructions else "")

@@ -34,7 +34,7 @@ HISTORY = (
 
 
 def image_rows(log: Log, content: Content, rows: Sequence[tuple[Image, str | None]]) -> Iterator[dict[str, Any]]:
-    sizes = image_list.sizes(log, [image for image, _ in rows])
+    sizes = image_list.sizes(log, content, [image for image, _ in rows])
     for image, name in rows:
         repository, tag = familiar(name) if name else (None, None)
         digests = inspection.manifest_digests(log, image.id)

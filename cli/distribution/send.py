@@ -18,16 +18,13 @@ from eventstore.model.facts import Arrival, tar_size
 from eventstore.store.store import Store
 from projections.images import images
 from projections.images.images import Image
-from projections.layers import layers
+from projections.layers import layers, sizes
 from projections.layers.layers import FolderLayer, ImportedLayer, Layer, LeftOut, SealedLayer, ignored
 from projections.layers.tar import encode, reassemble
 from projections.oci import oci_image as oci
 from projections.oci.oci_image import Descriptor, LayerBlob, OciImage
-from projections.refs.containers import view_at
 from projections.tree import lineage
-from projections.tree.subtree import as_changes
 from projections.tree.view import View
-from projections.tree.walk import walk
 
 ENCODED = "encoded"
 """The folder below cache/ that remembers what layers encode to."""
@@ -108,13 +105,7 @@ def tar_of(store: Store, changes: Iterable[Change]) -> Iterator[bytes]:
 
 def changes_of(store: Store, layer: FolderLayer | SealedLayer, left_out: LeftOut = ignored) -> Iterator[Change]:
     """Yield what a layer that no tar framed changes, in the order in which its encoder writes it."""
-    if isinstance(layer, FolderLayer):
-        view = layer_view(store, layer.name)
-        return as_changes(view, layers.without_markers(walk(view), left_out))
-    after = view_at(store, layer.container, layer.last)
-    before = view_at(store, layer.container, layer.first - 1)
-    found = layers.changes(before, after, after.spans[-1].stream, layer.first, layer.last, left_out)
-    return found if layer.encoder == 1 else layers.with_parents(found, after)
+    return sizes.held(store.log, store.content, layer, left_out)
 
 
 def encoded(store: Store, layer: FolderLayer | SealedLayer) -> Encoded:

@@ -4,12 +4,12 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from eventstore.index.streams import bytes_written
 from eventstore.retention import collection, compaction
 from eventstore.store.store import Store
 from projections.images import images
 from projections.images.images import Image
-from projections.layers.layers import Layer
+from projections.layers import layers
+from projections.layers.layers import Layer, SealedLayer
 from projections.refs import containers
 
 
@@ -43,16 +43,19 @@ def _images(store: Store) -> dict[str, Any]:
         newest.setdefault((image.seal.stream if image.seal else image.id, image.removed), image)
     for image in newest.values():  # it has the layers of all older ones of its container
         (gone if image.removed else alive).update(images.layers_of(log, image))
-    sizes = {layer: images.layer_size(log, layer) for layer in alive | gone}
+    sizes = {layer: images.layer_size(log, store.content, layer) for layer in alive | gone}
     return _row("images", count, sum(sizes.values()), sum(sizes[layer] for layer in gone - alive), "prune")
 
 
 def _containers(store: Store) -> dict[str, Any]:
-    """Count what containers wrote, sealed or not; what those wrote that were removed and never sealed could be pruned."""
+    """Count what containers hold above their bases, sealed or not; what removed ones hold that were never sealed could be
+    pruned.
+    """
     log, count, size, gone = store.log, 0, 0, 0
     for container in containers.all_containers(log):
         count += not container.removed
-        written = bytes_written(log, container.stream, 1, container.version)
-        size += written
-        gone += written if container.removed and not container.sealed else 0
+        own = (layer for layer in layers.of_container(log, container.id, container.version) if isinstance(layer, SealedLayer))
+        held = sum(images.layer_size(log, store.content, layer) for layer in own if layer.container == container.id)
+        size += held
+        gone += held if container.removed and not container.sealed else 0
     return _row("containers", count, size, gone, "prune")

@@ -75,12 +75,6 @@ def count_changes(log: Log, stream: int, after: int) -> int:
     return int(log.db.execute(statement, (stream, after)).fetchone()[0])
 
 
-def bytes_written(log: Log, stream: int, first: int, last: int) -> int:
-    """Return the sizes of the files that the stream's events first..last wrote, together: O(events)."""
-    statement = f"SELECT sum(size) FROM event WHERE {_WITHIN} AND kind = {Kind.FILE_WRITTEN:d}"
-    return log.db.execute(statement, (stream, first, last)).fetchone()[0] or 0
-
-
 def sums(log: Log, stream: int, first: int, last: int) -> tuple[int, int, int]:
     """Return (events, paths, bytes written) of the stream's events first..last that are about paths: O(events)."""
     events, paths, size = log.db.execute(

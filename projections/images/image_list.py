@@ -1,17 +1,13 @@
 """The images to list, what stands on each of them, and how large they are: without a fold over the commits."""
 
-from collections.abc import Iterator, Sequence
-from functools import cache
-from itertools import pairwise
+from collections.abc import Iterable, Iterator
 
+from eventstore.content.reader import Content
 from eventstore.index import provenance, seals
-from eventstore.index.streams import bytes_written
 from eventstore.log.log import Log
-from eventstore.model.facts import Base, ImageBase
 from projections.images import images
-from projections.layers import layers
+from projections.layers import sizes as layer_sizes
 from projections.refs import containers, tags
-from projections.tree import lineage
 
 
 def listed(log: Log) -> Iterator[images.Image]:
@@ -47,33 +43,16 @@ def users(log: Log, image: images.Image) -> list[str]:
     return [container for container in found if not containers.get(log, container).removed]
 
 
-def sizes(log: Log, found: Sequence[images.Image]) -> dict[str, int]:
-    """Return image id -> the bytes that its layers hold: tar bytes of imported ones, file bytes written in those born here.
-
-    One pass over the events of each container involved, however many images of it there are.
-    """
-    chains = {image.id: images.containers_under(log, image) for image in found}
-    written = _written(log, {point for chain in chains.values() for point in chain})
-
-    @cache
-    def below(container: int) -> int:
-        return _layers_size(log, lineage.base_of(log, container))
-
-    came = {image.id: image.cut or ImageBase(image.id) for image in found}
-    return {
-        image: (below(chain[-1][0]) if chain else _layers_size(log, came[image])) + sum(written[point] for point in chain)
-        for image, chain in chains.items()
-    }
+def sizes(log: Log, content: Content, found: Iterable[images.Image]) -> dict[str, int]:
+    """Return image id -> the bytes of its layers, as `images.layer_size` counts each: once, and then from cache/."""
+    return {image.id: _size(log, content, image) for image in found}
 
 
-def _layers_size(log: Log, base: Base) -> int:
-    return sum(images.layer_size(log, layer) for layer in layers.of_base(log, base))
-
-
-def _written(log: Log, points: set[tuple[int, int]]) -> dict[tuple[int, int], int]:
-    """Return the bytes written to files in a stream's events 1..version, for each (stream, version)."""
-    found: dict[tuple[int, int], int] = {}
-    for (below, version), (stream, upto) in pairwise([(0, 0), *sorted(points)]):
-        counted = version if below == stream else 0
-        found[stream, upto] = found.get((stream, counted), 0) + bytes_written(log, stream, counted + 1, upto)
-    return found
+def _size(log: Log, content: Content, image: images.Image) -> int:
+    name = f"image-{image.id}" if image.id and image.seal is not None else None
+    known = layer_sizes.remembered(log, name) if name else None
+    if known is None:
+        known = sum(images.layer_size(log, content, layer) for layer in images.exported_layers(log, image))
+        if name:
+            layer_sizes.remember(log, name, known)
+    return known

@@ -7,7 +7,6 @@ from eventstore.content.reader import Content
 from eventstore.errors import ConflictError, ErasedError
 from eventstore.index import provenance
 from eventstore.index.stream_paths import has_tree_events
-from eventstore.index.streams import bytes_written
 from eventstore.log.log import Log
 from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind
 from eventstore.model.facts import (
@@ -23,7 +22,7 @@ from eventstore.model.facts import (
     tar_size,
 )
 from eventstore.model.times import rfc3339
-from projections.layers import layers
+from projections.layers import layers, sizes
 from projections.layers.layers import ImportedLayer, Layer, SealedLayer
 from projections.oci.config import History, build_config, of_lowest, parse_config, parse_platform
 from projections.refs.targets import Target
@@ -147,10 +146,11 @@ def layers_of(log: Log, image: Image) -> list[Layer]:
     return list(layers.of_container(log, log.stream_of(image.seal.stream).name, image.seal.version))
 
 
-def layer_size(log: Log, layer: Layer) -> int:
+def layer_size(log: Log, content: Content, layer: Layer) -> int:
+    """Return the bytes of a layer: of the tar that it came as, of one made here as `sizes.of_layer` counts."""
     if isinstance(layer, ImportedLayer):
         return tar_size(imported_layer(log, layer.diff_id))
-    return bytes_written(log, *events_of(log, layer))
+    return sizes.of_layer(log, content, layer)
 
 
 def events_of(log: Log, layer: Layer) -> tuple[int, int, int]:

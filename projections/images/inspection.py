@@ -7,10 +7,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from eventstore.content.reader import Content
 from eventstore.errors import ErasedError
-from eventstore.index.streams import bytes_written
 from eventstore.log.log import Log
 from eventstore.model.digests import digest_of, named
-from eventstore.model.events import ARRIVALS
+from eventstore.model.events import ARRIVALS, ENCODER
 from eventstore.model.facts import Arrival, ContainerBase, ImageBase, Seal, base_stated, reason_of
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
@@ -51,10 +50,10 @@ def image_document(log: Log, content: Content, image: images.Image, diff_id: Cal
         "Author": stated.get("author") or "",
         "Config": _unless_erased(lambda: run_config.run_config(log, content, _target(log, image))),
         **{key.capitalize(): stated[key] for key in ("architecture", "variant", "os") if stated.get(key)},
-        "Size": image_list.sizes(log, [image])[image.id],
+        "Size": image_list.sizes(log, content, [image])[image.id],
         "RootFS": {"Type": "layers", "Layers": [digest and named(digest) for digest in map(known.get, exported)]},
         "Metadata": {"LastTagTime": max((_time(log, event.position) for event in last_moves), default=None)},
-        "Layerlog": _own(log, image, None if None in known.values() else config),
+        "Layerlog": _own(log, content, image, None if None in known.values() else config),
     }
 
 
@@ -103,7 +102,7 @@ def _parent(image: images.Image) -> str:
     return f"sha256:{parent}" if parent else ""
 
 
-def _own(log: Log, image: images.Image, config: bytes | None) -> Json:
+def _own(log: Log, content: Content, image: images.Image, config: bytes | None) -> Json:
     manifests = [f"sha256:{digest}" for digest in manifest_digests(log, image.id)]
     digest = _config_digest_left(log, image) if config is None else digest_of(config)
     own: Json = {"ConfigDigest": digest, "Manifests": manifests, "Removed": image.removed}
@@ -111,7 +110,7 @@ def _own(log: Log, image: images.Image, config: bytes | None) -> Json:
         seal = Seal.of(image.seal)
         own |= {"Commit": image.id, "Container": log.stream_of(image.seal.stream).name, "Version": image.seal.version}
         own |= {"Events": seal.events, "Message": seal.message or ""}
-    sized = [_layer(layer) | {"Size": images.layer_size(log, layer)} for layer in images.exported_layers(log, image)]
+    sized = [_layer(layer) | {"Size": images.layer_size(log, content, layer)} for layer in images.exported_layers(log, image)]
     about = [referrers.document(event) for event in referrers.kept(log, image.id)]
     return own | {"Layers": sized, "Referrers": about, "Erased": list(_erased(log, image))}
 
@@ -167,7 +166,7 @@ def _time(log: Log, position: int) -> str:
 
 
 class HistoryRow(NamedTuple):
-    """`id` is set where the step left an image that this store knows; `size` as `image_list.sizes` counts."""
+    """`id` is set where the step left an image that this store knows; `size` as `images.layer_size` counts."""
 
     id: str | None
     step: History
@@ -180,20 +179,22 @@ def history_rows(log: Log, content: Content, image: images.Image) -> list[Histor
     taken = list(_steps_taken(log, content, base)) if isinstance(base, ImageBase) else []
     if taken and isinstance(base, ImageBase) and base.layers is None:
         taken[-1] = taken[-1]._replace(id=base.image)
-    return [*taken, *_steps_made(log, image)][::-1]
+    return [*taken, *_steps_made(log, content, image)][::-1]
 
 
 def _steps_taken(log: Log, content: Content, base: ImageBase) -> Iterator[HistoryRow]:
-    sizes = iter([images.layer_size(log, layer) for layer in layers.of_base(log, base)])
+    sizes = iter([images.layer_size(log, content, layer) for layer in layers.of_base(log, base)])
     for step in history(parse_config(images.base_config(log, content, base), "config")):
         yield HistoryRow(None, step, 0 if step.empty_layer else next(sizes, 0))
     yield from (HistoryRow(None, History(), size) for size in sizes)
 
 
-def _steps_made(log: Log, image: images.Image) -> Iterator[HistoryRow]:
+def _steps_made(log: Log, content: Content, image: images.Image) -> Iterator[HistoryRow]:
     for step in images.build_steps(log, image):
         event = step.event
-        size = bytes_written(log, event.stream, step.first, event.version)
+        made = layers.SealedLayer(log.stream_of(event.stream).name, step.first, event.version, step.commit, ENCODER)
+        size = images.layer_size(log, content, made)
         if step.verb == "import":
-            size += sum(images.layer_size(log, layer) for layer in layers.of_base(log, lineage.base_of(log, event.stream)))
+            folder = layers.of_base(log, lineage.base_of(log, event.stream))
+            size += sum(images.layer_size(log, content, layer) for layer in folder)
         yield HistoryRow(step.commit or None, step.history(log, filled=size > 0), size)

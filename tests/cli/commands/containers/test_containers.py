@@ -289,10 +289,14 @@ def test_status_of_what_is_sealed(ll: Layerlog) -> None:
     assert ll("status", "web").endswith("\nNothing to commit\n")
 
 
-def test_a_change_and_its_undoing_leave_nothing_in_status(ll: Layerlog) -> None:
+def test_a_change_and_its_undoing_leave_no_difference(ll: Layerlog) -> None:
+    """A commit goes by events, so it would seal them."""
     ll("write", "--text", "x", "web:/f")
     ll("delete", "web:/f")
-    assert ll("status", "web").endswith("Nothing to commit\n")
+    nothing = "2 changes not sealed, which together change nothing: `commit` would seal an empty layer\n"
+    assert ll("status", "web").endswith(f"No commit yet\n\n{nothing}")
+    ll("commit", "web")
+    assert ll("status", "web").endswith("\nNothing to commit\n")
 
 
 def test_names_are_shown_escaped(ll: Layerlog) -> None:

@@ -101,6 +101,35 @@ def test_sizes_count_base_and_what_was_written(ll: Layerlog) -> None:
     assert {row["tag"]: row["size"] for row in ll.json("images", "two")} == {"12345": tars + 5, "123": tars + 8}
 
 
+def test_sizes_leave_out_what_the_seal_did_not_find(ll: Layerlog) -> None:
+    """What was overwritten or deleted before the commit is in no layer; what a chmod restates is."""
+    ll("create", "--name", "bare", "scratch")
+    held = 0
+    for step, (kept, gone) in enumerate([(7, 1000), (0, 50), (300, 0)]):
+        for size in (gone, kept):
+            ll("write", "bare:/f", stdin=bytes(size))
+        ll("write", "bare:/gone", stdin=bytes(gone))
+        ll("delete", "bare:/gone")
+        held += kept
+        ll("commit", "bare", f"bare:{step}")
+        assert ll.json("history", f"bare:{step}")[0]["size"] == kept
+        assert {row["tag"]: row["size"] for row in ll.json("images", "bare")}[str(step)] == held
+        assert json.loads(ll("inspect", f"bare:{step}"))[0]["Size"] == held
+    ll("chmod", "600", "bare:/f")
+    ll("commit", "bare", "bare:3")
+    assert [row["size"] for row in ll.json("history", "bare:3")] == [300, 300, 0, 7]
+    before = {row["type"]: row["size"] for row in ll.json("df")}
+    ll("write", "bare:/g", stdin=bytes(40))
+    assert {row["type"]: row["size"] for row in ll.json("df")}["containers"] == before["containers"] + 40
+    ll("delete", "bare:/g")
+    assert {row["type"]: row["size"] for row in ll.json("df")}["containers"] == before["containers"]
+    assert ll.lines("status", "bare")[-1] == "2 changes not sealed, which together change nothing: `commit` would seal an empty layer"
+    assert (ll.json("status", "bare")[0]["unsealed"], ll.json("status", "bare")[0]["changes"]) == (2, [])
+    ll("commit", "bare", "bare:4")
+    assert ll.lines("status", "bare")[-1] == "Nothing to commit"
+    assert ll.json("history", "bare:4")[0]["size"] == 0
+
+
 # -- inspect and history
 
 

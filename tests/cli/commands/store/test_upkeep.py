@@ -50,6 +50,7 @@ def test_gc_frees_what_nothing_names(ll: Layerlog) -> None:
     assert sizes(ll)["contents"]["size"] <= held
     assert sizes(ll)["contents"]["reclaimable"] == 0
     assert answers(ll) == before
+    assert ll("gc").startswith("removed 0 contents, ")  # what the answers left in cache/
     assert ll("gc") == "removed 0 contents, freeing 0B\n"
 
 
