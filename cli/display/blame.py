@@ -14,12 +14,12 @@ from cli.display.history import (
     made_at,
     names_text,
     person,
-    placed,
     source_text,
     subject,
     what,
 )
 from cli.display.output import paint
+from cli.display.points import placed
 from eventstore.model.digests import named
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339

@@ -133,12 +133,6 @@ def event_line(record: Record, place: str) -> str:
     return f"{place:>8}  {shown_time(record.time)}  {shown(str(login))}  {what(record)}"
 
 
-def placed(record: Record, points: Points) -> str:
-    """Return which event it is, and of one that is no container's, what it is about: web@42; 17, of layer 2a1f4c3b5d6e."""
-    about = "" if record.kind == "container" else f", of {record.kind} {shown(short_id(record.name))}"
-    return rows.place(record, points) + about
-
-
 def what(record: Record) -> str:
     """Return what an event did, in a few words."""
     event, target = record.event, rows.target(record)

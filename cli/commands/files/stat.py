@@ -6,8 +6,8 @@ import click
 
 from cli.display.entries import entry_row
 from cli.display.formats import device_string, shown_exactly, shown_stated
-from cli.display.history import placed
 from cli.display.output import Row, json_line, plain
+from cli.display.points import placed
 from cli.options import completion
 from cli.options.sizes_and_times import date_option
 from cli.session.session import Session, session
