@@ -11,6 +11,7 @@ from cli.options import completion, registries
 from cli.session.session import Session, first_session, session
 from eventstore.errors import ConflictError, InvalidError
 from eventstore.model.paths import shown
+from projections.oci.oci_image import config_digest
 from projections.refs import references
 from projections.refs.tags import image_name, new_name
 
@@ -38,8 +39,8 @@ def copy(
     there, here = parse_place(source), parse_place(destination)
     if bool(there.transport) == bool(here.transport):
         raise InvalidError(f"{shown(source)} and {shown(destination)}: one of the two is of this store, the other is not")
-    if referrers and transports.REGISTRY not in (there.transport, here.transport):
-        raise click.UsageError("--referrers is for a registry; archives and layouts are read and written without them.")
+    if referrers and here.transport in transports.FILES:
+        raise click.UsageError("--referrers is for a registry, and for what is read; archives are written without them.")
     if there.transport:
         with first_session() as s:
             _bring(s, there, new_name(here.rest), platform, quiet=quiet, plain_http=plain_http, referrers=referrers)
@@ -61,14 +62,16 @@ def _bring(
                 keep_referrers(s, repository, done, quiet=quiet)
         print(*told(done, quiet=quiet), sep="\n")
         return
-    from cli.commands.images.load import load_images
+    from cli.commands.images.load import load_images, tell_aside
     from cli.distribution import archive, send
 
-    found = archive.read(place.rest, send.spool_folder(s.store), platform, ref=place.name or None)
+    holdings = archive.survey(place.rest, send.spool_folder(s.store), platform, ref=place.name or None)
+    found = holdings.images
     if len(found) != 1:
-        names = ", ".join(shown(name) for image in found for name in image.names)
+        names = ", ".join(shown(name) for image in found for name in image.names or [f"@{config_digest(image)}"])
         raise ConflictError(f"{shown(place.rest)} holds {len(found)} images ({names}); say which, behind one more colon")
     load_images(s, [replace(found[0], names=(known_as,))], place.rest, quiet=quiet)
+    tell_aside(s, holdings, place.rest, keep=referrers)
 
 
 def _give(s: Session, ref: str, place: Place, *, quiet: bool, plain_http: bool, referrers: bool) -> None:

@@ -4,13 +4,12 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from cli.display.formats import counted
 from cli.display.output import progress
-from cli.distribution.layout import Holdings
 from cli.options import completion
 from cli.options.sizes_and_times import parse_size
 from cli.session import logs
@@ -23,6 +22,9 @@ from eventstore.model.paths import shown
 from projections.oci.oci_image import LayerBlob, OciImage, config_digest
 from projections.refs import tags
 from projections.refs.tags import new_name
+
+if TYPE_CHECKING:
+    from cli.distribution.layout import Holdings
 
 STREAM = "-"
 MOST_TOLD = 10
@@ -63,7 +65,7 @@ def load(source: str, platform: str | None, ref: str | None, *, quiet: bool, max
         tell_aside(s, found, _where(source), keep=referrers)
 
 
-def tell_aside(s: Session, found: Holdings, where: str, *, keep: bool) -> None:
+def tell_aside(s: Session, found: "Holdings", where: str, *, keep: bool) -> None:
     """Say what was left aside and why, or *keep* of it what is no image, beside the first image that came."""
     from cli.distribution import referrers as about
     from projections.oci.listing import told

@@ -253,6 +253,12 @@ class TestReferrers:
         assert {one["Subject"] for one in kept["two:1"]} == {digest_of(manifest(TWO))}
         assert ll.run("gc").exit_code == ll.run("verify").exit_code == 0
 
+    def test_copy_keeps_it_too(self, ll: Layerlog, path: str) -> None:
+        done = ll.run("copy", f"oci-archive:{path}:localhost/one:1", "mine:1")
+        assert (done.exit_code, done.stdout) == (0, "Loaded image: mine:1\n")
+        done = ll.run("copy", "--referrers", f"oci-archive:{path}:@{digest_of(manifest(TWO))}", "mine:2")
+        assert (done.exit_code, done.stdout) == (0, "Loaded image: mine:2\n")
+
     def test_what_lies_is_refused(self, ll: Layerlog, tmp_path: Path) -> None:
         liar = {**entry(XML, kind="application/xml"), "size": 3}
         path = written(tmp_path, index(entry(manifest(ONE)), liar), None, manifest(ONE), *BLOBS, of=[ONE])
