@@ -2,10 +2,11 @@
 
 import html
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import sqrt
 
 from cli.display.formats import counted, human_size, shown_minute
+from cli.display.output import Column, Row, Shape
 from cli.report.style import STYLE
 from eventstore.model.paths import shown
 from projections.audit.actions import Action, Group, Sealed
@@ -23,10 +24,7 @@ COLOURS = ("#2f6fb5", "#c2571a", "#3d8b4a", "#8a55b0", "#b3435c", "#6b7280", "#0
 def page(actions: Sequence[Action], authors: Sequence[Group], store_id: str, head: int, points: Points) -> Iterator[str]:
     """Yield the page in pieces; *actions* are the oldest first, *head* is the log's last position."""
     yield (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>Audit of store {text(store_id[:12])}</title><style>{STYLE}</style></head><body>\n"
+        f"{_head(f'Audit of store {store_id[:12]}')}"
         f'<h1>Who did what</h1>\n<p class="about">Store <code>{text(store_id[:12])}</code>, {_period(actions)}, '
         f"up to event {head}. Authors are claimed; actors, below them, were seen by the machine.</p>\n"
         f"{_sums(actions, authors)}"
@@ -36,6 +34,26 @@ def page(actions: Sequence[Action], authors: Sequence[Group], store_id: str, hea
     yield from _authors(authors)
     yield from _actions(actions, points)
     yield "</body></html>\n"
+
+
+def of_rows(title: str, rows: Iterable[Row], columns: Sequence[Column]) -> Iterator[str]:
+    """Yield a page that lists *rows*, as a table on a terminal does."""
+    yield f"{_head(title)}<h1>{text(title)}</h1>\n<table><thead><tr>"
+    yield "".join(f"<th>{text(column.header.capitalize())}</th>" for column in columns)
+    yield "</tr></thead><tbody>\n"
+    for row in rows:
+        cells = (html.escape(column.cell(row, Shape())) for column in columns)
+        yield f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>\n"
+    yield "</tbody></table>\n</body></html>\n"
+
+
+def _head(title: str) -> str:
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{text(title)}</title><style>{STYLE}</style></head><body>\n"
+    )
 
 
 def text(value: str | bytes) -> str:

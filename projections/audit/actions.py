@@ -8,12 +8,13 @@ from eventstore.index import changesets, names, streams
 from eventstore.log.log import Log
 from eventstore.model.digests import named
 from eventstore.model.events import Event, Kind
-from eventstore.model.facts import Seal, Signature, TagMove, reason_of, travelled
+from eventstore.model.facts import Seal, Signature, TagMove, image_of, reason_of, travelled
 from eventstore.model.paths import order
 from eventstore.model.times import rfc3339
 from projections.events.records import Record, Records
 from projections.history import commits
-from projections.refs import containers
+from projections.refs import containers, targets
+from projections.refs.targets import Target
 
 REMEMBERED = 50_000
 OTHERS = {
@@ -96,6 +97,30 @@ def signer(log: Log, commit: str) -> str | None:
     stream = log.stream("image", commit)
     signed = log.latest(Kind.COMMIT_SIGNED, stream.id) if stream is not None else None
     return Signature.of(signed).signer if signed is not None else None
+
+
+# -- of one thing
+
+
+class About(NamedTuple):
+    """Images by their ids, and of containers, by their streams, what they were up to a version."""
+
+    images: frozenset[str]
+    containers: dict[int, int]
+
+    def has(self, action: Action) -> bool:
+        """Whether an action made, named, moved, sent or removed one of them."""
+        event = action.record.event
+        within = event.version <= self.containers.get(event.stream, 0)
+        return within or not self.images.isdisjoint((action.object, action.before))
+
+
+def about(log: Log, target: Target) -> About:
+    """Return what *target* is and stands on: O(its commits)."""
+    under = dict(targets.containers_under(log, target))
+    found = {commit.id for commit in commits.commits_under(log, target)}
+    base = image_of(targets.bottom(log, target))
+    return About(frozenset(found | set(filter(None, (target.image, base)))), under)
 
 
 # -- grouping

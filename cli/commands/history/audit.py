@@ -24,6 +24,7 @@ from projections.events.records import PeopleFilter
 
 
 @click.command()
+@click.argument("ref", required=False, metavar="[REF[@POINT]]", shell_complete=completion.references)
 @click.option("--by", type=click.Choice(["author", "day", "prefix"]), help="Add up the commits by this.")
 @click.option("--depth", type=click.IntRange(1), default=1, help="How many parts of a path a prefix has.", show_default=True)
 @period_options
@@ -42,9 +43,12 @@ from projections.events.records import PeopleFilter
     help="json: one object a line; html: one page with a timeline, to read or print.",
 )  # fmt: skip
 def audit(
-    shape: str, *, no_trunc: bool, by: str | None, depth: int, carried: str | None, only_commits: bool, **options: Any
+    shape: str, *, ref: str | None, no_trunc: bool, by: str | None, depth: int, carried: str | None, only_commits: bool,
+    **options: Any,
 ) -> None:  # fmt: skip
     r"""Show who did what to the whole store, the oldest first: commits, tags, loads, saves, removals, erasures.
+
+    Of REF, a container or an image, what made, named, sent or removed it and the commits and images that it stands on.
 
     For each commit: the author that was claimed and the actor that the machine saw, the key that signed it, how much it
     sealed (events, files, bytes written), every tag it ever got, and where it was saved or pushed to. Of a tag that was
@@ -55,25 +59,28 @@ def audit(
     \b
       layerlog audit --since 2026-11-01
       layerlog audit --actor ^ada@ --since '1 day ago'
+      layerlog audit web
       layerlog audit --by author
       layerlog audit --by prefix --depth 2 --format json
       layerlog audit --format html > audit.html
       layerlog audit --distribution web:/etc/secret.key
     """
-    if carried is not None and (by or only_commits or shape == "html"):
-        raise click.UsageError("--distribution lists movements: no --by, --commits or html goes with it.")
+    if carried is not None and (by or only_commits or ref is not None):
+        raise click.UsageError("--distribution lists movements: no --by, --commits or other REF goes with it.")
     with session() as s:
         if carried is not None:
             moved = map(movement_row, _movements(s, carried, **options))
             _write(shape, no_trunc, moved, MOVEMENTS)
             return
         found = _actions(s, **options, only_commits=only_commits)
-        if shape == "html":
+        if ref is not None:
+            found = filter(actions.about(s.log, s.resolve(ref)).has, found)
+        if by is None and shape == "html":
             _write_page(s, list(found))
         elif by is None:
             _write(shape, no_trunc, map(action_row, found), ACTIONS)
         else:
-            rows = [group_row(group, by) for group in _groups(s, found, by, depth, local=shape == "table")]
+            rows = [group_row(group, by) for group in _groups(s, found, by, depth, local=shape in ("table", "html"))]
             _write(shape, no_trunc, rows, group_columns(by))
 
 
@@ -131,6 +138,10 @@ def _shown_day(action: Action) -> str:
 def _write(shape: str, no_trunc: bool, rows: Iterable[dict[str, Any]], columns: Sequence[Column]) -> None:
     if shape == "csv":
         write_csv(sys.stdout, rows, columns)
+    elif shape == "html":
+        from cli.report.page import of_rows
+
+        sys.stdout.writelines(of_rows("Movements" if columns is MOVEMENTS else f"Commits by {columns[0].key}", rows, columns))
     else:
         listing(Shape(shape, no_trunc=no_trunc), rows, columns, columns[0].key)
 

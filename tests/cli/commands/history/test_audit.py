@@ -219,4 +219,64 @@ def test_the_page_of_an_empty_store_and_of_long_messages(ll: Layerlog, tmp_path:
     assert "(100000 characters in all)" in page_of(ll).said
 
 
+# -- every filter in every format
+
+
+@pytest.fixture
+def busy(ll: Layerlog, monkeypatch: pytest.MonkeyPatch) -> Layerlog:
+    """Two containers, two people, an image from elsewhere, tags that moved, and a save."""
+    with_loaded(ll, "far:1")
+    ll("create", "--name", "other", "far:1")
+    write_and_commit(ll, "1", "-a", "Bo <b@x>", "web", "app:1")
+    ll("write", "--text", "2", "other:/g")
+    ll("commit", "-a", EVIL, "-m", EVIL, "other", "app:2")
+    monkeypatch.setenv("LAYERLOG_AUTHOR", "Cy <c@x>")
+    ll("tag", "app:2", "app:1")
+    ll("save", "-o", f"{ll.store}.tar", "app:2")
+    ll("rm", "other")
+    return ll
+
+
+def first_cells(text: str) -> list[str]:
+    """The first cell of each row of a page's last table."""
+    return re.findall(r"<tr><td[^>]*>(.*?)</td>", text.rpartition("<tbody>")[2])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [(), ("--since", "2030-01-01"), ("--until", "2001-01-01"), ("--author", "^Bo"), ("--actor", "^ada@"), ("--actor", "^nobody"),
+     ("--commits",), ("--commits", "--author", "script"), ("web",), ("app:2",), ("far:1",), ("web@1",), ("web", "--commits"),
+     ("--by", "author"), ("--by", "day"), ("--by", "prefix"), ("--by", "author", "app:2"), ("--by", "prefix", "--depth", "2"),
+     ("--distribution", "app:2"), ("--distribution", "app:2", "--author", "^Bo")],
+)  # fmt: skip
+def test_every_filter_lists_the_same_in_every_format(busy: Layerlog, options: tuple[str, ...]) -> None:
+    rows = busy.json("audit", *options)
+    table = busy.lines("audit", *options)
+    assert len(table) - 1 == len(rows)
+    assert len(list(csv.DictReader(io.StringIO(busy.raw("audit", *options, "--format", "csv").decode())))) == len(rows)
+    text = busy("audit", *options, "--format", "html")
+    page = Page()
+    page.feed(text)
+    assert page.open == []
+    assert page.urls == []
+    assert "script" not in page.tags
+    assert len(first_cells(text)) == len(rows)
+    for row in rows:
+        for shown in (row["id"].rpartition(":")[2][:12], row["what"]) if "what" in row and "id" in row else ():
+            assert shown in page.said
+    assert len(re.findall(r"class=\"id\"", text)) in (0, len(rows))
+
+
+def test_audit_of_one_thing_is_of_what_made_named_sent_and_removed_it(busy: Layerlog) -> None:
+    deeds = [(row["what"], row["message"].split("\n")[0]) for row in busy.json("audit", "app:2")]
+    assert [what for what, _ in deeds] == ["load", "tag", "commit", "tag", "tag", "save"]
+    assert [row["what"] for row in busy.json("audit", "web")] == ["commit", "tag", "commit", "tag", "tag"]
+    assert "nonesuch" in busy.refused("audit", "nonesuch")
+    everything = {row["position"] for row in busy.json("audit")}
+    for ref in ("web", "app:1", "app:2", "far:1", "base:1"):
+        found = {row["position"] for row in busy.json("audit", ref)}
+        assert found < everything
+        assert found
+
+
 # -- events
