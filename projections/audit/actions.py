@@ -5,11 +5,12 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from eventstore.index import changesets, names, streams
+from eventstore.index.stream_paths import touched_between
 from eventstore.log.log import Log
 from eventstore.model.digests import named
 from eventstore.model.events import Event, Kind
 from eventstore.model.facts import Seal, Signature, TagMove, image_of, reason_of, travelled
-from eventstore.model.paths import order
+from eventstore.model.paths import order, path_of
 from eventstore.model.times import rfc3339
 from projections.events.records import Record, Records
 from projections.history import commits
@@ -121,6 +122,20 @@ def about(log: Log, target: Target) -> About:
     found = {commit.id for commit in commits.commits_under(log, target)}
     base = image_of(targets.bottom(log, target))
     return About(frozenset(found | set(filter(None, (target.image, base)))), under)
+
+
+def touches(log: Log, action: Action, path: bytes) -> bool:
+    """Whether a commit sealed a change of *path*, of what is below it, or of what hid or moved it: O(events that it sealed)."""
+    if action.sealed is None:
+        return False
+    event = action.record.event
+    changed = touched_between(log, event.stream, Seal.of(event).first, event.version)
+    found = ((path_of(key), hides) for key, _, hides in changed)
+    return any(_within(path, there) or (hides and _within(there, path)) for there, hides in found)
+
+
+def _within(top: bytes, path: bytes) -> bool:
+    return not top or path == top or path.startswith(top + b"/")
 
 
 # -- grouping

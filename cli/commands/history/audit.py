@@ -16,6 +16,7 @@ from cli.session.session import Session, session
 from eventstore.errors import NotFoundError
 from eventstore.index.moments import position_at
 from eventstore.model.digests import parsed
+from eventstore.model.paths import as_bytes, plain
 from projections.audit import actions, movements
 from projections.audit.actions import Action
 from projections.audit.movements import Movement
@@ -35,6 +36,7 @@ from projections.events.records import PeopleFilter
     help="Where an image, or every image that holds this content in some layer, came from and went.",
     shell_complete=completion.paths,
 )  # fmt: skip
+@click.option("--path", metavar="PATH", help="The commits that changed it, or anything below it.")
 @click.option("--commits", "only_commits", is_flag=True, help="Commits alone.")
 @date_option()
 @click.option("--no-trunc", is_flag=True, help="Show ids and texts in full.")
@@ -43,8 +45,8 @@ from projections.events.records import PeopleFilter
     help="json: one object a line; html: one page with a timeline, to read or print.",
 )  # fmt: skip
 def audit(
-    shape: str, *, ref: str | None, no_trunc: bool, by: str | None, depth: int, carried: str | None, only_commits: bool,
-    **options: Any,
+    shape: str, *, ref: str | None, path: str | None, no_trunc: bool, by: str | None, depth: int, carried: str | None,
+    only_commits: bool, **options: Any,
 ) -> None:  # fmt: skip
     r"""Show who did what to the whole store, the oldest first: commits, tags, loads, saves, removals, erasures.
 
@@ -60,13 +62,14 @@ def audit(
       layerlog audit --since 2026-11-01
       layerlog audit --actor ^ada@ --since '1 day ago'
       layerlog audit web
+      layerlog audit --path /etc/passwd
       layerlog audit --by author
       layerlog audit --by prefix --depth 2 --format json
       layerlog audit --format html > audit.html
       layerlog audit --distribution web:/etc/secret.key
     """
-    if carried is not None and (by or only_commits or ref is not None):
-        raise click.UsageError("--distribution lists movements: no --by, --commits or other REF goes with it.")
+    if carried is not None and (by or only_commits or ref is not None or path is not None):
+        raise click.UsageError("--distribution lists movements: no --by, --commits, --path or other REF goes with it.")
     with session() as s:
         if carried is not None:
             moved = map(movement_row, _movements(s, carried, **options))
@@ -75,6 +78,8 @@ def audit(
         found = _actions(s, **options, only_commits=only_commits)
         if ref is not None:
             found = filter(actions.about(s.log, s.resolve(ref)).has, found)
+        if path is not None:
+            found = (action for action in found if actions.touches(s.log, action, plain(as_bytes(path))))
         if by is None and shape == "html":
             _write_page(s, list(found))
         elif by is None:

@@ -245,7 +245,7 @@ def first_cells(text: str) -> list[str]:
 @pytest.mark.parametrize(
     "options",
     [(), ("--since", "2030-01-01"), ("--until", "2001-01-01"), ("--author", "^Bo"), ("--actor", "^ada@"), ("--actor", "^nobody"),
-     ("--commits",), ("--commits", "--author", "script"), ("web",), ("app:2",), ("far:1",), ("web@1",), ("web", "--commits"),
+     ("--commits",), ("--commits", "--author", "script"), ("web",), ("app:2",), ("far:1",), ("web@1",), ("web", "--commits"), ("--path", "/etc"), ("--path", "f", "--by", "author"),
      ("--by", "author"), ("--by", "day"), ("--by", "prefix"), ("--by", "author", "app:2"), ("--by", "prefix", "--depth", "2"),
      ("--distribution", "app:2"), ("--distribution", "app:2", "--author", "^Bo")],
 )  # fmt: skip
@@ -277,6 +277,22 @@ def test_audit_of_one_thing_is_of_what_made_named_sent_and_removed_it(busy: Laye
         found = {row["position"] for row in busy.json("audit", ref)}
         assert found < everything
         assert found
+
+
+def test_audit_of_a_path_is_of_what_changed_hid_or_moved_it(ll: Layerlog) -> None:
+    def said(path: str) -> list[str]:
+        return [row["message"] for row in ll.json("audit", "--path", path, "web")]
+
+    acts = {"write": ("write", "-p", "--text", "1", "web:/d/sub/f"), "move": ("move", "web:/d/sub", "web:/e"),
+            "mode": ("chmod", "700", "web:/d"), "gone": ("delete", "-r", "web:/e"), "other": ("write", "--text", "2", "web:/dd")}  # fmt: skip
+    for message, act in acts.items():
+        ll(*act)
+        ll("commit", "-m", message, "web")
+    assert said("/d/sub/f") == ["write", "move"]
+    assert said("/d") == ["write", "move", "mode"]
+    assert said("//e/f/") == ["move", "gone"]
+    assert said("/") == ["base", *acts]
+    assert said("/nonesuch") == []
 
 
 # -- events
