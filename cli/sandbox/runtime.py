@@ -18,14 +18,11 @@ _NOT_EXECUTABLE = ("permission denied", "exec format error", "is a directory")
 
 
 class Runtime(NamedTuple):
-    """A runtime's program, and the folder in which it keeps its state and its log."""
+    """A runtime's program, the folder in which it keeps its state, and the file for what it says of itself."""
 
     program: str
     folder: str
-
-    @property
-    def log(self) -> str:
-        return os.path.join(self.folder, "log.json")
+    log: str
 
     def command(self, *arguments: str) -> list[str]:
         root = os.path.join(self.folder, "state")
@@ -68,21 +65,31 @@ def spawned(command: list[str], *, closed_input: bool) -> int:
     return os.posix_spawn(command[0], command, os.environ, file_actions=actions, setsigmask=())
 
 
+def say(log: str, error: LayerlogError) -> int:
+    """Leave in the runtime's log why it was not even asked, for `failure`; return the exit code for that."""
+    with open(log, "a", encoding="utf-8") as file:
+        file.write(json.dumps({"level": "error", "msg": str(error), "own": True}) + "\n")
+    return FAILED
+
+
 def failure(log: str) -> LayerlogError | None:
-    """Return why the runtime could not run the program, as its log says; None where it could."""
+    """Return why the runtime could not run the program, as its log says; None where it could.
+
+    Its text is empty where the runtime has printed it already.
+    """
     try:
         with open(log, encoding="utf-8", errors="replace") as file:
             lines = [json.loads(line) for line in file if line.startswith("{")]
     except (OSError, ValueError):
         return None
-    said = [str(line.get("msg", "")) for line in lines if line.get("level") in ("error", "fatal")]
+    said = [line for line in lines if line.get("level") in ("error", "fatal")]
     if not said:
         return None
-    reason = said[-1].removeprefix("runc run failed: ").removeprefix("exec failed: ")
+    reason = str(said[-1].get("msg", ""))
     code = FAILED
     if "exec" in reason or "starting container process" in reason:
         code = NOT_FOUND if any(text in reason for text in _NOT_FOUND) else code
         code = NOT_EXECUTABLE if any(text in reason for text in _NOT_EXECUTABLE) else code
-    error = LayerlogError(shown(f"the program could not be started: {reason}"))
+    error = LayerlogError(shown(reason) if said[-1].get("own") else "")
     error.exit_code = code
     return error

@@ -113,10 +113,13 @@ def run(store: Store, visit: Visit, view: View, wishes: Wishes, what: Process) -
 
 
 def _contained(store: Store, visit: Visit, lower: Held, folder: str, *, closed_input: bool) -> int:
-    engine = Runtime(visit.runtime, os.path.join(folder, "runtime"))
+    engine = _runtime(visit, folder)
 
     def first_process() -> int:
-        _mount(lower, folder, visit)
+        try:
+            _mount(lower, folder, visit)
+        except LayerlogError as error:
+            return runtime.say(engine.log, error)
         arguments = ["run", "--bundle", os.path.join(folder, "bundle"), visit.id]
         return namespaces.supervised(runtime.spawned(engine.command(*arguments), closed_input=closed_input))
 
@@ -220,7 +223,7 @@ def cleared(store: str, visit: Visit, refused: Iterable[bytes]) -> list[str]:
 
 def _remove_leftovers(visit: Visit, folder: str) -> None:
     """A runtime that was killed left its state, and a control group that is empty by now."""
-    engine = Runtime(visit.runtime, os.path.join(folder, "runtime"))
+    engine = _runtime(visit, folder)
     if os.path.isdir(os.path.join(folder, "runtime", "state", visit.id)):
         subprocess.run(engine.command("delete", "--force", visit.id), check=False, capture_output=True)
 
@@ -228,17 +231,25 @@ def _remove_leftovers(visit: Visit, folder: str) -> None:
 def enter(store: Store, visit: Visit, what: dict[str, Any], *, closed_input: bool) -> int:
     """Run one more process, as the spec's `process` has it, beside that of a visit; return its exit code."""
     folder = visits.folder(store.path, visit.container)
-    engine = Runtime(visit.runtime, os.path.join(folder, "runtime"))
     name = os.path.join(folder, "bundle", f"{os.urandom(8).hex()}.json")
+    engine = _runtime(visit, folder)._replace(log=f"{name}.log")
     with open(name, "w", encoding="utf-8") as file:
         json.dump(what, file)
-    own = engine._replace(folder=engine.folder)
 
     def inside() -> int:
         arguments = ["exec", "--process", name, visit.id]
-        return namespaces.supervised(runtime.spawned(own.command(*arguments), closed_input=closed_input))
+        return namespaces.supervised(runtime.spawned(engine.command(*arguments), closed_input=closed_input))
 
-    try:
-        return namespaces.joined(visit.first, inside, users=visit.mapped and not namespaces.is_mapped())
-    finally:
-        os.unlink(name)
+    code = namespaces.joined(visit.first, inside, users=visit.mapped and not namespaces.is_mapped())
+    failure = runtime.failure(engine.log) if code else None
+    for left in (name, engine.log):
+        with suppress(OSError):
+            os.unlink(left)
+    if failure:
+        raise failure
+    return code
+
+
+def _runtime(visit: Visit, folder: str) -> Runtime:
+    place = os.path.join(folder, "runtime")
+    return Runtime(visit.runtime, place, os.path.join(place, "log.json"))

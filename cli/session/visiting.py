@@ -14,6 +14,7 @@ from cli.sandbox.visit import Visit
 from cli.session.session import Session, become_root
 from cli.session.writing import repeated, writing
 from eventstore.disk.held import remove
+from eventstore.errors import LayerlogError
 from eventstore.model.facts import Exit
 from eventstore.model.paths import shown
 from eventstore.store import visits
@@ -39,8 +40,8 @@ def run(s: Session, container: str, wishes: Wishes, command: Sequence[str], runt
             raise
         try:
             code = act()
-        except BaseException:
-            _end(s, visit, None)
+        except LayerlogError:  # it did not run
+            visiting.cleared(s.store.path, visit, ())
             raise
         incomplete = _end(s, visit, code)
         return code or incomplete

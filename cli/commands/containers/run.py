@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import reduce
 from typing import Any
 
@@ -18,8 +19,7 @@ from cli.session.actor import observed_actor
 from cli.session.redact import without_secrets
 from cli.session.session import Session, become_root, session
 from cli.session.writing import writing
-from eventstore.errors import InvalidError, NotFoundError
-from eventstore.index.names import container_named
+from eventstore.errors import ConflictError, InvalidError, NotFoundError
 from eventstore.model.paths import shown
 from eventstore.store import commands
 from projections.refs import references, targets
@@ -128,9 +128,9 @@ def _recorded(ctx: click.Context, command: Sequence[str]) -> list[str]:
 
 def _container(s: Session, target: str, options: dict[str, Any]) -> tuple[str, bool]:
     """Return the container that *target* is, or one that is made on it, and whether that is so."""
-    named = None if options["name"] else container_named(s.log, target)
-    if named is not None:
-        return named, False
+    if not options["name"]:
+        with suppress(NotFoundError, ConflictError):  # it is an image, or a point
+            return references.resolve_container(s.log, target), False
     base, asked = None, None
     if target != SCRATCH:
         found = pulled_base(s, target, options["pull"])

@@ -76,7 +76,7 @@ def test_what_runs_and_as_whom_is_settled_by_dockers_rules(ll: Runner) -> None:
     (("-w", "/srv/page", "base:1", "true"), 125, "is a file in the container"), (("-u", "nobody-here", "base:1", "true"), 125, "no such name"),
     (("-v", "/nowhere/at/all:/x", "base:1", "true"), 125, "is not there on this machine"), (("--cap-add", "WINGS", "base:1", "true"), 125, "capability"),
     (("--runtime", "nosuchrun", "base:1", "true"), 125, "no runtime nosuchrun"), (("nosuch:1", "true"), 125, "no container or image nosuch:1"),
-    (("-w", "/proc/self/fd/7", "base:1", "true"), 125, "/proc"),
+    (("-w", "/proc/self/fd/7", "base:1", "true"), 125, "/proc"), (("--hostname", "x" * 200, "base:1", "true"), 125, "sethostname"),
 ])  # fmt: skip
 def test_what_cannot_run_is_one_line_and_nothing_is_recorded(ll: Runner, args: tuple[str, ...], code: int, says: str) -> None:
     done = ll.run("run", "--rm", *args, code=code)
@@ -94,6 +94,7 @@ def test_while_it_runs_it_is_the_only_writer_and_commit_takes_what_is_there(ll: 
         assert "layerlog exec" in ll.run(*words).stderr, words
     assert ll("exec", "-e", "A=b", "web", "sh", "-c", "echo $A > /srv/beside; cat /srv/early") == "early\n"
     assert ll.run("exec", "web", "sh", "-c", "exit 9").returncode == 9
+    assert ll.run("exec", "web", "nosuch").returncode == 127
     ll("commit", "-m", "meanwhile", "web", "mid:1")
     assert sorted(ll("ls", "mid:1:/srv").split()) == ["beside", "early", "page"]
     rows = [row for row in ll.json("events") if row["known"] == "observed"]
