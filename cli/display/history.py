@@ -127,10 +127,10 @@ def oneline(item: Item, tags: list[str]) -> str:
     return f"{paint('(unsealed)  ', 'yellow')} {counted(len(item.touched), 'event')}"
 
 
-def event_line(record: Record, place: str) -> str:
-    """Return one event on one line: which one it is (*place*), when, who, and what it did."""
+def event_line(record: Record, place: str, author: str = "") -> str:
+    """Return one event on one line: which one it is (*place*), when, who (*author*, else who was seen), and what it did."""
     login = record.actor.get("login") or record.actor.get("uid")
-    return f"{place:>8}  {shown_time(record.time)}  {shown(str(login))}  {what(record)}"
+    return f"{place:>8}  {shown_time(record.time)}  {shown(author or str(login))}  {what(record)}"
 
 
 def what(record: Record) -> str:

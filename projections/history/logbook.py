@@ -122,6 +122,19 @@ def of_paths(view: View, target: Target, patterns: Sequence[bytes], *, follow: b
         yield item
 
 
+def of_paths_everywhere(views: Iterable[tuple[View, Target]], patterns: Sequence[bytes], *, follow: bool) -> Iterator[Item]:
+    """Yield what `of_paths` does of all *views*, each event once, what came last first: O(views + events about the paths)."""
+    found: dict[tuple[int, int], Item] = {}
+    for view, target in views:
+        for item in of_paths(view, target, patterns, follow=follow):
+            known = found.setdefault((item.touched[0].event.stream, item.first), item)
+            seen = {record.event.position for record in known.touched}
+            known.touched.extend(record for record in item.touched if record.event.position not in seen)
+    for item in sorted(found.values(), key=lambda item: -record_of(item).event.position):
+        item.touched.sort(key=lambda record: -record.event.position)
+        yield item
+
+
 def _holds(item: Item, record: Record) -> bool:
     return record.event.stream == item.touched[0].event.stream and record.event.version >= item.first
 

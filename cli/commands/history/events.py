@@ -7,15 +7,18 @@ from collections.abc import Iterator
 import click
 
 from cli.commands.history.audit import between
+from cli.display.formats import short_id
 from cli.display.history import event_line
 from cli.display.output import json_line
 from cli.options.regexes import matcher
 from cli.options.sizes_and_times import date_option, period_options
 from cli.session.session import session
 from eventstore.log.log import Log
+from eventstore.model.paths import shown
 from projections.audit import event_filter
 from projections.events.records import Record
 from projections.events.rows import event_row
+from projections.refs import tags
 from projections.refs.points import Points
 
 PAUSE = 0.1
@@ -72,15 +75,28 @@ def events(
         for head in heads(s.log, last, keep_on=follow):
             points = Points(s.log)  # anew, as others may have renamed a container meanwhile
             for record in event_filter.select(s.log, wanted, first, head):
-                print(json_line(event_row(record)) if shape == "json" else event_line(record, _place(record, points)))
+                print(json_line(event_row(record)) if shape == "json" else _line(s.log, record, points))
             sys.stdout.flush()
             first = max(first, head + 1)
 
 
-def _place(record: Record, points: Points) -> str:
-    """Return the event's position, and of a container's the point that brings it back."""
-    point = points.spelled(record.name, record.event.version) if record.kind == "container" else ""
-    return f"{record.event.position:>8}  {point:<12}"
+def _line(log: Log, record: Record, points: Points) -> str:
+    """Return an event on one line: its position, whose it is, and by whom: the claimed author's name, else who was seen."""
+    author = (record.author or "").partition(" <")[0]
+    return event_line(record, f"{record.event.position:>8}  {_subject(log, record, points):<12}", author)
+
+
+def _subject(log: Log, record: Record, points: Points) -> str:
+    """Return the point that brings a container's event back, and an image or a layer by its name or id."""
+    match record.kind:
+        case "container":
+            return shown(points.spelled(record.name, record.event.version))
+        case "image":
+            named = tags.shown_names(tags.now(log, record.name))
+            return shown(named[0]) if named else short_id(record.name)
+        case "layer":
+            return short_id(record.name)
+    return ""
 
 
 def heads(log: Log, last: int | None, *, keep_on: bool) -> Iterator[int]:

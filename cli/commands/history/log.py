@@ -26,9 +26,9 @@ from projections.events.rows import place
 from projections.history import commits, logbook
 from projections.history.commits import Signed
 from projections.history.logbook import Filter, Item
-from projections.refs import tags
+from projections.refs import containers, tags
 from projections.refs.points import Points
-from projections.refs.targets import Target
+from projections.refs.targets import Target, of_image
 from projections.tree.view import View
 
 
@@ -73,6 +73,7 @@ def log(ref: str | None, paths: tuple[str, ...], *, everything: bool, graph: boo
     \b
       layerlog log web
       layerlog log web -- /etc '*.conf'
+      layerlog log --all -- /etc/passwd              who touched it, in any container or image
       layerlog log --oneline --author ada --since '2 days ago' web
       layerlog log --follow -p web -- /srv/index.html
     """
@@ -97,7 +98,8 @@ def log(ref: str | None, paths: tuple[str, ...], *, everything: bool, graph: boo
 def _nothing(ref: str | None, paths: tuple[str, ...], asked: "Asked") -> str:
     """Return what there is none of, where there is nothing to show."""
     if asked.patterns:
-        return f"no event that was asked for is about {f'{listed(paths, 3)} in {ref}' if paths else ref}"
+        where = f" in {ref}" if asked.target and paths else ""
+        return f"no event that was asked for is about {listed(paths if where else [*filter(None, [ref]), *paths], 3)}{where}"
     return f"no commit or layer that was asked for{f' in {ref}' if asked.target else ''}"
 
 
@@ -112,9 +114,8 @@ class Asked(NamedTuple):
 
 def _asked(s: Session, ref: str | None, paths: tuple[str, ...], *, everything: bool) -> Asked:
     if ref is None or everything:
-        if ref is not None or paths:
-            raise InvalidError("log: paths need one container or image to look in; `layerlog find --path` looks everywhere")
-        return Asked(Points(s.log))
+        given = (*(() if ref is None else (ref,)), *paths)
+        return Asked(Points(s.log), patterns=tuple(pathspecs.pattern(as_bytes(text)) for text in given))
     name, path = s.split(ref)
     target = s.resolve(name)
     patterns = [pathspecs.pattern(as_bytes(text)) for text in paths]
@@ -123,6 +124,10 @@ def _asked(s: Session, ref: str | None, paths: tuple[str, ...], *, everything: b
 
 def _items(s: Session, asked: Asked, options: dict[str, Any]) -> Iterator[Item]:
     _, target, view, patterns = asked
+    if target is None and patterns:
+        if options["ways"]:
+            raise InvalidError("log --all: what changed in a path is shown of a container or image; name it in place of --all")
+        return logbook.of_paths_everywhere(_views(s), patterns, follow=options["follow"])
     if target is not None and view is not None and patterns:
         return logbook.of_paths(view, target, patterns, follow=options["follow"])
     author = optional_matcher(options["author"], "--author")
@@ -131,6 +136,15 @@ def _items(s: Session, asked: Asked, options: dict[str, Any]) -> Iterator[Item]:
     if target is None:
         return logbook.of_everything(s.log, s.store.content)
     return logbook.of_target(s.log, s.store.content, target)
+
+
+def _views(s: Session) -> Iterator[tuple[View, Target]]:
+    """Yield every container, removed ones too, and every image taken from elsewhere."""
+    from projections.images import images
+
+    targets = [Target(one.name, None, one.id, one.version) for one in containers.all_containers(s.log)]
+    targets += [of_image(s.log, image.id, image.id) for image in images.arrived(s.log)]
+    return ((s.view(target), target) for target in targets)
 
 
 def _filter(options: dict[str, Any]) -> Filter:

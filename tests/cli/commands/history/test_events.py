@@ -91,6 +91,17 @@ def test_events_as_a_table_say_whose_they_are(ll: Layerlog) -> None:
     assert deleted.endswith(f" TagDeleted site:named from {base}")
 
 
+def test_events_as_a_table_name_the_container_or_image_and_the_author(ll: Layerlog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAYERLOG_AUTHOR", "Grace Hopper <grace@example.org>")
+    ll("write", "--text", "1", "web:/f")
+    ll("save", "-o", f"{ll.store}.tar", "base:1")
+    written, saved = ll.lines("events", "--format", "table")[-2:]
+    assert f"web@{ll.json('events')[-2]['version']}" in written
+    assert "  Grace Hopper  FileWritten /f" in written
+    assert " base:1 " in saved
+    assert "  Grace Hopper  ImageSaved" in saved
+
+
 @pytest.mark.parametrize("command", ["log", "audit"])
 def test_an_empty_time_is_no_time(ll: Layerlog, command: str) -> None:
     assert ll.refused(command, "--since", "").startswith("time '': not understood")

@@ -191,8 +191,26 @@ def test_log_stat_and_patch(ll: Layerlog) -> None:
     assert (changes[0]["before"]["size"], changes[0]["after"]["size"]) == (6, 12)
 
 
+def test_who_touched_a_path_anywhere(ll: Layerlog) -> None:
+    """In containers (a fork's, a removed one's), sealed or not, and in layers from elsewhere: each event once, the latest first."""
+    with_loaded(ll, "far:1")
+    ll("write", "--text", "1", "web:/etc/motd")
+    ll("commit", "-m", "one", "web", "app:1")
+    ll("fork", "web", "--name", "two")
+    ll("delete", "two:/etc/motd")
+    ll("create", "--name", "gone", "app:1")
+    ll("write", "--text", "2", "gone:/etc/motd")
+    ll("rm", "gone")
+    items = list(map(json.loads, ll.lines("log", "--all", "--format", "json", "--", "/etc/motd")))
+    touched = [event["position"] for item in items for event in item["events"]]
+    about = [row["position"] for row in ll.json("events", "--filter", "path=/etc/motd")]
+    assert sorted(touched) == about
+    assert max(about) in [event["position"] for event in items[0]["events"]]
+    assert "no event that was asked for is about /nonesuch" in ll.nothing_found("log", "--all", "--", "/nonesuch")
+
+
 def test_log_refuses_what_makes_no_sense(ll: Layerlog) -> None:
-    assert "find --path" in ll.refused("log", "--all", "--", "etc")
+    assert "in place of --all" in ll.refused("log", "--all", "-p", "--", "etc")
     assert "--grep" in ll.refused("log", "--grep", "(", "web")
     assert "nonesuch" in ll.refused("log", "nonesuch")
     assert "time" in ll.refused("log", "--since", "yesterdayish", "web")
