@@ -143,12 +143,14 @@ def _not_understood() -> _RefusedError:
 
 def _words(text: str) -> list[_Word]:
     """Return the words of a phrase; git's "2.days.ago" is "2 days ago"."""
+    if len(text) > _LONGEST:
+        raise _not_understood()
     text = re.sub(r"\.(?=[a-z])|(?<=[a-z])\.", " ", text.lower())
     at, found = 0, []
     known, token = _vocabulary(), re.compile(_WORD, re.ASCII | re.VERBOSE)
     while at < len(text):
         match = token.match(text, at)
-        if match is None or len(text) > _LONGEST:
+        if match is None:
             raise _not_understood()
         at, kind = match.end(), match.lastgroup
         if kind is not None:
