@@ -36,7 +36,7 @@ HEADINGS: dict[str, dict[str, Entry]] = {
         "pull": Entry("cli.commands.images.pull", "pull", "Get an image from a registry"),
         "push": Entry("cli.commands.images.push", "push", "Give an image to a registry"),
         "tags": Entry("cli.commands.images.remote", "tags", "List the tags of a repository, here or in its registry"),
-        "layers": Entry("cli.commands.images.remote", "layers", "List the layers of an image in a registry"),
+        "layers": Entry("cli.commands.images.remote", "layers", "List the layers of an image, here or in a registry"),
         "login": Entry("cli.commands.images.login", "login", "Log in to a registry"),
         "logout": Entry("cli.commands.images.login", "logout", "Forget a login to a registry"),
         "copy": Entry("cli.commands.images.copy", "copy", "Copy an image between this store and another place"),

@@ -33,7 +33,12 @@ def _clashes(layer: Layer, path: str) -> bool:
 
 def merged(layers: Iterable[Layer]) -> dict[str, bytes]:
     """Return the files that are left: whiteouts act on the layers below, then the layer's own files come."""
-    found: dict[str, bytes] = {}
+    return {name: data for name, data in merged_tree(layers).items() if data is not None}
+
+
+def merged_tree(layers: Iterable[Layer]) -> dict[str, bytes | None]:
+    """As `merged`, and the directories below the root: None."""
+    found: dict[str, bytes | None] = {}
     for layer in layers:
         for name in layer:
             parent, _, last = f"/{name}".rpartition("/")
@@ -44,18 +49,14 @@ def merged(layers: Iterable[Layer]) -> dict[str, bytes]:
                 _hide(found, f"{gone}/")
                 found.pop(gone, None)
         for name, data in layer.items():
-            if WHITEOUT in name:
-                for directory in _parents(name):
-                    found.pop(directory, None)
-                continue
-            _hide(found, f"{name}/")
-            for directory in _parents(name):
-                found.pop(directory, None)
-            found[name] = data
+            found.update(dict.fromkeys(_parents(name)))
+            if WHITEOUT not in name:
+                _hide(found, f"{name}/")
+                found[name] = data
     return found
 
 
-def _hide(found: dict[str, bytes], prefix: str) -> None:
+def _hide(found: dict[str, bytes | None], prefix: str) -> None:
     for name in [name for name in found if name.startswith(prefix)]:
         del found[name]
 

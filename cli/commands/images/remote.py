@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,11 +17,15 @@ from eventstore.errors import InvalidError, StoreError
 from eventstore.log.log import Log
 from eventstore.model.digests import digest_of, named
 from eventstore.model.paths import shown
+from projections.layers.layers import SealedLayer
 from projections.oci.config import diff_ids, history, parse_config, platform_of
 from projections.oci.documents import Json
 from projections.oci.oci_image import OciImage, config_digest, manifest_of
 from projections.refs import tags as local_tags
 from projections.refs.tags import ImageName, familiar, image_name
+
+if TYPE_CHECKING:
+    from projections.images.stack import Stacked
 
 _TAGS = (Column("tag", "TAG"),)
 _LAYERS = (
@@ -29,6 +33,17 @@ _LAYERS = (
     Column("size", "SIZE", human_size),
     Column("here", "HERE", lambda here: {True: "yes", False: "no"}[here]),
     CREATED_BY,
+)
+
+
+_STACK = (
+    Column("point", "POINT"),
+    Column("layer", "LAYER", short_id, str),
+    *(
+        column
+        for what in ("added", "changed", "hidden")
+        for column in (Column(what, what.upper()), Column(f"{what}_bytes", "BYTES", human_size))
+    ),
 )
 
 
@@ -53,16 +68,23 @@ def tags(repository: str, shape: Shape, *, plain_http: bool) -> None:
 
 
 @click.command()
-@click.argument("image", metavar="docker://NAME[:TAG]", shell_complete=completion.images)
+@click.argument("image", metavar="REF[@POINT]|docker://NAME[:TAG]", shell_complete=completion.references)
 @click.option("--platform", metavar=PLATFORM, help="Which image of several; default: this machine's.")
 @registries.plain_http
 @listing_options(trunc=True)
 def layers(image: str, shape: Shape, *, platform: str | None, plain_http: bool) -> None:
-    r"""List the layers of an image in a registry, lowest first, and which of them are here: those, `pull` does not ask for.
+    r"""List the layers of an image or a container, lowest first: how many paths each adds, changes and hides, and their files'
+    bytes. POINT names the tree that ends with it.
+
+    Of docker://NAME, the layers in its registry, and which of them are here: those, `pull` does not ask for.
 
     \b
+      layerlog layers web
       layerlog layers docker://tomcat:10
     """
+    if transports.parse_place(image).transport != transports.REGISTRY:
+        _list_local(image, shape)
+        return
     with ExitStack() as opened:
         try:
             log = opened.enter_context(session()).log
@@ -70,6 +92,25 @@ def layers(image: str, shape: Shape, *, platform: str | None, plain_http: bool) 
             log = None
         found = looked_at(_remote_name(image), platform, plain_http=plain_http)
         listing(shape, _rows(log, found), _LAYERS, "digest")
+
+
+def _list_local(ref: str, shape: Shape) -> None:
+    from projections.images import stack
+
+    with session() as s:
+        listing(shape, map(_stacked_row, stack.stacked(s.log, s.store.content, s.resolve(ref))), _STACK, "layer")
+
+
+def _stacked_row(found: "Stacked") -> dict[str, Any]:
+    layer = found.layer
+    name = (layer.commit or None) if isinstance(layer, SealedLayer) else layer[0]
+    amounts = {"added": found.added, "changed": found.changed, "hidden": found.hidden}
+    return {
+        "point": found.point, "layer": name and f"sha256:{name}", "made_here": isinstance(layer, SealedLayer),
+        "size": found.size,
+        **{key: amount.paths for key, amount in amounts.items()},
+        **{f"{key}_bytes": amount.bytes for key, amount in amounts.items()},
+    }  # fmt: skip
 
 
 def looked_at(name: ImageName, platform: str | None = None, *, plain_http: bool = False) -> OciImage:

@@ -1,0 +1,78 @@
+"""The stack of an image's layers: what each of them adds, changes and hides."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from eventstore.content.reader import Content
+from eventstore.log.log import Log
+from projections.diff.tree_diff import between
+from projections.images import images
+from projections.layers.layers import FolderLayer, Layer, SealedLayer
+from projections.refs.points import Points
+from projections.refs.targets import Target
+from projections.tree import lineage
+from projections.tree.lineage import Span
+from projections.tree.view import View
+
+
+class Amount(NamedTuple):
+    """How many paths, and the bytes of the regular files among them; a file with several names counts under each.
+
+    Of what changed, as it is after that.
+    """
+
+    paths: int = 0
+    bytes: int = 0
+
+
+class Stacked(NamedTuple):
+    """A layer over those below it: `point` is the reference of the tree that ends with it, "" where it has none; `size` as
+    `images.layer_size` counts.
+    """
+
+    point: str
+    layer: Layer
+    size: int
+    added: Amount
+    changed: Amount
+    hidden: Amount
+
+
+def stacked(log: Log, content: Content, target: Target) -> Iterator[Stacked]:
+    """Yield the layers of *target*, the lowest first, streaming.
+
+    O(paths that its events touched) for a layer made here, O(the tree) for one that came.
+    """
+    found = images.layers_of(log, images.of_target(log, target))
+    names = points(log, target, found)
+    for number, (layer, point) in enumerate(zip(found, names, strict=True)):
+        before, after = (View(log, content, spans) for spans in _around(log, found, number))
+        amounts = dict.fromkeys("ACD", Amount())
+        for difference in between(before, after):
+            entry = difference.after or difference.before
+            paths, size = amounts[difference.letter]
+            amounts[difference.letter] = Amount(paths + 1, size + (entry.size if entry is not None and entry.is_file else 0))
+        yield Stacked(point, layer, images.layer_size(log, content, layer), *amounts.values())
+
+
+def points(log: Log, target: Target, found: list[Layer]) -> list[str]:
+    """Return the reference of the tree that ends with each layer, lowest first; a folder's is sealed by the commit over it."""
+    names, steps, spell = list[str](), 0, Points(log).spelled
+    for layer in reversed(found):
+        if isinstance(layer, SealedLayer) and not layer.commit:
+            names.append(spell(layer.container, layer.last))
+            continue
+        is_step = not isinstance(layer, FolderLayer)
+        names.append(f"{target.text}~{steps}" if is_step else "")
+        steps += is_step
+    return names[::-1]
+
+
+def _around(log: Log, found: list[Layer], number: int) -> tuple[list[Span], list[Span]]:
+    """Return the spans below a layer, and those with it."""
+    layer = found[number]
+    if isinstance(layer, SealedLayer):
+        container = layer.container
+        return lineage.of_container(log, container, layer.first - 1), lineage.of_container(log, container, layer.last)
+    below = [one[0] for one in found[: number + 1]]
+    return lineage.of_layers(log, below[:-1]), lineage.of_layers(log, below)
