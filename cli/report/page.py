@@ -2,7 +2,7 @@
 
 import html
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import sqrt
 
 from cli.display.formats import counted, human_size, shown_minute
@@ -21,8 +21,14 @@ NO_COMMIT = "tags, loads, ..."
 COLOURS = ("#2f6fb5", "#c2571a", "#3d8b4a", "#8a55b0", "#b3435c", "#6b7280", "#0f8b8d", "#a07a1a")
 
 
-def page(actions: Sequence[Action], authors: Sequence[Group], store_id: str, head: int, points: Points) -> Iterator[str]:
-    """Yield the page in pieces; *actions* are the oldest first, *head* is the log's last position."""
+def page(
+    actions: Sequence[Action], authors: Sequence[Group], store_id: str, head: int, points: Points,
+    files: Callable[[Action], Iterable[str]] | None = None,
+) -> Iterator[str]:  # fmt: skip
+    """Yield the page in pieces; *actions* are the oldest first, *head* is the log's last position.
+
+    Where *files* says what a commit changed, that is there too, and the commit leads to it.
+    """
     yield (
         f"{_head(f'Audit of store {store_id[:12]}')}"
         f'<h1>Who did what</h1>\n<p class="about">Store <code>{text(store_id[:12])}</code>, {_period(actions)}, '
@@ -32,7 +38,14 @@ def page(actions: Sequence[Action], authors: Sequence[Group], store_id: str, hea
     if actions:
         yield f"<h2>Timeline</h2>\n{timeline(actions)}\n"
     yield from _authors(authors)
-    yield from _actions(actions, points)
+    yield from _actions(actions, points, linked=files is not None)
+    if files is not None:
+        yield "<h2>What each commit changed</h2>\n"
+        for action in reversed(actions):
+            if action.sealed is not None:
+                title = f"{text(action.object[:12])} {text(action.said[:MOST_TEXT])}"
+                yield f'<h3 id="commit-{text(action.object)}">{title}</h3>\n'
+                yield from files(action)
     yield "</body></html>\n"
 
 
@@ -166,23 +179,26 @@ def _authors(groups: Sequence[Group]) -> Iterator[str]:
     yield "</tbody></table>\n"
 
 
-def _actions(actions: Sequence[Action], points: Points) -> Iterator[str]:
+def _actions(actions: Sequence[Action], points: Points, *, linked: bool) -> Iterator[str]:
     yield '<h2>Everything, newest first</h2>\n<table class="actions"><colgroup>'
     yield "".join(f'<col style="width:{width}%">' for width in (13, 8, 10, 19, 13, 15, 22))
     yield (
         "</colgroup><thead><tr><th>When</th><th>What</th><th>Id</th><th>Who</th>"
         '<th class="n">Sealed</th><th>Names, and where it went</th><th>Message</th></tr></thead><tbody>\n'
     )
-    yield from (_action(action, points) for action in reversed(actions))
+    yield from (_action(action, points, linked=linked) for action in reversed(actions))
     yield "</tbody></table>\n"
 
 
-def _action(action: Action, points: Points) -> str:
+def _action(action: Action, points: Points, *, linked: bool) -> str:
+    short = text(action.object.rpartition(":")[2][:12])
+    if linked and action.sealed is not None:
+        short = f'<a href="#commit-{text(action.object)}">{short}</a>'
     what = f'<span class="what {action.what}">{action.what}</span>'
     names = f"{text(action.author or 'nobody named')}<br><span class=\"soft\">{text(actor_text(action.record))}</span>"
     return (
         f'<tr><td class="t">{shown_minute(action.record.time)}</td><td>{what}</td><td class="id" title="{text(action.object)}">'
-        f"{text(action.object.rpartition(':')[2][:12])}{_point(action, points)}{_signed(action)}</td><td>{names}</td>"
+        f"{short}{_point(action, points)}{_signed(action)}</td><td>{names}</td>"
         f'<td class="n">{_sealed(action.sealed)}</td><td>{_went(action)}</td><td class="said">{lines(action.said)}</td></tr>\n'
     )
 

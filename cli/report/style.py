@@ -18,5 +18,6 @@ td.said{white-space:pre-wrap}.soft{color:var(--soft);font-size:.82rem}
 padding:0 .4rem;background:var(--band);border:1px solid var(--line)}
 .erase{background:#b3435c;border-color:#b3435c;color:#fff}.signed{color:#3d8b4a}svg{width:100%;height:auto;display:block}
 svg text{fill:var(--ink);font:12px system-ui,sans-serif}svg .soft{fill:var(--soft)}svg line{stroke:var(--line)}
+pre{white-space:pre-wrap;overflow-wrap:anywhere;font-size:.82rem;margin:.2rem 1rem}summary{cursor:pointer}a{color:var(--mark)}
 @media print{body{max-width:none;padding:0}}
 """

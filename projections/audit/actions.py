@@ -131,10 +131,11 @@ def touches(log: Log, action: Action, path: bytes) -> bool:
     event = action.record.event
     changed = touched_between(log, event.stream, Seal.of(event).first, event.version)
     found = ((path_of(key), hides) for key, _, hides in changed)
-    return any(_within(path, there) or (hides and _within(there, path)) for there, hides in found)
+    return any(is_within(path, there) or (hides and is_within(there, path)) for there, hides in found)
 
 
-def _within(top: bytes, path: bytes) -> bool:
+def is_within(top: bytes, path: bytes) -> bool:
+    """Whether *path* is *top* or below it."""
     return not top or path == top or path.startswith(top + b"/")
 
 

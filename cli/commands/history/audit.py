@@ -42,7 +42,7 @@ from projections.events.records import PeopleFilter
 @click.option("--no-trunc", is_flag=True, help="Show ids and texts in full.")
 @click.option(
     "--format", "shape", type=click.Choice(["table", "json", "csv", "html"]), default="table",
-    help="json: one object a line; html: one page with a timeline, to read or print.",
+    help="json: one object a line; html: one page with a timeline; of REF or --path with what each commit changed.",
 )  # fmt: skip
 def audit(
     shape: str, *, ref: str | None, path: str | None, no_trunc: bool, by: str | None, depth: int, carried: str | None,
@@ -81,7 +81,7 @@ def audit(
         if path is not None:
             found = (action for action in found if actions.touches(s.log, action, plain(as_bytes(path))))
         if by is None and shape == "html":
-            _write_page(s, list(found))
+            _write_page(s, list(found), None if ref is None and path is None else plain(as_bytes(path or "")))
         elif by is None:
             _write(shape, no_trunc, map(action_row, found), ACTIONS)
         else:
@@ -151,8 +151,11 @@ def _write(shape: str, no_trunc: bool, rows: Iterable[dict[str, Any]], columns: 
         listing(Shape(shape, no_trunc=no_trunc), rows, columns, columns[0].key)
 
 
-def _write_page(s: Session, found: list[Action]) -> None:
+def _write_page(s: Session, found: list[Action], path: bytes | None) -> None:
+    """Write the page; where it is about one thing, with what each commit changed at and below *path*."""
+    from cli.report.differences import files
     from cli.report.page import page
     from projections.refs.points import Points
 
-    sys.stdout.writelines(page(found, actions.by(found, actions.author), store_id(s.log), s.log.head().position, Points(s.log)))
+    authors, told = actions.by(found, actions.author), None if path is None else lambda action: files(s.store, action, path)
+    sys.stdout.writelines(page(found, authors, store_id(s.log), s.log.head().position, Points(s.log), told))
