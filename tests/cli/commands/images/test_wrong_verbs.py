@@ -87,7 +87,7 @@ def test_a_root_filesystem_is_not_loaded(ll: Layerlog, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("by_id", [True, False])
-@pytest.mark.parametrize("args", [("history", "{}"), ("tag", "{}", "x:1"), ("revert", "{}"), ("rmi", "{}"), ("sign", "{}")])
+@pytest.mark.parametrize("args", [("tag", "{}", "x:1"), ("revert", "{}"), ("rmi", "{}"), ("sign", "{}")])
 def test_what_is_asked_of_images_says_that_this_is_a_container(ll: Layerlog, args: tuple[str, ...], *, by_id: bool) -> None:
     ref = str(ll.json("ps")[0]["id"])[:12] if by_id else "web"
     said = ll.run(*(arg.format(ref) for arg in args))
@@ -97,8 +97,8 @@ def test_what_is_asked_of_images_says_that_this_is_a_container(ll: Layerlog, arg
 
 def test_a_container_with_commits_says_which_is_its_last(ll: Layerlog) -> None:
     made = write_and_commit(ll, "x", "web")
-    assert ll.refused("history", "web") == f"web is a container, not an image; its last commit is {made[:12]}"
-    ll("history", made[:12])
+    assert ll.refused("tag", "web", "x:1") == f"web is a container, not an image; its last commit is {made[:12]}"
+    ll("tag", made[:12], "x:1")
 
 
 def test_a_point_is_made_an_image_by_a_fork(ll: Layerlog) -> None:
@@ -115,6 +115,7 @@ def test_a_point_is_made_an_image_by_a_fork(ll: Layerlog) -> None:
         (("write", "--text", "x", "base:1:/x"), "`layerlog create base:1`"),
         (("diff", "base:1"), "`layerlog diff base:1 OTHER`"),
         (("save", "-o", "/dev/null", "web"), "as web@1 which is now"),
+        (("history", "web"), "as web@1 which is now"),
     ],
 )
 def test_the_right_verb_is_named(ll: Layerlog, args: tuple[str, ...], step: str) -> None:
