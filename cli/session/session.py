@@ -20,6 +20,7 @@ from eventstore.store.store import Store
 from projections.refs import containers, references, tags, targets
 from projections.refs.places import split_place
 from projections.refs.targets import Target
+from projections.tree.lineage import of_layers
 from projections.tree.symlinks import follow
 from projections.tree.view import View
 
@@ -92,6 +93,14 @@ class Session:
         """Return the view and the path of REF[@POINT]:PATH, as it is written; without a path, the root."""
         ref, path = self.split(text)
         return self.view(self.resolve(ref)), path or b""
+
+    def view_or_layer_of(self, text: str) -> tuple[View, bytes]:
+        """As `view_of`; a layer's id is that layer alone, too."""
+        ref, path = self.split(text)
+        layer = references.layer_alone(self.log, ref)
+        if layer is None:
+            return self.view(self.resolve(ref)), path or b""
+        return View(self.log, self.store.content, of_layers(self.log, [layer])), path or b""
 
     def split(self, text: str) -> tuple[str, bytes | None]:
         """Return the reference and the path, as it is written, of REF[@POINT]:PATH; of CONTAINER:PATH without its slash what

@@ -1,7 +1,7 @@
 """References: REF[@POINT], the same everywhere a view is accepted."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from eventstore.errors import AmbiguousError, ConflictError, InvalidError, NotFoundError
 from eventstore.index import seals
@@ -13,7 +13,7 @@ from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind
 from eventstore.model.facts import Arrival, TagMove
 from eventstore.model.paths import shown
 from projections.refs import containers
-from projections.refs.tags import ImageName, image_name, local, spellings
+from projections.refs.tags import ImageName, image_name, local, now, shown_names, spellings
 from projections.refs.targets import Target, back, of_image
 from projections.tree import lineage
 
@@ -161,8 +161,36 @@ def _resolve(log: Log, text: str) -> Target:
         return _container_target(log, text, containers.pop())
     if images:
         return of_image(log, text, images.pop())
+    _refuse_layer(log, text)
     step = _misplaced(log, text) or "`layerlog ps -a` and `layerlog images` list those there are"
     raise NotFoundError(f"no container or image {shown(text) or repr(text)}; {step}")
+
+
+def layer_alone(log: Log, text: str) -> str | None:
+    """Return the layer (its whole id) that *text* is the id of, or begins it, where it is nothing else's; else None."""
+    prefix = id_prefix(text)
+    if prefix is None or container_named(log, text) or tagged(log, text) or _containers(log, text) or _images(log, text):
+        return None
+    return _one(text, set(log.beginning("layer", prefix)), "layers")
+
+
+def _refuse_layer(log: Log, text: str) -> None:
+    layer = layer_alone(log, text)
+    if layer is not None:
+        trees = [spelled for event in _arrivals(log) for spelled in _ending_with(log, event, layer)]
+        step = f"; name the tree that ends with it: {', '.join(dict.fromkeys(trees))}" if trees else ""
+        raise ConflictError(f"{shown(text)} is a layer alone, which `layerlog ls` and `cat` show{step}")
+
+
+def _arrivals(log: Log) -> Iterator[Event]:
+    return (event for kind in ARRIVALS for event in log.of_kind(kind))
+
+
+def _ending_with(log: Log, event: Event, layer: str) -> Iterator[str]:
+    """Yield IMAGE~N for each place that a layer has in the image that arrived, by the image's first name."""
+    image, layers = log.stream_of(event.stream).name, Arrival.of(event).layers
+    name = next(iter(shown_names(now(log, image))), image[:12])
+    yield from (f"{name}~{len(layers) - place}" for place, found in enumerate(layers, 1) if found == layer)
 
 
 def _misplaced(log: Log, text: str) -> str:

@@ -33,10 +33,11 @@ def ls(shape: Shape, places: tuple[str, ...], *, long_: bool, recursive: bool, d
       layerlog ls web                         its root
       layerlog ls -l web:/usr/local/tomcat
       layerlog ls web@42:/etc tomcat:/etc     as it was at its 42nd event; and in the image
+      layerlog ls 2a1f4c3b5d6e                one layer alone, of those that `layers` lists
     """
     with session() as s:
         for number, place in enumerate(places):
-            view, path = s.view_of(place)
+            view, path = s.view_or_layer_of(place)
             path = follow(view, path, last=not (long_ or directory))
             found = listed(view, path, recursive=recursive, itself=directory)
             if len(places) > 1 and shape.format != "json":
@@ -63,5 +64,5 @@ def cat(places: tuple[str, ...]) -> None:
 
 
 def _file(s: Session, place: str) -> tuple[View, Entry]:
-    view, path = s.view_of(place)
+    view, path = s.view_or_layer_of(place)
     return view, require_file(view, follow(view, path))

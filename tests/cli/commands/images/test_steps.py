@@ -40,7 +40,7 @@ def test_every_command_takes_a_step_of_an_image(ll: Layerlog, far: str, tmp_path
     config = json.loads(ll("inspect", ref))[0]
     assert len(config["RootFS"]["Layers"]) == 4 - steps
     assert config["Config"] == {"Env": ["PATH=/bin"]}
-    ll("save", "-o", str(tmp_path / "out.tar"), ref)
+    assert ll.run("save", "-o", str(tmp_path / "out.tar"), ref).exit_code == 0
     ll("copy", ref, f"oci:{tmp_path / 'layout'}:x")
     other = Layerlog(tmp_path / "other")
     other("load", "-i", str(tmp_path / "out.tar"))
@@ -101,3 +101,14 @@ def test_a_step_is_no_image(ll: Layerlog, far: str, command: list[str]) -> None:
     assert far
     refused = ll.refused(*(word.format("far:1~1") for word in command))
     assert "far:1~1" in refused
+
+
+def test_a_layer_alone_is_shown_and_no_tree(ll: Layerlog, far: str) -> None:
+    for place, (row, files) in enumerate(zip(ll.json("layers", "far:1"), (["a"], ["b"], ["c"], ["a", "d"]), strict=True)):
+        whole = row["layer"].removeprefix("sha256:")
+        for ref in (whole, f"sha256:{whole}", whole[:12]):
+            assert ll.lines("ls", ref) == files
+            assert ll("cat", f"{ref}:/{files[0]}") == LAYERS[place][files[0]].decode()
+            for command in (["create", ref], ["save", ref], ["export", ref], ["diff", ref, "web"]):
+                assert f"far:1~{3 - place}" in ll.refused(*command) if command[0] != "save" else ll.refused(*command)
+    assert far
