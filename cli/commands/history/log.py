@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import click
 
 from cli.display import history
-from cli.display.diff_lines import Compared, difference_row, print_changes
+from cli.display.diff_lines import Compared, config_row, difference_row, print_changes, print_config
 from cli.display.formats import listed
 from cli.display.output import json_line, or_say_nothing_found
 from cli.options import completion
@@ -26,6 +26,9 @@ from projections.events.rows import place
 from projections.history import commits, logbook
 from projections.history.commits import Signed
 from projections.history.logbook import Filter, Item
+from projections.images import run_config
+from projections.oci import config_diff
+from projections.oci.config_diff import ConfigDifference
 from projections.refs import containers, tags
 from projections.refs.points import Points
 from projections.refs.targets import Target, of_image
@@ -178,6 +181,7 @@ def _show_item(s: Session, asked: Asked, item: Item, known: tuple[list[str], lis
     print(history.oneline(item, known[0]) if options["oneline"] else "\n".join(history.item_lines(item, *known, asked.points)))
     for record in item.touched:
         print(f"  {history.event_line(record, place(record, asked.points))}")
+    print_config(ways, config_changes(s, item) if ways else [])
     print_changes(ways, lambda: compared(s, view, item))
     if (touched or ways) and not options["oneline"]:
         print()
@@ -189,5 +193,15 @@ def compared(s: Session, view: View | None, item: Item) -> Compared:
     return Compared(found.before, found.after, rows)
 
 
+def config_changes(s: Session, item: Item) -> list[ConfigDifference]:
+    """Return what a commit changed of its container's config; nothing where paths were asked for, as it is about none."""
+    commit = item.commit
+    if commit is None or item.touched:
+        return []
+    configs = run_config.around(s.log, s.store.content, commit.container, commit.first, commit.last)
+    return list(config_diff.differences(*configs))
+
+
 def changes_row(s: Session, view: View | None, item: Item) -> dict[str, Any]:
-    return {"changes": list(map(difference_row, compared(s, view, item).rows))}
+    changed = compared(s, view, item).rows
+    return {"config_changes": list(map(config_row, config_changes(s, item))), "changes": list(map(difference_row, changed))}

@@ -4,9 +4,9 @@ import re
 
 import click
 
-from cli.commands.history.log import changes_row, compared
+from cli.commands.history.log import changes_row, compared, config_changes
 from cli.display import history
-from cli.display.diff_lines import config_row, print_changes, print_config
+from cli.display.diff_lines import print_changes, print_config
 from cli.display.output import json_line
 from cli.options import completion
 from cli.options.changes import changes_options, text_or_json
@@ -18,8 +18,7 @@ from eventstore.model.paths import shown
 from projections.events.records import Record, Records
 from projections.events.rows import event_row
 from projections.history import commits, logbook
-from projections.images import images, run_config
-from projections.oci import config_diff
+from projections.images import images
 from projections.refs import tags, targets
 from projections.refs.points import Points
 
@@ -67,13 +66,11 @@ def _commit_or_event(s: Session, what: str) -> commits.Commit | Record:
 def _show_commit(s: Session, commit: commits.Commit, shape: str, ways: list[str]) -> None:
     item = logbook.of_commit(commit)
     names, signed = tags.now(s.log, commit.id), commits.signatures(Records(s.log), [commit.id]).get(commit.id, [])
-    configs = run_config.around(s.log, s.store.content, commit.container, commit.first, commit.last)
-    changed = config_diff.differences(*configs)
     if shape == "json":
         config = images.instructions(s.log, commit.record.event.stream, commit.first, commit.last)
         row = history.item_row(item, names, signed, touched=False) | {"config": config}
-        print(json_line(row | {"config_changes": list(map(config_row, changed))} | changes_row(s, None, item)))
+        print(json_line(row | changes_row(s, None, item)))
     else:
         print(*history.commit_lines(commit, names, signed), sep="\n")
-        print_config(ways or ["topmost"], changed)
+        print_config(ways or ["topmost"], config_changes(s, item))
         print_changes(ways or ["topmost"], lambda: compared(s, None, item))

@@ -43,6 +43,23 @@ def test_log_of_many_commits_says_of_each_what_is_its_own(ll: Layerlog) -> None:
     assert [row["message"] for row in items(ll, "-n", "3", "web", "--", "/f")] == ["11", "10", "9"]
 
 
+def test_log_with_changes_tells_of_the_config_too(ll: Layerlog) -> None:
+    ll("config", "web", "--env", "PORT=80")
+    ll("commit", "-m", "one", "web")
+    ll("config", "web", "--env", "PORT=8080")
+    ll("write", "--text", "x", "web:/f")
+    ll("commit", "-m", "two", "web")
+    for way in ("-p", "--stat", "--name-status"):
+        assert ["- ENV PORT=80", "+ ENV PORT=8080"] == [line for line in ll.lines("log", way, "-1", "web") if " ENV " in line]
+        assert "ENV" not in ll("log", way, "web", "--", "/f")
+    assert "ENV" not in ll("log", "--name-only", "web")
+    two, one, *below = items(ll, "-p", "web")
+    assert [[(change["change"], change["name"], change["after"]) for change in row["config_changes"]] for row in (two, one)] == [
+        [("C", "PORT", "8080")], [("A", "PORT", "80")],
+    ]  # fmt: skip
+    assert all(row["config_changes"] == [] for row in below)
+
+
 def test_log_shows_own_commits_and_those_below(ll: Layerlog) -> None:
     ll("write", "--text", "one", "web:/f")
     ll("commit", "-m", "title\n\nbody", "-a", "Bo <bo@x>", "web", "app:1")
