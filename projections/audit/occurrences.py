@@ -134,13 +134,16 @@ class _Run(NamedTuple):
 class _Finder:
     """Looks for one path in all places that may hold it, the lower ones first.
 
-    `_layers` are the streams of imported layers that carry it; `_runs` gives what is known of the containers that were passed.
+    `_passed` are the streams of imported layers that were asked, `_layers` those that carry it: no image from elsewhere need
+    have them, as `import` puts a folder's layer below a container.  `_runs` gives what is known of the containers that were
+    passed.
     """
 
     def __init__(self, search: _Search, path: bytes) -> None:
         self._search = search
         self._path = path
         self._facts = search.states.facts(path)
+        self._passed: set[int] = set()
         self._layers: set[int] = set()
         self._runs: dict[int, tuple[ContainerPlace, list[_Run]]] = {}
 
@@ -150,15 +153,8 @@ class _Finder:
             yield from self._in_image(place) if isinstance(place, ImagePlace) else self._in_container(place)
 
     def _in_image(self, image: ImagePlace) -> Iterator[Found]:
-        states, view = self._search.states, image.view
-        state = self._at(view, EVERYTHING)
-        streams = {fact.stream for fact in states.own(self._path)}
-        carried = {
-            span.stream
-            for rank, span in enumerate(view.spans)
-            if span.stream in streams and self._is_sought(states.carried(view, self._path, rank))
-        }
-        self._layers |= carried
+        state = self._at(image.view, EVERYTHING)
+        carried = self._carrying(image.view, frozenset())
         shown = self._is_sought(state)
         if shown or carried:
             since = self._search.moment(image.since, 1)
@@ -166,7 +162,18 @@ class _Finder:
             found = PathOccurrence(self._path, "image", image.id, shown, content, 0, since, None, (image.id,))
             yield found, state if shown else None
 
+    def _carrying(self, view: View, known: frozenset[int]) -> set[int]:
+        """Return, and remember, the streams of imported layers of *view* that carry it; those *known* are not asked again."""
+        states = self._search.states
+        streams = {fact.stream for fact in states.own(self._path)} - known
+        layers = {rank: span.stream for rank, span in enumerate(view.spans) if span.layer and span.stream in streams}
+        carried = {stream for rank, stream in layers.items() if self._is_sought(states.carried(view, self._path, rank))}
+        self._passed.update(layers.values())
+        self._layers |= carried
+        return carried
+
     def _in_container(self, container: ContainerPlace) -> Iterator[Found]:
+        self._carrying(container.view, frozenset(self._passed))
         runs = list(self._shown_runs(container))
         self._runs[container.stream] = container, runs
         for run in runs:

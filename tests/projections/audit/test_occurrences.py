@@ -3,6 +3,7 @@
 import fnmatch
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 
@@ -14,13 +15,14 @@ from eventstore.model.entries import Entry
 from eventstore.model.events import Kind
 from eventstore.model.facts import ContainerBase, ImageBase
 from eventstore.store import commands
+from eventstore.store.staging import Staged
 from eventstore.store.store import Store
-from eventstore.store.writer import writing
+from eventstore.store.writer import Writer, writing
 from projections.audit import occurrences
 from projections.audit.path_states import PathStates
 from projections.audit.sought import Sought, of_contents, of_paths
 from projections.layers import layers
-from projections.layers.layers import ImportedLayer, SealedLayer
+from projections.layers.layers import FolderLayer, ImportedLayer, SealedLayer
 from projections.refs import containers
 from projections.refs.containers import live_view, view_at
 from projections.tree import lineage
@@ -44,7 +46,7 @@ def told_and_sealed(store: Store, seed: int) -> Told:
     told = tell(store, seed)
     with writing(store, ADA) as writer:
         image = receive(writer, [images.image("gzip", names=("far:1",))], Kind.IMAGE_LOADED, "test.tar", lambda _: None)[0].id
-        going_on = [told.lower, told.upper, commands.create_container(writer, "over", ImageBase(image))]
+        going_on = [told.lower, told.upper, commands.create_container(writer, "over", ImageBase(image)), on_a_folder(writer)]
     for turn in range(8):
         container = told.random.choice(going_on)
         change = drawn_change(told, container)
@@ -59,6 +61,15 @@ def told_and_sealed(store: Store, seed: int) -> Told:
         for container in going_on:
             commands.commit(writer, container, parent=None, allow_empty=True)
     return told
+
+
+def on_a_folder(writer: Writer) -> str:
+    """A container on an image that `import` made: its lowest layer belongs to no image from elsewhere."""
+    files = [put(name, 0o100644, size=9, content=writer.content.put(b"content 1")) for name in (b"a", b"motd")]
+    with closing(Staged(writer.store, files)) as changes:
+        commands.import_folder(writer, changes, platform="linux/amd64", author=None, message=None, config=None, tag=None)
+    base = next(one for one in containers.all_containers(writer.store.log) if one.name.startswith("import-"))
+    return commands.create_container(writer, "on-folder", ContainerBase(base.id, base.version))
 
 
 def drawn_change(told: Told, container: str) -> Change:
@@ -137,8 +148,9 @@ class Everything:
         return found
 
     def _puts(self, layer: layers.Layer) -> Iterator[Entry]:
-        if isinstance(layer, ImportedLayer):
-            yield from walk(View(self.log, self.store.content, lineage.of_layers(self.log, [layer.diff_id])))
+        if isinstance(layer, ImportedLayer | FolderLayer):
+            name = layer.diff_id if isinstance(layer, ImportedLayer) else layer.name
+            yield from walk(View(self.log, self.store.content, lineage.of_layers(self.log, [name])))
         elif isinstance(layer, SealedLayer):
             after = view_at(self.store, layer.container, layer.last)
             top = len(after.spans) - 1

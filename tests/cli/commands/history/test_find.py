@@ -64,6 +64,17 @@ def test_find_of_a_content_that_an_upper_layer_replaced(ll: Layerlog) -> None:
     assert [(row["where"], row["status"]) for row in rows if row["where"] == "localhost/far:1"] == [("localhost/far:1", "hidden in a lower layer")]
 
 
+def test_find_of_what_an_imported_base_still_carries(ll: Layerlog, tmp_path: Path) -> None:
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "log4j.jar").write_text("vulnerable")
+    ll("import", str(tmp_path / "base"), "base:1")
+    ll("create", "--name", "app", "base:1")
+    ll("delete", "app:/log4j.jar")
+    ll("commit", "-m", "x", "app", "app:2")
+    found = [(row["status"], row["images"][0]["tags"]) for row in ll.json("find", "log4j.jar", "--in", "app:2")]
+    assert found == [("hidden in a lower layer", ["app:2"])]
+
+
 def test_find_follows_moves_and_links(ll: Layerlog) -> None:
     ll("write", "-p", "--text", "secret", "web:/a/f")
     ll("link", "web:/a/f", "web:/l")
