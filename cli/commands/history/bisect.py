@@ -92,14 +92,17 @@ def run(ctx: click.Context, /, command: tuple[str, ...], *, in_container: bool) 
         become_root()
     with session() as s:
         kept = bisect_state.load(s.store.path)
-        while (step := _step(s, kept.state)) is not None and step.point is not None:
+        step = _step(s, kept.state)
+        while step is not None and step.point is not None:
             name = halving.point_text(s.log, kept.state.line, step.point)
             target = halving.target_of(kept.state.line, step.point)
             code = _inside(s, target, argv, ctx.obj.argv) if in_container else attempt(s.view(target), argv, name)
             verdict = _verdict(code, command[0])
-            print(f"layerlog: {name}: {verdict} (exit code {code}), {step.left - 1} {step.over} left", file=sys.stderr)
             kept = _marked(s, kept, verdict, step.point)
             bisect_state.save(s.store.path, kept)
+            step = _step(s, kept.state)
+            left = f", {_left(step)}" if step is not None and step.point is not None else ""
+            print(f"layerlog: {name}: {verdict} (exit code {code}){left}", file=sys.stderr)
         if step is None:
             raise ConflictError("mark a good point first: `layerlog bisect good POINT`")
         _say(s, kept.state, step)
@@ -180,10 +183,13 @@ def _say(s: Session, state: State, step: Step | None) -> None:
     elif step.point is not None:
         name = halving.point_text(s.log, state.line, step.point)
         rounds = halving.steps_left(step.left)
-        left = f"{counted(step.left, step.over.removesuffix('s'))} left, about {counted(rounds, 'step')}"
-        print(f"check {shown(name)}{_commit_text(s, state, step.point)}: {left}")
+        print(f"check {shown(name)}{_commit_text(s, state, step.point)}: {_left(step)}, about {counted(rounds, 'step')}")
     else:
         _say_guilty(s, state, step)
+
+
+def _left(step: Step) -> str:
+    return f"{counted(step.left, step.over.removesuffix('s'))} left"
 
 
 def _say_guilty(s: Session, state: State, step: Step) -> None:

@@ -48,6 +48,17 @@ def test_run_finds_the_write(ll: Layerlog, tmp_path: Path) -> None:
     assert [name for name in os.listdir(tmp_path) if "bisect" in name] == []
 
 
+def test_run_says_what_is_left_as_by_hand(ll: Layerlog) -> None:
+    ll("bisect", "start", "web", "web@1")
+    *lines, last = ll.run("bisect", "run", *CHECK).stderr.splitlines()
+    ll("bisect", "reset")
+    ll("bisect", "start", "web", "web@1")
+    for line in lines:
+        said = ll("bisect", "good" if ": good " in line else "bad")
+        assert line.partition("), ")[2] == said.rpartition(": ")[2].partition(", about")[0]
+    assert last.endswith(("(exit code 0)", "(exit code 1)"))
+
+
 def test_by_hand(ll: Layerlog) -> None:
     ll("bisect", "start", "web")
     said = ll("bisect", "good", "web@1")

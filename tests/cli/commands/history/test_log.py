@@ -50,7 +50,7 @@ def test_log_with_changes_tells_of_the_config_too(ll: Layerlog) -> None:
     ll("write", "--text", "x", "web:/f")
     ll("commit", "-m", "two", "web")
     for way in ("-p", "--stat", "--name-status"):
-        assert ["- ENV PORT=80", "+ ENV PORT=8080"] == [line for line in ll.lines("log", way, "-1", "web") if " ENV " in line]
+        assert [line for line in ll.lines("log", way, "-1", "web") if " ENV " in line] == ["- ENV PORT=80", "+ ENV PORT=8080"]
         assert "ENV" not in ll("log", way, "web", "--", "/f")
     assert "ENV" not in ll("log", "--name-only", "web")
     two, one, *below = items(ll, "-p", "web")
