@@ -23,15 +23,18 @@ COLOURS = ("#2f6fb5", "#c2571a", "#3d8b4a", "#8a55b0", "#b3435c", "#6b7280", "#0
 
 def page(
     actions: Sequence[Action], authors: Sequence[Group], store_id: str, head: int, points: Points,
-    files: Callable[[Action], Iterable[str]] | None = None,
+    files: Callable[[Action], Iterable[str]] | None = None, about: str = "",
 ) -> Iterator[str]:  # fmt: skip
     """Yield the page in pieces; *actions* are the oldest first, *head* is the log's last position.
 
-    Where *files* says what a commit changed, that is there too, and the commit leads to it.
+    What it is *about*, if not all of the store, its title says.  Where *files* says what a commit changed, that is there too,
+    and the commit leads to it.
     """
+    subject = about or f"store {store_id[:12]}"
+    heading = f"Who did what: {text(about)}" if about else "Who did what"
     yield (
-        f"{_head(f'Audit of store {store_id[:12]}')}"
-        f'<h1>Who did what</h1>\n<p class="about">Store <code>{text(store_id[:12])}</code>, {_period(actions)}, '
+        f"{_head(f'Audit of {subject}')}<h1>{heading}</h1>\n"
+        f'<p class="about">Store <code>{text(store_id[:12])}</code>, {_period(actions)}, '
         f"up to event {head}. Authors are claimed; actors, below them, were seen by the machine.</p>\n"
         f"{_sums(actions, authors)}"
     )

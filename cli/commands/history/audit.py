@@ -81,7 +81,7 @@ def audit(
         if path is not None:
             found = (action for action in found if actions.touches(s.log, action, plain(as_bytes(path))))
         if by is None and shape == "html":
-            _write_page(s, list(found), None if ref is None and path is None else plain(as_bytes(path or "")))
+            _write_page(s, list(found), " ".join(filter(None, (ref, path))), plain(as_bytes(path or "")))
         elif by is None:
             _write(shape, no_trunc, map(action_row, found), ACTIONS)
         else:
@@ -151,11 +151,11 @@ def _write(shape: str, no_trunc: bool, rows: Iterable[dict[str, Any]], columns: 
         listing(Shape(shape, no_trunc=no_trunc), rows, columns, columns[0].key)
 
 
-def _write_page(s: Session, found: list[Action], path: bytes | None) -> None:
-    """Write the page; where it is about one thing, with what each commit changed at and below *path*."""
+def _write_page(s: Session, found: list[Action], about: str, path: bytes) -> None:
+    """Write the page; where it is *about* one thing, with what each commit changed at and below *path*."""
     from cli.report.differences import files
     from cli.report.page import page
     from projections.refs.points import Points
 
-    authors, told = actions.by(found, actions.author), None if path is None else lambda action: files(s.store, action, path)
-    sys.stdout.writelines(page(found, authors, store_id(s.log), s.log.head().position, Points(s.log), told))
+    authors, told = actions.by(found, actions.author), (lambda action: files(s.store, action, path)) if about else None
+    sys.stdout.writelines(page(found, authors, store_id(s.log), s.log.head().position, Points(s.log), told, about))

@@ -242,6 +242,16 @@ def first_cells(text: str) -> list[str]:
     return re.findall(r"<tr><td[^>]*>(.*?)</td>", text.rpartition("<tbody>")[2])
 
 
+def test_the_page_says_what_it_is_about(ll: Layerlog) -> None:
+    ll("write", "--text", "x", "web:/f")
+    ll("commit", "-m", "one", "web")
+    for asked, said in ((["web"], "web"), (["--path", "/f"], "/f"), (["web", "--path", "/f"], "web /f")):
+        text = ll("audit", *asked, "--format", "html")
+        assert f"<title>Audit of {said}</title>" in text
+        assert f"<h1>Who did what: {said}</h1>" in text
+    assert "<h1>Who did what</h1>" in ll("audit", "--format", "html")
+
+
 def test_the_page_of_one_thing_leads_to_what_each_commit_changed(ll: Layerlog, tmp_path: Path) -> None:
     ll("write", "--text", EVIL + "\n" + "line\n" * 1000 + "x" * 5000, "web:/f")
     ll("write", "--text", "1", "web:/<b>&")
