@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from cli.display.formats import human_size, listed, shown_time
@@ -16,6 +17,7 @@ from eventstore.model.paths import shown as escape
 from eventstore.retention.reachability import occurrences
 from projections.audit.impact import Held, shown_containers, shown_images
 from projections.audit.proofs import Growth, Proved
+from projections.refs import containers
 from projections.refs.tags import shown_names
 
 
@@ -93,6 +95,10 @@ def plan_lines(log: Log, planned: Plan, *, derive: bool) -> Iterator[str]:
         yield f"held by {touched}"
     if planned.held.images and not derive:
         yield "these images can then no longer be saved; with --derive those that have a name are made anew without it"
+    going_on = [one.name for one in map(partial(containers.get, log), planned.held.containers) if not one.removed]
+    if derive and going_on:
+        names = listed(sorted(going_on))
+        yield f"what is committed later in {names} may stand on it still: go on in a container of an image made anew"
     if planned.extent.sharing:
         yield f"chunks that stay, since other contents share them: {listed([d.hex() for d in planned.extent.sharing])}"
     if planned.blobs:

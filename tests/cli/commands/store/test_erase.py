@@ -224,7 +224,10 @@ def test_images_are_made_anew_without_it(ll: Layerlog, tmp_path: Path) -> None:
     ll("commit", "-m", "later", "app", "leaky:2")
     digest = ll.entry("app:/secret")["digest"]
     untouched = ll.json("images", "site")
+    ll("fork", "app", "--name", "gone")
+    ll("rm", "gone")
     said = ll("erase", "--content", digest, "--reason", "x", "--derive", "-y").splitlines()
+    assert "what is committed later in app may stand on it still: go on in a container of an image made anew" in said
     pairs = dict(line.split(" -> ") for line in said if " -> " in line)
     assert len(pairs) == 2
     assert {row["id"] for row in ll.json("images", "leaky")} == set(pairs.values())
