@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +29,12 @@ _LOOP = f'i=0; while [ $i -lt {CHANGED} ]; do echo "line $i" > /changed/$i; i=$(
 
 
 def w15(bench: Bench) -> Iterator[Case]:
-    store, folder = bench.image_kept, bench.place("w15-podman")
+    with tempfile.TemporaryDirectory(prefix="pr") as folder:  # podman wants a short path to run something
+        yield from _started(bench, folder)
+
+
+def _started(bench: Bench, folder: str) -> Iterator[Case]:
+    store = bench.image_kept
     image = bench.image_id(store)
     bench.runner.call(*peers.podman(folder, "load", "-q", "-i", bench.corpora.oci_archive))
     mine = ours("run", lambda _: layerlog(store, "run", "--rm", *_SHOWN, image, *TRUE), reads=(store,))
@@ -69,9 +75,10 @@ def w15l(bench: Bench) -> Iterator[Case]:
         return peers.shell(f'"$@" --store {work}/s load -q -i {bench.corpora.oci_archive}; {run}', *program)
 
     def theirs(work: str) -> Command:
-        podman = " ".join(peers.podman(work))
+        short = f"/tmp/pr{os.path.basename(work)}{os.getpid()}"
+        podman = " ".join(["podman", "--root", f"{work}/pr", "--runroot", short, "--storage-driver", "overlay"])
         options = f"--rm --network host --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 {' '.join(_SHOWN)}"
-        run = f'{podman} --runtime runc run {options} "$({podman} images -q)" {" ".join(TRUE)}'
+        run = f'{podman} --runtime runc run {options} "$({podman} images -q)" {" ".join(TRUE)}; rm -rf {short}'
         return peers.shell(f"{podman} load -q -i {bench.corpora.oci_archive}; {run}")
 
     figures = bench.runner.alternate(
