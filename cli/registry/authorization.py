@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from cli.registry.addresses import is_loopback
+from cli.registry.addresses import is_loopback, joined
 from cli.registry.credentials import Credentials
 from cli.registry.http import Response, place
 from eventstore.errors import InvalidError, RegistryError
@@ -108,7 +108,7 @@ def _basic(known: Credentials) -> str:
 
 def _checked_realm(realm: str, registry: str) -> str:
     """A password goes to a realm: over TLS alone, but where it does not leave this machine."""
-    parts = urlsplit(realm)
+    parts = urlsplit(joined("", realm, registry))
     if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.netloc)):
         return realm
     raise RegistryError(f"{registry}: sends to {place(realm) or 'nowhere'} for a token, without https; nothing was sent there")

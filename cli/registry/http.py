@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import urllib3
 
-from cli.registry.addresses import is_loopback
+from cli.registry.addresses import is_loopback, joined
 from cli.version import VERSION
 from eventstore.errors import InvalidError, RegistryError
 from eventstore.model.paths import shown
@@ -50,7 +50,10 @@ class Response:
     def chunks(self) -> Iterator[bytes]:
         """Yield the body as it comes; raise BrokenError where it ends before its promised length."""
         with _explained(self.url):
-            yield from self._found.stream(PIECE, decode_content=False)
+            try:
+                yield from self._found.stream(PIECE, decode_content=False)
+            except ValueError:  # urllib3 believes a chunk's length, even -5
+                raise RegistryError(f"{place(self.url)}: answers with what is no HTTP; is it a registry?") from None
 
     def body(self, limit: int) -> bytes:
         """Return the whole body, also again; InvalidError above *limit* bytes."""
@@ -179,6 +182,14 @@ def place(url: str) -> str:
     return shown(f"{parts.netloc.rpartition('@')[2]}{parts.path}")
 
 
+def led_to(response: Response) -> str:
+    """Return the address in an answer's Location; RegistryError where it is none, or would leave TLS."""
+    url = joined(response.url, response.header("Location"), place(response.url))
+    if urlsplit(url).scheme not in ("http", "https") or (response.url.startswith("https:") and url.startswith("http:")):
+        raise RegistryError(f"{place(response.url)}: leads to {place(url)} without TLS; nothing was asked there or sent")
+    return url
+
+
 @contextlib.contextmanager
 def _explained(url: str) -> Iterator[None]:
     host = shown(urlsplit(url).netloc)
@@ -189,6 +200,8 @@ def _explained(url: str) -> Iterator[None]:
         raise failure(f"{host}: no trusted TLS connection: {_reason(error)}; {_TRUST.format(host=host)}") from None
     except urllib3.exceptions.NameResolutionError:
         raise RegistryError(f"{host}: no such host; check the registry's name and the network") from None
+    except urllib3.exceptions.LocationValueError:
+        raise RegistryError(f"{host or 'nowhere'}: is no host's name; check that of the registry, or ask who runs it") from None
     except urllib3.exceptions.NewConnectionError as error:
         raise UnreachableError(f"{host}: cannot be reached: {_reason(error)}; check that it runs, and the network") from None
     except (urllib3.exceptions.ConnectTimeoutError, urllib3.exceptions.ReadTimeoutError) as error:

@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 from cli.registry.addresses import host_of, is_loopback
 from cli.registry.authorization import MAX_ANSWER, Authorization
 from cli.registry.credentials import Credentials
-from cli.registry.http import BrokenError, Http, NoTlsError, Response, Tell, UnreachableError, place
+from cli.registry.http import BrokenError, Http, NoTlsError, Response, Tell, UnreachableError, led_to, place
 from cli.registry.refusals import refusal
 from eventstore.errors import RegistryError
 from eventstore.model.paths import shown
@@ -135,9 +135,7 @@ class Registry:
 
 
 def _followed(method: str, response: Response) -> str:
-    url = urljoin(response.url, response.header("Location"))
-    if urlsplit(url).scheme not in ("http", "https") or (response.url.startswith("https:") and url.startswith("http:")):
-        raise RegistryError(f"{place(response.url)}: redirects to {place(url)} without TLS; nothing was asked there")
+    url = led_to(response)
     if method not in ("GET", "HEAD") and urlsplit(url).netloc != urlsplit(response.url).netloc:
         raise RegistryError(f"{place(response.url)}: redirects an upload to {place(url)}; nothing was sent there")
     return url

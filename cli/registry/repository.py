@@ -1,10 +1,12 @@
 """One repository of a registry: manifests, tags, referrers, and blobs as they are read (OCI distribution spec 1.1)."""
 
+import re
 from collections.abc import Iterator
 from typing import BinaryIO
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urlsplit
 
-from cli.registry.http import BrokenError, Response
+from cli.registry.addresses import joined
+from cli.registry.http import BrokenError, Response, place
 from cli.registry.registry import TRIES, Registry
 from cli.streams.reader import Reader, verified
 from eventstore.errors import InvalidError, MismatchError, NotFoundError, RegistryError
@@ -18,6 +20,7 @@ ACCEPT = ", ".join((*MANIFESTS, *INDEXES))
 MAX_PAGES = 1000
 MAX_REFERRERS = 100
 _DIGEST = "Docker-Content-Digest"
+_SIZE = re.compile("[0-9]{1,18}")
 
 
 class Repository:
@@ -37,7 +40,7 @@ class Repository:
         response = self._ask_manifest("HEAD", reference, what)
         response.close()
         digest, size = response.header(_DIGEST), response.header("Content-Length")
-        if not digest or not size.isdigit():
+        if not digest or not _SIZE.fullmatch(size):
             return None
         return Descriptor(_media_type(response), check_digest(digest, what), int(size))
 
@@ -209,7 +212,7 @@ def _next_page(response: Response) -> str:
     link = response.header("Link")
     if not link.startswith("<") or 'rel="next"' not in link.replace("rel=next", 'rel="next"'):
         return ""
-    url = urljoin(response.url, link[1:].partition(">")[0])
+    url = joined(response.url, link[1:].partition(">")[0], place(response.url))
     return url if urlsplit(url)[:2] == urlsplit(response.url)[:2] else ""
 
 

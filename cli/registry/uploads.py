@@ -5,9 +5,9 @@ OCI distribution spec 1.1, "Push".  Every request's body is a piece that is held
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode
 
-from cli.registry.http import BrokenError, Response
+from cli.registry.http import BrokenError, Response, led_to
 from cli.registry.refusals import refusal
 from cli.registry.registry import TRIES
 from cli.registry.repository import Repository
@@ -111,7 +111,7 @@ class Uploads:
         response = self._registry.ask("GET", location, what, expect=(204, 404, 400, 416))
         response.close()
         last = response.header("Range").removeprefix("bytes=").partition("-")[2]
-        if response.status != 204 or not last.isdigit():
+        if response.status != 204 or not (last.isascii() and last.isdigit() and len(last) < 19):
             raise LostError(f"{what}: the registry lost the upload; try again")
         return _location(response, what) if response.header("Location") else location, int(last) + 1 if last != "0" else 0
 
@@ -141,10 +141,9 @@ def _unwelcome(response: Response, what: str) -> RegistryError:
 
 
 def _location(response: Response, what: str) -> str:
-    found = response.header("Location")
-    if not found:
+    if not response.header("Location"):
         raise RegistryError(f"{what}: the registry does not say where an upload goes; is it a registry?")
-    return urljoin(response.url, found)
+    return led_to(response)
 
 
 def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ import click
 from cli.registry import credentials
 from cli.registry.credentials import Credentials
 from cli.registry.registry import Registry
-from eventstore.errors import InvalidError, NotFoundError
+from eventstore.errors import InvalidError, NotFoundError, RegistryError
 from eventstore.model.paths import shown
 from eventstore.model.spelling import HUB
 
@@ -66,6 +66,10 @@ def _check(registry: str, given: Credentials, *, plain_http: bool) -> None:
     """Raise RegistryError where the registry does not let *given* in: what does not work is not kept."""
     asked = Registry(registry, lambda: given, plain_http=plain_http)
     try:
-        asked.ask("GET", "/v2/", f"login to {shown(registry)}", expect=(200,)).close()
+        answer = asked.ask("GET", "/v2/", f"login to {shown(registry)}", expect=(200, 401))
+        answer.close()
+        if answer.status == 401:
+            user = shown(given.username)
+            raise RegistryError(f"{shown(registry)}: refuses the login of {user!r}; check the name and the password")
     finally:
         asked.close()

@@ -8,7 +8,7 @@ import pytest
 
 from cli.registry.registry import Registry
 from cli.registry.repository import Repository
-from eventstore.errors import InvalidError
+from eventstore.errors import InvalidError, RegistryError
 from projections.oci.oci_image import OCI_INDEX, OCI_MANIFEST
 from tests.registry.lying import lying
 from tests.registry.serving import Answer, Record
@@ -49,4 +49,9 @@ def test_pages_without_end_are_left() -> None:
 
 def test_pages_of_nothing_are_left() -> None:
     with asked(lambda _: page(0, 0, f"/v2/a/b/referrers/{SUBJECT}?next=1")) as repository, pytest.raises(InvalidError, match="pages"):
+        repository.referrers(SUBJECT)
+
+
+def test_a_next_page_that_is_no_address_is_refused() -> None:
+    with asked(lambda _: page(0, 3, "http://[::1/")) as repository, pytest.raises(RegistryError, match="is no address"):
         repository.referrers(SUBJECT)

@@ -55,7 +55,14 @@ def test_who_is_logged_in_may_push_and_pull(home: Path, guarded: Registry, ll: L
 def test_a_wrong_password_is_not_kept_and_not_shown(home: Path, guarded: Registry, ll: Layerlog) -> None:
     said = ll.refused("login", "-u", USER, "--password-stdin", guarded.address, stdin="hunter2")
     assert "hunter2" not in said
+    assert f"refuses the login of '{USER}'" in said
     assert not (home / "auth.json").exists()
+
+
+@pytest.mark.parametrize("registry", ["https://localhost:1", "localhost:port", "[::1"])
+def test_what_is_no_registrys_address_is_sent_no_password(home: Path, ll: Layerlog, registry: str) -> None:
+    said = ll.refused("login", "-u", USER, "--password-stdin", registry, stdin="hunter2")
+    assert f"'{registry}' is no registry's address; write HOST or HOST:PORT" in said
 
 
 def test_no_password_on_the_command_line(ll: Layerlog) -> None:

@@ -245,6 +245,13 @@ def changed(**fields: object) -> bytes:
     return json.dumps({**json.loads(MANIFEST), **fields}).encode()
 
 
+def realm(address: str) -> Answer:
+    return Answer(401, headers={"WWW-Authenticate": f'Bearer realm="{address}"'})
+
+
+CHUNKED = KIND | {"Transfer-Encoding": "chunked"}
+SIZE_OF_2 = {"Docker-Content-Digest": digest_of(MANIFEST), "Content-Length": "\N{SUPERSCRIPT TWO}"}
+
 LIES: dict[str, tuple[Lie, str]] = {
     "other bytes": (lie(LAYER.digest, Answer(body=STORED[:-1] + b"x")), "the bytes are"),
     "a short body": (lie(LAYER.digest, Answer(body=STORED[:-1])), "ends after"),
@@ -265,6 +272,16 @@ LIES: dict[str, tuple[Lie, str]] = {
     ),
     "no such config": (lie(config_digest(IMAGE), Answer(404)), "has no such thing"),
     "a file elsewhere": (lie(LAYER.digest, Answer(307, headers={"Location": "file:///etc/passwd"})), "without TLS"),
+    "a redirect to no address": (lie("manifests", Answer(307, headers={"Location": "http://[::1"})), "is no address"),
+    "a redirect to no port": (lie("manifests", Answer(307, headers={"Location": "http://127.0.0.1:99999/"})), "is no address"),
+    "a redirect to no host's name": (lie("manifests", Answer(307, headers={"Location": "https://a..b/"})), "is no host's name"),
+    "a realm that is no address": (lie("manifests", realm("http://[::1")), "is no address"),
+    "a realm that is no port": (lie("manifests", realm("http://127.0.0.1:port/")), "is no address"),
+    "a realm without a host": (lie("manifests", realm("https:///token")), "is no host's name"),
+    "a chunk of less than nothing": (lie("manifests", Answer(body=b"-5\r\nabc", headers=CHUNKED)), "no HTTP"),
+    "a size that is no number": (
+        lambda record: Answer(headers=SIZE_OF_2) if record.method == "HEAD" else Answer(404), "has no such thing",
+    ),
 }  # fmt: skip
 
 
@@ -291,6 +308,10 @@ def test_a_range_that_is_ignored_is_skipped(other: Layerlog) -> None:
     with lying(answer) as liar:
         other("pull", "-q", f"{liar.address}/app:1")
         assert other("ls", f"{liar.address}/app:1:/") == "big\n"
+
+
+def test_a_port_that_is_none_is_no_registrys(other: Layerlog) -> None:
+    assert "'localhost:99999' is no registry's address" in other.refused("pull", "localhost:99999/app:1")
 
 
 def test_names_are_refused_before_any_connection(other: Layerlog) -> None:

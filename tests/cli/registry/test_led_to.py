@@ -1,0 +1,23 @@
+"""Where an answer's Location leads: a redirect's, and that of an upload."""
+
+import pytest
+import urllib3
+
+from cli.registry.http import Response, led_to
+from eventstore.errors import RegistryError
+
+
+def answer(location: str) -> Response:
+    return Response("https://registry.example/v2/app/blobs/uploads/", urllib3.HTTPResponse(headers={"Location": location}))
+
+
+def test_with_tls_it_may_be_anywhere() -> None:
+    assert led_to(answer("/v2/app/up?_state=1")) == "https://registry.example/v2/app/up?_state=1"
+    assert led_to(answer("https://store.example/up?_state=1")) == "https://store.example/up?_state=1"
+
+
+@pytest.mark.parametrize("location", ["http://registry.example/up?key=secret", "http://169.254.169.254/", "file:///etc/passwd"])
+def test_what_began_with_tls_does_not_leave_it(location: str) -> None:
+    with pytest.raises(RegistryError, match="without TLS") as raised:
+        led_to(answer(location))
+    assert "secret" not in str(raised.value)
