@@ -1,14 +1,12 @@
 """Which containers `ps --filter` asks for."""
 
 from collections.abc import Callable, Sequence
-from itertools import islice
 
 from cli.options import filters
+from cli.options.image_filters import standing_on
 from cli.options.regexes import matcher
 from cli.session.session import Session
-from eventstore.model.facts import ImageBase
 from projections.history import status
-from projections.images import images
 from projections.refs import targets
 from projections.refs.containers import Container
 
@@ -31,23 +29,10 @@ def wanted(s: Session, given: Sequence[str]) -> Wanted:
                 matches = matcher(value, "--filter name")
                 return lambda container: matches(container.name) or matches(f"/{container.name}")  # Docker's spelling
             case "ancestor":
-                return _standing_on(s, s.image(value))
+                stands = standing_on(s, s.image(value))
+                return lambda container: stands(targets.of_container(container))
             case "status" if value in STATES:
                 return lambda container: STATES[value](container, status.count_unsealed(s.log, container))
         return None
 
     return filters.wanted(given, make, _KNOWN)
-
-
-def _standing_on(s: Session, image: str) -> Wanted:
-    """Docker's rule: made from the image itself or from one that was made from it."""
-    seal = images.get(s.log, image).seal
-
-    def stands(container: Container) -> bool:
-        target = targets.of_container(container)
-        if seal is None:
-            return targets.bottom(s.log, target) == ImageBase(image)
-        below = islice(targets.containers_under(s.log, target), 1, None)
-        return any(stream == seal.stream and version >= seal.version for stream, version in below)
-
-    return stands

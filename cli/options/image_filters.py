@@ -2,17 +2,21 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
+from itertools import islice
 from typing import NamedTuple
 
 from cli.options import filters
 from cli.session.session import Session
 from eventstore.errors import NotFoundError
+from eventstore.model.facts import ImageBase
 from eventstore.model.paths import shown
 from projections.images import images, run_config
 from projections.images.images import Image
 from projections.refs import tags, targets
+from projections.refs.targets import Target
+from projections.tree import lineage
 
-_KNOWN = "dangling=true, dangling=false, reference=PATTERN, label=NAME[=VALUE], before=IMAGE and since=IMAGE"
+_KNOWN = "dangling=true, dangling=false, reference=PATTERN, label=NAME[=VALUE], ancestor=IMAGE, before=IMAGE and since=IMAGE"
 
 
 class Named(NamedTuple):
@@ -35,6 +39,8 @@ def wanted(s: Session, given: Sequence[str], pattern: str | None) -> Wanted:
                 return lambda row: like(row.name)
             case "label":
                 return _labelled(s, value)
+            case "ancestor":
+                return _made_from(s, s.image(value))
             case "before" | "since":
                 limit = images.get(s.log, s.image(value)).position
                 return lambda row: row.image.position < limit if key == "before" else row.image.position > limit
@@ -44,6 +50,36 @@ def wanted(s: Session, given: Sequence[str], pattern: str | None) -> Wanted:
 
     accepts, matches = filters.wanted(given, make, _KNOWN), _matching(pattern) if pattern else None
     return lambda row: accepts(row) and (matches is None or matches(row.name))
+
+
+def standing_on(s: Session, image: str) -> Callable[[Target], bool]:
+    """Return what tells what was made from *image*, or from an image that was: Docker's rule for containers."""
+    seal = images.get(s.log, image).seal
+
+    def stands(target: Target) -> bool:
+        if seal is None:
+            return targets.bottom(s.log, target) == ImageBase(image)
+        below = islice(targets.containers_under(s.log, target), 1, None)
+        return any(stream == seal.stream and version >= seal.version for stream, version in below)
+
+    return stands
+
+
+def _made_from(s: Session, image: str) -> Wanted:
+    """Images that stand on all of *image*'s layers: a later commit of the same container, too, and one made elsewhere."""
+    seal, stands = images.get(s.log, image).seal, standing_on(s, image)
+    layers = lineage.layers_of(s.log, image) if seal is None else []
+
+    def made(row: Named) -> bool:
+        other = row.image
+        if other.id == image:
+            return False
+        if other.seal is None:
+            return seal is None and lineage.layers_of(s.log, other.id)[: len(layers)] == layers
+        later = seal is not None and other.seal.stream == seal.stream and other.seal.version > seal.version
+        return later or stands(targets.of_image(s.log, other.id, other.id))
+
+    return made
 
 
 def _labelled(s: Session, label: str) -> Wanted:

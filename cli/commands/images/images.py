@@ -23,8 +23,9 @@ _REGISTRY = "docker://"
 @click.option("-a", "--all", "all_", is_flag=True, help="Those too that have no name and that others were made from.")
 @click.option("--digests", is_flag=True, help="Show manifest digests.")
 @click.option(
-    "-f", "--filter", "filters", multiple=True, metavar="KEY=VALUE", help="dangling, reference, label, before, since."
-)
+    "-f", "--filter", "filters", multiple=True, metavar="KEY=VALUE",
+    help="ancestor (an image), dangling, reference, label, before, since.",
+)  # fmt: skip
 @date_option("relative")
 @listing_options(trunc=True)
 def images(shape: Shape, pattern: str | None, *, all_: bool, digests: bool, filters: tuple[str, ...]) -> None:
@@ -33,6 +34,7 @@ def images(shape: Shape, pattern: str | None, *, all_: bool, digests: bool, filt
     \b
       layerlog images 'localhost/*'
       layerlog images --filter dangling=true -q
+      layerlog images --filter ancestor=tomcat    built on it, not only later
     """
     with session() as s:
         found = (i for i in all_of.all_images(s.log) if not i.removed) if all_ else image_list.listed(s.log)

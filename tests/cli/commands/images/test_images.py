@@ -81,6 +81,23 @@ def test_filters(ll: Layerlog, args: list[str], names: list[str]) -> None:
     assert [f"{row['repository']}:{row['tag']}" for row in ll.json("images", *args)] == names
 
 
+def test_ancestor_lists_what_stands_on_an_image_not_what_is_only_later(ll: Layerlog) -> None:
+    with_loaded(ll, "far:1")
+    ll("create", "--name", "a", "far:1")
+    for tag in ("on:1", "on:2"):
+        ll("commit", "--allow-empty", "a", tag)
+    ll("create", "--name", "b", "on:1")
+    ll("commit", "--allow-empty", "b", "fork:1")
+    ll("commit", "--allow-empty", "web", "other:1")
+
+    def on(image: str) -> set[str]:
+        return {f"{row['repository']}:{row['tag']}" for row in ll.json("images", "--filter", f"ancestor={image}")}
+
+    assert on("far:1") == {"on:1", "on:2", "fork:1"}
+    assert on("on:1") == {"on:2", "fork:1"}
+    assert on("on:2") == on("other:1") == set()
+
+
 @pytest.mark.parametrize("text", ["x=1", "dangling=maybe", "reference=", "label=", "before", ""])
 def test_an_unknown_filter_is_refused(ll: Layerlog, text: str) -> None:
     assert "dangling=true, dangling=false, reference=PATTERN" in ll.refused("images", "--filter", text)
