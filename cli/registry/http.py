@@ -183,9 +183,11 @@ def place(url: str) -> str:
 
 
 def led_to(response: Response) -> str:
-    """Return the address in an answer's Location; RegistryError where it is none, or would leave TLS."""
+    """Return the address in an answer's Location; RegistryError where it is none, or would leave TLS, or this machine without."""
     url = joined(response.url, response.header("Location"), place(response.url))
-    if urlsplit(url).scheme not in ("http", "https") or (response.url.startswith("https:") and url.startswith("http:")):
+    before, after = urlsplit(response.url), urlsplit(url)
+    leaves = after.scheme == "http" and (before.scheme == "https" or is_loopback(before.netloc) > is_loopback(after.netloc))
+    if after.scheme not in ("http", "https") or leaves:
         raise RegistryError(f"{place(response.url)}: leads to {place(url)} without TLS; nothing was asked there or sent")
     return url
 

@@ -7,8 +7,8 @@ from cli.registry.http import Response, led_to
 from eventstore.errors import RegistryError
 
 
-def answer(location: str) -> Response:
-    return Response("https://registry.example/v2/app/blobs/uploads/", urllib3.HTTPResponse(headers={"Location": location}))
+def answer(location: str, url: str = "https://registry.example/v2/app/blobs/uploads/") -> Response:
+    return Response(url, urllib3.HTTPResponse(headers={"Location": location}))
 
 
 def test_with_tls_it_may_be_anywhere() -> None:
@@ -21,3 +21,12 @@ def test_what_began_with_tls_does_not_leave_it(location: str) -> None:
     with pytest.raises(RegistryError, match="without TLS") as raised:
         led_to(answer(location))
     assert "secret" not in str(raised.value)
+
+
+def test_what_began_on_this_machine_without_tls_does_not_leave_it() -> None:
+    own = "http://127.0.0.1:5000/v2/"
+    assert led_to(answer("http://localhost:5001/x", own)) == "http://localhost:5001/x"
+    assert led_to(answer("https://store.example/x", own)) == "https://store.example/x"
+    with pytest.raises(RegistryError, match="without TLS"):
+        led_to(answer("http://169.254.169.254/latest", own))
+    assert led_to(answer("http://store.example/x", "http://registry.example/v2/")) == "http://store.example/x", "--plain-http"
