@@ -183,7 +183,7 @@ def place(url: str) -> str:
 
 
 def led_to(response: Response) -> str:
-    """Return the address in an answer's Location; RegistryError where it is none, or would leave TLS, or this machine without."""
+    """Return the address in an answer's Location; RegistryError where it is none, or leaves TLS, or this machine without."""
     url = joined(response.url, response.header("Location"), place(response.url))
     before, after = urlsplit(response.url), urlsplit(url)
     leaves = after.scheme == "http" and (before.scheme == "https" or is_loopback(before.netloc) > is_loopback(after.netloc))
