@@ -188,9 +188,16 @@ def _show_item(s: Session, asked: Asked, item: Item, known: tuple[list[str], lis
 
 
 def compared(s: Session, view: View | None, item: Item) -> Compared:
-    found = logbook.around(view or View(s.log, s.store.content, []), item)
+    found = logbook.around(view or _view_of(s, item), item)
     rows = logbook.differences_at(found, item, s.log) if item.touched else differences(found)
     return Compared(found.before, found.after, rows)
+
+
+def _view_of(s: Session, item: Item) -> View:
+    """Return a view that holds an item of the whole store: a layer is one of the image that it came with."""
+    if item.layer is None:
+        return View(s.log, s.store.content, [])
+    return s.view(of_image(s.log, item.layer.image, item.layer.image))
 
 
 def config_changes(s: Session, item: Item) -> list[ConfigDifference]:

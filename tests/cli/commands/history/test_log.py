@@ -60,6 +60,17 @@ def test_log_with_changes_tells_of_the_config_too(ll: Layerlog) -> None:
     assert all(row["config_changes"] == [] for row in below)
 
 
+def test_log_of_the_whole_store_with_changes_tells_of_layers_too(ll: Layerlog) -> None:
+    with_loaded(ll, "far:1")
+    ll("create", "--name", "over", "far:1")
+    of_layers = [(row["layer"], row["changes"]) for row in items(ll, "-p", "over") if row["layer"]]
+    assert of_layers
+    assert all(changes for _, changes in of_layers)
+    for asked in ((), ("--all",), ("--until", "now")):
+        assert [(row["layer"], row["changes"]) for row in items(ll, "-p", *asked) if row["layer"]] == of_layers
+    assert "\nA /bin/sh\n" in ll("log", "--name-status")
+
+
 def test_log_shows_own_commits_and_those_below(ll: Layerlog) -> None:
     ll("write", "--text", "one", "web:/f")
     ll("commit", "-m", "title\n\nbody", "-a", "Bo <bo@x>", "web", "app:1")
