@@ -6,7 +6,7 @@ from typing import NamedTuple
 from eventstore.content.reader import Content
 from eventstore.log.log import Log
 from projections.diff.tree_diff import between
-from projections.images import images
+from projections.images import images, waste
 from projections.layers.layers import FolderLayer, Layer, SealedLayer
 from projections.refs.points import Points
 from projections.refs.targets import Target
@@ -27,7 +27,7 @@ class Amount(NamedTuple):
 
 class Stacked(NamedTuple):
     """A layer over those below it: `point` is the reference of the tree that ends with it, "" where it has none; `size` as
-    `images.layer_size` counts.
+    `images.layer_size` counts; `wasted` and `efficiency` as `waste.weighed` does.
     """
 
     point: str
@@ -36,15 +36,25 @@ class Stacked(NamedTuple):
     added: Amount
     changed: Amount
     hidden: Amount
+    wasted: int
+    efficiency: float
+
+
+class Held(NamedTuple):
+    """A file that a layer holds, and the tree that ends with that layer, as of `Stacked`."""
+
+    point: str
+    layer: Layer
+    file: waste.File
 
 
 def stacked(log: Log, content: Content, target: Target) -> Iterator[Stacked]:
-    """Yield the layers of *target*, the lowest first, streaming.
+    """Yield the layers of *target*, the lowest first.
 
     O(paths that its events touched) for a layer made here, O(the tree) for one that came.
     """
     found = images.layers_of(log, images.of_target(log, target))
-    names = points(log, target, found)
+    names, weights = points(log, target, found), waste.weighed(log, content, found)
     for number, (layer, point) in enumerate(zip(found, names, strict=True)):
         before, after = (View(log, content, spans) for spans in _around(log, found, number))
         amounts = dict.fromkeys("ACD", Amount())
@@ -52,7 +62,17 @@ def stacked(log: Log, content: Content, target: Target) -> Iterator[Stacked]:
             entry = difference.after or difference.before
             paths, size = amounts[difference.letter]
             amounts[difference.letter] = Amount(paths + 1, size + (entry.size if entry is not None and entry.is_file else 0))
-        yield Stacked(point, layer, images.layer_size(log, content, layer), *amounts.values())
+        size = images.layer_size(log, content, layer)
+        wasted, efficiency = weights.wasted[number], weights.efficiency[number]
+        yield Stacked(point, layer, size, amounts["A"], amounts["C"], amounts["D"], wasted, efficiency)
+
+
+def largest(log: Log, content: Content, target: Target, count: int) -> Iterator[Held]:
+    """Yield the *count* largest files that the layers of *target* hold, the largest first: O(what they hold)."""
+    found = images.layers_of(log, images.of_target(log, target))
+    names = points(log, target, found)
+    for file in waste.weighed(log, content, found).largest(count):
+        yield Held(names[file.layer], found[file.layer], file)
 
 
 def points(log: Log, target: Target, found: list[Layer]) -> list[str]:

@@ -17,7 +17,7 @@ from eventstore.errors import InvalidError, StoreError
 from eventstore.log.log import Log
 from eventstore.model.digests import digest_of, named
 from eventstore.model.paths import shown
-from projections.layers.layers import SealedLayer
+from projections.layers.layers import Layer, SealedLayer
 from projections.oci.config import diff_ids, history, parse_config, platform_of
 from projections.oci.documents import Json
 from projections.oci.oci_image import OciImage, config_digest, manifest_of
@@ -25,7 +25,7 @@ from projections.refs import tags as local_tags
 from projections.refs.tags import ImageName, familiar, image_name
 
 if TYPE_CHECKING:
-    from projections.images.stack import Stacked
+    from projections.images.stack import Held, Stacked
 
 _TAGS = (Column("tag", "TAG"),)
 _LAYERS = (
@@ -41,9 +41,17 @@ _STACK = (
     Column("layer", "LAYER", short_id, str),
     *(
         column
-        for what in ("added", "changed", "hidden")
+        for what in ("added", "changed")
         for column in (Column(what, what.upper()), Column(f"{what}_bytes", "BYTES", human_size))
     ),
+    Column("hidden", "HIDDEN"),
+    Column("wasted", "WASTED", human_size),
+)
+_LARGEST = (
+    Column("size", "SIZE", human_size),
+    Column("point", "POINT"),
+    Column("shows", "SHOWS", lambda shows: "yes" if shows else "no"),
+    Column("path", "PATH"),
 )
 
 
@@ -71,20 +79,25 @@ def tags(repository: str, shape: Shape, *, plain_http: bool) -> None:
 @click.argument("image", metavar="REF[@POINT]|docker://NAME[:TAG]", shell_complete=completion.references)
 @click.option("--platform", metavar=PLATFORM, help="Which image of several; default: this machine's.")
 @registries.plain_http
+@click.option("--largest", type=click.IntRange(1), metavar="N", help="Instead, the N largest files that they hold.")
 @listing_options(trunc=True)
-def layers(image: str, shape: Shape, *, platform: str | None, plain_http: bool) -> None:
-    r"""List the layers of an image or a container, lowest first: how many paths each adds, changes and hides, and their files'
-    bytes. POINT names the tree that ends with it.
+def layers(image: str, shape: Shape, *, platform: str | None, plain_http: bool, largest: int | None) -> None:
+    r"""List the layers of an image or a container, lowest first: how many paths each adds, changes and hides, and the bytes of
+    the files among them. WASTED are the bytes of its files that later layers overwrite or delete; the last line says how
+    efficient all of it is, as dive counts. POINT names the tree that ends with the layer.
 
     Of docker://NAME, the layers in its registry, and which of them are here: those, `pull` does not ask for.
 
     \b
       layerlog layers web
+      layerlog layers --largest 10 web    the largest files, which layer holds each, and whether it still shows
       layerlog layers docker://tomcat:10
     """
     if transports.parse_place(image).transport != transports.REGISTRY:
-        _list_local(image, shape)
+        _list_local(image, shape, largest)
         return
+    if largest is not None:
+        raise InvalidError("--largest looks into layers that are here; `layerlog pull` the image, then ask of its name alone")
     with ExitStack() as opened:
         try:
             log = opened.enter_context(session()).log
@@ -94,23 +107,44 @@ def layers(image: str, shape: Shape, *, platform: str | None, plain_http: bool) 
         listing(shape, _rows(log, found), _LAYERS, "digest")
 
 
-def _list_local(ref: str, shape: Shape) -> None:
+def _list_local(ref: str, shape: Shape, largest: int | None) -> None:
     from projections.images import stack
 
     with session() as s:
-        listing(shape, map(_stacked_row, stack.stacked(s.log, s.store.content, s.resolve(ref))), _STACK, "layer")
+        target = s.resolve(ref)
+        if largest is not None:
+            listing(shape, map(_held_row, stack.largest(s.log, s.store.content, target, largest)), _LARGEST, "path")
+            return
+        rows = [_stacked_row(found) for found in stack.stacked(s.log, s.store.content, target)]
+        listing(shape, rows, _STACK, "layer")
+        if rows and shape.format == "table" and not shape.quiet:
+            wasted = human_size(sum(row["wasted"] for row in rows))
+            print(f"efficiency {100 * rows[-1]['efficiency']:.1f} %, {wasted} wasted")
 
 
 def _stacked_row(found: "Stacked") -> dict[str, Any]:
-    layer = found.layer
-    name = (layer.commit or None) if isinstance(layer, SealedLayer) else layer[0]
     amounts = {"added": found.added, "changed": found.changed, "hidden": found.hidden}
     return {
-        "point": found.point, "layer": name and f"sha256:{name}", "made_here": isinstance(layer, SealedLayer),
+        "point": found.point, "layer": _layer_id(found.layer), "made_here": isinstance(found.layer, SealedLayer),
         "size": found.size,
         **{key: amount.paths for key, amount in amounts.items()},
         **{f"{key}_bytes": amount.bytes for key, amount in amounts.items()},
+        "wasted": found.wasted, "efficiency": found.efficiency,
     }  # fmt: skip
+
+
+def _held_row(found: "Held") -> dict[str, Any]:
+    file = found.file
+    return {
+        "path": b"/" + file.path, "size": file.size, "point": found.point, "layer": _layer_id(found.layer),
+        "shows": file.names > 0,
+    }  # fmt: skip
+
+
+def _layer_id(layer: Layer) -> str | None:
+    """Return a layer's diff_id, or the id of the commit that made it; None where nothing sealed it."""
+    name = layer.commit if isinstance(layer, SealedLayer) else layer[0]
+    return f"sha256:{name}" if name else None
 
 
 def looked_at(name: ImageName, platform: str | None = None, *, plain_http: bool = False) -> OciImage:
