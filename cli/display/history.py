@@ -65,9 +65,11 @@ def _let_through(objection: dict[str, Any]) -> str:
     return f"{objection['path']} {objection['flaw']}{where}, by {objection['by']}"
 
 
-def layer_lines(layer: ImageLayer, tags: list[str]) -> Iterator[str]:
+def layer_lines(layer: ImageLayer, tags: list[str], trees: Sequence[str] = ()) -> Iterator[str]:
+    """Yield the head of a layer, with the *trees* that end with it."""
     yield paint(f"layer {layer.diff_id}", "yellow") + names_text(tags)
     yield f"Image:  {short_id(layer.image)}, layer {layer.number} of {layer.total}"
+    yield from (f"{'Trees:' * (not n):<8}{shown(tree)}" for n, tree in enumerate(trees))
     yield f"Author: {layer_author(layer)}"
     yield from (f"Date:   {made} (the image's word)" for made in made_at(layer))
     yield f"Loaded: {shown_time(layer.arrival.time)}{source_text(layer)}"

@@ -56,16 +56,21 @@ class Session:
 
     def event_or_target(self, text: str) -> Event | Target:
         """Return what `show` and `prove` take: the event at a position of the log, else as `resolve`."""
-        last = self.log.head().position
-        if re.fullmatch(r"\d{1,18}", text, re.ASCII) and 0 < int(text) <= last:
-            return self.log.at(int(text))
+        event = self.event_at(text)
+        if event is not None:
+            return event
         try:
             return self.resolve(text)
         except NotFoundError:
             if not text.isdecimal():
                 raise
-            number = shown(text[:40])
+            number, last = shown(text[:40]), self.log.head().position
             raise NotFoundError(f"no such event: {number}; there are 1 to {last}, and nothing else is called so") from None
+
+    def event_at(self, text: str) -> Event | None:
+        """Return the event whose position in the log *text* is, None where it is none's."""
+        is_position = re.fullmatch(r"\d{1,18}", text, re.ASCII) and 0 < int(text) <= self.log.head().position
+        return self.log.at(int(text)) if is_position else None
 
     def image(self, ref: str) -> str:
         return references.resolve_image(self.log, ref, _end_of)

@@ -9,7 +9,7 @@ from eventstore.errors import ErasedError
 from eventstore.index import seals
 from eventstore.log.log import Log
 from eventstore.model.events import Event, Kind
-from eventstore.model.facts import FolderBase, ImageBase, Seal, Signature, travelled
+from eventstore.model.facts import FolderBase, ImageBase, Seal, Signature, base_in, travelled
 from eventstore.model.times import clamped, stated_time
 from projections.events.records import Record, Records
 from projections.images import images
@@ -144,6 +144,21 @@ def image_layers(records: Records, content: Content, image: str) -> list[ImageLa
         ImageLayer(image, number, len(layers), diff_id, step, step.author or author, arrival)
         for number, (diff_id, step) in enumerate(zip(layers, built, strict=False), 1)
     ][::-1]
+
+
+def maker_of(log: Log, content: Content, layer: str) -> ImageLayer | Commit | None:
+    """Return a layer (its whole id) as one of the image that first brought it, or the commit that made it of a folder; None
+    where neither did: O(images), for a folder's O(containers).
+    """
+    bringing = [image for image in images.arrived(log) if layer in lineage.layers_of(log, image.id)]
+    if bringing:
+        first = min(bringing, key=lambda image: image.position)
+        return next(one for one in image_layers(Records(log), content, first.id) if one.diff_id == layer)
+    for event in log.of_kind(Kind.CONTAINER_CREATED):
+        base = base_in(event)
+        if isinstance(base, FolderBase) and base.layer == layer and (seal := seals.over(log, event.stream, 1)) is not None:
+            return of_seal(Records(log), seal)
+    return None
 
 
 def image_layers_everywhere(log: Log, content: Content) -> Iterator[ImageLayer]:

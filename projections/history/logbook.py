@@ -18,6 +18,7 @@ from projections.events.pathspecs import is_glob, touched_by_any
 from projections.events.records import Matches, PeopleFilter, Record, Records
 from projections.history import commits
 from projections.layers import layers
+from projections.refs import references
 from projections.refs.targets import Target, containers_under
 from projections.tree import lineage
 from projections.tree.view import View
@@ -175,6 +176,13 @@ def record_of(item: Item) -> Record:
 
 def of_commit(commit: commits.Commit) -> Item:
     return Item(commit, None, commit.container, commit.first, [])
+
+
+def of_layer_alone(log: Log, content: Content, text: str) -> Item | None:
+    """Return the layer whose id *text* is or begins, or the commit that made it of a folder; None where it is no layer's."""
+    layer = references.layer_alone(log, text)
+    maker = commits.maker_of(log, content, layer) if layer is not None else None
+    return of_layer(maker) if isinstance(maker, commits.ImageLayer) else of_commit(maker) if maker is not None else None
 
 
 def of_layer(layer: commits.ImageLayer) -> Item:

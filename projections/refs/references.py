@@ -177,9 +177,14 @@ def layer_alone(log: Log, text: str) -> str | None:
 def _refuse_layer(log: Log, text: str) -> None:
     layer = layer_alone(log, text)
     if layer is not None:
-        trees = [spelled for event in _arrivals(log) for spelled in _ending_with(log, event, layer)]
-        step = f"; name the tree that ends with it: {', '.join(dict.fromkeys(trees))}" if trees else ""
-        raise ConflictError(f"{shown(text)} is a layer alone, which `layerlog ls` and `cat` show{step}")
+        trees = trees_ending_with(log, layer)
+        step = f"; name the tree that ends with it: {', '.join(trees)}" if trees else ""
+        raise ConflictError(f"{shown(text)} is a layer alone, for `layerlog show`, `diff`, `ls` and `cat`{step}")
+
+
+def trees_ending_with(log: Log, layer: str) -> list[str]:
+    """Return IMAGE~N of each image taken from elsewhere that holds a layer (its whole id): O(images)."""
+    return list(dict.fromkeys(spelled for event in _arrivals(log) for spelled in _ending_with(log, event, layer)))
 
 
 def _arrivals(log: Log) -> Iterator[Event]:

@@ -10,19 +10,20 @@ from cli.options import completion
 from cli.options.changes import changes_options
 from cli.session import logs
 from cli.session.session import Session, session
-from eventstore.errors import ConflictError, InvalidError, LayerlogError
+from eventstore.errors import ConflictError, InvalidError, LayerlogError, NotFoundError
 from eventstore.model.paths import plain, shown
 from projections.diff.tree_diff import between, events_between
 from projections.history import status
 from projections.images.run_config import around, run_config
 from projections.oci.config_diff import ConfigDifference, differences
+from projections.refs import references
 from projections.refs.targets import Target
 from projections.tree.symlinks import follow
 from projections.tree.view import View
 
 
 @click.command()
-@click.argument("first", metavar="REF[:PATH]", shell_complete=completion.paths)
+@click.argument("first", metavar="REF[:PATH]|LAYER", shell_complete=completion.paths)
 @click.argument("second", metavar="[REF[:PATH]]", required=False, shell_complete=completion.paths)
 @click.option("--base", is_flag=True, help="All since the container's base, sealed or not: what docker diff shows.")
 @changes_options
@@ -34,7 +35,8 @@ def diff(
 ) -> None:
     r"""Show what differs: paths added (A), changed (C) and deleted (D).
 
-    Of one container, what no commit has sealed; of two views, what leads from the first to the second. Before them, where
+    Of one container, what no commit has sealed; of a layer from elsewhere, by its id, what it changes of those below it in the
+    image that first brought it; of two views, what leads from the first to the second. Before them, where
     no path is named, what goes (-) from the config and what comes (+), variable by variable, label by label.
 
     \b
@@ -56,6 +58,8 @@ def diff(
 
 def _compare(s: Session, first: str, second: str | None, *, base: bool) -> Compared:
     """Return the two views that the user means, and what differs below the path that he names."""
+    if _is_layer(s, first, second, base=base):
+        return _layer_compared(s, first)
     left, top = s.split(first)
     right, other = s.split(second) if second else (None, None)
     if top is not None and other is not None and plain(top) != plain(other):
@@ -67,6 +71,22 @@ def _compare(s: Session, first: str, second: str | None, *, base: bool) -> Compa
         direct = None if path else events_between(before, after)
         logs.detail("compared", by="both trees" if direct is None else "the events in between", events=direct and direct[1:])
     return Compared(before, after, between(before, after, path))
+
+
+def _is_layer(s: Session, first: str, second: str | None, *, base: bool) -> bool:
+    return second is None and not base and references.layer_alone(s.log, first) is not None
+
+
+def _layer_compared(s: Session, layer: str) -> Compared:
+    """Return what a layer alone changes, as `show` of it does."""
+    from cli.commands.history.log import compared
+    from projections.history import logbook
+
+    item = logbook.of_layer_alone(s.log, s.store.content, layer)
+    if item is None:
+        name = shown(layer)
+        raise NotFoundError(f"{name} is a layer that no image brought; `layerlog ls {name}` lists what it holds")
+    return compared(s, None, item)
 
 
 def _pair(s: Session, target: Target, second: str | None, *, base: bool) -> tuple[View, View]:
@@ -89,6 +109,8 @@ def _names_path(s: Session, first: str, second: str | None) -> bool:
 
 def _configs(s: Session, first: str, second: str | None, *, base: bool) -> list[ConfigDifference]:
     """Return what differs of the configs of the two views; nothing where one of them cannot be read: the files still can."""
+    if _is_layer(s, first, second, base=base):
+        return []
     target = s.resolve(first)
     try:
         if second is not None:

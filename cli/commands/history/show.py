@@ -1,4 +1,4 @@
-"""`show`: one commit, or one event."""
+"""`show`: one commit, one layer, or one event."""
 
 import re
 
@@ -18,13 +18,14 @@ from eventstore.model.paths import shown
 from projections.events.records import Record, Records
 from projections.events.rows import event_row
 from projections.history import commits, logbook
+from projections.history.logbook import Item
 from projections.images import images
-from projections.refs import tags, targets
+from projections.refs import references, tags, targets
 from projections.refs.points import Points
 
 
 @click.command()
-@click.argument("what", metavar="COMMIT|POSITION|REF[@POINT]", shell_complete=completion.references)
+@click.argument("what", metavar="COMMIT|LAYER|POSITION|REF[@POINT]", shell_complete=completion.references)
 @changes_options
 @date_option()
 @text_or_json
@@ -33,43 +34,65 @@ def show(what: str, shape: str, ways: list[str]) -> None:
     with all that is known of it.
 
     A commit is an id, a tag, or a container (its last one). An event is its position in the log, or its place in a
-    container: web@42.
+    container: web@42. A layer from elsewhere, by its id or as the uppermost of an image's ~N, shows what its image says of
+    it, where it is, and what it changes of the layers below it there.
 
     \b
       layerlog show mytomcat:1.0
       layerlog show -p 3f2a9c
       layerlog show web@42
+      layerlog show tomcat~1
     """
     with session() as s:
-        found = _commit_or_event(s, what)
+        found = _found(s, what)
         if not isinstance(found, Record):
-            _show_commit(s, found, shape, ways)
+            (_show_commit if found.commit else _show_layer)(s, found, shape, ways)
         elif shape == "json":
             print(json_line(event_row(found) | {"events_in_changeset": found.changeset.events}))
         else:
             print(*history.event_lines(found, Points(s.log)), sep="\n")
 
 
-def _commit_or_event(s: Session, what: str) -> commits.Commit | Record:
+def _found(s: Session, what: str) -> Item | Record:
+    layer = None if s.event_at(what) else logbook.of_layer_alone(s.log, s.store.content, what)
+    if layer is not None:
+        return layer
     records = Records(s.log)
     target = s.event_or_target(what)
     if isinstance(target, Event):
         return records.of(target)
+    if target.container is None and re.search(r"(~\d*|\^)\Z", what):
+        layers = commits.image_layers_under(s.log, s.store.content, target)
+        return logbook.of_layer(layers[0]) if layers else records.of(targets.event_of(s.log, target))
     if target.container is None or (target.image is None and re.search(r"@\d+\Z", what)):
         return records.of(targets.event_of(s.log, target))
     seal = s.log.latest(Kind.COMMITTED, s.log.existing("container", target.container).id, target.version)
     if seal is None:
         raise NotFoundError(f"{shown(what)} has no commit yet; `layerlog show {shown(what)}@1` shows its first event")
-    return commits.of_seal(records, seal)
+    return logbook.of_commit(commits.of_seal(records, seal))
 
 
-def _show_commit(s: Session, commit: commits.Commit, shape: str, ways: list[str]) -> None:
-    item = logbook.of_commit(commit)
+def _show_layer(s: Session, item: Item, shape: str, ways: list[str]) -> None:
+    layer = item.layer
+    assert layer is not None
+    trees = references.trees_ending_with(s.log, layer.diff_id)
+    names = tags.now(s.log, layer.image) if layer.number == layer.total else []
+    if shape == "json":
+        row = history.item_row(item, names, [], touched=False) | {"config": []} | changes_row(s, None, item)
+        print(json_line(row | {"trees": trees}))
+    else:
+        print(*history.layer_lines(layer, names, trees), sep="\n")
+        print_changes(ways or ["topmost"], lambda: compared(s, None, item))
+
+
+def _show_commit(s: Session, item: Item, shape: str, ways: list[str]) -> None:
+    commit = item.commit
+    assert commit is not None
     names, signed = tags.now(s.log, commit.id), commits.signatures(Records(s.log), [commit.id]).get(commit.id, [])
     if shape == "json":
         config = images.instructions(s.log, commit.record.event.stream, commit.first, commit.last)
         row = history.item_row(item, names, signed, touched=False) | {"config": config}
-        print(json_line(row | changes_row(s, None, item)))
+        print(json_line(row | changes_row(s, None, item) | {"trees": None}))
     else:
         print(*history.commit_lines(commit, names, signed), sep="\n")
         print_config(ways or ["topmost"], config_changes(s, item))

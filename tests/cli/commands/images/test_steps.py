@@ -112,3 +112,40 @@ def test_a_layer_alone_is_shown_and_no_tree(ll: Layerlog, far: str) -> None:
             for command in (["create", ref], ["save", ref], ["export", ref], ["diff", ref, "web"]):
                 assert f"far:1~{3 - place}" in ll.refused(*command) if command[0] != "save" else ll.refused(*command)
     assert far
+
+
+def test_a_layer_alone_says_what_it_is_and_what_it_changes(ll: Layerlog, far: str) -> None:
+    with_loaded(ll, "docker.io/library/near:1", tars=[images.layer_tar(layer) for layer in LAYERS[:2]])
+    changed = [["A /a"], ["D /a", "A /b"], ["A /c"], ["A /a", "A /d", "A /d/e"]]
+    for place, (row, lines) in enumerate(zip(ll.json("layers", "far:1"), changed, strict=True)):
+        whole = row["layer"].removeprefix("sha256:")
+        for ref in (whole, f"sha256:{whole}", whole[:12]):
+            assert ll.lines("diff", ref) == lines
+            assert ll.lines("show", ref) == ll.lines("show", f"far:1~{3 - place}") == ll.lines("show", f"top~{5 - place}")
+        told = ll.lines("show", whole)
+        assert told[:2] == [f"layer {whole}" + " (far:1)" * (place == 3), f"Image:  {far[:12]}, layer {place + 1} of 4"]
+        assert told[2].split() == ["Trees:", f"far:1~{3 - place}"]
+        assert (f"        near:1~{1 - place}" in told) == (place < 2)
+        assert told[-len(lines) :] == lines
+        (found,) = ll.json("show", whole)
+        trees = [f"far:1~{3 - place}", *([f"near:1~{1 - place}"] if place < 2 else [])]
+        assert (found["layer"], found["image"], found["number"], found["trees"]) == (whole, far, place + 1, trees)
+        assert [f"{one['change']} {one['path']}" for one in found["changes"]][: len(lines)] == lines
+        assert ll.json("diff", whole) == found["changes"]
+        assert ll.run("diff", "--exit-code", whole).exit_code == 1
+
+
+def test_a_folder_s_layer_is_the_commit_that_made_it(ll: Layerlog, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "f").write_text("x")
+    ll.run("import", str(tmp_path / "folder"), "made:1")
+    (layer,) = {row["name"] for row in ll.json("events") if row["stream"] == "layer"}
+    assert ll.lines("show", layer) == ll.lines("show", "made:1")
+    assert ll.lines("ls", layer) == ["f"]
+    ll("diff", layer)
+
+
+def test_a_position_is_no_layer_s_beginning(ll: Layerlog, far: str) -> None:
+    assert far
+    for position in range(1, ll.head()[0] + 1):
+        assert ll.lines("show", str(position))[0].startswith("event ")
