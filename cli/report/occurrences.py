@@ -53,19 +53,21 @@ class Rows:
         self._erased = erased(log)
 
     def of_occurrence(self, occurrence: PathOccurrence) -> dict[str, Any]:
-        row = self._like(occurrence._replace(path=b"", content=None)).copy()
+        row = self._like(occurrence._replace(path=b"", contents=())).copy()
         row["path"] = b"/" + occurrence.path
-        if occurrence.content is not None:
-            row["content"] = named(occurrence.content)
-            if occurrence.content in self._erased:
-                row["status"] += ", but erased"
-                row["erased"] = self._erased[occurrence.content]
+        if occurrence.contents:
+            row["content"] = named(occurrence.contents[-1])
+            erased = [self._erased[content] for content in occurrence.contents if content in self._erased]
+            if erased:
+                row["status"] += ", but erased" if len(erased) == len(occurrence.contents) else ", but some of it erased"
+                row["erased"] = max(erased)
         return row
 
     def _occurrence(self, occurrence: PathOccurrence) -> dict[str, Any]:
         ended, shown_in = occurrence.ended, occurrence.kind == "container" and occurrence.shown
+        place = self._place(occurrence.kind, occurrence.id)
         return {
-            **self._place(occurrence.kind, occurrence.id),
+            **place,
             "path": None,
             "content": None,
             "shown": occurrence.shown,
@@ -73,7 +75,7 @@ class Rows:
             "since": rfc3339(occurrence.since.time) if occurrence.since else None,
             "until": rfc3339(ended.time) if ended else None,
             "until_position": ended.position if ended else None,
-            "status": _status(occurrence),
+            "status": _status(occurrence, removed=place["removed"]),
             "erased": None,
             **self._images(occurrence.images),
         }
@@ -97,10 +99,12 @@ def _place(log: Log, gone: Container[str], kind: str, identity: str) -> dict[str
     return {"kind": kind, "id": identity, "where": f"{name} (removed)" if removed else name, "removed": removed}
 
 
-def _status(occurrence: PathOccurrence) -> str:
+def _status(occurrence: PathOccurrence, *, removed: bool) -> str:
     if not occurrence.shown:
         return "hidden in a lower layer"
-    return f"{_UNTIL}{rfc3339(occurrence.ended.time)[:19]}Z" if occurrence.ended else "there now"
+    if occurrence.ended is not None:
+        return f"{_UNTIL}{rfc3339(occurrence.ended.time)[:19]}Z"
+    return "there when it was removed" if removed else "there now"
 
 
 def _images(row: Callable[[str], dict[str, Any]], images: tuple[str, ...]) -> dict[str, Any]:

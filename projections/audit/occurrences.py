@@ -1,13 +1,13 @@
 """Occurrences: where a path or a content ever was - containers, images - and where it still is."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
 from eventstore.content.reader import Content
 from eventstore.log.log import Log
 from eventstore.model.batches import batches
-from projections.audit.path_states import Brought, Fact, Linked, PathStates, State
+from projections.audit.path_states import Brought, Fact, Linked, PathStates, State, Told
 from projections.audit.places import ContainerPlace, ImagePlace, Places
 from projections.audit.search import Document
 from projections.audit.sought import Sought
@@ -33,15 +33,15 @@ class PathOccurrence(NamedTuple):
     """A place that held it: `kind` is container or image.
 
     It is `shown` from version `first` on (0: from what the container was made from) until the event `ended` (None: to this
-    day).  Not shown, it lies in a lower layer that a later one hides, and travels with the images all the same.  `images`
-    are those (ids) that hold it so.
+    day).  Not shown, it lies in a lower layer that a later one hides, and travels with the images all the same.  `contents`
+    are those that it had meanwhile, or has in those layers, the newest last; `images` those (ids) that hold it so.
     """
 
     path: bytes
     kind: str
     id: str
     shown: bool
-    content: bytes | None
+    contents: tuple[bytes, ...]
     first: int
     since: Moment | None
     ended: Moment | None
@@ -58,8 +58,8 @@ def limited(found: Iterable[Held], images: frozenset[str], containers: frozenset
             yield one._replace(images=held)
 
 
-Found = tuple[PathOccurrence, State | None]
-"""An occurrence, and what has its content."""
+Found = tuple[PathOccurrence, Sequence[State]]
+"""An occurrence, and what has its contents."""
 
 
 def path_occurrences(log: Log, content: Content, sought: Sought) -> Iterator[PathOccurrence]:
@@ -69,7 +69,7 @@ def path_occurrences(log: Log, content: Content, sought: Sought) -> Iterator[Pat
     speak of, and alike, is thought through once.  Memory is that of *sought*.
     """
     search = _Search(log, content, sought)
-    known: dict[object, list[tuple[PathOccurrence, int | None]]] = {}
+    known: dict[object, list[tuple[PathOccurrence, list[int]]]] = {}
     for batch in batches(sorted(sought.paths), AT_ONCE):
         search.states.load((path, sought.ids.get(path) or log.path_id(path)) for path in batch)
         for path in batch:
@@ -79,10 +79,14 @@ def path_occurrences(log: Log, content: Content, sought: Sought) -> Iterator[Pat
                 continue
             if kind not in known:
                 numbers = {id(fact.told): number for number, fact in enumerate(facts)}
-                known[kind] = [(one, numbers.get(id(state))) for one, state in _Finder(search, path).found()]
-            for one, number in known[kind]:
-                told = None if number is None else facts[number].told
-                yield one._replace(path=path, content=told.content if isinstance(told, State) else None)
+                known[kind] = [(one, [numbers[id(state)] for state in states]) for one, states in _Finder(search, path).found()]
+            for one, told_by in known[kind]:
+                yield one._replace(path=path, contents=_contents([facts[number].told for number in told_by]))
+
+
+def _contents(told: Iterable[Told]) -> tuple[bytes, ...]:
+    found = (state.content for state in told if isinstance(state, State) and state.content is not None)
+    return tuple(dict.fromkeys(found))
 
 
 class _Search:
@@ -113,14 +117,14 @@ class _Search:
 
 
 class _Run(NamedTuple):
-    """A run of a container's versions in which it shows, as `state` at first.
+    """A run of a container's versions in which it shows, and as what from which version on (`states`).
 
     `began` is the event that brought it (None: what the container was made from), `ended` the one that took it away (None:
     it shows to this day).
     """
 
     began: Fact | None
-    state: State
+    states: list[tuple[int, State]]
     ended: Fact | None
 
     @property
@@ -129,6 +133,10 @@ class _Run(NamedTuple):
 
     def holds(self, version: int) -> bool:
         return version >= self.first and (self.ended is None or version < self.ended.version)
+
+    def at(self, version: int) -> State:
+        """Return what shows at a version that it holds."""
+        return next(state for first, state in reversed(self.states) if first <= version)
 
 
 class _Finder:
@@ -144,7 +152,7 @@ class _Finder:
         self._path = path
         self._facts = search.states.facts(path)
         self._passed: set[int] = set()
-        self._layers: set[int] = set()
+        self._layers: dict[int, State] = {}
         self._runs: dict[int, tuple[ContainerPlace, list[_Run]]] = {}
 
     def found(self) -> Iterator[Found]:
@@ -158,16 +166,18 @@ class _Finder:
         shown = self._is_sought(state)
         if shown or carried:
             since = self._search.moment(image.since, 1)
-            content = state.content if shown and state is not None else None
-            found = PathOccurrence(self._path, "image", image.id, shown, content, 0, since, None, (image.id,))
-            yield found, state if shown else None
+            states = [state] if shown and state is not None else list(carried.values())
+            yield PathOccurrence(self._path, "image", image.id, shown, _contents(states), 0, since, None, (image.id,)), states
 
-    def _carrying(self, view: View, known: frozenset[int]) -> set[int]:
-        """Return, and remember, the streams of imported layers of *view* that carry it; those *known* are not asked again."""
+    def _carrying(self, view: View, known: frozenset[int]) -> dict[int, State]:
+        """Return, and remember, what the imported layers of *view* that carry it, by their streams, have; those *known* are not
+        asked again.
+        """
         states = self._search.states
         streams = {fact.stream for fact in states.own(self._path)} - known
         layers = {rank: span.stream for rank, span in enumerate(view.spans) if span.layer and span.stream in streams}
-        carried = {stream for rank, stream in layers.items() if self._is_sought(states.carried(view, self._path, rank))}
+        held = ((stream, states.carried(view, self._path, rank)) for rank, stream in layers.items())
+        carried = {stream: state for stream, state in held if state is not None and self._is_sought(state)}
         self._passed.update(layers.values())
         self._layers |= carried
         return carried
@@ -177,17 +187,19 @@ class _Finder:
         runs = list(self._shown_runs(container))
         self._runs[container.stream] = container, runs
         for run in runs:
-            yield self._shown(container, run), run.state
+            yield self._shown(container, run), [state for _, state in run.states]
         hidden = tuple(self._hidden(container, runs))
         if hidden:
-            yield PathOccurrence(self._path, "container", container.id, False, None, 0, None, None, hidden), None
+            states = list(self._held_below(container))
+            yield PathOccurrence(self._path, "container", container.id, False, _contents(states), 0, None, None, hidden), states
 
     def _shown(self, container: ContainerPlace, run: _Run) -> PathOccurrence:
         position, version = (run.began.position, run.began.version) if run.began is not None else (container.since, 1)
         since = self._search.moment(position, version)
         ended = self._search.moment(run.ended.position, run.ended.version) if run.ended is not None else None
         held = tuple(image for version, image in container.seals if run.holds(version))
-        return PathOccurrence(self._path, "container", container.id, True, run.state.content, run.first, since, ended, held)
+        contents = _contents(state for _, state in run.states)
+        return PathOccurrence(self._path, "container", container.id, True, contents, run.first, since, ended, held)
 
     def _shown_runs(self, container: ContainerPlace) -> Iterator[_Run]:
         """Yield the runs of the container's versions in which it shows, oldest first."""
@@ -195,13 +207,14 @@ class _Finder:
         own = sorted((fact for fact in self._facts if fact.stream == container.stream), key=lambda fact: fact.version)
         states: list[tuple[Fact | None, State | None]] = [(None, self._at(view, (rank, 0)))]
         states += [(fact, self._at(view, (rank, fact.version + 1))) for fact in own]
-        begun: tuple[Fact | None, State] | None = None
+        run: _Run | None = None
         for (fact, state), following in pairwise([*states, (None, None)]):
-            if begun is None and state is not None and self._is_sought(state):
-                begun = fact, state
-            if begun is not None and not self._is_sought(following[1]):
-                yield _Run(*begun, following[0])
-                begun = None
+            if state is not None and self._is_sought(state):
+                run = run or _Run(fact, [], None)
+                run.states.append((fact.version if fact is not None else 0, state))
+            if run is not None and not self._is_sought(following[1]):
+                yield run._replace(ended=following[0])
+                run = None
 
     def _hidden(self, container: ContainerPlace, runs: list[_Run]) -> Iterator[str]:
         """Yield the images that do not show it but carry it in a lower layer."""
@@ -221,6 +234,19 @@ class _Finder:
         sealed = [version for version, _ in container.seals if version <= span.upto]
         unsealed = any(run.holds(span.upto) and run.first > max(sealed, default=0) for run in runs)
         return unsealed or self._first_carrying(container, runs) <= span.upto
+
+    def _held_below(self, container: ContainerPlace) -> Iterator[State]:
+        """Yield what the layers of a container and below it have."""
+        *below, own = container.view.spans
+        yield from (self._layers[span.stream] for span in below if span.stream in self._layers)
+        ends = [(span.stream, span.upto) for span in below]
+        ends += [(span.stream, version) for span in (*below, own) for version in self._seals(span)]
+        passed = ((run, upto) for stream, upto in ends if stream in self._runs for run in self._runs[stream][1])
+        yield from (run.at(upto) for run, upto in passed if run.holds(upto))
+
+    def _seals(self, span: Span) -> Iterator[int]:
+        if span.stream in self._runs:
+            yield from (version for version, _ in self._runs[span.stream][0].seals if version <= span.upto)
 
     def _first_carrying(self, container: ContainerPlace, runs: list[_Run]) -> int:
         """Return the version of the first seal whose layer carries it, `LIVE` where none does."""

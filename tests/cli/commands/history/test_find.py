@@ -42,6 +42,64 @@ def test_find_says_what_is_erased(ll: Layerlog) -> None:
     assert ll.json("find", "--path", "/etc/motd")[0]["erased"] is None
 
 
+def test_find_says_of_what_is_removed_what_it_held_then(ll: Layerlog) -> None:
+    with_loaded(ll, "far:1")
+    ll("create", "--name", "gone", "far:1")
+    ll("rm", "gone")
+    ll("rmi", "far:1")
+    rows = {row["where"]: row for row in ll.json("find", "/etc/motd")}
+    assert len(rows) == 4
+    for where, row in rows.items():
+        assert row["removed"] is where.endswith(" (removed)")
+        assert row["status"] == ("there when it was removed" if row["removed"] else "there now"), where
+    assert "gone (removed)" in rows
+    ll("undelete", "gone")
+    assert {row["where"]: row["status"] for row in ll.json("find", "/etc/motd")}["gone"] == "there now"
+
+
+def test_find_says_that_what_is_hidden_is_erased(ll: Layerlog, tmp_path: Path) -> None:
+    """In an image from elsewhere, a folder's layer, a commit's own lower layer and below a fork; some of it, or all."""
+    with_loaded(ll, "far:1")
+    (tmp_path / "key").write_text("hello\n" * 2)
+    ll("import", str(tmp_path), "base:2")
+    ll("create", "--name", "over", "base:2")
+    ll("delete", "over:/key")
+    ll("commit", "-m", "x", "over", "over:1")
+    write_and_commit(ll, "hello, one", "web")
+    write_and_commit(ll, "hello, two", "web")
+    ll("fork", "web", "--name", "fork")
+    for name in ("web", "fork"):
+        ll("delete", f"{name}:/f")
+        ll("commit", "-m", "without", name, f"{name}:1")
+
+    def hidden() -> dict[str, str]:
+        rows = (row for row in ll.json("find", "--text", "hello") if not row["shown"])
+        names = ((image["tags"][0], row) for row in rows for image in row["images"])
+        return {f"{tag} {row['path']}": row["status"].removeprefix("hidden in a lower layer") for tag, row in names}
+
+    before = hidden()
+    assert set(before.values()) == {""}
+    assert len(before) > 3
+    ll("erase", "--path", "web@3:/f", "--reason", "x", "-y")
+    erased = [row for row in ll.json("find", "/f") if row["erased"]]
+    assert {row["status"].partition(", ")[2] for row in erased} == {"but some of it erased"}
+    contents = {row["content"] for row in ll.json("find", "--path", "*")} - {None}
+    for content in contents:
+        ll.run("erase", "--content", content, "--reason", "x", "-y")
+    for row in ll.json("find", "/f", "/key"):
+        assert row["status"].endswith(", but erased"), row
+        assert row["erased"] is not None
+
+
+def test_a_path_with_several_contents_has_the_last_one(ll: Layerlog) -> None:
+    for text in ("one", "two"):
+        ll("write", "--text", text, "web:/f")
+    ll("erase", "--path", "web@2:/f", "--reason", "x", "-y")
+    row = ll.json("find", "/f")[0]
+    assert row["content"] == sha256_of(ll, "web:/f")
+    assert row["status"] == "there now, but some of it erased"
+
+
 def sha256_of(ll: Layerlog, place: str) -> str:
     return str(ll.entry(place)["digest"])
 
