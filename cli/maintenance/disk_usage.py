@@ -21,7 +21,7 @@ def rows(store: Store) -> Iterator[dict[str, Any]]:
     held = compaction.folder_size(os.path.join(store.path, "content", "segments"))
     kept = compaction.folder_size(os.path.join(store.path, "content", "originals"))
     plain = collection.survey(store)
-    yield _row("contents", compaction.stored(store), held, plain.content_bytes + plain.unnamed_bytes, "gc")
+    yield _row("contents", compaction.stored(store), held, plain.content_bytes, "gc")
     yield _row("originals", garbage.originals, kept, garbage.original_bytes, "gc --originals")
     files = (os.path.join(store.path, name) for name in ("log.db", "log.db-wal"))
     size = sum(os.path.getsize(file) for file in files if os.path.exists(file))

@@ -18,13 +18,12 @@ _DEAD = "SELECT count(*) FROM content WHERE digest NOT IN (SELECT digest FROM li
 class Garbage(NamedTuple):
     """What a collection would free, in numbers and bytes.
 
-    `content_bytes` are those of blocks that only dead contents lie in, `unnamed_bytes` those of segments that no content
-    names; `originals` are the blobs that would be dropped.
+    `content_bytes` are those of blocks that only dead contents lie in, and of what no content names in their segments;
+    `original_bytes` the same of the blobs that images came in, of which `originals` would be dropped.
     """
 
     contents: int
     content_bytes: int
-    unnamed_bytes: int
     originals: int
     original_bytes: int
     cache_bytes: int
@@ -35,9 +34,12 @@ def survey(store: Store, *, originals: bool = False) -> Garbage:
     reachability.mark_live(store.log, originals=not originals)
     dead = store.db.execute(_DEAD).fetchone()[0]
     content_bytes, original_bytes = store.db.execute(_BLOCKS_FREED).fetchone()
-    unnamed = sum(usage.size - usage.live for usage in compaction.usages(store))
-    cached = compaction.folder_size(store.cache.path())
-    return Garbage(dead, content_bytes, unnamed, len(dropped(store)), original_bytes, cached)
+    for usage in compaction.usages(store):
+        if usage.segment < 0:
+            original_bytes += usage.size - usage.live
+        else:
+            content_bytes += usage.size - usage.live
+    return Garbage(dead, content_bytes, len(dropped(store)), original_bytes, compaction.folder_size(store.cache.path()))
 
 
 def collect(store: Store, writer: Writer, *, originals: bool = False) -> tuple[Garbage, Freed]:

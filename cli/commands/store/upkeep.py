@@ -44,12 +44,19 @@ def gc(*, originals: bool, dry_run: bool) -> None:
                 found, freed = collector.collect(s.store, writer, originals=originals)
                 told.update(contents=found.contents, segments=freed.segments, bytes=freed.bytes, waiting=freed.waiting)
             waiting = freed.waiting
-    total = found.content_bytes + found.unnamed_bytes + found.original_bytes + found.cache_bytes
-    print(f"{'would remove' if dry_run else 'removed'} {counted(found.contents, 'content')}, freeing {human_size(total)}")
+    parts = {"contents": found.content_bytes, "cache": found.cache_bytes, "originals": found.original_bytes}
+    room = f"{human_size(sum(parts.values()))}{_listed(parts)}"
+    print(f"{'would remove' if dry_run else 'removed'} {counted(found.contents, 'content')}, freeing {room}")
     if found.originals:
         print(f"{counted(found.originals, 'blob')} ({human_size(found.original_bytes)}): {_DROPPING}")
     if waiting:
         print(f"still being read, and left to the next gc: {counted(waiting, 'segment')}")
+
+
+def _listed(parts: dict[str, int]) -> str:
+    """Return what is whose, as the end of a line: " (contents 1.1MB, cache 96B)"; nothing of no bytes."""
+    listed = ", ".join(f"{what} {human_size(size)}" for what, size in parts.items() if size)
+    return listed and f" ({listed})"
 
 
 @click.command()
@@ -70,13 +77,20 @@ def prune(contents_before: int | None, *, dry_run: bool, yes: bool) -> None:
     before = NEVER if contents_before is None else contents_before
     with whole_session() as s:
         planned = erasure.plan(s.store, prunable(s.log, before))
-        size = sum(planned.extent.sizes.values())
-        print(f"{counted(len(planned.extent.sizes), 'content')} ({human_size(size)}) that only removed things hold")
+        if dry_run or not yes or not planned.extent.sizes:
+            print(f"would erase {_contents(planned)} that only removed things hold")
         if dry_run or not planned.extent.sizes:
             return
         _confirm(yes, "Erase them for ever?")
         with alone(s) as writer:
-            erasure.carry_out(s.store, writer, erasure.plan(s.store, prunable(s.log, before)), "pruned")
+            planned = erasure.plan(s.store, prunable(s.log, before))
+            erasure.carry_out(s.store, writer, planned, "pruned")
+        print(f"erased {_contents(planned)} that only removed things held")
+
+
+def _contents(planned: erasure.Plan) -> str:
+    sizes = planned.extent.sizes
+    return f"{counted(len(sizes), 'content')} ({human_size(sum(sizes.values()))})"
 
 
 @click.command()

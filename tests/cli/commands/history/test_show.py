@@ -1,5 +1,7 @@
 """`show`: one commit, one event, one image that came from outside."""
 
+from itertools import count
+
 from tests.cli.invoking import Layerlog, with_loaded
 
 
@@ -43,7 +45,10 @@ def test_show_refuses_what_is_not_there(ll: Layerlog) -> None:
     assert "has no commit yet" in ll.refused("show", "web")
     assert "web@99" in ll.refused("show", "web@99").replace("'", "") or "version 99" in ll.refused("show", "web@99")
     last = ll.head()[1]
-    for number in ("999999", "0", "00", f"{last + 1}", "9" * 5000, "\u0663\u0663"):
+    ids = [value for row in ll.json("events") for value in (row["name"], row["id"] or "")]  # random ones begin as they like
+    free = (f"{number}" for number in count(last + 1) if not any(name.startswith(f"{number}") for name in ids))
+    zeros = next("0" * n for n in count(2) if not any(name.startswith("0" * n) for name in ids))
+    for number in ("999999999999", "0", zeros, next(free), "9" * 5000, "\u0663\u0663"):
         for command in ("show", "prove"):
             assert ll.refused(command, number).startswith(f"no such event: {number[:40]}; there are 1 to {last}, ")
     assert "such event" not in ll.refused("show", "99999f")

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.display.formats import human_size
 from eventstore.model.events import Kind
 from eventstore.model.facts import Departure
+from eventstore.retention import collection
 from eventstore.store import commands
 from eventstore.store.store import Store
 from tests import images
@@ -52,6 +54,22 @@ def test_gc_frees_what_nothing_names(ll: Layerlog) -> None:
     assert answers(ll) == before
     assert ll("gc").startswith("removed 0 contents, ")  # what the answers left in cache/
     assert ll("gc") == "removed 0 contents, freeing 0B\n"
+
+
+def test_gc_says_whose_the_bytes_are(ll: Layerlog) -> None:
+    """Contents', the cache's and the originals', which add up to all of it; said beforehand as afterwards."""
+    leave_garbage(ll)
+    answers(ll)
+    planned = {options: ll("gc", "-n", *options) for options in ((), ("--originals",))}
+    parts = {options: re.findall(r"[(,] ?(?!freeing)([a-z]+) [0-9.]+k?M?B", text) for options, text in planned.items()}
+    assert parts == {(): ["contents", "cache"], ("--originals",): ["contents", "cache", "originals"]}
+    with Store.open_or_create(ll.store) as store:
+        found = collection.survey(store)
+    assert f"(contents {human_size(found.content_bytes)}, cache {human_size(found.cache_bytes)})" in planned[()]
+    assert ll("gc", "--originals") == planned["--originals",].replace("would remove", "removed")
+    ll("ls", "-l", "app:2")
+    ll("images")
+    assert re.fullmatch(r"would remove 0 contents, freeing [^ ]+ \(cache [^ ]+\)\n", ll("gc", "-n"))
 
 
 def test_gc_of_originals_says_what_it_costs(ll: Layerlog, tmp_path: Path) -> None:
@@ -119,12 +137,13 @@ def test_prune_erases_what_only_removed_things_hold(ll: Layerlog) -> None:
     ll("create", "--name", "gone", "base:1")
     ll("write", "gone:/x", "--text", SECRET)
     ll("write", "gone:/y", "--text", "one")
-    assert ll("prune", "-n") == "0 contents (0B) that only removed things hold\n"
+    assert ll("prune", "-n") == "would erase 0 contents (0B) that only removed things hold\n"
     ll("rm", "gone")
-    assert ll("prune", "--contents-before", "1 hour ago", "-y") == "0 contents (0B) that only removed things hold\n"
-    assert ll("prune", "--dry-run") == "1 content (911B) that only removed things hold\n"
+    assert ll("prune", "--contents-before", "1 hour ago", "-y") == "would erase 0 contents (0B) that only removed things hold\n"
+    assert ll("prune", "--dry-run") == "would erase 1 content (911B) that only removed things hold\n"
     assert bytes_on_disk(ll.store, SECRET[:40].encode())
-    ll("prune", "-y")
+    assert ll.run("prune", stdin="n\n").stdout.startswith("would erase 1 content (911B) that only removed things hold\n")
+    assert ll("prune", "-y") == "erased 1 content (911B) that only removed things held\n"
     assert bytes_on_disk(ll.store, SECRET[:40].encode()) == []
     ll("undelete", "gone")
     assert "was erased on request" in ll.refused("cat", "gone:/x")
@@ -148,5 +167,5 @@ def test_a_fork_keeps_what_its_base_wrote(ll: Layerlog) -> None:
     ll("write", "gone:/z", "--text", "only here, and after the fork")
     ll("fork", "--name", "kept", "gone@2")
     ll("rm", "gone")
-    assert ll("prune", "-y").startswith("1 content (29B)")
+    assert ll("prune", "-y").startswith("erased 1 content (29B)")
     assert ll("cat", "kept:/x") == SECRET
