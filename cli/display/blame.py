@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from cli.display.formats import human_size, short_id, shown_time
+from cli.display.events import what
+from cli.display.formats import human_size, short_id, shown_time, subject
 from cli.display.history import (
     built_by,
     command_text,
@@ -15,16 +16,13 @@ from cli.display.history import (
     names_text,
     person,
     source_text,
-    subject,
-    what,
 )
 from cli.display.output import paint
-from cli.display.points import placed
 from eventstore.model.digests import named
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from projections.events.records import Record, actor_text
-from projections.events.rows import event_row, place
+from projections.events.rows import event_row, place, placed
 from projections.history.blame import Blame, Cause, Line
 from projections.history.commits import ImageLayer
 from projections.refs.points import Points

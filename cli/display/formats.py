@@ -11,6 +11,7 @@ from eventstore.model.times import SECOND, local, stated_time, utc
 DATES = "layerlog.dates"
 """Where in click's `meta` the way stands in which the user wants times: --date's word."""
 NO_TIME = "N/A"
+SUBJECT = 120
 
 
 def human_size(size: float, gap: str = "") -> str:
@@ -79,6 +80,12 @@ def shown_day(when: int) -> str:
     context = click.get_current_context(silent=True)
     in_utc = context is not None and context.meta.get(DATES) == "utc"
     return (utc(when) if in_utc else local(when))[:10]
+
+
+def subject(message: str, width: int = SUBJECT) -> str:
+    """Return the first line of a message, escaped and cut."""
+    first = message.lstrip("\n").partition("\n")[0]
+    return shown(first if len(first) <= width else first[: width - 3] + "...")
 
 
 def short_id(identity: str | bytes) -> str:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from cli.display.formats import counted, short_id, shown_time
-from cli.display.history import ITEM, item_row, names_text, oneline, person, subject
+from cli.display.formats import counted, short_id, shown_time, subject
+from cli.display.history import ITEM, item_row, names_text, oneline, person
 from cli.display.output import paint
 from eventstore.model.paths import shown
 from projections.events.records import Records

@@ -8,12 +8,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cli.display.entries import TYPES
-from cli.display.formats import NO_TIME, counted, human_size, listed, short_id, shown_stated, shown_time
+from cli.display.events import NOTHING, stated_text, what
+from cli.display.formats import NO_TIME, counted, short_id, shown_stated, shown_time, subject
 from cli.display.output import paint
-from eventstore.model.events import Kind
 from eventstore.model.facts import Arrival
 from eventstore.model.paths import shown
-from eventstore.model.spelling import is_id
 from eventstore.model.times import rfc3339
 from projections.events import rows
 from projections.events.records import Record, actor_text
@@ -22,13 +21,7 @@ from projections.history.logbook import Item
 from projections.refs.points import Points
 from projections.refs.tags import shown_names
 
-SUBJECT, NAME, FEW = 120, 60, 6
-
-
-def subject(message: str, width: int = SUBJECT) -> str:
-    """Return the first line of a message, escaped and cut."""
-    first = message.lstrip("\n").partition("\n")[0]
-    return shown(first if len(first) <= width else first[: width - 3] + "...")
+NAME = 60
 
 
 def person(author: str) -> str:
@@ -135,35 +128,6 @@ def event_line(record: Record, place: str, author: str = "") -> str:
     return f"{place:>8}  {shown_time(record.time)}  {shown(author or str(login))}  {what(record)}"
 
 
-def what(record: Record) -> str:
-    """Return what an event did, in a few words."""
-    event, target = record.event, rows.target(record)
-    if record.path is None:
-        name = shown(shown_names([record.name])[0] if record.kind == "tag" else short_id(record.name))
-        return " ".join([record.title, name, *([_detail(record)] if event.detail else [])])
-    words = [record.title, "/" + shown(record.path)]
-    if target is not None:
-        words += ["from" if event.kind == Kind.PATH_MOVED else "->", shown(target)]
-    if event.kind in (Kind.FILE_WRITTEN, Kind.ATTRIBUTES_CHANGED):
-        words.append(f"{event.mode & 0o7777:04o} {event.uid}:{event.gid}")
-    if event.content is not None and event.kind == Kind.FILE_WRITTEN:
-        words.append(human_size(event.size))
-    return " ".join(words)
-
-
-def _detail(record: Record) -> str:
-    """Return what an event that is about no path says more: of a tag and a commit in words, else as it stands."""
-    stated = record.detail
-    if record.kind == "tag":
-        now, old = (stated.get(key) and short_id(stated[key]) for key in ("image", "old"))
-        return " ".join((*(("to", now) if now else ()), *(("from", old) if old else ())))
-    if record.event.kind == Kind.COMMITTED:
-        return f"as {short_id(record.event.commit)}: {subject(stated['message'] or '')}".rstrip(": ")
-    if record.event.kind == Kind.CONFIG_CHANGED:
-        return shown(", ".join(stated["instructions"])[:SUBJECT])
-    return shown(str(record.event.detail)[:SUBJECT])
-
-
 def event_lines(record: Record, points: Points) -> Iterator[str]:
     """Yield all that is known of one event, a field a line."""
     yield paint(f"event {rows.place(record, points)}", "yellow") + f" {record.title}"
@@ -190,23 +154,11 @@ def _field(key: str, record: Record, value: Any) -> Iterator[str]:
         case None:
             return
         case dict():
-            yield from (f"{shown(name)}: {_stated(said)}" for name, said in value.items() if said not in (None, "", [], {}))
+            yield from (f"{shown(name)}: {stated_text(said)}" for name, said in value.items() if said not in NOTHING)
         case _ if key == "mode":
             yield f"{stat.S_IMODE(record.event.mode):04o} ({TYPES.get(stat.S_IFMT(record.event.mode), 'unknown')})"
         case _:
             yield shown(value) if isinstance(value, str | bytes) else str(value)
-
-
-def _stated(value: Any) -> str:
-    """Return what an event states, on one line: of what is many the first few, of what has a digest that."""
-    match value:
-        case {"digest": str(digest)}:
-            return short_id(digest)
-        case dict():
-            return ", ".join(f"{shown(name)} {_stated(said)}" for name, said in value.items())
-        case list():
-            return listed([short_id(one) if is_id(one) else one for one in map(_stated, value)], FEW)
-    return subject(str(value))
 
 
 def command_text(record: Record) -> str:

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
-from cli.display.formats import human_size, short_id, shown_exactly, shown_stated
-from cli.display.history import subject
+from cli.display.formats import human_size, short_id, shown_exactly, shown_stated, subject
 from cli.display.output import Column
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339

@@ -30,6 +30,7 @@ from typing import Any
 
 from eventstore.model.digests import named
 from eventstore.model.events import Kind
+from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from projections.events.records import Record
 from projections.refs.points import Points
@@ -77,3 +78,9 @@ def place(record: Record, points: Points) -> str:
     and so nothing else brings it back, its position.
     """
     return points.spelled(record.name, record.event.version) if record.kind == "container" else str(record.event.position)
+
+
+def placed(record: Record, points: Points) -> str:
+    """Return as `place` does, and of what is no container's, what it is about: web@42; 17, of layer 2a1f4c3b5d6e."""
+    about = "" if record.kind == "container" else f", of {record.kind} {shown(record.name[:12])}"
+    return place(record, points) + about

@@ -7,14 +7,13 @@ import click
 from cli.display.entries import entry_row
 from cli.display.formats import device_string, shown_exactly, shown_stated
 from cli.display.output import Row, json_line, plain
-from cli.display.points import placed
 from cli.options import completion
 from cli.options.sizes_and_times import date_option
 from cli.session.session import Session, session
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from projections.events.records import Record, Records
-from projections.events.rows import event_row
+from projections.events.rows import event_row, placed
 from projections.refs.points import Points
 from projections.tree.symlinks import follow, require
 

@@ -9,8 +9,8 @@ import click
 
 from cli.commands.history import bisect_state
 from cli.commands.history.bisect_state import Kept
-from cli.display import blame, history
-from cli.display.formats import counted, short_id
+from cli.display import blame, events
+from cli.display.formats import counted, short_id, subject
 from cli.options import completion
 from cli.session.session import Session, become_root, session
 from cli.session.writing import writing
@@ -208,6 +208,6 @@ def _say_guilty(s: Session, state: State, step: Step) -> None:
 def _commit_text(s: Session, state: State, point: Point) -> str:
     event = event_of(s.log, halving.target_of(state.line, point))
     if event.id is None:
-        return f" ({history.what(Records(s.log).of(event))})"
+        return f" ({events.what(Records(s.log).of(event))})"
     commit = commits.of_seal(Records(s.log), event)
-    return f" (commit {short_id(commit.id)}: {history.subject(commit.message, 60)})"
+    return f" (commit {short_id(commit.id)}: {subject(commit.message, 60)})"
