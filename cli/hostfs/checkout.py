@@ -145,14 +145,14 @@ class TreeWriter:
         if parent == self.path:
             self.writer.link(self.fd, old, self.fd, name)
             return
-        source = _descend(self.root, parent)
+        source = descend(self.root, parent)
         try:
             self.writer.link(source, old, self.fd, name)
         finally:
             os.close(source)
 
 
-def _descend(root: int, path: bytes) -> int:
+def descend(root: int, path: bytes) -> int:
     """Return the directory *path* below *root*, open for look-ups alone; no symlink is followed."""
     fd = os.dup(root)
     for name in path.split(b"/") if path else ():

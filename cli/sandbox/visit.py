@@ -12,6 +12,7 @@ from cli.hostfs.nodes import OPEN_DIRECTORY, NodeWriter
 from cli.sandbox import bundle, kernel, lower_dirs, namespaces, runtime
 from cli.sandbox.bundle import TMPFS, Mount, Process, Wishes
 from cli.sandbox.observe import ROOTS, USERS
+from cli.sandbox.refused import FOLDER, set_aside
 from cli.sandbox.runtime import Runtime
 from eventstore.disk.atomic import replacing
 from eventstore.disk.held import Held, remove
@@ -204,21 +205,21 @@ def _give(folder: str, view: View) -> None:
 def cleared(store: str, visit: Visit, refused: Iterable[bytes]) -> list[str]:
     """Remove what a visit that is recorded to its end left; return where what no layer can hold lies now, by its paths."""
     folder = visits.folder(store, visit.container)
-    kept = []
-    for path in refused:
-        aside = os.path.join(folder, "refused", os.fsdecode(path))
-        os.makedirs(os.path.dirname(aside), mode=0o700, exist_ok=True)
-        with suppress(OSError):
-            os.rename(os.path.join(folder, "upper", os.fsdecode(path)), aside)
-            kept.append(aside)
+    kept = set_aside(folder, visit.id, refused)
     _remove_leftovers(visit, folder)
+    forget(store, visit.container)
+    return kept
+
+
+def forget(store: str, container: str) -> None:
+    """Remove what a visit left, but not what any of the container's has set aside."""
+    folder = visits.folder(store, container)
     for name in os.listdir(folder):
-        if name not in ("refused", visits.LOCK):
+        if name not in (FOLDER, visits.LOCK):
             remove(os.path.join(folder, name))
     os.unlink(os.path.join(folder, visits.LOCK))
-    if not kept:
-        remove(folder)
-    return kept
+    with suppress(OSError):  # something is set aside
+        os.rmdir(folder)
 
 
 def _remove_leftovers(visit: Visit, folder: str) -> None:

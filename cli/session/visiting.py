@@ -36,7 +36,7 @@ def run(s: Session, container: str, wishes: Wishes, command: Sequence[str], runt
         try:
             visit, act = _settled(s, container, wishes, command, program)
         except BaseException:
-            remove(visits.folder(s.store.path, container))
+            visiting.forget(s.store.path, container)
             raise
         try:
             code = act()
@@ -111,7 +111,7 @@ def recover(s: Session, container: str) -> bool:
     try:
         visit = visiting.read(s.store.path, container)
         if visit is None:  # killed before anything ran
-            remove(visits.folder(s.store.path, container))
+            visiting.forget(s.store.path, container)
             return False
         _end(s, visit, visit.exit)
         print(f"layerlog: recorded what a process left in container {container[:12]}", file=sys.stderr)

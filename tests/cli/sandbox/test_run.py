@@ -156,11 +156,24 @@ def test_a_name_that_no_layer_can_hold_is_set_aside(ll: Runner) -> None:
     done = ll.run("run", "--name", "web", "base:1", "sh", "-c", "echo a > /srv/.wh.page; echo b > /srv/b", code=1)
     assert "no layer can hold" in done.stderr
     assert sorted(ll("ls", "web:/srv").split()) == ["b", "page"]
-    container = ll.json("ps")[0]["id"]
-    assert Path(f"{ll.store}/running/{container}/refused/srv/.wh.page").exists()
+    aside = Path(f"{ll.store}/running/{ll.json('ps')[0]['id']}/refused")
+    assert [path.read_text() for path in aside.glob("*/srv/.wh.page")] == ["a\n"]
     ll("write", "--text", "x", "web:/srv/c")
     ll("rm", "web")
     assert os.listdir(f"{ll.store}/running") == []
+
+
+def test_what_is_set_aside_leads_nowhere_later(ll: Runner) -> None:
+    with tempfile.TemporaryDirectory(prefix="layerlog-") as victim:
+        Path(victim).chmod(0o777)
+        ll.run("run", "--name", "web", "base:1", "sh", "-c", f"ln -s {victim} /.wh.d; mkdir /srv/e; ln -s {victim} /srv/e/.wh.d", code=1)
+        for _ in range(2):
+            ll.run("run", "web", "sh", "-c", "for d in / /srv/e/; do rm -f $d.wh.d; mkdir $d.wh.d; echo x > $d.wh.d/passwd; done", code=1)
+        assert os.listdir(victim) == []
+    ll("run", "web", "true")
+    ll.run("run", "web", "no-such-program", code=127)
+    aside = Path(f"{ll.store}/running/{ll.json('ps')[0]['id']}/refused")
+    assert len([*aside.glob("*/srv/e/.wh.d/passwd"), *aside.glob("*/.wh.d/passwd")]) == 4
 
 
 def test_a_collection_leaves_what_is_in_use_and_an_erasure_waits(ll: Runner) -> None:
