@@ -22,6 +22,8 @@ from projections.refs.points import Points
 from projections.refs.tags import shown_names
 
 NAME = 60
+_TIMES = ("started", "ended", "created")
+"""The keys under which events state times, in ns."""
 
 
 def person(author: str) -> str:
@@ -154,11 +156,16 @@ def _field(key: str, record: Record, value: Any) -> Iterator[str]:
         case None:
             return
         case dict():
-            yield from (f"{shown(name)}: {stated_text(said)}" for name, said in value.items() if said not in NOTHING)
+            yield from (f"{shown(name)}: {_said(name, said)}" for name, said in value.items() if said not in NOTHING)
         case _ if key == "mode":
             yield f"{stat.S_IMODE(record.event.mode):04o} ({TYPES.get(stat.S_IFMT(record.event.mode), 'unknown')})"
         case _:
             yield shown(value) if isinstance(value, str | bytes) else str(value)
+
+
+def _said(name: str, value: Any) -> str:
+    is_time = name in _TIMES and isinstance(value, int) and 0 <= value < 1 << 63  # a foreign event may say anything
+    return shown_time(value, exact=True) if is_time else stated_text(value)
 
 
 def command_text(record: Record) -> str:

@@ -212,8 +212,13 @@ def cleared(store: str, visit: Visit, refused: Iterable[bytes]) -> list[str]:
 
 
 def forget(store: str, container: str) -> None:
-    """Remove what a visit left, but not what any of the container's has set aside."""
+    """Remove what a visit left, but not what any of the container's has set aside.
+
+    What it was goes first: whoever is killed meanwhile leaves an upper directory that nobody takes for a whole one.
+    """
     folder = visits.folder(store, container)
+    with suppress(FileNotFoundError):
+        os.unlink(os.path.join(folder, STATE))
     for name in os.listdir(folder):
         if name not in (FOLDER, visits.LOCK):
             remove(os.path.join(folder, name))

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import click
@@ -47,7 +48,13 @@ class Session:
         undo or a redo, what it takes or brings back.
         """
         name, argv = process or (None, self.settings.argv)
-        return Context(observed_actor(), tuple(argv), claimed_author(author), known, name, undoes=undoes, redoes=redoes)
+        claimed = author or self._usual_author
+        return Context(observed_actor(), tuple(argv), claimed, known, name, undoes=undoes, redoes=redoes)
+
+    @cached_property
+    def _usual_author(self) -> str | None:
+        """Who the author is where none is named: git is asked once, however often a command writes."""
+        return claimed_author(None)
 
     def resolve(self, ref: str) -> Target:
         found = references.resolve(self.log, ref, _end_of)

@@ -17,7 +17,7 @@ from eventstore.disk.held import remove
 from eventstore.errors import LayerlogError
 from eventstore.model.facts import Exit
 from eventstore.model.paths import shown
-from eventstore.store import visits
+from eventstore.store import commands, visits
 from projections.images import run_config
 from projections.refs import containers, targets
 
@@ -132,7 +132,10 @@ def _tell(passed: Passed) -> None:
 
 
 def beside(s: Session, container: str, wishes: Wishes, command: Sequence[str]) -> int:
-    """Run one more process in a container where one runs; alone where none does.  Return its exit code."""
+    """Run one more process in a container where one runs; alone where none does.  Return its exit code.
+
+    That it ran is recorded when it ended; what it changed is in the passes of the visit beside which it ran.
+    """
     visit = visiting.read(s.store.path, container)
     if visit is None or visits.state(s.store.path, container) != visits.RUNNING:
         become_root()
@@ -141,5 +144,12 @@ def beside(s: Session, container: str, wishes: Wishes, command: Sequence[str]) -
     config = run_config.run_config(s.log, s.store.content, targets.of_container(containers.get(s.log, container)))
     user = users.find(view, bundle.user_of(config, wishes))
     what = bundle.process(config, wishes, user, container[:12])
+    own = visit._replace(
+        id=os.urandom(16).hex(), started=time.time_ns(), program=what.args[0], command=list(command),
+        user=f"{user.uid}:{user.gid}",
+    )  # fmt: skip
     stated = bundle.spec_process(what, wishes)
-    return visiting.enter(s.store, visit, stated, closed_input=not (wishes.interactive or wishes.terminal))
+    code = visiting.enter(s.store, visit, stated, closed_input=not (wishes.interactive or wishes.terminal))
+    with writing(s, context=s.context(known="observed", process=(own.id, own.command))) as writer:
+        commands.record_exit(writer, container, recording.exit_of(own, code))
+    return code

@@ -149,6 +149,11 @@ def record_visit(
     return stream.version
 
 
+def record_exit(writer: Writer, container: str, exited: Exit) -> None:
+    """Record the end of a process that ran beside the container's writer: what it changed is in that one's passes."""
+    _append_fact(writer, CONTAINER, container, Kind.PROCESS_EXITED, exited.stated)
+
+
 def _record(appending: Appending, writer: Writer, stream: Stream, changes: Iterable[Change], tree: Tree) -> None:
     recording = Recording(appending, writer, stream, tree)
     for change in changes:

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -62,3 +63,22 @@ def test_what_was_acknowledged_stays(ll: Runner, number: int) -> None:
     assert "sound" in ll("verify")
     mounts = subprocess.run(["grep", "-c", ll.store, "/proc/self/mountinfo"], capture_output=True, text=True, check=False)
     assert mounts.stdout.strip() == "0"
+
+
+def test_a_removal_that_was_cut_short_records_nothing(ll: Runner) -> None:
+    """Of what was recorded to its end the state goes first: an upper directory that is half gone is no deletion."""
+    ll("run", "--name", "web", "base:1", "sh", "-c", "echo a > /srv/a")
+    [container] = [row["id"] for row in ll.json("ps", "-a")]
+    events = ll("events")
+    folder = Path(ll.store, "running", container)
+    for name in ("upper", "work", "refused"):
+        (folder / name).mkdir(parents=True)
+    (folder / "lock").touch()
+    (folder / "refused/.wh.x").touch()
+    for path in (folder.parent, folder, *folder.iterdir()):
+        shutil.chown(path, ll.who)
+    ll("recover", "web")
+    assert ll("events") == events
+    assert [*folder.iterdir()] == [folder / "refused"], "what nobody can record stays until the container goes"
+    ll("rm", "web")
+    assert not folder.exists()

@@ -4,6 +4,7 @@ import fcntl
 import io
 import os
 import pty
+import re
 import signal
 import struct
 import subprocess
@@ -21,6 +22,7 @@ from tests import images
 from tests.cli.sandbox.running import Runner, base_tar
 
 PATIENCE = 30
+SECRET = "ghp_" + "0123456789abcdefABCDEFghijklmnopQRST"[:36]
 
 
 def until_printed(process: subprocess.Popen[str], text: str) -> None:
@@ -99,13 +101,36 @@ def test_while_it_runs_it_is_the_only_writer_and_commit_takes_what_is_there(ll: 
     assert sorted(ll("ls", "mid:1:/srv").split()) == ["beside", "early", "page"]
     rows = [row for row in ll.json("events") if row["known"] == "observed"]
     assert {row["actor"]["login"] for row in rows} == {ll.who}, "whoever it becomes in a user namespace"
-    assert {row["command"][3] for row in rows} == {"run"}, "it was the program, and not the commit, that wrote this"
+    writers = {row["command"][3] for row in rows if row["event"] != "ProcessExited"}
+    assert writers == {"run"}, "it was the program, and not the commit, that wrote this"
     ll("exec", "web", "rm", "/srv/early")
     process.send_signal(signal.SIGTERM)  # sh, the first process of its namespace, does not heed it
     ll("exec", "web", "touch", "/tmp/end")
     process.communicate(timeout=PATIENCE)
     assert sorted(ll("ls", "web:/srv").split()) == ["beside", "page"]
     assert sorted(ll("ls", "mid:1:/srv").split()) == ["beside", "early", "page"]
+
+
+def test_what_ran_beside_is_on_record_as_the_writer_is(ll: Runner) -> None:
+    """Each program that ran has an event of its own, with its user, its end and its words, without secrets; none that did not."""
+    process = ll.start("run", "--name", "web", "base:1", "sh", "-c", "echo ready; while ! test -e /tmp/end; do sleep 0.1; done")
+    until_printed(process, "ready")
+    before = time.time_ns()
+    assert ll.run("exec", "-u", "web", "-e", "KEY=hidden", "web", "sh", "-c", f"echo {SECRET} > /dev/null; exit 9").returncode == 9
+    assert ll.run("exec", "web", "nosuch").returncode == 127
+    ll("exec", "web", "touch", "/tmp/end")
+    process.communicate(timeout=PATIENCE)
+    rows = [row for row in ll.json("events") if row["event"] == "ProcessExited"]
+    shell, touch, first = (row["detail"] for row in rows)
+    assert [(one["program"], one["user"], one["exit"]) for one in (shell, touch, first)] == [("sh", "33:44", 9), ("touch", "0:0", 0), ("sh", "0:0", 0)]
+    assert before < shell["started"] < shell["ended"] < touch["started"]
+    assert len({one["process"] for one in (shell, touch, first)}) == 3
+    assert SECRET not in ll("events")
+    assert "hidden" not in ll("events")
+    assert shell["command"][3:-1] == ["exec", "-u", "web", "-e", "KEY=***", "web", "sh", "-c"]
+    said = ll("show", str(rows[0]["position"]))
+    assert len(re.findall(r"(?:started|ended): \d{4}-\d\d-\d\d \d\d:", said)) == 2
+    assert "exit code 9" in ll("events", "--format", "table")
 
 
 def test_a_signal_goes_through(ll: Runner) -> None:
@@ -231,12 +256,11 @@ def test_what_docker_has_and_this_has_not_is_refused_by_name(ll: Runner, option:
 
 
 def test_a_secret_on_the_command_line_is_not_recorded(ll: Runner) -> None:
-    token = "ghp_" + "0123456789abcdefABCDEFghijklmnopQRST"[:36]
-    ll("run", "--name", "web", "base:1", "sh", "-c", f"echo before\necho {token} > /srv/token; true")
+    ll("run", "--name", "web", "base:1", "sh", "-c", f"echo before\necho {SECRET} > /srv/token; true")
     rows = ll.json("events")
-    assert token not in str([(row["command"], row["detail"]) for row in rows])
+    assert SECRET not in str([(row["command"], row["detail"]) for row in rows])
     assert rows[-1]["detail"]["command"][-1] == "echo before\necho *** > /srv/token; true"
-    assert ll("cat", "web:/srv/token").strip() == token
+    assert ll("cat", "web:/srv/token").strip() == SECRET
 
 
 def test_what_stands_behind_the_image_may_be_left_out_of_the_log(ll: Runner) -> None:

@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 
 from cli.session import actor
+from cli.session.session import Session
+from cli.session.settings import Settings
+from eventstore.store.store import Store
 
 
 @pytest.fixture(autouse=True)
@@ -59,3 +62,17 @@ def test_half_an_identity_is_no_more_than_that(tmp_path: Path) -> None:
 def test_without_git_nobody_is_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert actor.claimed_author(None) is None
+
+
+def test_git_is_asked_once_in_a_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """However often it writes: asking costs as much as a start of git."""
+    git = tmp_path / "bin/git"
+    git.parent.mkdir()
+    git.write_text(f"#!/bin/sh\necho >> {tmp_path}/asked\nprintf 'user.name\\nCy\\0'\n")
+    git.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{git.parent}:{os.environ['PATH']}")
+    Store.open_or_create(str(tmp_path / "s")).close()
+    s = Session(Settings(str(tmp_path / "s"), argv=("layerlog",)))
+    assert [s.context().author, s.context(known="observed").author, s.context("Al").author] == ["Cy", "Cy", "Al"]
+    assert (tmp_path / "asked").read_text() == "\n"
+    s.store.close()
