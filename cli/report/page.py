@@ -202,7 +202,8 @@ def _action(action: Action, points: Points, *, linked: bool) -> str:
     return (
         f'<tr><td class="t">{shown_minute(action.record.time)}</td><td>{what}</td><td class="id" title="{text(action.object)}">'
         f"{short}{_point(action, points)}{_signed(action)}</td><td>{names}</td>"
-        f'<td class="n">{_sealed(action.sealed)}</td><td>{_went(action)}</td><td class="said">{lines(action.said)}</td></tr>\n'
+        f'<td class="n">{_held(action.sealed or action.came)}</td><td>{_went(action)}</td>'
+        f'<td class="said">{lines(action.said)}</td></tr>\n'
     )
 
 
@@ -220,7 +221,7 @@ def _signed(action: Action) -> str:
     return f'<br><span class="soft signed" title="{text(action.signer)}">signed</span>'
 
 
-def _sealed(held: Sealed | None) -> str:
+def _held(held: Sealed | None) -> str:
     if held is None:
         return ""
     files, changes = counted(held.files, "file"), counted(held.events, "change")

@@ -20,7 +20,7 @@ MESSAGE = 60
 
 
 def action_row(action: Action) -> dict[str, Any]:
-    record = action.record
+    record, held = action.record, action.sealed or action.came
     return {
         "time": rfc3339(record.time),
         "position": record.event.position,
@@ -31,7 +31,7 @@ def action_row(action: Action) -> dict[str, Any]:
         "actor": dict(record.actor),
         "command": record.command,
         "signer": action.signer,
-        **(action.sealed._asdict() if action.sealed else dict.fromkeys(Sealed._fields)),
+        **(held._asdict() if held else dict.fromkeys(Sealed._fields)),
         "tags": shown_names(action.tags),
         "before": action.before,
         "sent": [sent_row(sent) for sent in action.sent],

@@ -1,21 +1,22 @@
 """Actions: what an audit lists - commits, and what else named something, brought it in or out, took it away, or erased it."""
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from eventstore.index import changesets, names, streams
 from eventstore.index.stream_paths import touched_between
 from eventstore.log.log import Log
 from eventstore.model.digests import named
-from eventstore.model.events import Event, Kind
-from eventstore.model.facts import Seal, Signature, TagMove, image_of, reason_of, travelled
+from eventstore.model.events import ARRIVALS, Event, Kind
+from eventstore.model.facts import Arrival, FolderBase, Seal, Signature, TagMove, image_of, reason_of, travelled
 from eventstore.model.paths import order, path_of
 from eventstore.model.times import rfc3339
 from projections.events.records import Record, Records
 from projections.history import commits
 from projections.refs import containers, targets
 from projections.refs.targets import Target
+from projections.tree import lineage
 
 REMEMBERED = 50_000
 OTHERS = {
@@ -40,8 +41,9 @@ class Action(NamedTuple):
 
     Of a tag (`tags` has its name) `object` is the image that it names from then on, and `before` the one that it named
     until then; of an untag `object` is that one.
-    Of a commit alone: what it `sealed`, `signer` of its signature (None: unsigned), `tags` it ever got and `sent`, where it
-    went.  `said` is its message, or what the event itself says.
+    Of a commit alone: what it `sealed` (the first one over an imported folder that, too), `signer` of its signature (None:
+    unsigned), `tags` it ever got and `sent`, where it went.  Of a load or pull, the layers that no earlier one brought `came`.
+    `said` is the commit's message, or what the event itself says.
     """
 
     what: str
@@ -55,24 +57,70 @@ class Action(NamedTuple):
     tags: tuple[str, ...] = ()
     sent: tuple[commits.Sent, ...] = ()
     before: str | None = None
+    came: Sealed | None = None
+
+
+Run = tuple[int, int, int]
+"""Of a stream the events first..last."""
 
 
 def taken(log: Log, since: int = 1, until: int = 2**62, *, only_commits: bool = False) -> Iterator[Action]:
-    """Yield the actions at the positions since..until, oldest first: O(the events that their commits sealed)."""
-    records = Records(log)
+    """Yield the actions at the positions since..until, oldest first: O(the events that commits sealed and loads brought)."""
+    records, brought = Records(log), _Brought(log)
     kinds = [Kind.COMMITTED] if only_commits else [Kind.COMMITTED, *OTHERS]
     for position in changesets.positions_of(log, kinds, since, until):
         event = log.at(position)
-        yield _of_commit(log, records, event) if event.kind == Kind.COMMITTED else _other(log, records.of(event))
+        if event.kind == Kind.COMMITTED:
+            yield _of_commit(log, records, event)
+        else:
+            action = _other(log, records.of(event))
+            yield action._replace(came=brought.by(event)) if event.kind in ARRIVALS else action
 
 
 def _of_commit(log: Log, records: Records, seal: Event) -> Action:
     commit = commits.of_seal(records, seal)
-    held = Sealed(*streams.sums(log, seal.stream, commit.first, commit.last))
     return Action(
-        "commit", commit.id, commit.record, commit.author, commit.message, commit.container, held,
+        "commit", commit.id, commit.record, commit.author, commit.message, commit.container, _sums(log, _sealed_by(log, seal)),
         signer=signer(log, commit.id), tags=tuple(names.tags_ever(log, commit.id)), sent=tuple(commits.sent(log, commit.id)),
     )  # fmt: skip
+
+
+def _sealed_by(log: Log, seal: Event) -> Iterator[Run]:
+    """Yield what a commit seals: its container's events, and below the first of them an imported folder's."""
+    first = Seal.of(seal).first
+    base = lineage.base_of(log, seal.stream) if first == 1 else None
+    if isinstance(base, FolderBase):
+        yield _whole(log, base.layer)
+    yield seal.stream, first, seal.version
+
+
+def _whole(log: Log, layer: str) -> Run:
+    stream = log.existing("layer", layer)
+    return stream.id, 1, stream.version
+
+
+def _sums(log: Log, runs: Iterable[Run]) -> Sealed:
+    sums = [(0, 0, 0), *(streams.sums(log, *run) for run in runs)]
+    return Sealed(*map(sum, zip(*sums, strict=True)))
+
+
+class _Brought:
+    """Knows which arrival brought a layer: the first one that names it."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    @cached_property
+    def _first(self) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for position in changesets.positions_of(self._log, ARRIVALS, 1, 2**62):
+            for layer in Arrival.of(self._log.at(position)).layers:
+                found.setdefault(layer, position)
+        return found
+
+    def by(self, arrival: Event) -> Sealed:
+        new = (layer for layer in dict.fromkeys(Arrival.of(arrival).layers) if self._first[layer] == arrival.position)
+        return _sums(self._log, (_whole(self._log, layer) for layer in new))
 
 
 def _other(log: Log, record: Record) -> Action:
@@ -128,9 +176,8 @@ def touches(log: Log, action: Action, path: bytes) -> bool:
     """Whether a commit sealed a change of *path*, of what is below it, or of what hid or moved it: O(events that it sealed)."""
     if action.sealed is None:
         return False
-    event = action.record.event
-    changed = touched_between(log, event.stream, Seal.of(event).first, event.version)
-    found = ((path_of(key), hides) for key, _, hides in changed)
+    runs = _sealed_by(log, action.record.event)
+    found = ((path_of(key), hides) for run in runs for key, _, hides in touched_between(log, *run))
     return any(is_within(path, there) or (hides and is_within(there, path)) for there, hides in found)
 
 
@@ -178,9 +225,8 @@ def by_prefix(log: Log, found: Iterable[Action], depth: int) -> list[Group]:
 
 
 def _sealed_below(log: Log, prefix_of: Callable[[int], bytes], action: Action) -> dict[bytes, Sealed]:
-    event = action.record.event
-    sums: dict[bytes, list[int]] = {}
-    for path_id, events, size in streams.sums_by_path(log, event.stream, Seal.of(event).first, event.version):
+    runs, sums = _sealed_by(log, action.record.event), dict[bytes, list[int]]()
+    for path_id, events, size in (row for run in runs for row in streams.sums_by_path(log, *run)):
         held = sums.setdefault(prefix_of(path_id), [0, 0, 0])
         held[0] += events
         held[1] += 1

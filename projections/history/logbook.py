@@ -10,6 +10,7 @@ from eventstore.errors import DamagedError
 from eventstore.index import seals
 from eventstore.log.log import Log
 from eventstore.model.batches import growing_batches
+from eventstore.model.facts import FolderBase
 from eventstore.model.paths import order
 from projections.diff.between import Around
 from projections.diff.tree_diff import Difference, differ
@@ -212,6 +213,8 @@ def around(view: View, item: Item) -> Around:
 def _around_events(view: View, container: str, first: int, last: int) -> Around:
     after = View(view.log, view.content, lineage.of_container(view.log, container, last))
     top = len(after.spans) - 1
+    if first == 1 and isinstance(lineage.base_of(view.log, after.spans[top].stream), FolderBase):  # its layer comes with them
+        return Around(View(view.log, view.content, []), after, None)
     return Around(after.before((top, first)), after, (after.spans[top].stream, first, last))
 
 

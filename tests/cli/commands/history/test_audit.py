@@ -1,8 +1,10 @@
 """audit and events: right, complete, resumable, and safe to read."""
 
 import csv
+import html
 import io
 import re
+import subprocess
 import time
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,6 +17,8 @@ from eventstore.store import commands
 from tests.cli.archived import ONE, archived
 from tests.cli.invoking import Layerlog, with_loaded, write_and_commit
 
+BASE_ETC = 5
+"""How many paths the image of the store has at and below /etc."""
 EVIL = "<script>alert(1)</script>\x1b[2J\u202e\n=cmd()"
 
 
@@ -140,6 +144,39 @@ def test_audit_between_times(ll: Layerlog) -> None:
     assert ll.json("audit", "--since", rows[-1]["time"]) == rows[-1:]
     assert ll.json("audit", "--until", rows[0]["time"]) == rows[:2], "the commit, and its tag"
     assert ll.json("audit", "--since", "2030-01-01") == []
+
+
+def test_audit_counts_what_came(ll: Layerlog, tmp_path: Path) -> None:
+    """With an import of a folder or a tar, and with a load; what was here already did not come."""
+    (tmp_path / "folder" / "etc").mkdir(parents=True)
+    (tmp_path / "folder" / "etc" / "x").write_bytes(b"12345")
+    subprocess.run(["tar", "cf", tmp_path / "f.tar", "-C", tmp_path / "folder", "."], check=True)
+    for source, name in (("folder", "a:1"), ("f.tar", "b:1"), ("f.tar", "c:1")):
+        ll("import", str(tmp_path / source), name)
+    with_loaded(ll, "far:1")
+    with_loaded(ll, "far:2")
+    rows = [row for row in ll.json("audit") if row["files"] is not None][1:]
+    counts = [(row["what"], row["events"], row["files"], row["bytes"]) for row in rows]
+    came = ll.json("layers", "far:1")
+    size = sum(row["added_bytes"] + row["changed_bytes"] for row in came)
+    assert counts[:3] == [("commit", 3, 3, 5), ("load", 3, 3, 5), ("load", 0, 0, 0)]
+    assert [(what, size) for what, _, _, size in counts[3:]] == [("load", size), ("load", 0)]
+    assert [row["files"] for row in ll.json("audit", "--by", "prefix") if row["prefix"] == "/etc"] == [2 + BASE_ETC]
+    assert [row["tags"] for row in ll.json("audit", "--path", "/etc/x")] == [["a:1"]]
+    assert {"A /etc/x"} <= set(ll.lines("show", "a:1"))
+    assert "3 files" in page_of(ll).said
+
+
+def test_the_page_shows_what_changed_in_a_config(ll: Layerlog) -> None:
+    """As `show` does, field by field; a path's page is about no config."""
+    ll("commit", "--change", "ENV A=<b> B=2", "--change", "USER web", "-m", "x", "web", "app:1")
+    ll("config", "web", "--env", "A=3")
+    ll("commit", "-m", "y", "web", "app:2")
+    page = ll("audit", "web", "--format", "html")
+    told = [line for name in ("app:1", "app:2") for line in ll.lines("show", name) if line[:2] in ("+ ", "- ")]
+    assert len(told) == 5
+    assert [line for line in told if f"{html.escape(line)}\n" not in page] == []
+    assert "ENV B" not in ll("audit", "--path", "/etc", "--format", "html")
 
 
 def test_csv_has_one_line_for_each_and_no_formula(ll: Layerlog) -> None:
