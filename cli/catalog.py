@@ -33,6 +33,7 @@ HEADINGS: dict[str, dict[str, Entry]] = {
         "history": Entry(IMAGES, "history", "List the layers of an image, newest first"),
         "tag": Entry(NAMES, "tag", "Give an image one more name"),
         "rmi": Entry(NAMES, "rmi", "Remove an image (undelete brings it back)"),
+        "build": Entry("cli.commands.images.build", "build", "Build an image from a Dockerfile"),
         "pull": Entry("cli.commands.images.pull", "pull", "Get an image from a registry"),
         "push": Entry("cli.commands.images.push", "push", "Give an image to a registry"),
         "tags": Entry("cli.commands.images.remote", "tags", "List the tags of a repository, here or in its registry"),

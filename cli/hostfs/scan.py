@@ -63,14 +63,14 @@ def xattrs(node: int | bytes) -> dict[bytes, bytes]:
     return {os.fsencode(name): os.getxattr(node, name, follow_symlinks=follow) for name in names if name not in HOST_LABELS}
 
 
-_Reading = Callable[["Scan", bytes, bytes], Change | None]
+Reading = Callable[["Scan", bytes, bytes], Change | None]
 
 
 class _Place(NamedTuple):
     """A directory on the way down: its names still to come, and how to know it again."""
 
     path: bytes
-    names: Iterator[tuple[bytes, _Reading]]
+    names: Iterator[tuple[bytes, Reading]]
     identity: tuple[int, int]
 
 
@@ -150,13 +150,13 @@ class Scan:
             os.close(fd)
         return change
 
-    def _listing(self, fd: int) -> list[tuple[bytes, _Reading]]:
+    def _listing(self, fd: int) -> list[tuple[bytes, Reading]]:
         """Return the names in an open directory in tree order, with what reads them: a DirEntry knows types only for now."""
         with os.scandir(fd) as entries:
             return sorted((os.fsencode(entry.name), self._reading(entry)) for entry in entries)
 
     @classmethod
-    def _reading(cls, entry: "os.DirEntry[str]") -> _Reading:
+    def _reading(cls, entry: "os.DirEntry[str]") -> Reading:
         """Return a function, not a method of this one: there is one of it for all names."""
         if entry.is_file(follow_symlinks=False):
             return cls._file

@@ -47,8 +47,22 @@ class Mount(NamedTuple):
     read_only: bool = False
 
 
+class Secret(NamedTuple):
+    """A file at `target` that is in memory alone, and seen by the process alone."""
+
+    target: str
+    data: bytes
+    mode: int
+    uid: int
+    gid: int
+
+
 class Wishes(NamedTuple):
-    """What is asked of a process beyond what its image says."""
+    """What is asked of a process beyond what its image says.
+
+    `private` variables never reach the disk; `output` is the file descriptor that its output and its errors go to, None for
+    this command's own.
+    """
 
     command: tuple[str, ...] = ()
     entrypoint: str | None = None
@@ -64,6 +78,9 @@ class Wishes(NamedTuple):
     network: str = "host"
     read_only: bool = False
     init: bool = False
+    secrets: tuple[Secret, ...] = ()
+    private: tuple[str, ...] = ()
+    output: int | None = None
 
 
 class Process(NamedTuple):

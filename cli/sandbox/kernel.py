@@ -14,6 +14,7 @@ _FSOPEN, _FSCONFIG, _FSMOUNT, _MOVE_MOUNT = 430, 431, 432, 429
 _SET_FLAG, _SET_STRING, _CREATE = 0, 1, 6
 _CLOEXEC, _FROM_EMPTY_PATH, _HERE = 1, 4, -100
 _RECURSIVE, _PRIVATE = 0x4000, 1 << 18
+_NO_DEVICES = 2 | 4 | 8  # and no setuid, and nothing to execute
 _DEATH_SIGNAL = 1
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -44,6 +45,11 @@ def keep_mounts_private() -> None:
 def mount_proc() -> None:
     """Mount a /proc of this pid namespace over the one that is there."""
     _checked(_libc.mount(b"proc", b"/proc", b"proc", ctypes.c_ulong(0), None), "mount /proc")
+
+
+def mount_memory(target: bytes) -> None:
+    """Mount an empty tmpfs, root's alone, at *target*."""
+    _checked(_libc.mount(b"tmpfs", target, b"tmpfs", ctypes.c_ulong(_NO_DEVICES), b"mode=0700,size=16m"), "mount tmpfs")
 
 
 def mount_overlay(

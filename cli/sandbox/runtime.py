@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from eventstore.errors import LayerlogError, NotFoundError
 from eventstore.model.paths import shown
@@ -59,9 +59,14 @@ def find_init() -> str:
     raise NotFoundError("no init is installed; install the package tini or catatonit, or leave --init out")
 
 
-def spawned(command: list[str], *, closed_input: bool) -> int:
-    """Start a program with the signals that a shell would give it, and return its process id."""
-    actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)] if closed_input else []
+def spawned(command: list[str], *, closed_input: bool, output: int | None = None) -> int:
+    """Start a program with the signals that a shell would give it, and return its process id.
+
+    What it prints goes to *output*, where one is given.
+    """
+    actions: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)] if closed_input else []
+    if output is not None:
+        actions += [(os.POSIX_SPAWN_DUP2, output, number) for number in (1, 2)]
     return os.posix_spawn(command[0], command, os.environ, file_actions=actions, setsigmask=())
 
 

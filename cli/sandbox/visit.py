@@ -4,8 +4,9 @@ import json
 import os
 import stat
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 from cli.hostfs.nodes import OPEN_DIRECTORY, NodeWriter
@@ -96,39 +97,67 @@ def run(store: Store, visit: Visit, view: View, wishes: Wishes, what: Process) -
     """
     folder = visits.folder(store.path, visit.container)
     hostname = wishes.hostname or visit.container[:12]
-    for name in ("upper", "work", "root", "bundle", "runtime", "files"):
+    for name in ("upper", "work", "root", "bundle", "runtime", "files", "private"):
         os.makedirs(os.path.join(folder, name), mode=0o700)
-    mounts = (*_own_mounts(os.path.join(folder, "files"), hostname, wishes), *wishes.mounts)
+    private = os.path.join(folder, "private")
+    hidden = [Mount(os.path.join(private, str(n)), secret.target, read_only=True) for n, secret in enumerate(wishes.secrets)]
+    mounts = (*_own_mounts(os.path.join(folder, "files"), hostname, wishes), *wishes.mounts, *hidden)
     whole = wishes._replace(mounts=mounts)
     _write_points(view, whole, what.cwd, os.path.join(folder, "points"))
     _give(os.path.join(folder, "upper"), view)
     stated = bundle.document(what, whole, os.path.join(folder, "root"), hostname, mapped=visit.mapped)
-    with open(os.path.join(folder, "bundle", "config.json"), "w", encoding="utf-8") as file:
-        json.dump(stated, file)
+    place = os.path.join(folder, "private" if wishes.secrets or wishes.private else "bundle")
+    if place.endswith("bundle"):
+        _write_bundle(place, stated)
     lower = lower_dirs.lower_directories(store, lineage.of_container(store.log, visit.container, visit.version))
     try:
         visit.write(store.path)
-        return _contained(store, visit, lower, folder, closed_input=not (wishes.interactive or wishes.terminal))
+        prepare = partial(_keep_secrets, place, wishes, stated) if place.endswith("private") else lambda: None
+        return _contained(store, visit, lower, folder, place, wishes, prepare)
     finally:
         lower.close()
 
 
-def _contained(store: Store, visit: Visit, lower: Held, folder: str, *, closed_input: bool) -> int:
+def _contained(
+    store: Store, visit: Visit, lower: Held, folder: str, place: str, wishes: Wishes, prepare: Callable[[], None]
+) -> int:
     engine = _runtime(visit, folder)
 
     def first_process() -> int:
         try:
             _mount(lower, folder, visit)
+            prepare()
         except LayerlogError as error:
             return runtime.say(engine.log, error)
-        arguments = ["run", "--bundle", os.path.join(folder, "bundle"), visit.id]
-        return namespaces.supervised(runtime.spawned(engine.command(*arguments), closed_input=closed_input))
+        command = engine.command("run", "--bundle", place, visit.id)
+        closed = not (wishes.interactive or wishes.terminal)
+        return namespaces.supervised(runtime.spawned(command, closed_input=closed, output=wishes.output))
 
     code = namespaces.contained(first_process, lambda first: visit._replace(first=first).write(store.path))
     failure = runtime.failure(engine.log) if code else None
     if failure:
         raise failure
     return code
+
+
+def _keep_secrets(place: str, wishes: Wishes, stated: dict[str, Any]) -> None:
+    """Write the bundle, and the secrets into it, to memory that these namespaces alone see."""
+    try:
+        kernel.mount_memory(os.fsencode(place))
+        for number, secret in enumerate(wishes.secrets):
+            with open(os.path.join(place, str(number)), "xb") as file:
+                file.write(secret.data)
+                os.fchmod(file.fileno(), secret.mode)
+                os.fchown(file.fileno(), secret.uid, secret.gid)
+        stated["process"]["env"] += wishes.private
+        _write_bundle(place, stated)
+    except OSError as error:
+        raise LayerlogError(f"the secrets cannot be kept in memory: {error.strerror}") from error
+
+
+def _write_bundle(place: str, stated: dict[str, Any]) -> None:
+    with open(os.path.join(place, "config.json"), "w", encoding="utf-8") as file:
+        json.dump(stated, file)
 
 
 def _mount(lower: Held, folder: str, visit: Visit) -> None:

@@ -2,10 +2,10 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -35,6 +35,8 @@ class Session:
     def __init__(self, settings: Settings, open_store: Callable[[str], Store] = Store.open) -> None:
         self.settings = settings
         self.store = open_store(settings.store)
+        self.build: Mapping[str, Any] | None = None
+        """The step of a build that is being done, for what is recorded meanwhile."""
         self.log = self.store.log
         if logs.wanted():
             logs.bind(head=self.log.head().changesets)
@@ -49,7 +51,9 @@ class Session:
         """
         name, argv = process or (None, self.settings.argv)
         claimed = author or self._usual_author
-        return Context(observed_actor(), tuple(argv), claimed, known, name, undoes=undoes, redoes=redoes)
+        return Context(
+            observed_actor(), tuple(argv), claimed, known, name, undoes=undoes, redoes=redoes, build=self.build
+        )
 
     @cached_property
     def _usual_author(self) -> str | None:

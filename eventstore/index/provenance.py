@@ -1,9 +1,9 @@
-"""Provenance: which images came from elsewhere, which were ever removed, and which containers were made from one."""
+"""Provenance: which images came from elsewhere, which were ever removed, what was made from one or built of what."""
 
 from collections.abc import Iterator
 
 from eventstore.log.log import Log
-from eventstore.model.events import ARRIVALS, Kind
+from eventstore.model.events import ARRIVALS, Event, Kind
 
 _OF_STREAM = "FROM event e JOIN stream s ON s.id = e.stream WHERE e.path IS NULL"
 _BASED = f"SELECT s.name {_OF_STREAM} AND e.kind = {Kind.CONTAINER_CREATED:d} AND json_extract(e.detail, "
@@ -30,3 +30,29 @@ def containers_from(log: Log, container: str, version: int) -> list[str]:
     """Return the ids of the containers that were made from a container at *version*, removed ones too: O(containers)."""
     statement = f"{_BASED}'$.base.container') = ? AND json_extract(e.detail, '$.base.version') = ?"
     return log.column(statement, (container, version))
+
+
+# -- steps of builds
+
+
+_STEPS = f"SELECT * FROM event WHERE path IS NULL AND kind = {Kind.STEP_BUILT:d}"
+
+
+def step_with(log: Log, key: bytes) -> Event | None:
+    """Return the latest step with that key: O(steps ever built)."""
+    rows = log.db.execute(f"{_STEPS} AND content = ? ORDER BY position DESC LIMIT 1", (key,))
+    return next(map(Event._make, rows), None)
+
+
+def step_like(log: Log, stage: str, number: int, instruction: str) -> Event | None:
+    """Return the latest step of the same instruction in a stage of that name, else the latest one of the same number there.
+
+    O(steps ever built).
+    """
+    rows = log.db.execute(
+        f"{_STEPS} AND json_extract(detail, '$.stage') = ? AND "
+        "(json_extract(detail, '$.instruction') = ? OR json_extract(detail, '$.number') = ?) "
+        "ORDER BY json_extract(detail, '$.instruction') = ? DESC, position DESC LIMIT 1",
+        (stage, instruction, number, instruction),
+    )
+    return next(map(Event._make, rows), None)

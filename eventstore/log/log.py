@@ -5,7 +5,7 @@ This is the reading side; `changeset_writer.py` writes, for `commands.py` alone.
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from eventstore.disk.cache import Cache
@@ -25,14 +25,16 @@ class Context:
 
     `process` is the id of the visit whose changes they are, where they are one's. `undoes` or `redoes` are the changes,
     (first, last version) of the container, that an undo took back, newest first, or a redo brought back, oldest first.
+    `build` names the step of a build that did it: FORMAT.md lists its keys.
     """
 
     def __init__(
         self, actor: dict[str, Any], command: tuple[str, ...], author: str | None = None, known: str = "recorded",
         process: str | None = None, *, undoes: Sequence[tuple[int, int]] = (), redoes: Sequence[tuple[int, int]] = (),
+        build: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
         self.actor, self.command, self.author, self.known = actor, command, author, known
-        more = {"process": process, "undoes": undoes, "redoes": redoes}
+        more = {"process": process, "undoes": undoes, "redoes": redoes, "build": build}
         stated = vars(self) | {key: value for key, value in more.items() if value}
         self.body = json.dumps(stated, sort_keys=True, separators=(",", ":"))
         """The text that the chain covers."""

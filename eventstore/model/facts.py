@@ -105,30 +105,42 @@ class ConfigChange:
                     waiting += items
 
 
+History = tuple[int, Sequence[tuple[str, str]]]
+
+
 class Seal:
     """Committed: the events `first`.. (`events` of them) are a layer; `encoder` says how it is encoded (schema 1 said nothing,
     and means the first).  `guards` says what was to be refused and was let through, None where nothing was.
+
+    Of a step of a build `created_by` is what its image's history says of it, and `created` (ns) when, where that is not the
+    time of the event.  `history` tells of the build anew where the commits below are not just its steps: how many of the steps
+    since the base image stay, and for each one after those its commit ("": it changed no file) and what is said of it.
     """
 
     def __init__(
         self, first: int, events: int, parent: str | None, author: str | None, message: str | None, encoder: int,
-        guards: dict[str, Any] | None = None,
+        guards: dict[str, Any] | None = None, *, created: int | None = None, created_by: str | None = None,
+        history: History | None = None,
     ) -> None:  # fmt: skip
         self.first, self.events, self.parent = first, events, parent
         self.author, self.message, self.encoder, self.guards = author, message, encoder, guards
+        self.created, self.created_by, self.history = created, created_by, history
 
     @classmethod
     def of(cls, event: Event) -> "Seal":
         said = event.stated
         return cls(
             said["from"], said["events"], said["parent"], said["author"], said["message"], said.get("encoder", 1),
-            said.get("guards"),
+            said.get("guards"), created=said.get("created"), created_by=said.get("created_by"),
+            history=said.get("history"),
         )  # fmt: skip
 
     @property
     def stated(self) -> dict[str, Any]:
+        optional = ("guards", "created", "created_by", "history")
         said = vars(self).copy()
-        return {"from": said.pop("first"), **{key: value for key, value in said.items() if key != "guards" or value}}
+        first = said.pop("first")
+        return {"from": first, **{key: value for key, value in said.items() if key not in optional or value is not None}}
 
 
 def tar_size(imported: Event) -> int:
@@ -242,6 +254,43 @@ class Exit(NamedTuple):
     @property
     def stated(self) -> dict[str, Any]:
         return {**self._asdict(), "command": list(self.command)}
+
+
+class Step(NamedTuple):
+    """StepBuilt: the instruction at `line` of a Dockerfile, in a `stage`, by the build of that random id.
+
+    `key` (hex) names what it was made from; it is the digest of the event's content, which says that.  `number` counts the
+    stage's instructions from 1.
+    """
+
+    build: str
+    stage: str
+    line: int
+    instruction: str
+    key: str
+    number: int
+
+    @classmethod
+    def of(cls, event: Event) -> "Step":
+        said = event.stated
+        return cls(*(said.get(field) for field in cls._fields))  # type: ignore[arg-type]
+
+
+class Built(NamedTuple):
+    """ImageBuilt: by which build, of which stage, with which build arguments (their names), from how many steps, of which so
+    many were `reused`.
+    """
+
+    build: str
+    target: str
+    arguments: Sequence[str]
+    steps: int
+    reused: int
+
+    @classmethod
+    def of(cls, event: Event) -> "Built":
+        said = event.stated
+        return cls(*(said.get(field) for field in cls._fields))  # type: ignore[arg-type]
 
 
 class Serving(NamedTuple):

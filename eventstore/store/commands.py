@@ -18,15 +18,18 @@ from eventstore.model.events import ENCODER, Kind
 from eventstore.model.facts import (
     Arrival,
     Base,
+    Built,
     ConfigChange,
     Departure,
     Exit,
     FolderBase,
+    History,
     Pass,
     Referrer,
     Seal,
     Serving,
     Signature,
+    Step,
     TagMove,
     base_stated,
 )
@@ -181,6 +184,43 @@ def commit(
         if tag is not None:
             _move_tag(appending, writer, tag, found.hex())
     return found
+
+
+def seal_step(
+    writer: Writer, container: str, changes: Iterable[Change], tree: Tree, *, step: Step, parent: str | None,
+    author: str | None, config: ConfigChange | None, created: int | None, created_by: str | None,
+    history: History | None = None, expected: int,
+) -> bytes:  # fmt: skip
+    """Append what a step of a build changes, that it was built, and its seal, as one changeset; return the commit's id.
+
+    Where the step was a process, its changes are recorded already, and *changes* are none.  Raise as `record` does.
+    """
+    with writer.changeset() as appending:
+        stream = appending.open(CONTAINER, container, expected)
+        sealed = _last_seal(writer.log, stream)
+        _record(appending, writer, stream, changes, tree)
+        if config is not None:
+            _add_fact(appending, stream, Kind.CONFIG_CHANGED, config.stated)
+        _add_fact(appending, stream, Kind.STEP_BUILT, step._asdict(), bytes.fromhex(step.key))
+        seal = Seal(
+            sealed + 1, stream.version - sealed, parent, author, None, ENCODER, created=created, created_by=created_by,
+            history=history,
+        )  # fmt: skip
+        return _add_fact(appending, stream, Kind.COMMITTED, seal.stated)
+
+
+def end_build(
+    writer: Writer, image: str, dockerfile: bytes, built: Built, *, tags: Iterable[str], containers: Iterable[str]
+) -> None:
+    """Record that *image* was built from a Dockerfile (its digest), move *tags* to it and remove the stages' *containers*."""
+    with writer.changeset() as appending:
+        stated = {**built._asdict(), "arguments": list(built.arguments)}
+        _add_fact(appending, appending.open(IMAGE, image), Kind.IMAGE_BUILT, stated, dockerfile)
+        for tag in tags:
+            _move_tag(appending, writer, tag, image)
+        for container in containers:
+            visits.require_none(writer.store.path, container)
+            _add_fact(appending, appending.open(CONTAINER, container), Kind.CONTAINER_REMOVED)
 
 
 def _last_seal(log: Log, stream: Stream) -> int:

@@ -59,21 +59,30 @@ def placed(source: Iterable[Change], view: View, top: bytes, *, contents: bool =
     that a tar leaves out are made.  Raise ConflictError where a directory would have to replace something else, or the
     reverse.
     """
-    placing = _Placing(view, top)
+    placing = Placing(view).at(top)
     for change in source:
         if change.path or not contents or placing.before(top) is None:
             yield from placing.changes(change)
 
 
-class _Placing:
+class Placing:
     """The container as it is in the middle of a copy, as far as the copy asks of it: what stood there, and what it has made."""
 
-    def __init__(self, view: View, top: bytes) -> None:
+    def __init__(self, view: View) -> None:
         self._view = view
-        self._top = top
+        self._top = b""
         self._made: set[bytes] = set()
         self._links: dict[bytes, Entry] = {}
         self._parent = (b"", b"")
+
+    def at(self, top: bytes) -> "Placing":
+        """Let what comes be placed below *top* from now on; return self."""
+        self._top, self._parent = top, (b"", b"")
+        return self
+
+    def is_new(self, path: bytes) -> bool:
+        """Whether nothing is at *path* yet, neither before the copy nor by it."""
+        return path not in self._made and self.before(path) is None
 
     def lookup(self, path: bytes) -> Entry | None:
         return self._links.get(path) or self.before(path)

@@ -92,7 +92,8 @@ def of_seals(records: Records, found: Iterable[Event]) -> Iterator[Commit]:
 
 def _of_record(record: Record) -> Commit:
     event, seal = record.event, Seal.of(record.event)
-    return Commit(event.commit, record.name, seal.first, event.version, seal.parent, seal.author, seal.message or "", record)
+    message = seal.message or seal.created_by or ""
+    return Commit(event.commit, record.name, seal.first, event.version, seal.parent, seal.author, message, record)
 
 
 def over(records: Records, positions: Iterable[int]) -> dict[int, Commit]:

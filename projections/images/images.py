@@ -268,31 +268,46 @@ def instructions(log: Log, stream: int, first: int, last: int) -> list[str]:
 class BuildStep(NamedTuple):
     """What made one layer of an image born here: the events `first`..`event` of a container.
 
-    `event` is the seal, and `commit` its id (hex); "" where a fork took the events along unsealed.
+    `event` is the seal, and `commit` its id (hex); "" where a fork took the events along unsealed.  `created_by` is what a
+    build says of its step, "" of other ones; steps of a build that changed nothing may share their event.
     """
 
     commit: str
     event: Event
     first: int
     verb: str
+    created_by: str = ""
 
     def history(self, log: Log, *, filled: bool) -> History:
         """Return how an OCI config tells it; *filled* says whether there is a layer for it."""
-        created, author, message = rfc3339(log.time_of(self.event.position)), "", ""
-        if self.commit:
-            seal = Seal.of(self.event)
-            author, message = seal.author or "", seal.message or ""
-        return History(created, f"layerlog {self.verb}", author, message, empty_layer=not filled)
+        seal = Seal.of(self.event) if self.event.kind == Kind.COMMITTED else None
+        stated = seal.created if seal else None
+        created = rfc3339(log.time_of(self.event.position) if stated is None else stated)
+        author, message = (seal.author or "", seal.message or "") if seal else ("", "")
+        if self.created_by:  # who builds is no author: MAINTAINER names one
+            author = author if self.created_by.startswith("MAINTAINER ") else ""
+        return History(created, self.created_by or f"layerlog {self.verb}", author, message, empty_layer=not filled)
 
 
 def build_steps(log: Log, image: Image) -> Iterator[BuildStep]:
     """Yield what was done since the base image, oldest first; nothing for an image taken from elsewhere."""
+    found: list[BuildStep] = []
+    for step in _natural_steps(log, image):
+        found.append(step)
+        retold = Seal.of(step.event).history if step.commit else None
+        if retold:
+            known = {each.commit: each for each in found}
+            found[retold[0] :] = [known.get(commit, step)._replace(created_by=text) for commit, text in retold[1]]
+    return iter(found)
+
+
+def _natural_steps(log: Log, image: Image) -> Iterator[BuildStep]:
     verb = "import" if image.seal is not None and isinstance(bottom(log, image), FolderBase) else "commit"
     for stream, version in reversed(containers_under(log, image)):
         first = 1
         for seal in log.of_kind(Kind.COMMITTED, stream):
             if seal.version <= version:
-                yield BuildStep(seal.commit, seal, first, verb)
+                yield BuildStep(seal.commit, seal, first, verb, Seal.of(seal).created_by or "")
                 first, verb = seal.version + 1, "commit"
         if first <= version and has_tree_events(log, stream, first, version):
             yield BuildStep("", log.event(stream, version), first, "fork")

@@ -5,15 +5,27 @@ The parser is the package e2b-dockerfile-utils, a port of BuildKit's; nothing el
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from eventstore.errors import InvalidError
 from eventstore.model.paths import shown
 
+if TYPE_CHECKING:
+    from e2b_dockerfile_utils import DockerfileHeredoc
+
 MAX_WORK = 10**8
 """How many steps the pattern of one ${NAME#PATTERN} may cost at the most: it is matched by a regular expression."""
 _PATTERN = re.compile(r"\$\{\w+[#%/]")
+_DIRECTIVE = re.compile(r"#\s*(syntax|escape|check)\s*=\s*(.+)", re.IGNORECASE)
 _BLAME = re.compile(r"Dockerfile parse error on line \d+: ")
+
+
+class Heredoc(NamedTuple):
+    """A text that an instruction has behind it; variables in it are expanded where it `expands`."""
+
+    name: str
+    text: str
+    expands: bool
 
 
 class Instruction(NamedTuple):
@@ -31,6 +43,7 @@ class Instruction(NamedTuple):
     flags: tuple[str, ...] = ()
     escape: str = "\\"
     literal: bool = False
+    heredocs: tuple[Heredoc, ...] = ()
 
 
 class DockerfileError(InvalidError):
@@ -56,10 +69,27 @@ def read(text: str, escape: str = "\\") -> list[Instruction]:
     return [
         Instruction(
             step.name, tuple(step.args), step.original.strip(), step.start_line - skipped, step.json, tuple(step.flags),
-            found.escape_token,
+            found.escape_token, heredocs=tuple(map(_heredoc, step.heredocs)),
         )
         for step in found.instructions
     ]  # fmt: skip
+
+
+def _heredoc(found: "DockerfileHeredoc") -> Heredoc:
+    from e2b_dockerfile_utils import chomp_heredoc_content  # noqa: PLC0415
+
+    return Heredoc(found.name, chomp_heredoc_content(found.content) if found.chomp else found.content, found.expand)
+
+
+def directives(text: str) -> dict[str, str]:
+    """Return what the comments at the top of a text direct, by their names in small letters: `syntax`, `escape`, `check`."""
+    found: dict[str, str] = {}
+    for line in text.removeprefix("\ufeff").split("\n"):
+        match = _DIRECTIVE.fullmatch(line.rstrip())
+        if match is None or match[1].lower() in found:
+            break
+        found[match[1].lower()] = match[2]
+    return found
 
 
 def trigger(instruction: Instruction) -> Instruction:
@@ -76,6 +106,17 @@ def trigger(instruction: Instruction) -> Instruction:
 def word(instruction: Instruction, argument: str, env: Mapping[str, str]) -> str:
     """Return an *argument* as one word: quotes removed, variables of *env* expanded; raise InvalidError."""
     return argument if instruction.literal else _expanded(instruction, argument, env)[0]
+
+
+def expanded_text(heredoc: str, env: Mapping[str, str]) -> str:
+    """Return a heredoc with its variables expanded; its quotes stay; raise InvalidError."""
+    from e2b_dockerfile_utils import ShellLex  # noqa: PLC0415
+
+    _check_work(heredoc, env)
+    try:
+        return ShellLex("\\", env=env, skip_unset_env=False, skip_process_quotes=True).process_word(heredoc)
+    except ValueError as error:
+        raise InvalidError(f"<<: {shown(str(error)[:120])}") from None
 
 
 def words(instruction: Instruction, argument: str, env: Mapping[str, str]) -> list[str]:

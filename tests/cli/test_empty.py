@@ -153,7 +153,7 @@ OF_THE_STORE: dict[str, list[list[str]]] = {
 }
 CHANGES = {
     "tag", "rmi", "load", "import", "create", "rename", "rm", "commit", "sign", "config", "fork", "write", "delete", "move", "mkdir", "link",
-    "chmod", "chown", "undo", "redo", "revert", "restore", "erase", "repair", "run", "exec", "recover",
+    "chmod", "chown", "undo", "redo", "revert", "restore", "erase", "repair", "run", "exec", "recover", "build",
 }  # fmt: skip
 ELSEWHERE = {"pull", "push", "login", "logout", "copy", "serve", "demo"}
 """What needs a registry, or makes a store of its own."""

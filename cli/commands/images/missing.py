@@ -38,11 +38,14 @@ def pulling_session(ref: str, pull: str) -> Iterator[Session]:
         yield s
 
 
-def pulled_base(s: Session, ref: str, pull: str) -> Target:
-    """Return what *ref* is, as `Session.base`, pulled as *pull* says: where it is "missing", "always" or "never"."""
+def pulled_base(s: Session, ref: str, pull: str, platform: str | None = None) -> Target:
+    """Return what *ref* is, as `Session.base`, pulled as *pull* says: where it is "missing", "always" or "never".
+
+    *platform* says which of several images is pulled, None for this machine's.
+    """
     name = _pullable(ref)
     if name is not None and pull == "always":
-        _pull(s, name)
+        _pull(s, name, platform)
     try:
         return s.base(ref)
     except NotFoundError as missing:
@@ -51,18 +54,18 @@ def pulled_base(s: Session, ref: str, pull: str) -> Target:
         registry = shown(name.repository.partition("/")[0])
         print(f"layerlog: {shown(ref)} is not here; getting it from {registry}", file=sys.stderr)
         try:
-            _pull(s, name)
+            _pull(s, name, platform)
         except LayerlogError as error:
             raise type(missing)(f"{missing}; nor could it be pulled: {error}") from None
     return s.base(ref)
 
 
-def _pull(s: Session, name: ImageName) -> None:
+def _pull(s: Session, name: ImageName, platform: str | None) -> None:
     from cli.commands.images.pull import pulled
     from cli.options import registries
 
     with registries.asked(name.repository) as repository:
-        pulled(s, repository, name, quiet=False)
+        pulled(s, repository, name, platform, quiet=False)
 
 
 def _pullable(ref: str) -> ImageName | None:

@@ -1,0 +1,141 @@
+"""`build`: an image from a Dockerfile."""
+
+import os
+import sys
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import click
+
+from cli.build import context as contexts
+from cli.build.build import Build, Result, StepError
+from cli.build.request import Progress, Request
+from cli.commands.images.missing import pull_option, pulled_base
+from cli.options import completion
+from cli.session.session import Session, become_root, first_session
+from eventstore.disk.atomic import replacing
+from eventstore.errors import InvalidError, LayerlogError, NotFoundError
+from eventstore.model.paths import shown
+from projections.build.scope import EPOCH, PROXIES
+from projections.oci.config import Platform, wanted_platform
+from projections.refs.tags import new_name
+from projections.refs.targets import Target
+
+
+@click.command()
+@click.argument("place", metavar="CONTEXT|-|TAR", shell_complete=completion.host_paths)
+@click.option("-f", "--file", metavar="FILE", help="The Dockerfile, - for standard input.  [default: CONTEXT/Dockerfile]")
+@click.option("-t", "--tag", "tags", multiple=True, metavar="NAME[:TAG]", help="What the image is called; can be given again.")
+@click.option("--target", metavar="STAGE", help="Build this stage and what it needs.  [default: the last]")
+@click.option("--build-arg", "arguments", multiple=True, metavar="NAME[=VALUE]", help="The value of an ARG.")
+@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="One more label.")
+@click.option("--secret", "secrets", multiple=True, metavar="id=ID,src=FILE|env=NAME", help="For RUN --mount=type=secret.")
+@click.option("--network", type=click.Choice(["host", "none"]), default="host", show_default=True, help="For RUN and ADD.")
+@click.option("--no-cache", is_flag=True, help="Reuse no step that was built before.")
+@pull_option
+@click.option("--platform", metavar="OS/ARCH", help="What the image is for; default: this machine's.")
+@click.option("--progress", type=click.Choice(["auto", "plain"]), default="auto", help="How steps are told of.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the image's id alone.")
+@click.option("--iidfile", metavar="FILE", help="Write the image's id to a file, too.")
+@click.option("--explain", is_flag=True, help="Say of each step why it was not reused.")
+def build(place: str, tags: tuple[str, ...], iidfile: str | None, file: str | None, **options: Any) -> None:
+    r"""Build an image from a Dockerfile, each step recorded and sealed, and print the image's id.
+
+    A step that was built before of the same is found in the log and used as it is. `blame` names the line that wrote a file.
+    The values of --build-arg stand in the image's history, as with Docker; secrets belong into --secret.
+
+    \b
+      layerlog build -t site:1.0 .
+      layerlog build -t site --build-arg VERSION=2 --explain .
+      layerlog build -f Dockerfile.dev --target test .
+    """
+    named = [new_name(tag) for tag in tags]
+    progress = Progress(quiet=options["quiet"], explain=options["explain"])
+    with contexts.opened(place, file) as context:
+        become_root()
+        with first_session() as s:
+            result = _built(Build(s, context, _request(s, named, options), progress))
+    progress.end()
+    if iidfile:
+        with replacing(os.path.abspath(iidfile)) as fd, open(fd, "w", encoding="ascii", closefd=False) as output:
+            output.write(f"sha256:{result.image}")
+    print(f"sha256:{result.image}")
+
+
+def _built(building: Build) -> Result:
+    try:
+        return building.build()
+    except StepError as error:
+        if error.container is not None:
+            name = error.container[:12]
+            print(f"layerlog: look into it: `layerlog diff {name}`, `layerlog run {name} sh`", file=sys.stderr)
+        raise LayerlogError(str(error)) from error
+
+
+def _request(s: Session, tags: list[str], options: dict[str, Any]) -> Request:
+    arguments = dict(_argument(text) for text in options["arguments"])
+    for name in PROXIES:
+        if name in os.environ:
+            arguments.setdefault(name, os.environ[name])
+    for label in options["labels"]:
+        if not label.partition("=")[0]:
+            raise InvalidError(f"--label {shown(label)}: not NAME=VALUE")
+    machine = os.uname().machine
+    own = wanted_platform(None, machine)
+    wanted = wanted_platform(options["platform"], machine)
+    secrets = dict(map(_secret, options["secrets"]))
+    return Request(
+        arguments, options["target"], tags, options["labels"], options["network"], not options["no_cache"],
+        options["explain"], wanted, own, _epoch(arguments), partial(_image, s, options["pull"]),
+        lambda name: _read(secrets, name),
+    )  # fmt: skip
+
+
+def _argument(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name:
+        raise InvalidError(f"--build-arg {shown(text)}: not NAME=VALUE")
+    return name, value if equals else os.environ.get(name, "")
+
+
+def _epoch(arguments: dict[str, str]) -> int | None:
+    text = arguments.get(EPOCH, os.environ.get(EPOCH, ""))
+    if not text:
+        return None
+    with suppress(ValueError):
+        if 0 <= int(text) < 1 << 33:
+            return int(text)
+    raise InvalidError(f"{EPOCH}={shown(text)}: seconds since 1970 were expected")
+
+
+def _image(s: Session, pull: str, name: str, platform: Platform) -> Target:
+    return pulled_base(s, name, pull, str(platform))
+
+
+# -- secrets
+
+
+def _secret(text: str) -> tuple[str, tuple[str, str]]:
+    """Return the id of a secret, and where it is: ("file" or "env", its name)."""
+    said = dict(part.partition("=")[::2] for part in text.split(","))
+    kind = said.get("type") or ("env" if "env" in said and "src" not in said and "source" not in said else "file")
+    where = said.get("env") if kind == "env" else said.get("src") or said.get("source")
+    if not said.get("id") or kind not in ("env", "file"):
+        raise InvalidError(f"--secret {shown(text)}: id=ID,src=FILE or id=ID,env=NAME was expected")
+    return said["id"], (kind, where or said["id"])
+
+
+def _read(secrets: dict[str, tuple[str, str]], name: str) -> bytes | None:
+    if name not in secrets:
+        return None
+    kind, where = secrets[name]
+    if kind == "env":
+        if where not in os.environ:
+            raise NotFoundError(f"secret {shown(name)}: the environment has no {shown(where)}")
+        return os.environb[os.fsencode(where)]
+    try:
+        with open(where, "rb") as file:
+            return file.read(500 << 10)
+    except OSError as error:
+        raise NotFoundError(f"secret {shown(name)}: {shown(where)} cannot be read ({error.strerror})") from error
