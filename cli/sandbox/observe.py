@@ -1,20 +1,24 @@
 """What a process changed: an overlay's upper directory, read as the changes that make the recorded tree the mounted one."""
 
+import json
 import os
 import stat
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
 from cli.hostfs.scan import READ, Scan
 from cli.hostfs.scan import node as node_change
+from eventstore.disk.atomic import replacing
 from eventstore.errors import ConflictError
 from eventstore.index.stream_paths import touched_between
 from eventstore.model.changes import Change, attributes, delete, extras, link, move, put
 from eventstore.model.entries import Entry, Keeper, same_node
 from eventstore.model.events import Kind
 from eventstore.model.paths import ancestors, is_marker, join, order, path_of, split
+from eventstore.model.times import SECOND
 from projections.tree.hard_links import linked_among
 from projections.tree.subtree import as_changes, below, beneath
 from projections.tree.view import View
@@ -24,18 +28,69 @@ ROOTS, USERS = b"trusted.overlay.", b"user.overlay."
 AGAIN = 3
 """Times that a file is read which changed meanwhile."""
 
+LARGE = 128 << 10
+"""From so many bytes on a file is remembered: smaller ones are read as fast as they are looked up."""
+SETTLED = 2 * SECOND
+"""Times of files change with the kernel's tick, on some filesystems with the second: two changes in one look like one."""
+
 Move = tuple[bytes, bytes]
 """(where a directory is now, where the lower layers have it)"""
+
+
+class Seen:
+    """What large files held when an earlier pass read them, by inode, size and times: only those that changed are read again.
+
+    Nobody can set a ctime.  A page that a program has mapped and written to changes it no more until it was on disk, so a
+    file is sent there before it is read; in memory alone (tmpfs) that never shows, and nothing is remembered.
+    """
+
+    def __init__(self, path: str, is_kept: Callable[[bytes], bool]) -> None:
+        self._path = path
+        self._is_kept = is_kept
+        self._now: dict[str, str] = {}
+        try:
+            with open(path, "rb") as file:
+                self._before: dict[str, str] = json.load(file)
+        except (OSError, ValueError):
+            self._before = {}
+
+    def content(self, status: os.stat_result) -> bytes | None:
+        """Return the digest of what a file holds, None where that has to be read."""
+        found = bytes.fromhex(self._before.get(_mark(status), ""))
+        return found if found and self._is_kept(found) else None
+
+    def settled(self, fd: int, status: os.stat_result) -> bool:
+        """Whether every later change of an open file than one that is read from now on will be known by its times."""
+        if os.major(status.st_dev) == 0 or status.st_ctime_ns > time.time_ns() - SETTLED:
+            return False
+        os.fdatasync(fd)
+        return True
+
+    def add(self, status: os.stat_result, content: bytes) -> None:
+        self._now[_mark(status)] = content.hex()
+
+    def write(self) -> None:
+        """Remember for the next pass what this one saw."""
+        if self._now != self._before:
+            with replacing(self._path) as fd, open(fd, "wb", closefd=False) as file:
+                file.write(json.dumps(self._now).encode())
+
+
+def _mark(status: os.stat_result) -> str:
+    return f"{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
 class UpperScan(Scan):
     """A walk of an upper directory while a process writes to it: what goes on changing is `unstable`, and taken as it is.
 
-    `refused` are names that no layer can hold.
+    `refused` are names that no layer can hold.  What large files held is looked up in *seen*, and noted there unless the
+    pass *is_last*.
     """
 
-    def __init__(self, root: str, keeper: Keeper) -> None:
+    def __init__(self, root: str, keeper: Keeper, seen: Seen, *, is_last: bool) -> None:
         super().__init__(root, keeper, Counter(), None)
+        self._seen = seen
+        self._is_last = is_last
         self.unstable: list[bytes] = []
         self.refused: list[bytes] = []
 
@@ -56,6 +111,16 @@ class UpperScan(Scan):
                 return super()._file(name, path)
         self.unstable.append(path)
         return self._torn(name, path)
+
+    def _content(self, fd: int, path: bytes, status: os.stat_result) -> bytes:
+        if status.st_size < LARGE:
+            return super()._content(fd, path, status)
+        content = self._seen.content(status)
+        is_settled = content is not None or (not self._is_last and self._seen.settled(fd, status))
+        content = content or super()._content(fd, path, status)
+        if is_settled:
+            self._seen.add(status, content)
+        return content
 
     def _torn(self, name: bytes, path: bytes) -> Change:
         """Return a file as it was read, as long as it was then."""

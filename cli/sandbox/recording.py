@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import NamedTuple
 
 from cli.sandbox import visit as visiting
-from cli.sandbox.observe import Observation, Trees, UpperScan, redirects
+from cli.sandbox.observe import Observation, Seen, Trees, UpperScan, redirects
 from cli.sandbox.visit import Visit
 from eventstore.model.facts import Exit, Pass
 from eventstore.model.paths import shown
@@ -28,16 +28,20 @@ class Passed(NamedTuple):
 def record_pass(writer: Writer, visit: Visit, exited: Exit | None = None) -> Passed:
     """Record what the process changed since the last pass, in one changeset, and that it has *exited*.
 
-    Raise ConcurrencyError where another pass was faster: then it is to be called again.  O(what the process ever changed).
+    Raise ConcurrencyError where another pass was faster: then it is to be called again.  O(what the process ever
+    changed), but large files that did not change since are not read.
     """
     store = writer.store
     upper = visit.path(store.path, "upper")
     lower, now = view_at(store, visit.container, visit.version), view_now(store, visit.container)
-    scan = UpperScan(upper, writer.content)
+    seen = Seen(visit.path(store.path, "seen"), writer.content.known)
+    scan = UpperScan(upper, writer.content, seen, is_last=exited is not None)
     trees = Trees(lower, now, store.log.existing("container", visit.container).id, visit.version + 1)
     moves = {(os.fsencode(path), os.fsencode(source)) for path, source in visit.moves}
     observation = Observation(scan.kept(), visit.marks, trees, redirects(os.fsencode(upper), visit.marks), moves)
     with closing(Staged(store, observation.changes())) as staged:
+        if exited is None:
+            seen.write()
         lists = ([*map(shown, scan.unstable)], [*map(shown, scan.refused)])
         passed = Pass(visit.id, 0, 0, *lists)
         version = commands.record_visit(

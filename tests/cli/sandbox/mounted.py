@@ -5,16 +5,18 @@ a pass; --mapped does it in a user namespace, where overlayfs has other markers 
 """
 
 import json
+import mmap
 import os
 import shutil
 import stat
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 from cli.hostfs.scan import scan
-from cli.sandbox import kernel, lower_dirs, namespaces, recording, visit
+from cli.sandbox import kernel, lower_dirs, namespaces, observe, recording, visit
 from cli.sandbox.visit import Visit
 from eventstore.log.log import Context
 from eventstore.model.changes import Change
@@ -27,6 +29,8 @@ from projections.tree import lineage
 from projections.tree.walk import walk
 
 Batch = list[list[Any]]
+TICK = 0.03
+_mapped: list[tuple[int, mmap.mmap]] = []
 
 
 class _Digests:
@@ -45,6 +49,7 @@ def main() -> None:
     path, name, batches = sys.argv[1], sys.argv[2], json.load(sys.stdin)
     if "--mapped" in sys.argv:
         _become_mapped()
+    observe.LARGE, observe.SETTLED = 1, int(TICK / 2 * 1e9)
     namespaces.become_root()
     kernel.unshare(kernel.NEW_MOUNTS)
     kernel.keep_mounts_private()
@@ -159,9 +164,27 @@ def _attribute(path: str, value: str) -> None:
     os.setxattr(path, "user.test", value.encode(), follow_symlinks=False)
 
 
+def _map(path: str) -> None:
+    fd = os.open(path, os.O_RDWR)
+    with suppress(ValueError):  # an empty file
+        _mapped.append((fd, mmap.mmap(fd, 0)))
+
+
+def _poke(text: str) -> None:
+    """Write to memory alone: of that the files' times say nothing where the page was written to already."""
+    for fd, pages in _mapped:
+        if os.fstat(fd).st_size:
+            pages[0:1] = text.encode()
+
+
+def _wait() -> None:
+    time.sleep(TICK)
+
+
 _OPERATIONS: dict[str, Callable[..., object]] = {
     "append": _write, "write": _replace, "remove": _remove, "mkdir": os.mkdir, "move": os.rename, "link": os.link,
     "symlink": os.symlink, "chmod": os.chmod, "chown": _chown, "touch": _touch, "attribute": _attribute, "fifo": os.mkfifo,
+    "map": _map, "poke": _poke, "wait": _wait,
 }  # fmt: skip
 
 
