@@ -53,6 +53,10 @@ class DockerfileError(InvalidError):
         super().__init__(f"line {line}: {reason}")
         self.reason, self.line = reason, line
 
+    def within(self, file: str) -> InvalidError:
+        """Return the same, said with the file's name."""
+        return InvalidError(f"{shown(file)}:{self.line}: {self.reason}")
+
 
 def read(text: str, escape: str = "\\") -> list[Instruction]:
     """Return the instructions of *text*; raise DockerfileError. *escape* continues lines where the text doesn't say another."""

@@ -10,15 +10,20 @@ import click
 
 from cli.build import context as contexts
 from cli.build.build import Build, Result, StepError
+from cli.build.context import Context
 from cli.build.request import Progress, Request
 from cli.commands.images.missing import pull_option, pulled_base
+from cli.display.formats import counted
 from cli.options import completion
-from cli.session.session import Session, become_root, first_session
+from cli.session.session import Session, become_root, first_session, session
 from eventstore.disk.atomic import replacing
 from eventstore.errors import InvalidError, LayerlogError, NotFoundError
 from eventstore.model.paths import shown
-from projections.build.scope import EPOCH, PROXIES
+from projections.build.scope import EPOCH, PROXIES, of_platforms
+from projections.images import run_config
 from projections.oci.config import Platform, wanted_platform
+from projections.oci.config_values import environment
+from projections.oci.dockerfile import DockerfileError
 from projections.refs.tags import new_name
 from projections.refs.targets import Target
 
@@ -38,8 +43,13 @@ from projections.refs.targets import Target
 @click.option("--progress", type=click.Choice(["auto", "plain"]), default="auto", help="How steps are told of.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the image's id alone.")
 @click.option("--iidfile", metavar="FILE", help="Write the image's id to a file, too.")
+@click.option("--check", is_flag=True, help="Build nothing; say what is doubtful in the Dockerfile, with exit code 1.")
 @click.option("--explain", is_flag=True, help="Say of each step why it was not reused.")
-def build(place: str, tags: tuple[str, ...], iidfile: str | None, file: str | None, **options: Any) -> None:
+@click.pass_context
+def build(
+    ctx: click.Context, /, place: str, tags: tuple[str, ...], iidfile: str | None, file: str | None, *, check: bool,
+    **options: Any,
+) -> None:  # fmt: skip
     r"""Build an image from a Dockerfile, each step recorded and sealed, and print the image's id.
 
     A step that was built before of the same is found in the log and used as it is. `blame` names the line that wrote a file.
@@ -53,14 +63,45 @@ def build(place: str, tags: tuple[str, ...], iidfile: str | None, file: str | No
     named = [new_name(tag) for tag in tags]
     progress = Progress(quiet=options["quiet"], explain=options["explain"])
     with contexts.opened(place, file) as context:
+        flaws = _flaws(ctx, context, options["platform"])
+        if check:
+            print(*flaws or [f"{shown(context.name)}: nothing found"], sep="\n")
+            ctx.exit(1 if flaws else 0)
         become_root()
         with first_session() as s:
             result = _built(Build(s, context, _request(s, named, options), progress))
     progress.end()
+    if flaws and not options["quiet"]:
+        print(f"layerlog: {counted(len(flaws), 'doubt')} about the Dockerfile: `layerlog build --check` tells", file=sys.stderr)
     if iidfile:
         with replacing(os.path.abspath(iidfile)) as fd, open(fd, "w", encoding="ascii", closefd=False) as output:
             output.write(f"sha256:{result.image}")
     print(f"sha256:{result.image}")
+
+
+def _flaws(ctx: click.Context, context: Context, platform: str | None) -> list[str]:
+    """Return what the rules find, a line each; raise LayerlogError where the Dockerfile says that nothing may be found."""
+    from projections.build import checks
+
+    machine = os.uname().machine
+    given = of_platforms(wanted_platform(None, machine), wanted_platform(platform, machine), "")
+    try:
+        found = checks.check(context.dockerfile, given, context.ignored, partial(_set_by, ctx.obj.store))
+    except DockerfileError as error:
+        raise error.within(context.name) from None
+    lines = [f"{shown(context.name)}:{flaw.line}: {flaw.rule}: {flaw.text}" for flaw in found]
+    if lines and checks.directed(context.dockerfile).get("error", "").lower() == "true":
+        raise InvalidError(f"{lines[0]} (and `# check=error=true` stands above)")
+    return lines
+
+
+def _set_by(store: str, name: str) -> set[str] | None:
+    """Return the variables that an image sets, None where it is not here."""
+    if not os.path.exists(store):
+        return None
+    with suppress(LayerlogError), session() as s:
+        return {*environment(run_config.run_config(s.log, s.store.content, s.base(name)))}
+    return None
 
 
 def _built(building: Build) -> Result:
