@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -12,12 +13,16 @@ from urllib.parse import unquote, urlsplit
 import urllib3
 
 from cli.registry.addresses import is_loopback, joined
+from cli.streams.sockets import Deadline, DeadlineError, TimedSocket, TimedTls, timed
 from cli.version import VERSION
 from eventstore.errors import InvalidError, RegistryError
 from eventstore.model.paths import shown
 
 CONNECT_SECONDS, READ_SECONDS = 15.0, 60.0
-PIECE = 1 << 20
+DOCUMENT_SECONDS = 120.0
+"""From the last byte sent to the last one of an answer's head, and of its body where that is a document."""
+PIECE, PIECE_SECONDS = 256 << 10, 120.0
+"""A blob may be of any size, but not slower than this: what is waited for its reader's sake does not count."""
 _AGENT = f"layerlog/{VERSION}"
 _CERTIFICATES = ("~/.config/containers/certs.d", "/etc/containers/certs.d", "/etc/docker/certs.d")
 
@@ -37,18 +42,40 @@ class NoTlsError(RegistryError):
     """The other side speaks no TLS."""
 
 
+class LateError(RegistryError):
+    """An answer goes on and on: another try would only wait as long."""
+
+
 class Response:
     """An answer whose body is read while it comes; to be closed, and closed by reading it to its end."""
 
-    def __init__(self, url: str, found: urllib3.BaseHTTPResponse) -> None:
+    def __init__(self, url: str, found: urllib3.BaseHTTPResponse, deadline: Deadline) -> None:
         self.url = url
         self.status = found.status
         self.headers = found.headers
         self._found = found
+        self._deadline = deadline
         self._body: bytes | None = None
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the body as it comes; raise BrokenError where it ends before its promised length."""
+        """Yield the body, of any size, as it comes; raise BrokenError where it stalls, or ends before its promised length."""
+        chunks, come, left = self._as_it_comes(), 0, PIECE_SECONDS
+        while True:
+            self._deadline.set(left)
+            began = monotonic()
+            try:
+                chunk = next(chunks, None)
+            except LateError:
+                slow = f"less than {PIECE} bytes came in {PIECE_SECONDS:g} s"
+                raise BrokenError(f"{place(self.url)}: {slow}; try again, or check the network") from None
+            if chunk is None:
+                return
+            come, left = come + len(chunk), left - (monotonic() - began)
+            if come >= PIECE:
+                come, left = 0, PIECE_SECONDS
+            yield chunk
+
+    def _as_it_comes(self) -> Iterator[bytes]:
         with _explained(self.url):
             try:
                 yield from self._found.stream(PIECE, decode_content=False)
@@ -64,7 +91,7 @@ class Response:
     def _read(self, limit: int) -> bytes:
         found = b""
         with contextlib.closing(self):
-            for chunk in self.chunks():
+            for chunk in self._as_it_comes():
                 found += chunk
                 if len(found) > limit:
                     raise InvalidError(f"{place(self.url)}: an answer of over {limit} bytes, more than is read")
@@ -105,7 +132,8 @@ class Http:
                 preload_content=False, decode_content=False,
             )  # fmt: skip
         self._tell(method, parts.netloc, parts.path, found.status, round(monotonic() - began, 3))
-        return Response(url, found)
+        assert isinstance(found.connection, _Timed)
+        return Response(url, found, found.connection.deadline)
 
     def close(self) -> None:
         for pool in self._pools.values():
@@ -118,6 +146,37 @@ class Http:
         return self._pools[key]
 
 
+class _Timed(urllib3.connection.HTTPConnection):
+    """Has one deadline for each exchange, whatever comes before the answer's head too ("100 Continue", a proxy's answer)."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.deadline = Deadline()
+
+    def _new_conn(self) -> TimedSocket:
+        self.deadline.set(DOCUMENT_SECONDS)
+        return timed(super()._new_conn(), self.deadline)
+
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override] # as urllib3 itself
+        self.deadline.set(DOCUMENT_SECONDS)
+        return super().getresponse()
+
+
+class _TimedTls(_Timed, urllib3.connection.HTTPSConnection):
+    def connect(self) -> None:
+        super().connect()
+        if isinstance(self.sock, TimedTls):
+            self.sock.deadline = self.deadline
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Timed
+
+
+class _TlsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _TimedTls
+
+
 def _connected(scheme: str, authority: str) -> Any:
     if scheme not in ("http", "https"):
         raise RegistryError(f"{shown(authority)}: an address that is neither http nor https is not asked")
@@ -126,14 +185,16 @@ def _connected(scheme: str, authority: str) -> Any:
     options = {"timeout": timeout, "maxsize": 8, **tls}
     proxy = _proxy(scheme, authority)
     if proxy is None:
-        kind = urllib3.HTTPSConnectionPool if scheme == "https" else urllib3.HTTPConnectionPool
+        kind = _TlsPool if scheme == "https" else _Pool
         host = urlsplit(f"//{authority}")
         return kind(host.hostname or "", host.port, **options)
     user = urlsplit(proxy)
     login = f"{unquote(user.username)}:{unquote(user.password or '')}" if user.username else None
     headers = urllib3.make_headers(proxy_basic_auth=login) if login else None
     try:
-        return urllib3.ProxyManager(proxy, proxy_headers=headers, **options).connection_from_url(f"{scheme}://{authority}")
+        manager = urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
+        manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+        return manager.connection_from_url(f"{scheme}://{authority}")
     except urllib3.exceptions.HTTPError:
         raise RegistryError(f"the proxy for {scheme} is no http address; correct {scheme}_proxy, or set no_proxy") from None
 
@@ -153,7 +214,13 @@ def _proxy(scheme: str, authority: str) -> str | None:
 
 @cache
 def _trusted() -> ssl.SSLContext:
-    return ssl.create_default_context()  # OpenSSL itself heeds SSL_CERT_FILE and SSL_CERT_DIR
+    return _context()
+
+
+def _context() -> ssl.SSLContext:
+    context = ssl.create_default_context()  # OpenSSL itself heeds SSL_CERT_FILE and SSL_CERT_DIR
+    context.sslsocket_class = TimedTls
+    return context
 
 
 def _tls(authority: str) -> ssl.SSLContext:
@@ -162,7 +229,7 @@ def _tls(authority: str) -> ssl.SSLContext:
     found = next((folder for folder in folders if os.path.isdir(folder)), None)
     if found is None:
         return _trusted()
-    context = ssl.create_default_context()
+    context = _context()
     for name in sorted(os.listdir(found)):
         path = os.path.join(found, name)
         base, ending = os.path.splitext(path)
@@ -207,6 +274,9 @@ def _explained(url: str) -> Iterator[None]:
     except urllib3.exceptions.NewConnectionError as error:
         raise UnreachableError(f"{host}: cannot be reached: {_reason(error)}; check that it runs, and the network") from None
     except (urllib3.exceptions.ConnectTimeoutError, urllib3.exceptions.ReadTimeoutError) as error:
+        if isinstance(error.__cause__, DeadlineError):
+            late = f"an answer goes on for over {DOCUMENT_SECONDS:g} s"
+            raise LateError(f"{host}: {late}; check the network, or ask whoever runs that registry") from None
         kind = BrokenError if isinstance(error, urllib3.exceptions.ReadTimeoutError) else UnreachableError
         raise kind(f"{host}: no answer in time; try again, or check the network and the proxy settings") from None
     except urllib3.exceptions.ProxyError as error:
@@ -224,4 +294,5 @@ def _reason(error: BaseException) -> str:
     while isinstance(found := (error.args[-1] if error.args else None), BaseException):
         error = found
     text = getattr(error, "strerror", None) or getattr(error, "verify_message", None) or str(error)
-    return shown(str(text).rpartition(": ")[2][:200] or type(error).__name__)
+    text = re.sub(r"\[Errno -?\d+\] ?", "", str(text))
+    return shown(text.rpartition(": ")[2][:200] or type(error).__name__)

@@ -6,7 +6,7 @@ from typing import BinaryIO
 from urllib.parse import quote, urlsplit
 
 from cli.registry.addresses import joined
-from cli.registry.http import BrokenError, Response, place
+from cli.registry.http import PIECE, BrokenError, Response, place
 from cli.registry.registry import TRIES, Registry
 from cli.streams.reader import Reader, verified
 from eventstore.errors import InvalidError, MismatchError, NotFoundError, RegistryError
@@ -103,17 +103,21 @@ class Repository:
         return False
 
     def chunks(self, descriptor: Descriptor, start: int) -> Iterator[bytes]:
-        """Yield a blob from byte *start* on, none behind its promised size; what breaks is taken up while that brings more."""
+        """Yield a blob from byte *start* on, none behind its promised size; what breaks is taken up while that brings more.
+
+        More is PIECE bytes: a registry that gives one byte each time is not asked for ever.
+        """
         what = f"{self._shown}: blob {descriptor.digest}"
         at, failures = start, 0
         while at < descriptor.size:
             response, skip = self._rest(descriptor, at, what)
+            began = at
             try:
                 for chunk in _without(response.chunks(), skip, descriptor.size - at, what):
                     yield chunk
-                    at, failures = at + len(chunk), 0
+                    at += len(chunk)
             except BrokenError:
-                failures += 1
+                failures = 1 if at - began >= PIECE else failures + 1
                 if failures == TRIES:
                     raise
                 continue

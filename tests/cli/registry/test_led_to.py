@@ -4,11 +4,12 @@ import pytest
 import urllib3
 
 from cli.registry.http import Response, led_to
+from cli.streams.sockets import Deadline
 from eventstore.errors import RegistryError
 
 
 def answer(location: str, url: str = "https://registry.example/v2/app/blobs/uploads/") -> Response:
-    return Response(url, urllib3.HTTPResponse(headers={"Location": location}))
+    return Response(url, urllib3.HTTPResponse(headers={"Location": location}), Deadline())
 
 
 def test_with_tls_it_may_be_anywhere() -> None:
