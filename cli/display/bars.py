@@ -38,6 +38,13 @@ class Bars:
                 _write(f"\x1b[{self._drawn}A\x1b[J")
                 self._drawn = 0
 
+    def say(self, line: str) -> None:
+        """Print a line that stays, above the bars."""
+        with self._lock:
+            erased = f"\x1b[{self._drawn}A\x1b[J" if self._drawn else ""
+            _write(f"{erased}{line}\n")
+            self._drawn = 0
+
     def _draw(self) -> None:
         width, height = shutil.get_terminal_size()
         unfinished = [(name, *row) for name, row in self._rows.items() if row[0] != row[1]]
@@ -54,10 +61,23 @@ def bars(*, quiet: bool) -> Iterator[Bars | None]:
         yield None
         return
     shown_bars = Bars()
+    _on_screen.append(shown_bars)
     try:
         yield shown_bars
     finally:
+        _on_screen.remove(shown_bars)
         shown_bars.clear()
+
+
+_on_screen: list[Bars] = []
+
+
+def say(line: str) -> None:
+    """Print a line on stderr, from any thread; bars that are shown make room for it."""
+    if _on_screen:
+        _on_screen[-1].say(line)
+    else:
+        _write(f"{line}\n")
 
 
 def _line(name: str, done: int, total: int | None, width: int) -> str:

@@ -6,7 +6,7 @@ from functools import partial
 
 import click
 
-from cli.display.bars import Bars
+from cli.display.bars import Bars, say
 from cli.registry.downloads import Advance
 from cli.registry.repository import Repository
 from cli.session import logs
@@ -35,7 +35,7 @@ def asked(full: str, *, actions: str = "pull", plain_http: bool = False, also: t
     host, _, name = full.partition("/")
     scopes = [f"repository:{name}:{actions}", *(f"repository:{other}:pull" for other in also)]
     find = partial(credentials.find, host, name)
-    registry = Registry(host, find, scopes=scopes, plain_http=plain_http, tell=_told)
+    registry = Registry(host, find, scopes=scopes, plain_http=plain_http, tell=_told, waits=waits)
     try:
         yield Repository(registry, name)
     finally:
@@ -49,6 +49,10 @@ def require(repository: Repository, full_names: Sequence[str], digest: str | Non
         if found is None or found.digest != digest:
             there = found.digest if found else "nothing"
             raise ConflictError(f"{shown(full)} names {there} there, and not {shown(digest or '')}; look again and repeat")
+
+
+def waits(what: str) -> None:
+    say(f"layerlog: {what}")
 
 
 def _told(method: str, host: str, path: str, status: int, seconds: float) -> None:

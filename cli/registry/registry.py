@@ -1,35 +1,44 @@
 """One registry, asked until it answers: logged in where it wants that, tried again where that makes sense."""
 
+import math
 import random
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin, urlsplit
 
 from cli.registry.addresses import host_of, is_loopback
 from cli.registry.authorization import MAX_ANSWER, Authorization
 from cli.registry.credentials import Credentials
 from cli.registry.http import BrokenError, Http, NoTlsError, Response, Tell, UnreachableError, led_to, place
-from cli.registry.refusals import refusal
+from cli.registry.refusals import asked_wait, refusal
 from eventstore.errors import RegistryError
 from eventstore.model.paths import shown
 
 TRIES = 5
-FIRST_WAIT, LONGEST_WAIT = 0.25, 60.0  # seconds
+FIRST_WAIT, LONGEST_WAIT = 0.25, 120.0  # seconds
+SILENT_WAIT = 5.0
+"""What takes longer is told of: who sits before a terminal in silence does not know whether anything happens."""
 MAX_REDIRECTS = 5
 _BUSY = (429, 500, 502, 503, 504)
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
 class Registry:
-    """*find* gives the credentials when the registry asks for them; *scopes* are what will be done (token.md, "scope")."""
+    """*find* gives the credentials when the registry asks for them; *scopes* are what will be done (token.md, "scope").
+
+    *waits* is told, in words, of each long wait that the registry asks for, before it begins.
+    """
 
     def __init__(
         self, name: str, find: Callable[[], Credentials | None], *, scopes: Collection[str] = (), plain_http: bool = False,
-        tell: Tell = lambda *_: None,
+        tell: Tell = lambda *_: None, waits: Callable[[str], object] = lambda _: None,
     ) -> None:  # fmt: skip
         self.name = name
+        self._waits = waits
+        self._waiting = threading.Lock()
+        self._told_until = 0.0
         self._http = Http(tell)
         self._authorization = Authorization(name, find, scopes, self._patiently)
         self._host = host_of(name)
@@ -83,11 +92,20 @@ class Registry:
                 time.sleep(wait)
                 continue
             self._answered = True
-            if response.status not in _BUSY or (asked := _asked_wait(response)) > LONGEST_WAIT:
+            if response.status not in _BUSY or (asked := asked_wait(response)) > LONGEST_WAIT:
                 return response
             response.close()
-            time.sleep(max(wait, asked))
+            self.wait(max(wait, asked), response.url)
         return send()
+
+    def wait(self, seconds: float, url: str) -> None:
+        """Wait as an answer from *url* asks for; several threads that wait for the same tell of it once."""
+        until = time.monotonic() + seconds
+        with self._waiting:
+            if seconds > SILENT_WAIT and until > self._told_until + 1:
+                self._told_until = until
+                self._waits(f"{place(url).partition('/')[0]} is busy and asks to wait {math.ceil(seconds)} s; waiting")
+        time.sleep(max(0.0, until - time.monotonic()))
 
     def _logged_in(self, method: str, target: str, headers: dict[str, str], body: bytes | None) -> Response:
         for _ in range(3):  # without a token, with one that has just expired, with a new one
@@ -139,14 +157,3 @@ def _followed(method: str, response: Response) -> str:
     if method not in ("GET", "HEAD") and urlsplit(url).netloc != urlsplit(response.url).netloc:
         raise RegistryError(f"{place(response.url)}: redirects an upload to {place(url)}; nothing was sent there")
     return url
-
-
-def _asked_wait(response: Response) -> float:
-    """Return the seconds that the header Retry-After asks for (RFC 9110, 10.2.3), 0 where it does not."""
-    text = response.header("Retry-After").strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return 0.0

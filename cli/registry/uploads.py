@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import urlencode
 
 from cli.registry.http import BrokenError, Response, led_to
-from cli.registry.refusals import refusal
-from cli.registry.registry import TRIES
+from cli.registry.refusals import asked_wait, refusal
+from cli.registry.registry import LONGEST_WAIT, TRIES
 from cli.registry.repository import Repository
 from eventstore.errors import RegistryError
 from eventstore.model.digests import named
@@ -24,7 +24,11 @@ Open = Callable[[], Iterable[bytes]]
 
 
 class LostError(RegistryError):
-    """The registry forgot what it had of an upload, which must be begun anew."""
+    """The registry forgot what it had of an upload, which must be begun anew, *wait* seconds later."""
+
+    def __init__(self, message: str, wait: float = 0.0) -> None:
+        super().__init__(message)
+        self.wait = wait
 
 
 class Uploads:
@@ -55,8 +59,10 @@ class Uploads:
             location = self._began(what)
             try:
                 return self._send(location, opened, digest, what)
-            except (LostError, BrokenError):
+            except BrokenError:
                 continue
+            except LostError as lost:
+                self._registry.wait(lost.wait, location)
         return self._send(self._began(what), opened, digest, what)
 
     def _send(self, location: str, opened: Open, digest: str, what: str) -> tuple[str, int]:
@@ -134,9 +140,9 @@ class Uploads:
 
 def _unwelcome(response: Response, what: str) -> RegistryError:
     """A registry that forgot an upload, or failed in it, may take it from the start."""
-    error = refusal(response, what)
-    if response.status in (404, 416) or response.status >= 500 or response.status == 429:
-        return LostError(str(error))
+    error, asked = refusal(response, what), asked_wait(response)
+    if asked <= LONGEST_WAIT and (response.status in (404, 416, 429) or response.status >= 500):
+        return LostError(str(error), asked)
     return error if isinstance(error, RegistryError) else RegistryError(str(error))
 
 

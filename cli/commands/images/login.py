@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from cli.options import registries
 from cli.registry import credentials
 from cli.registry.credentials import Credentials
 from cli.registry.registry import Registry
@@ -64,7 +65,7 @@ def _from_stdin() -> str:
 
 def _check(registry: str, given: Credentials, *, plain_http: bool) -> None:
     """Raise RegistryError where the registry does not let *given* in: what does not work is not kept."""
-    asked = Registry(registry, lambda: given, plain_http=plain_http)
+    asked = Registry(registry, lambda: given, plain_http=plain_http, waits=registries.waits)
     try:
         answer = asked.ask("GET", "/v2/", f"login to {shown(registry)}", expect=(200, 401))
         answer.close()
