@@ -18,6 +18,13 @@ def checked(registry: str) -> str:
     return HUB if registry in _HUBS else registry
 
 
+def typed(text: str) -> str:
+    """Return the registry that a user types, as `checked`; the address of its API is one too, as for Docker."""
+    scheme, mark, rest = text.partition("://")
+    is_address = mark and scheme.lower() in ("https", "http", "docker")
+    return checked(rest.partition("/")[0] if is_address else text.removesuffix("/"))
+
+
 def names(registry: str, repository: str) -> list[str]:
     """Return the keys that podman takes for a repository: its whole name first, the registry alone last."""
     parts = [registry, *filter(None, repository.split("/"))]

@@ -239,7 +239,7 @@ def _tls(authority: str) -> ssl.SSLContext:
             elif ending == ".cert":
                 context.load_cert_chain(path, f"{base}.key")
         except (OSError, ssl.SSLError) as error:
-            raise RegistryError(f"{shown(path)}: cannot be used as a certificate ({error}); correct or remove it") from None
+            raise RegistryError(f"{shown(path)}: cannot be used as a certificate ({_reason(error)}); correct or remove it") from None
     return context
 
 

@@ -33,7 +33,9 @@ def image_name(text: str) -> ImageName:
         raise InvalidError(f"{text!r} is an id, and no image's name")
     match = re.fullmatch(_NAME, text, re.ASCII)
     if match is None:
+        scheme, mark, _ = text.partition("://")
         hint = "; repository names are lower case" if text != text.lower() else ""
+        hint = f"; leave out {shown(scheme[:20])}://" if mark else hint
         raise InvalidError(f"{shown(text[:200])!r} is not an image name (name[:tag][@sha256:...]){hint}")
     name = match["name"]
     domain, _, rest = name.partition("/")

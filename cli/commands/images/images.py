@@ -15,8 +15,6 @@ from projections.images import image_list, inspection
 from projections.images import images as all_of
 from projections.oci.documents import Json
 
-_REGISTRY = "docker://"
-
 
 @click.command()
 @click.argument("pattern", metavar="[REPOSITORY[:TAG]]", required=False, shell_complete=completion.images)
@@ -81,14 +79,17 @@ def inspect(ctx: click.Context, refs: tuple[str, ...], template: str, *, plain_h
 
 
 def _is_remote(ref: str) -> bool:
-    return ref.startswith(_REGISTRY)
+    from cli.distribution.transports import has_scheme
+
+    return has_scheme(ref)
 
 
 def _remote(ref: str, *, plain_http: bool) -> Json:
     from cli.commands.images.remote import document
+    from cli.distribution.transports import registry_name
     from projections.refs.tags import image_name
 
-    return document(image_name(ref.removeprefix(_REGISTRY)), plain_http=plain_http)
+    return document(image_name(registry_name(ref)), plain_http=plain_http)
 
 
 def _inspected(s: Session, ref: str) -> Json:

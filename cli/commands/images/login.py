@@ -5,7 +5,7 @@ import sys
 import click
 
 from cli.options import registries
-from cli.registry import credentials
+from cli.registry import auth_keys, credentials
 from cli.registry.credentials import Credentials
 from cli.registry.registry import Registry
 from eventstore.errors import InvalidError, NotFoundError, RegistryError
@@ -28,6 +28,7 @@ def login(registry: str, username: str | None, password: str | None, *, password
       layerlog login registry.example.org
       pass registry | layerlog login -u ada --password-stdin registry.example.org
     """
+    registry = auth_keys.typed(registry)
     if password is not None:
         seen = "every process sees it there, and the shell keeps it"
         raise click.UsageError(f"No password on the command line: {seen}; pipe it in with --password-stdin.")
@@ -47,6 +48,7 @@ def login(registry: str, username: str | None, password: str | None, *, password
 @click.option("-a", "--all", "all_", is_flag=True, help="From all registries.")
 def logout(registry: str, *, all_: bool) -> None:
     """Forget who you are at a registry (Docker Hub without one), wherever that is kept."""
+    registry = auth_keys.typed(registry)
     places = credentials.forget_all() if all_ else credentials.forget(registry)
     if not places:
         raise NotFoundError(f"no login to {'any registry' if all_ else shown(registry)} is kept here")

@@ -14,13 +14,16 @@ from cli.display.output import json_line
 from cli.distribution import pull as pulling
 from cli.distribution import referrers as about
 from cli.distribution.receive import unread
+from cli.distribution.transports import registry_name
 from cli.options import completion, registries
 from cli.registry.repository import Repository
 from cli.session.session import Session, first_session
 from cli.session.writing import writing
 from cli.streams.compression import MAX_SIZE
+from eventstore.errors import NotFoundError
 from eventstore.index.names import tag_target
 from eventstore.model.digests import digest_of
+from eventstore.model.paths import shown
 from projections.oci.oci_image import manifest_of
 from projections.refs.tags import ImageName, familiar, image_name
 
@@ -63,15 +66,22 @@ def pull(
       layerlog pull tomcat:10
       layerlog pull registry.example.org/shop/web@sha256:...
     """
-    asked = image_name(name)
+    asked = image_name(registry_name(name))
     if all_tags and (asked.digest or asked.tag != "latest"):
         raise click.UsageError("With -a all tags come; name the repository alone.")
     with first_session() as s, registries.asked(asked.repository, plain_http=plain_http) as repository:
-        for one in [asked._replace(tag=tag) for tag in repository.tags()] if all_tags else [asked]:
+        for one in _all_tags(repository, asked) if all_tags else [asked]:
             done = pulled(s, repository, one, platform, quiet=quiet or output_format == "json", max_layer=max_layer_size)
             print(*([json_line(done._asdict())] if output_format == "json" else told(done, quiet=quiet)), sep="\n")
             if referrers:
                 keep_referrers(s, repository, done, quiet=quiet)
+
+
+def _all_tags(repository: Repository, asked: ImageName) -> list[ImageName]:
+    found = [asked._replace(tag=tag) for tag in repository.tags()]
+    if not found:
+        raise NotFoundError(f"{shown(asked.repository)} has no tags in its registry; name an image there by its digest")
+    return found
 
 
 def keep_referrers(s: Session, repository: Repository, done: Pulled, *, quiet: bool) -> None:

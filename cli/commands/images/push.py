@@ -14,6 +14,7 @@ from cli.display.output import json_line
 from cli.distribution import departures
 from cli.distribution import push as pushing
 from cli.distribution import referrers as about
+from cli.distribution.transports import registry_name
 from cli.options import completion, registries
 from cli.options.compressing import Compressing, compress_option
 from cli.registry.repository import Repository
@@ -82,7 +83,8 @@ def push(
       layerlog push web@42 registry.example.org/shop/web:before
     """
     with session() as s:
-        for image, full_names in _destinations(s, ref, name, all_tags=all_tags).items():
+        name = name and registry_name(name)
+        for image, full_names in _destinations(s, registry_name(ref), name, all_tags=all_tags).items():
             silent = quiet or output_format == "json"
             way = Way(compress, expect, referrers=referrers, plain_http=plain_http)
             done = push_image(s, image, full_names, way, quiet=silent)

@@ -9,11 +9,11 @@ import click
 from cli.commands.images.load import PLATFORM
 from cli.display.formats import human_size, short_id
 from cli.display.images import CREATED_BY
-from cli.display.output import Column, Shape, listing, listing_options
+from cli.display.output import Column, Shape, listing, listing_options, or_say_nothing_found
 from cli.distribution import pull, transports
 from cli.options import completion, registries
 from cli.session.session import session
-from eventstore.errors import InvalidError, StoreError
+from eventstore.errors import InvalidError, NotFoundError, StoreError
 from eventstore.log.log import Log
 from eventstore.model.digests import digest_of, named
 from eventstore.model.paths import shown
@@ -67,12 +67,23 @@ def tags(repository: str, shape: Shape, *, plain_http: bool) -> None:
     """
     place = transports.parse_place(repository)
     if place.transport == transports.REGISTRY:
-        with registries.asked(image_name(place.rest).repository, plain_http=plain_http) as found:
-            listing(shape, ({"tag": tag} for tag in found.tags()), _TAGS, "tag")
+        name = image_name(place.rest).repository
+        with registries.asked(name, plain_http=plain_http) as found:
+            rows = or_say_nothing_found(found.tags(), f"{name} has no tags in its registry")
+            listing(shape, ({"tag": tag} for tag in rows), _TAGS, "tag")
         return
     with session() as s:
         names = local_tags.of_repository(s.log, repository)
+        if not names:
+            raise NotFoundError(_no_repository(repository))
         listing(shape, ({"tag": familiar(name)[1]} for name in names), _TAGS, "tag")
+
+
+def _no_repository(text: str) -> str:
+    if ":" in text.rpartition("/")[2]:
+        return f"{shown(text)!r} names one image; name the repository alone: `layerlog tags {shown(text.rpartition(':')[0])}`"
+    image_name(text)
+    return f"no image {shown(text)} is in this store; for the tags in its registry: `layerlog tags docker://{shown(text)}`"
 
 
 @click.command()
