@@ -35,6 +35,12 @@ def _is_address(url: str) -> bool:
     return True
 
 
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Return who answers at an address (RFC 6454): the scheme, the host and the port, said or not."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
 def is_loopback(authority: str) -> bool:
     """Return whether HOST[:PORT] is this very machine: what is said to it does not leave it."""
     host = urlsplit(f"//{authority}").hostname or ""

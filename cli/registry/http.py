@@ -239,7 +239,8 @@ def _tls(authority: str) -> ssl.SSLContext:
             elif ending == ".cert":
                 context.load_cert_chain(path, f"{base}.key")
         except (OSError, ssl.SSLError) as error:
-            raise RegistryError(f"{shown(path)}: cannot be used as a certificate ({_reason(error)}); correct or remove it") from None
+            why = f"cannot be used as a certificate ({_reason(error)})"
+            raise RegistryError(f"{shown(path)}: {why}; correct or remove it") from None
     return context
 
 

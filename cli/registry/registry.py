@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from urllib.parse import urljoin, urlsplit
 
-from cli.registry.addresses import host_of, is_loopback
+from cli.registry.addresses import host_of, is_loopback, origin
 from cli.registry.authorization import MAX_ANSWER, Authorization
 from cli.registry.credentials import Credentials
 from cli.registry.http import BrokenError, Http, NoTlsError, Response, Tell, UnreachableError, led_to, place
@@ -111,17 +111,19 @@ class Registry:
         for _ in range(3):  # without a token, with one that has just expired, with a new one
             header = self._authorization.header
             response = self._redirected(method, target, headers, header, body)
-            if response.status != 401 or not self._authorization.renew(header, response):
+            if response.status != 401 or not self._is_own(response.url):
                 return response
-            response.close()
+            response.body(MAX_ANSWER)  # so that its connection is free again
+            if not self._authorization.renew(header, response):
+                return response
         return response
 
     def _redirected(self, method: str, target: str, headers: dict[str, str], header: str, body: bytes | None) -> Response:
         """Follow redirects as far as they may lead; what proves who asks goes to the registry alone."""
         url = self._url(target)
         for _ in range(MAX_REDIRECTS):
-            own = urlsplit(url)[:2] == urlsplit(self._url("/"))[:2]
-            response = self._send(method, url, {**headers, "Authorization": header} if own and header else headers, body)
+            proof = {"Authorization": header} if header and self._is_own(url) else {}
+            response = self._send(method, url, {**headers, **proof}, body)
             if response.status not in _REDIRECTS or not response.header("Location"):
                 return response
             response.close()
@@ -147,6 +149,10 @@ class Registry:
     def _with_tls(self, url: str) -> str:
         self._may_switch, self._scheme = False, "https"
         return url.replace("http://", "https://", 1)
+
+    def _is_own(self, url: str) -> bool:
+        """Whether an address is the registry's very own: whoever else is led to is not told who asks, nor asks that."""
+        return origin(url) == origin(self._url("/"))
 
     def _url(self, target: str) -> str:
         return urljoin(f"{self._scheme}://{self._host}/", target)

@@ -147,6 +147,12 @@ def _unwelcome(response: Response, what: str) -> RegistryError:
 
 
 def _location(response: Response, what: str) -> str:
+    """Return where an upload goes on.  It may be another host (the spec lets Location be absolute, and says no more).
+
+    As containerd does, it is gone to, since registries keep blobs elsewhere, and told nothing of who asks: what is needed
+    there stands in its query.  It is never one without TLS where the registry has it (`led_to`), and unlike this header, which
+    the registry itself sends, a redirect of an upload to another host is not followed.
+    """
     if not response.header("Location"):
         raise RegistryError(f"{what}: the registry does not say where an upload goes; is it a registry?")
     return led_to(response)
