@@ -252,6 +252,14 @@ def is_container(log: Log, ref: str) -> bool:
     return container_named(log, name) is not None or len(_containers(log, name)) == 1
 
 
+def without_steps(text: str) -> tuple[str, int]:
+    """Return REF[@POINT] and N of REF[@POINT][~N]: where steps stand behind steps, as many as they are together."""
+    count = 0
+    while steps := _BACK.fullmatch(text):
+        text, count = steps["ref"], count + int(steps["count"] or 1)
+    return text, count
+
+
 def without_points(text: str) -> str:
     """Return REF of REF[@POINT][~N]."""
     ref, before = text.rstrip("^"), ""

@@ -34,8 +34,8 @@ def show(what: str, shape: str, ways: list[str]) -> None:
     with all that is known of it.
 
     A commit is an id, a tag, or a container (its last one). An event is its position in the log, or its place in a
-    container: web@42. A layer from elsewhere, by its id or as the uppermost of an image's ~N, shows what its image says of
-    it, where it is, and what it changes of the layers below it there.
+    container: web@42. A layer from elsewhere, by its id or as the uppermost of an image or its ~N, shows what its image says of
+    it, how it came, where it is, and what it changes of the layers below it there.
 
     \b
       layerlog show mytomcat:1.0
@@ -61,10 +61,10 @@ def _found(s: Session, what: str) -> Item | Record:
     target = s.event_or_target(what)
     if isinstance(target, Event):
         return records.of(target)
-    if target.container is None and re.search(r"(~\d*|\^)\Z", what):
+    if target.container is None:
         layers = commits.image_layers_under(s.log, s.store.content, target)
         return logbook.of_layer(layers[0]) if layers else records.of(targets.event_of(s.log, target))
-    if target.container is None or (target.image is None and re.search(r"@\d+\Z", what)):
+    if target.image is None and re.search(r"@\d+\Z", what):
         return records.of(targets.event_of(s.log, target))
     seal = s.log.latest(Kind.COMMITTED, s.log.existing("container", target.container).id, target.version)
     if seal is None:

@@ -94,7 +94,43 @@ def test_what_commits_overwrite_and_delete_is_wasted(tmp_path: Path) -> None:
     assert [row["wasted"] for row in ll.json("layers", "web")] == [9, 5, 0]
     assert [row["efficiency"] for row in ll.json("layers", "web")] == [1, 5 / 14, 10 / 19]  # the deleted directory held 5
     assert ll.lines("layers", "web")[-1] == "efficiency 52.6 %, 14B wasted"
-    assert [row["point"] for row in ll.json("layers", "web~1", "--largest", "1")] == ["web~1~1"]
+    assert [row["point"] for row in ll.json("layers", "web~1", "--largest", "1")] == ["web~2"]
+
+
+def test_layers_over_a_folder_are_points(tmp_path: Path) -> None:
+    """What `import` made of a folder is one layer, with the seal over it; before the seal and after, and below commits."""
+    ll = Layerlog(tmp_path / "store")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "f").write_bytes(bytes(7))
+    ll("import", "--change", "ENV A=1", str(tmp_path / "folder"), "base:1")
+    ll("create", "--name", "web", "base:1")
+    ll("write", "web:/g", stdin=bytes(2))
+    ll("commit", "web", "app:1")
+    ll("write", "web:/h", stdin=bytes(3))
+    importing = next(row["name"] for row in ll.json("ps", "-a") if row["name"].startswith("import-"))
+    ll("undelete", importing)
+    for ref, points, added in (
+        ("base:1", ["base:1~0"], [7]), ("app:1", ["app:1~1", "app:1~0"], [7, 2]), ("app:1^", ["app:1~1"], [7]),
+        ("web", ["web~1", "web~0", "web@4"], [7, 2, 3]), ("web~0", ["web~1", "web~0"], [7, 2]), (f"{importing}@1", [f"{importing}@1"], [7]),
+    ):
+        rows = ll.json("layers", ref)
+        assert [row["point"] for row in rows] == points, ref
+        assert [(row["added_bytes"], row["changed"], row["hidden"]) for row in rows] == [(size, 0, 0) for size in added]
+        for row in rows:
+            held = {line.rpartition("/")[2] for line in ll.lines("ls", f"{row['point']}:/")}
+            assert held == set("fgh"[: rows.index(row) + 1])
+    assert [row["point"] for row in ll.json("layers", "--largest", "1", "web")] == ["web~1"]
+
+
+@pytest.mark.parametrize(("asked", "first"), [("far:1", 0), ("far:1~0", 0), ("far:1~1", 1), ("far:1^", 1), ("far:1~1~1", 2), ("far:1^^", 2), ("far:1~", 1)])
+def test_points_count_from_the_name(tmp_path: Path, asked: str, first: int) -> None:
+    ll = Layerlog(tmp_path / "store")
+    with_loaded(ll, "docker.io/library/far:1", tars=[images.layer_tar({f"f{number}": bytes(number)}) for number in range(4)])
+    rows = ll.json("layers", asked)
+    assert [row["point"] for row in rows] == [f"far:1~{steps}" for steps in range(3, first - 1, -1)]
+    assert rows == ll.json("layers", rows[-1]["point"])
+    assert [(row["added"], row["changed"]) for row in rows][1:] == [(1, 0)] * (3 - first)
+    assert rows[0]["changed"] == 0
 
 
 def test_a_file_is_no_waste_while_one_of_its_names_shows(tmp_path: Path) -> None:

@@ -53,10 +53,10 @@ def test_who_first_brought_an_image_in_is_who_brought_it(ll: Layerlog) -> None:
     with_loaded(ll, "again:1", source="second.tar")
     assert ll.json("blame", "far:1:/etc/motd")[0]["content"]["layer"]["source"] == "first.tar"
     assert ll.json("log", "far:1")[0]["source"] == "first.tar"
-    assert ll.json("show", "again:1")[0]["detail"]["source"] == "first.tar"
+    assert ll.json("show", "again:1")[0]["source"] == "first.tar"
     assert ll.json("events", "--from", str(first + 1))[0]["detail"]["source"] == "second.tar"
     since = ll.json("find", "--path", "/etc/motd")[0]["since"]
-    assert since == ll.json("show", "far:1")[0]["time"]
+    assert since == ll.json("show", "far:1")[0]["loaded"]
     assert f"loaded   {local(from_rfc3339(since))} from first.tar" in ll("blame", "far:1:/etc/motd")
 
 

@@ -1,5 +1,6 @@
 """`show`: one commit, one event, one image that came from outside."""
 
+import re
 from itertools import count
 
 from tests.cli.invoking import Layerlog, with_loaded
@@ -36,9 +37,22 @@ def test_show_of_an_event_by_position_and_by_version(ll: Layerlog) -> None:
     assert (row["position"], row["path"], row["size"], row["mode"]) == (head, "/f", 3, "100644")
 
 
-def test_show_of_an_imported_image_is_how_it_came(ll: Layerlog) -> None:
-    with_loaded(ll, "far:1")
-    assert ll.lines("show", "far:1")[0].endswith(" ImageLoaded")
+def test_show_of_an_imported_image_is_its_uppermost_layer_and_how_it_came(ll: Layerlog) -> None:
+    image = with_loaded(ll, "far:1")
+    for name in ("far:1", image, image[:12]):
+        assert ll.lines("show", name) == ll.lines("show", "far:1~0")
+        assert ll.json("show", name) == ll.json("show", "far:1~0")
+    text = ll("show", "far:1")
+    assert re.match(r"layer [0-9a-f]{64} \(localhost/far:1\)\n", text)
+    for told in (f"Image:  {image[:12]}, layer 2 of 2\n", "Loaded: ", " from test.tar\n", "Loader: ", "    step 2\n", "C /etc/motd\n"):
+        assert told in text
+    position = ll.json("show", "far:1")[0]["position"]
+    assert ll.lines("show", f"{position}")[0] == f"event {position} ImageLoaded"
+
+
+def test_show_of_an_image_without_layers_is_how_it_came(ll: Layerlog) -> None:
+    with_loaded(ll, "none:1", tars=[])
+    assert ll.lines("show", "none:1")[0].endswith(" ImageLoaded")
 
 
 def test_show_refuses_what_is_not_there(ll: Layerlog) -> None:
@@ -66,6 +80,6 @@ def test_what_an_event_states_is_told_in_words(ll: Layerlog) -> None:
         assert max(map(len, lines)) < 200, lines
         mode = [line.split()[1] for line in lines if line.startswith("mode:")]
         assert mode == ([f"{int(row['mode'], 8) & 0o7777:04o}"] if row["mode"] else [])
-    text = ll("show", "far:1")
+    text = ll("show", str(ll.json("show", "far:1")[0]["position"]))
     assert "detail:    layers: " in text or "           layers: " in text
     assert "           names: docker.io/library/far:1, docker.io/library/far:2" in text or "localhost/far:1, localhost/far:2" in text
