@@ -22,7 +22,7 @@ T = TypeVar("T")
 Row = Mapping[str, Any]
 
 ROWS_AT_ONCE = 1000
-LIST_WIDTH = 40
+GAP, INDENT = 2, 4
 _BAR_DELAY = 0.5  # seconds: what is over before that needs no bar
 
 
@@ -33,7 +33,7 @@ def plain(value: Any) -> str:
 class Column(NamedTuple):
     """One column of a table: *to_text* shows the row's value of *key*, *full* is for --no-trunc, *none* for no value.
 
-    A list of texts is shown whole, on as many lines as it takes.
+    A list of texts is shown whole.
     """
 
     key: str
@@ -48,18 +48,7 @@ class Column(NamedTuple):
             return self.none
         to_text = (shape.no_trunc and self.full) or self.to_text
         text = to_text(value)
-        return escape(text) if isinstance(text, str) else "\n".join(_wrapped(list(map(escape, text))))
-
-
-def _wrapped(texts: Sequence[str]) -> Iterator[str]:
-    """Yield lines of *texts*, with commas between them; none is ever cut."""
-    line = ""
-    for text in texts:
-        if line and len(line) + len(text) > LIST_WIDTH:
-            yield line + ","
-            line = ""
-        line = f"{line}, {text}" if line else text
-    yield line
+        return escape(text) if isinstance(text, str) else ", ".join(map(escape, text))
 
 
 class Shape(NamedTuple):
@@ -92,7 +81,8 @@ def listing_options(*, trunc: bool = False) -> Callable[[F], F]:
 
 
 def listing(shape: Shape, rows: Iterable[Row], columns: Sequence[Column], quiet_key: str) -> None:
-    """Print *rows* in the asked shape; json and -q print each row as it comes, a table a thousand at a time.
+    """Print *rows* in the asked shape; json and -q print each row as it comes, a table a thousand at a time, on a terminal no
+    wider than that.
 
     json shows every key of a row, whole; bytes are text (a path), so digests must come as hex.
     """
@@ -102,33 +92,84 @@ def listing(shape: Shape, rows: Iterable[Row], columns: Sequence[Column], quiet_
     elif shape.format == "json":
         lines = map(json_line, rows)
     else:
-        lines = _tables(shape, rows, columns)
+        lines = table_lines(shape, rows, columns, _room())
     for line in lines:
         print(line)
 
 
-def _tables(shape: Shape, rows: Iterable[Row], columns: Sequence[Column]) -> Iterator[str]:
-    """Yield Docker's kind of table in parts, so that a very long one takes no more memory than a part."""
-    lines = [tuple(column.header for column in columns)]
-    widths = [len(header) + 2 for header in lines[0]]
+def table_lines(shape: Shape, rows: Iterable[Row], columns: Sequence[Column], room: int | None = None) -> Iterator[str]:
+    """Yield Docker's kind of table in parts, so that a very long one takes no more memory than a part.
+
+    A row is one line; where that is wider than *room* (the characters of a terminal's line), the columns that do not fit stand
+    on further ones, indented, with their headers above in the same way.
+    """
+    headers = [column.header for column in columns]
+    natural, above = list(map(len, headers)), None
     for batch in batches(rows, ROWS_AT_ONCE):
-        for row in batch:
-            lines.extend(_cell_lines([column.cell(row, shape) for column in columns]))
-        widths = [max(width, *map(len, cells)) for width, cells in zip(widths, zip(*lines, strict=True), strict=True)]
-        yield from _aligned(lines, widths)
-        lines = []
-    yield from _aligned(lines, widths)
+        lines = [[column.cell(row, shape) for column in columns] for row in batch]
+        natural = [max(width, *map(len, cells)) for width, cells in zip(natural, zip(*lines, strict=True), strict=True)]
+        layout = _laid_out(headers, natural, room)
+        if layout.places != above:
+            above = layout.places
+            yield from layout.lines(headers)
+        for cells in lines:
+            yield from layout.lines(cells)
+    if above is None:
+        yield from _laid_out(headers, natural, room).lines(headers)
 
 
-def _cell_lines(cells: list[str]) -> Iterable[tuple[str, ...]]:
-    if any("\n" in cell for cell in cells):
-        return zip_longest(*(cell.split("\n") for cell in cells), fillvalue="")
-    return (tuple(cells),)
+class _Layout(NamedTuple):
+    """Which columns (by their numbers) stand on which line of a row, and what makes the lines of its cells."""
+
+    places: list[list[int]]
+    lines: Callable[[Sequence[str]], Iterable[str]]
 
 
-def _aligned(lines: Iterable[tuple[str, ...]], widths: Iterable[int]) -> Iterator[str]:
-    template = "  ".join(f"{{:<{width}}}" for width in widths)
-    return (template.format(*cells).rstrip() for cells in lines)
+def _laid_out(headers: Sequence[str], natural: Sequence[int], room: int | None) -> _Layout:
+    *first, last = natural
+    wide = [*(max(width, len(header) + GAP) for width, header in zip(first, headers, strict=False)), last]
+    if room is None or sum(wide) + GAP * len(first) <= room:
+        template = (" " * GAP).join(f"{{:<{width}}}" for width in wide)
+        return _Layout([list(range(len(wide)))], lambda cells: (template.format(*cells).rstrip(),))
+    widths = [min(width, max(room - INDENT, 1)) for width in natural]
+    places, used = list[list[int]](), room
+    for column, width in enumerate(widths):
+        if used + GAP + width > room:
+            used = (INDENT if places else 0) + width
+            places.append([column])
+        else:
+            used += GAP + width
+            places[-1].append(column)
+    return _Layout(places, lambda cells: _folded(cells, places, widths))
+
+
+def _folded(cells: Sequence[str], places: Iterable[list[int]], widths: Sequence[int]) -> Iterator[str]:
+    """Yield the lines of one row, those of *places* that have something to say."""
+    margin = ""
+    for place in places:
+        for parts in zip_longest(*(_wrapped(cells[column], widths[column]) for column in place), fillvalue=""):
+            line = (f"{part:<{widths[column]}}" for column, part in zip(place, parts, strict=True))
+            yield (margin + (" " * GAP).join(line)).rstrip()
+        margin = " " * INDENT
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Return *text* in parts that are no wider, cut behind blanks where there are any; [] of nothing."""
+    parts = []
+    while len(text) > width:
+        end = text.rfind(" ", 1, width + 1)
+        parts.append(text[: end if end > 0 else width])
+        text = text[end + 1 if end > 0 else width :]
+    return [*parts, text] if text else parts
+
+
+def _room() -> int | None:
+    """Return how wide a line of standard output is, None where that is no terminal."""
+    if not sys.stdout.isatty():
+        return None
+    import shutil
+
+    return shutil.get_terminal_size().columns
 
 
 def json_line(row: Row) -> str:

@@ -2,7 +2,9 @@ import json
 import re
 import sys
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,8 +15,9 @@ from hypothesis import strategies as st
 
 from cli.display import output
 from cli.display.formats import human_size, short_id
-from cli.display.output import Column, Shape, listing, listing_options
+from cli.display.output import Column, Shape, listing, listing_options, table_lines
 from eventstore.model import paths
+from tests.cli.invoking import with_base
 from tests.cli.running import on_terminal, python
 
 COLUMNS = [Column("name", "NAME"), Column("id", "IMAGE ID", short_id, full=str), Column("size", "SIZE", human_size)]
@@ -83,6 +86,68 @@ def test_an_empty_listing_has_a_head_and_no_rows(capsys: pytest.CaptureFixture[s
 def test_cells_that_look_like_numbers_stay_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     listing(Shape(), [{"a": "1e5", "b": "007"}, {"a": "1.0", "b": "-"}], [Column("a", "A"), Column("b", "B")], "a")
     assert capsys.readouterr().out == "A    B\n1e5  007\n1.0  -\n"
+
+
+CELLS = st.lists(st.text("abc /,.-\u00e9", max_size=90).map(str.strip), min_size=5, max_size=5)
+FIVE = [Column(f"{number}", f"COLUMN {number}"[: 4 + number]) for number in range(5)]
+
+
+@given(st.lists(CELLS, max_size=6), st.integers(10, 300))
+def test_a_table_fits_the_terminal_and_loses_nothing(rows: list[list[str]], room: int) -> None:
+    cells = [{f"{number}": text for number, text in enumerate(row)} for row in rows]
+    lines = list(table_lines(Shape(), cells, FIVE, room))
+    assert max(map(len, lines)) <= room
+    texts = [text for row in [[column.header for column in FIVE], *rows] for text in row]
+    assert Counter("".join(lines).replace(" ", "")) == Counter("".join(texts).replace(" ", ""))
+    for text in texts:
+        assert len(text) > room - output.INDENT or any(text in line for line in lines)
+
+
+def test_a_table_is_one_line_a_row_where_no_terminal_is(capsys: pytest.CaptureFixture[str]) -> None:
+    listing(Shape(), [{"a": ["x" * 30] * 9, "b": "y" * 200}] * 3, [Column("a", "A", list), Column("b", "B")], "a")
+    assert len(capsys.readouterr().out.splitlines()) == 4
+
+
+def test_a_row_that_is_wider_than_the_terminal_takes_more_lines() -> None:
+    columns = [Column(name, name.upper()) for name in ("when", "what", "who", "where")]
+    rows: list[dict[str, Any]] = [
+        {"when": "2026-11-28 13:40:21", "what": "save", "who": "Ada", "where": "a very long way to /some/place"},
+        {"when": "2026-11-28 13:40:22", "what": "tag", "who": None, "where": None},
+    ]
+    assert list(table_lines(Shape(), rows, columns, 29)) == [
+        "WHEN                 WHAT",
+        "    WHO",
+        "    WHERE",
+        "2026-11-28 13:40:21  save",
+        "    Ada",
+        "    a very long way to",
+        "    /some/place",
+        "2026-11-28 13:40:22  tag",
+    ]
+    assert list(table_lines(Shape(), rows, columns, 80))[:2] == [
+        "WHEN                 WHAT    WHO    WHERE",
+        "2026-11-28 13:40:21  save    Ada    a very long way to /some/place",
+    ]
+
+
+def test_columns_that_grow_in_a_later_part_get_their_headers_again() -> None:
+    rows: list[dict[str, Any]] = [{"a": "x", "b": "y"}] * output.ROWS_AT_ONCE + [{"a": "x" * 30, "b": "y" * 30}]
+    lines = list(table_lines(Shape(), rows, [Column("a", "A"), Column("b", "B")], 40))
+    assert [number for number, line in enumerate(lines) if line.startswith("A")] == [0, output.ROWS_AT_ONCE + 1]
+    assert lines[-4:] == ["A", "    B", "x" * 30, "    " + "y" * 30]
+
+
+@pytest.mark.parametrize("command", ["audit", "find"])
+def test_long_listings_are_read_on_80_columns(tmp_path: Path, command: str) -> None:
+    ll = with_base(tmp_path / "store")
+    ll("commit", "--allow-empty", "-m", "a message " * 9, "-a", "Somebody With A Name <somebody@example.org>", "web", "shop/web:1.0")
+    asked = [command, *(["motd"] if command == "find" else [])]
+    argv = [sys.executable, "-c", "from cli.main import main; main()", "--store", ll.store, *asked]
+    lines = on_terminal(argv, {"COLUMNS": "80"}).decode().replace("\r\n", "\n").splitlines()
+    piped = ll.lines(*asked)
+    assert max(map(len, piped)) > 80 >= max(map(len, lines))
+    assert len([line for line in lines if not line.startswith(" ")]) == len(piped)
+    assert set(" ".join(piped).split()) <= set(" ".join(lines).split())
 
 
 def test_the_help_of_a_listing() -> None:
