@@ -276,7 +276,7 @@ def test_modules_are_named_after_what_they_hold() -> None:
 
 
 def test_the_top_level_holds_what_the_design_says() -> None:
-    ignored = [line.rstrip("/") for line in (ROOT / ".gitignore").read_text().split()]
+    ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text().split()]
     found = {
         name
         for name in os.listdir(ROOT)
