@@ -26,11 +26,12 @@ _BAR, _WIDEST = 40, 60
 
 
 class Compared(NamedTuple):
-    """Two views, and each path that differs between them, in tree order, once."""
+    """Two views, and each path that differs between them, in tree order, once; a patch has `context` lines around each."""
 
     before: View
     after: View
     rows: Iterator[Difference]
+    context: int = patches.CONTEXT
 
 
 def print_changes(ways: Iterable[str], compare: Callable[[], Compared]) -> bool:
@@ -124,7 +125,7 @@ def _write(parts: Iterable[T], write: Callable[[T], object]) -> bool:
 
 def _print_patch(compared: Compared) -> bool:
     """Bytes as they are to a file or a program; escaped, and in colours, to a terminal."""
-    texts = (text for row in compared.rows for text in patches.patch(compared.before, compared.after, row))
+    texts = (text for row in compared.rows for text in patches.patch(compared.before, compared.after, row, compared.context))
     if sys.stdout.isatty():
         lines = (_patch_line(line) for text in texts for line in text.removesuffix(b"\n").split(b"\n"))
         return _write(lines, print)

@@ -32,14 +32,16 @@ class Hunk(NamedTuple):
     lines: list[tuple[bytes, bytes]]  # (" ", "-" or "+", line)
 
 
-def patch(before: View, after: View, difference: Difference) -> Iterator[bytes]:
-    """Yield the lines of one path as a patch; git and POSIX patch read of it what text became."""
+def patch(before: View, after: View, difference: Difference, context: int = CONTEXT) -> Iterator[bytes]:
+    """Yield the lines of one path as a patch, *context* equal lines around each change; git and POSIX patch read of it what
+    text became.
+    """
     old, new = difference.before, difference.after
     name = difference.path
     yield b"diff --git a/%b b/%b\n" % (name, name)
     yield from _attribute_lines(old, new)
     if not _same_body(old, new):
-        yield from _body(before, after, difference)
+        yield from _body(before, after, difference, context)
 
 
 def amount(before: View, after: View, difference: Difference) -> Amount:
@@ -111,7 +113,7 @@ def _texts(view: View, entry: Entry | None) -> list[bytes] | None:
     return BytesIO(b"".join(view.read(entry))).readlines()
 
 
-def _body(before: View, after: View, difference: Difference) -> Iterator[bytes]:
+def _body(before: View, after: View, difference: Difference, context: int) -> Iterator[bytes]:
     names = _side(b"a", difference.path, difference.before), _side(b"b", difference.path, difference.after)
     try:
         old, new = _texts(before, difference.before), _texts(after, difference.after)
@@ -123,7 +125,7 @@ def _body(before: View, after: View, difference: Difference) -> Iterator[bytes]:
         yield b"%b files %b and %b differ\n" % (b"Large" if large else b"Binary", *names)
         return
     yield b"--- %b\n+++ %b\n" % names
-    for hunk in hunks(old, new):
+    for hunk in hunks(old, new, context):
         yield from _hunk_lines(hunk)
 
 
@@ -131,21 +133,21 @@ def _side(letter: bytes, path: bytes, entry: Entry | None) -> bytes:
     return b"/dev/null" if entry is None or stat.S_ISDIR(entry.mode) else letter + b"/" + path
 
 
-def hunks(old: Sequence[bytes], new: Sequence[bytes]) -> Iterator[Hunk]:
-    """Yield what changed between two texts, each run with up to `CONTEXT` equal lines around it."""
+def hunks(old: Sequence[bytes], new: Sequence[bytes], context: int = CONTEXT) -> Iterator[Hunk]:
+    """Yield what changed between two texts, each run with up to *context* equal lines around it."""
     hunk: Hunk | None = None
     low = start = 0
     for a, b, count in _runs(old, new):
         changed = [(b"-", text) for text in old[low:a]] + [(b"+", text) for text in new[start:b]]
         if changed:
             if hunk is None:
-                lead = min(CONTEXT, low, start)
+                lead = min(context, low, start)
                 hunk = Hunk(low - lead, start - lead, [(b" ", text) for text in old[low - lead : low]])
             hunk.lines.extend(changed)
         if hunk is not None:
             final = a + count == len(old) and b + count == len(new)
-            near = count <= 2 * CONTEXT and not final
-            hunk.lines.extend((b" ", text) for text in old[a : a + (count if near else min(count, CONTEXT))])
+            near = count <= 2 * context and not final
+            hunk.lines.extend((b" ", text) for text in old[a : a + (count if near else min(count, context))])
             if not near:
                 yield hunk
                 hunk = None

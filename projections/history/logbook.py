@@ -156,6 +156,21 @@ def kept(items: Iterable[Item], wanted: Filter) -> Iterator[Item]:
     return filter(wanted.keeps, takewhile(lambda item: item.layer is not None or wanted.recent(item), items))
 
 
+def beyond(items: Iterable[Item], known: View, view: View) -> Iterator[Item]:
+    """Yield those of *view*'s items, and of the events that touched paths, that the view *known* does not stand on."""
+    upto = {span.stream: span.upto for span in known.spans}
+    same = (old == new for old, new in zip(known.spans, view.spans, strict=False) if new.layer)
+    shared = sum(takewhile(bool, same))
+    for item in items:
+        touched = [record for record in item.touched if record.event.version > upto.get(record.event.stream, 0)]
+        seal = item.commit.record.event if item.commit is not None else None
+        within = seal.version <= upto.get(seal.stream, 0) if seal else item.layer is not None and item.layer.number <= shared
+        if within and not item.touched:
+            return  # all that is below it is shared, too
+        if touched or not item.touched:
+            yield item._replace(touched=touched)
+
+
 def author(item: Item) -> str | None:
     if item.commit is not None:
         return item.commit.author

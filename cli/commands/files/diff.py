@@ -11,53 +11,85 @@ from cli.options.changes import changes_options
 from cli.session import logs
 from cli.session.session import Session, session
 from eventstore.errors import ConflictError, InvalidError, LayerlogError, NotFoundError
-from eventstore.model.paths import plain, shown
+from eventstore.model.paths import as_bytes, plain, shown
 from projections.diff.tree_diff import between, events_between
+from projections.events.pathspecs import is_glob, matcher, pattern
 from projections.history import status
 from projections.images.run_config import around, run_config
 from projections.oci.config_diff import ConfigDifference, differences
 from projections.refs import references
+from projections.refs.ranges import range_of
 from projections.refs.targets import Target
 from projections.tree.symlinks import follow
 from projections.tree.view import View
 
 
-@click.command()
-@click.argument("first", metavar="REF[:PATH]|LAYER", shell_complete=completion.paths)
-@click.argument("second", metavar="[REF[:PATH]]", required=False, shell_complete=completion.paths)
+class WithPaths(click.Command):
+    """Takes what stands behind `--` as paths, as git does."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        ctx.params["paths"] = tuple(args[end + 1 :])
+        return super().parse_args(ctx, args[:end])
+
+
+@click.command(cls=WithPaths, options_metavar="[OPTIONS]")
+@click.argument("first", metavar="REF[:PATH]|A..B|LAYER", shell_complete=completion.paths)
+@click.argument("second", metavar="[REF[:PATH]] [-- PATH...]", required=False, shell_complete=completion.paths)
 @click.option("--base", is_flag=True, help="All since the container's base, sealed or not: what docker diff shows.")
 @changes_options
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", help="json: one object a line.")
 @click.option("--exit-code", is_flag=True, help="Exit 1 where something differs, 0 where nothing does.")
 @click.pass_context
 def diff(
-    ctx: click.Context, first: str, second: str | None, ways: list[str], output_format: str, *, base: bool, exit_code: bool
-) -> None:
+    ctx: click.Context, first: str, second: str | None, paths: tuple[str, ...], ways: list[str], context: int,
+    output_format: str, *, base: bool, exit_code: bool,
+) -> None:  # fmt: skip
     r"""Show what differs: paths added (A), changed (C) and deleted (D).
 
     Of one container, what no commit has sealed; of a layer from elsewhere, by its id, what it changes of those below it in the
     image that first brought it; of two views, what leads from the first to the second. Before them, where
-    no path is named, what goes (-) from the config and what comes (+), variable by variable, label by label.
+    no path is named, what goes (-) from the config and what comes (+), variable by variable, label by label. A..B is A B; A..
+    leads up to now, and ..B is B with --base. PATH is a file, a directory with all below it, or a glob.
 
     \b
       layerlog diff web                     not sealed yet
       layerlog diff --base web              all since the image it was made from
       layerlog diff -p tomcat web:/etc      from an image to a container, below /etc, line by line
-      layerlog diff --stat web@10 web@42    between two events
+      layerlog diff --stat web@10..web@42   between two events
+      layerlog diff -p app:1.0 app:1.1 -- /etc '*.conf'
     """
     with session() as s:
         asked = ["json"] if output_format == "json" else ways or ["topmost"]
-        configs = [] if _names_path(s, first, second) else _configs(s, first, second, base=base)
+        first, second, base = _ends(s, first, second, base=base)
+        configs = [] if paths or _names_path(s, first, second) else _configs(s, first, second, base=base)
         configured = print_config(asked, configs)
-        changed = print_changes(asked, lambda: _compare(s, first, second, base=base))
+        changed = print_changes(asked, lambda: _compare(s, first, second, paths, base=base)._replace(context=context))
         if configured and asked == ["names"]:
             print(f"layerlog: the config differs too ({listed([d.label for d in configs])})", file=sys.stderr)
         if (configured or changed) and exit_code:
             ctx.exit(1)
 
 
-def _compare(s: Session, first: str, second: str | None, *, base: bool) -> Compared:
-    """Return the two views that the user means, and what differs below the path that he names."""
+def _ends(s: Session, first: str, second: str | None, *, base: bool) -> tuple[str, str | None, bool]:
+    """Return the two references, and whether the base is meant, of what may be a range."""
+    for text in filter(None, (first, second)):
+        asked = range_of(s.log, text)
+        if asked is not None and (second is not None or base):
+            raise InvalidError(f"{shown(text)} has both ends already; name it alone")
+        if asked is not None:
+            return (asked.second, None, True) if asked.first is None else (asked.first, asked.second, False)
+    return first, second, base
+
+
+def _compare(s: Session, first: str, second: str | None, paths: tuple[str, ...], *, base: bool) -> Compared:
+    """Return the two views that the user means, and what differs at the paths that he names."""
+    found = _compared(s, first, second, paths[0] if len(paths) == 1 else None, base=base)
+    matches = matcher([pattern(as_bytes(text)) for text in paths]).match
+    return found._replace(rows=(row for row in found.rows if matches(row.path))) if paths else found
+
+
+def _compared(s: Session, first: str, second: str | None, below: str | None, *, base: bool) -> Compared:
     if _is_layer(s, first, second, base=base):
         return _layer_compared(s, first)
     left, top = s.split(first)
@@ -66,6 +98,8 @@ def _compare(s: Session, first: str, second: str | None, *, base: bool) -> Compa
         raise InvalidError(f"/{shown(top)} and /{shown(other)}: one path is compared in two views; name the same in both")
     before, after = _pair(s, s.resolve(left), right, base=base)
     path = top if top is not None else other or b""
+    if below is not None and not path and not is_glob(pattern(as_bytes(below))):
+        return Compared(before, after, between(before, after, pattern(as_bytes(below))))
     path = follow(after, path) if after.lookup(follow(after, path)) else follow(before, path)
     if logs.wanted():
         direct = None if path else events_between(before, after)

@@ -24,10 +24,13 @@ NOT_DRAWN = {"reverse": "--reverse", "follow": "--follow", **{way: names[0] for 
 """The options of `log` that say nothing of a graph, by the names under which the command gets them."""
 
 
-def refuse_what_is_not_drawn(s: Session, target: Target | None, options: dict[str, Any], *, paths: bool) -> None:
+def refuse_what_is_not_drawn(
+    s: Session, target: Target | None, options: dict[str, Any], *, paths: bool, cut: bool
+) -> None:
     """Raise UsageError for what goes with no graph."""
     given = [name for key, name in NOT_DRAWN.items() if options.get(key) or key in options["ways"]]
     given += ["PATH"] if paths else []
+    given += ["A..B"] if cut else []
     if target is not None and target.container is not None and target.image is None:
         now = containers.get(s.log, target.container).version
         given += [f"the point {shown(target.text)}"] if target.version != now else []

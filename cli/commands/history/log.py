@@ -31,6 +31,7 @@ from projections.oci import config_diff
 from projections.oci.config_diff import ConfigDifference
 from projections.refs import containers, tags
 from projections.refs.points import Points
+from projections.refs.ranges import Range, range_of
 from projections.refs.targets import Target, of_image
 from projections.tree.view import View
 
@@ -49,7 +50,7 @@ class Counted(click.Command):
 
 
 @click.command(cls=Counted, context_settings={"max_content_width": 110})
-@click.argument("ref", required=False, metavar="[REF[@POINT]]", shell_complete=completion.references)
+@click.argument("ref", required=False, metavar="[REF[@POINT]|A..B]", shell_complete=completion.references)
 @click.argument("paths", nargs=-1, metavar="[-- PATH...]")
 @click.option("--all", "everything", is_flag=True, help="The whole store, as without REF.")
 @click.option("--oneline", is_flag=True, help="One line each.")
@@ -71,11 +72,13 @@ def log(ref: str | None, paths: tuple[str, ...], *, everything: bool, graph: boo
     are the layers of an image from elsewhere: who made them, and when, is the image's word (--author, --since and
     --until go by it); who first loaded the image, when and from what, was seen here. Without REF: all of the store. Behind REF,
     PATH is a file, a directory with all below it, or a glob in which * matches / too; then events are shown, under
-    the commits that sealed them.
+    the commits that sealed them. A..B is what B stands on and A does not; A.. goes up to now.
 
     \b
       layerlog log web
       layerlog log web -- /etc '*.conf'
+      layerlog log -p app:1.0..app:1.1               what one release has and the other had not
+      layerlog log web@3..web@9 -- /etc
       layerlog log --all -- /etc/passwd              who touched it, in any container or image
       layerlog log --oneline --author ada --since '2 days ago' web
       layerlog log --follow -p web -- /srv/index.html
@@ -85,7 +88,7 @@ def log(ref: str | None, paths: tuple[str, ...], *, everything: bool, graph: boo
         if graph:
             from cli.commands.history.graph import refuse_what_is_not_drawn, show_graph
 
-            refuse_what_is_not_drawn(s, asked.target, options, paths=bool(asked.patterns))
+            refuse_what_is_not_drawn(s, asked.target, options, paths=bool(asked.patterns), cut=asked.known is not None)
             show_graph(s, asked.target, _chosen(s, asked, options), options, _nothing(ref, (), asked))
             return
         items = logbook.kept(_items(s, asked, options), _filter(options))
@@ -107,26 +110,34 @@ def _nothing(ref: str | None, paths: tuple[str, ...], asked: "Asked") -> str:
 
 
 class Asked(NamedTuple):
-    """What the arguments of `log` mean: no `target` is the whole store."""
+    """What the arguments of `log` mean: no `target` is the whole store; what `known`, a view, stands on is left out."""
 
     points: Points
     target: Target | None = None
     view: View | None = None
     patterns: tuple[bytes, ...] = ()
+    known: View | None = None
 
 
 def _asked(s: Session, ref: str | None, paths: tuple[str, ...], *, everything: bool) -> Asked:
     if ref is None or everything:
         given = (*(() if ref is None else (ref,)), *paths)
         return Asked(Points(s.log), patterns=tuple(pathspecs.pattern(as_bytes(text)) for text in given))
-    name, path = s.split(ref)
+    asked = range_of(s.log, ref) or Range(None, ref)
+    name, path = s.split(asked.second)
     target = s.resolve(name)
+    known = s.view(s.resolve(asked.first)) if asked.first is not None else None
     patterns = [pathspecs.pattern(as_bytes(text)) for text in paths]
-    return Asked(Points(s.log), target, s.view(target), (*(() if path is None else (plain(path),)), *patterns))
+    return Asked(Points(s.log), target, s.view(target), (*(() if path is None else (plain(path),)), *patterns), known)
 
 
 def _items(s: Session, asked: Asked, options: dict[str, Any]) -> Iterator[Item]:
-    _, target, view, patterns = asked
+    items = _all_items(s, asked, options)
+    return items if asked.known is None or asked.view is None else logbook.beyond(items, asked.known, asked.view)
+
+
+def _all_items(s: Session, asked: Asked, options: dict[str, Any]) -> Iterator[Item]:
+    target, view, patterns = asked.target, asked.view, asked.patterns
     if target is None and patterns:
         if options["ways"]:
             raise InvalidError("log --all: what changed in a path is shown of a container or image; name it in place of --all")
@@ -182,7 +193,7 @@ def _show_item(s: Session, asked: Asked, item: Item, known: tuple[list[str], lis
     for record in item.touched:
         print(f"  {history.event_line(record, place(record, asked.points))}")
     print_config(ways, config_changes(s, item) if ways else [])
-    print_changes(ways, lambda: compared(s, view, item))
+    print_changes(ways, lambda: compared(s, view, item)._replace(context=options["context"]))
     if (touched or ways) and not options["oneline"]:
         print()
 

@@ -29,7 +29,7 @@ from projections.refs.points import Points
 @changes_options
 @date_option()
 @text_or_json
-def show(what: str, shape: str, ways: list[str]) -> None:
+def show(what: str, shape: str, ways: list[str], context: int) -> None:
     r"""Show one commit with the paths it added (A), changed (C) and deleted (D) and its changes of the config, or one event
     with all that is known of it.
 
@@ -46,7 +46,7 @@ def show(what: str, shape: str, ways: list[str]) -> None:
     with session() as s:
         found = _found(s, what)
         if not isinstance(found, Record):
-            (_show_commit if found.commit else _show_layer)(s, found, shape, ways)
+            (_show_commit if found.commit else _show_layer)(s, found, shape, ways, context)
         elif shape == "json":
             print(json_line(event_row(found) | {"events_in_changeset": found.changeset.events}))
         else:
@@ -72,7 +72,7 @@ def _found(s: Session, what: str) -> Item | Record:
     return logbook.of_commit(commits.of_seal(records, seal))
 
 
-def _show_layer(s: Session, item: Item, shape: str, ways: list[str]) -> None:
+def _show_layer(s: Session, item: Item, shape: str, ways: list[str], context: int) -> None:
     layer = item.layer
     assert layer is not None
     trees = references.trees_ending_with(s.log, layer.diff_id)
@@ -82,10 +82,10 @@ def _show_layer(s: Session, item: Item, shape: str, ways: list[str]) -> None:
         print(json_line(row | {"trees": trees}))
     else:
         print(*history.layer_lines(layer, names, trees), sep="\n")
-        print_changes(ways or ["topmost"], lambda: compared(s, None, item))
+        print_changes(ways or ["topmost"], lambda: compared(s, None, item)._replace(context=context))
 
 
-def _show_commit(s: Session, item: Item, shape: str, ways: list[str]) -> None:
+def _show_commit(s: Session, item: Item, shape: str, ways: list[str], context: int) -> None:
     commit = item.commit
     assert commit is not None
     names, signed = tags.now(s.log, commit.id), commits.signatures(Records(s.log), [commit.id]).get(commit.id, [])
@@ -96,4 +96,4 @@ def _show_commit(s: Session, item: Item, shape: str, ways: list[str]) -> None:
     else:
         print(*history.commit_lines(commit, names, signed), sep="\n")
         print_config(ways or ["topmost"], config_changes(s, item))
-        print_changes(ways or ["topmost"], lambda: compared(s, None, item))
+        print_changes(ways or ["topmost"], lambda: compared(s, None, item)._replace(context=context))

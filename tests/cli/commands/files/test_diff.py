@@ -223,12 +223,35 @@ def test_a_patch_turns_the_old_text_into_the_new(tmp_path_factory: pytest.TempPa
     assert ((folder / "f").read_bytes() if (folder / "f").exists() else b"") == new
 
 
-@given(st.lists(st.sampled_from([b"x", b"y", b"z"]), max_size=30), st.lists(st.sampled_from([b"x", b"y", b"z"]), max_size=30))
-def test_hunks_are_in_order_and_keep_three_lines_around(old: list[bytes], new: list[bytes]) -> None:
+_TEXTS = st.lists(st.sampled_from([b"x", b"y", b"z"]), max_size=30)
+
+
+@given(_TEXTS, _TEXTS, st.integers(0, 9))
+def test_hunks_are_in_order_and_keep_so_many_lines_around(old: list[bytes], new: list[bytes], context: int) -> None:
     end = -1
-    for hunk in hunks(old, new):
+    for hunk in hunks(old, new, context):
         signs = b"".join(sign for sign, _ in hunk.lines)
         assert hunk.old > end
-        assert len(signs) - len(signs.lstrip(b" ")) <= 3
-        assert len(signs) - len(signs.rstrip(b" ")) <= 3
+        assert len(signs) - len(signs.lstrip(b" ")) <= context
+        assert len(signs) - len(signs.rstrip(b" ")) <= context
         end = hunk.old + sum(sign != b"+" for sign, _ in hunk.lines)
+
+
+def test_diff_with_other_context_is_as_gnu_diff_has_it(ll: Layerlog, tmp_path: Path) -> None:
+    """-U N says as many lines around a change, in diff, log and show, and is a patch by itself."""
+    old = "".join(f"{number}\n" for number in range(30))
+    new = old.replace("\n7\n", "\nseven\n").replace("\n13\n", "\n").replace("\n25\n", "\n25\nmore\n")
+    ll("write", "--text", old, "web:/f")
+    ll("commit", "web")
+    ll("write", "--text", new, "web:/f")
+    (tmp_path / "old").write_text(old)
+    (tmp_path / "new").write_text(new)
+    for context in (0, 1, 2, 3, 5, 40):
+        theirs = subprocess.run(
+            ["diff", f"-U{context}", "old", "new"], cwd=tmp_path, capture_output=True, text=True, check=False
+        ).stdout.splitlines()[2:]
+        for asked in (["-U", str(context)], [f"-U{context}"], [f"--unified={context}"], ["-p", "-U", str(context)]):
+            assert ll.lines("diff", *asked, "web")[-len(theirs) :] == theirs
+    ll("commit", "web", "app:1")
+    assert ll.lines("show", "-U0", "app:1")[-2:] == ll.lines("log", "-1", "-U0", "web")[-3:-1] == ["@@ -26,0 +26 @@", "+more"]
+    assert ll.run("diff", "-U", "-1", "web").exit_code == 2
