@@ -53,11 +53,15 @@ def push(store: Store, image: Image, way: Way, tags: Sequence[str], earlier: Map
     exported, came = images.exported_layers(store.log, image), send.blobs_that_came(store, image)
     as_it_came = way._replace(compress="")
     plain = send.plain_in_manifest(store, image)
-    tasks = [partial(_brought, store, layer, came, earlier, as_it_came if layer in plain else way) for layer in exported]
+    known = [send.known_form(store, layer) for layer in exported]  # here: a thread that only asks the registry opens no store
+    tasks = [
+        partial(_brought, store, layer, form, came, earlier, as_it_came if layer in plain else way)
+        for layer, form in zip(exported, known, strict=True)
+    ]
     futures = in_threads(AT_ONCE, reversed(tasks))  # the top first: it is the one that a registry lacks
     brought = [future.result() for future in reversed(futures)]
-    known = {layer: blob.diff_id for layer, (blob, _) in zip(exported, brought, strict=True)}
-    config = images.config(store.log, store.content, image, known.__getitem__)
+    diff_ids = {layer: blob.diff_id for layer, (blob, _) in zip(exported, brought, strict=True)}
+    config = images.config(store.log, store.content, image, diff_ids.__getitem__)
     found = send.assembled(store, image, config, [blob for blob, _ in brought], tags)
     _send_small(way, Descriptor(oci.OCI_CONFIG, digest_of(config), len(config)), config)
     for tag in tags:
@@ -67,15 +71,15 @@ def push(store: Store, image: Image, way: Way, tags: Sequence[str], earlier: Map
 
 
 def _brought(
-    store: Store, layer: Layer, came: Mapping[str, Descriptor], earlier: Mapping[str, Sequence[Descriptor]], way: Way
-) -> tuple[LayerBlob, bool]:
-    """Return a layer as the registry has it now, and whether it had to be sent."""
+    store: Store, layer: Layer, known: send.Encoded | None, came: Mapping[str, Descriptor],
+    earlier: Mapping[str, Sequence[Descriptor]], way: Way,
+) -> tuple[LayerBlob, bool]:  # fmt: skip
+    """Return a layer, whose plain form is *known* or not, as the registry has it now, and whether it had to be sent."""
+    candidates = _candidates(known.diff_id.hex(), came, earlier) if known else ()
+    there = next((blob for blob in candidates if _is_there(way, blob)), None)
+    if known and there:
+        return _in_registry(way, known.diff_id, there), False
     with Store.open(store.path) as own:  # SQLite wants a connection for each thread
-        known = send.known_form(own, layer)
-        candidates = _candidates(known.diff_id.hex(), came, earlier) if known else ()
-        there = next((blob for blob in candidates if _is_there(way, blob)), None)
-        if known and there:
-            return _in_registry(way, known.diff_id, there), False
         return _sent(own, layer, send.kept_blob(own, layer, came), way), True
 
 

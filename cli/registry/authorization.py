@@ -19,7 +19,8 @@ from projections.oci import documents
 
 MAX_ANSWER = 1 << 20
 _WORD = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
-_PART = re.compile(rf'\s*(?:,\s*)*(?P<name>{_WORD})(?:\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>{_WORD})))?')
+_PART = rf'\s*(?:,\s*)*(?P<name>{_WORD})(?:\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>{_WORD})))?'
+"""Compiled where a login is asked for: most registries ask nobody."""
 MAX_HEADER = 8 << 10
 
 Ask = Callable[[str, str, dict[str, str], bytes | None], Response]
@@ -133,7 +134,8 @@ def challenges(header: str) -> list[Challenge]:
     found: list[tuple[str, dict[str, str]]] = []
     at = 0
     header = header[:MAX_HEADER]
-    while match := _PART.match(header, at):
+    part = re.compile(_PART)
+    while match := part.match(header, at):
         at = match.end()
         value = match["bare"] if match["quoted"] is None else re.sub(r"\\(.)", r"\1", match["quoted"])
         if value is None:
