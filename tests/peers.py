@@ -4,8 +4,6 @@ import os
 import shutil
 from typing import NoReturn
 
-import pytest
-
 
 def peer(name: str) -> str:
     """Return the path of the tool *name*, or skip the test, saying which tool it lacks."""
@@ -14,5 +12,7 @@ def peer(name: str) -> str:
 
 def lacking(what: str) -> NoReturn:
     """Skip the test, or fail it where peers are required, for *what* is not there to compare with."""
+    import pytest  # not at the top: the bench takes tools from here too, and runs without it
+
     verdict = pytest.fail if os.environ.get("LAYERLOG_REQUIRE_PEERS") == "1" else pytest.skip
     verdict(what)

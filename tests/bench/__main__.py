@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 
-from tests.bench import corpora, history, images, read, report, running, scale, served, startup, transfers, write
+from tests.bench import corpora, dockerfiles, history, images, read, report, running, scale, served, startup, transfers, write
 from tests.bench.bench import Bench, Item
 from tests.bench.figures import Case, Figure, Target, shown, worst
 from tests.bench.runner import ROOT, FailedError, Runner, unmount
@@ -19,7 +19,9 @@ ITEMS: dict[str, Item] = {
     "W1": write.w1, "W1i": images.w1i, "W2": write.w2, "W2d": write.w2d, "W2g": write.w2g, "W3": write.w3, "W3c": write.w3c,
     "W4": read.w4, "W5": history.w5, "W6": history.w6, "W7": images.w7, "W8": history.w8, "W8m": write.w8m, "W8i": images.w8i,
     "W9": read.w9, "W10": scale.w10, "W11": scale.w11, "W12": startup.w12,
-    "W13": transfers.w13, "W13t": transfers.w13t, "W14": transfers.w14, "W15": running.w15, "W15l": running.w15l, "W16": running.w16, "S1": served.s1, "S2": served.s2,
+    "W13": transfers.w13, "W13t": transfers.w13t, "W14": transfers.w14, "W15": running.w15, "W15l": running.w15l, "W16": running.w16,
+    "W17": dockerfiles.w17, "W17c": dockerfiles.w17c, "W17r": dockerfiles.w17r, "W17m": dockerfiles.w17m,
+    "S1": served.s1, "S2": served.s2,
 }  # fmt: skip
 
 
