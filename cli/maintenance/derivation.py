@@ -10,11 +10,12 @@ from cli.streams.threads import Measured
 from eventstore.model.changes import Change
 from eventstore.model.digests import named
 from eventstore.model.entries import node_of
-from eventstore.model.events import Kind
+from eventstore.model.events import Event, Kind, Node
 from eventstore.model.facts import tar_size
 from eventstore.store.store import Store
 from eventstore.store.writer import Writer
 from projections.events.records import Records
+from projections.history.derivation import SOURCE
 from projections.images import images
 from projections.images.images import Image
 from projections.layers.layers import ImportedLayer, Layer
@@ -40,7 +41,7 @@ def derive(store: Store, writer: Writer, held: Collection[str], gone: Collection
         names = tags.now(store.log, image)
         if names:
             found = _without(store, images.get(store.log, image), frozenset(gone), names)
-            (arrived,) = receive.receive(writer, [found], Kind.IMAGE_LOADED, f"erase: {image}", lambda _: None)
+            (arrived,) = receive.receive(writer, [found], Kind.IMAGE_LOADED, SOURCE.format(image), lambda _: None)
             made.append(Derived(image, arrived.id, arrived.left_out))
     return made
 
@@ -85,12 +86,17 @@ def _layer(store: Store, layer: Layer, gone: frozenset[bytes], dropped: set[byte
 def _changes(store: Store, layer: Layer) -> Iterator[Change]:
     if not isinstance(layer, ImportedLayer):
         return send.changes_of(store, layer)
-    records, events = Records(store.log), store.log.events(store.log.existing("layer", layer.diff_id).id)
-    return (
-        Change(Kind(event.kind), records.path(event.path), *node_of(event))
-        for event in events
-        if event.path is not None
-    )
+    path, events = Records(store.log).path, store.log.events(store.log.existing("layer", layer.diff_id).id)
+    return (Change(Kind(event.kind), path(event.path), *_node(store, event)) for event in events if event.path is not None)
+
+
+def _node(store: Store, event: Event) -> Node:
+    """Return what an event of an imported layer states; of a hard link within it, with the attributes of the file, too."""
+    node = node_of(event)
+    if event.kind != Kind.LINK_MADE or event.node is None:
+        return node
+    file = store.log.at(event.node)
+    return node._replace(mode=file.mode, uid=file.uid, gid=file.gid, mtime=file.mtime)
 
 
 def _plain(diff_id: bytes, size: int, opener: Callable[[], BinaryIO]) -> LayerBlob:

@@ -82,5 +82,5 @@ def place(record: Record, points: Points) -> str:
 
 def placed(record: Record, points: Points) -> str:
     """Return as `place` does, and of what is no container's, what it is about: web@42; 17, of layer 2a1f4c3b5d6e."""
-    about = "" if record.kind == "container" else f", of {record.kind} {shown(record.name[:12])}"
+    about = "" if record.kind in ("container", "store") else f", of {record.kind} {shown(record.name[:12])}"
     return place(record, points) + about

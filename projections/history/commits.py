@@ -184,8 +184,8 @@ class Origins:
     def __init__(self, log: Log, content: Content, target: Target) -> None:
         self.log = log
         self.records = Records(log)
-        self._content = content
-        self._target = target
+        self.content = content
+        self.target = target
 
     def commit(self, record: Record) -> Commit | None:
         """Return the commit over a container's event, or over the folder that an import made a layer of; else None."""
@@ -203,12 +203,12 @@ class Origins:
 
     @cached_property
     def _layers(self) -> dict[str, ImageLayer]:
-        return {layer.diff_id: layer for layer in image_layers_under(self.log, self._content, self._target)}
+        return {layer.diff_id: layer for layer in image_layers_under(self.log, self.content, self.target)}
 
     @cached_property
     def _folder(self) -> tuple[str, int] | None:
         """The folder's layer at the bottom of the view, and the stream of the container that its commit sealed."""
-        under = containers_under(self.log, self._target)
+        under = containers_under(self.log, self.target)
         base = lineage.base_of(self.log, under[-1][0]) if under else None
         return (base.layer, under[-1][0]) if isinstance(base, FolderBase) else None
 

@@ -11,6 +11,7 @@ from cli.session.session import session
 from eventstore.errors import InvalidError
 from eventstore.model.paths import shown
 from projections.history import blame as blaming
+from projections.history import derivation
 from projections.history.blame import Line, blame_lines
 from projections.refs.points import Points
 from projections.tree.symlinks import follow
@@ -27,7 +28,8 @@ def blame(place: str, shape: str, *, lines: bool) -> None:
     What wrote the content, what brought it to its name and what changed its mode or owner later are shown apart. Of a
     path that is not there: who removed it, and what its last content was. Where the content was erased: who did, and why.
     Of a path that came with an image: who made its layer is the image's word; who first loaded the image, and from where,
-    was seen here. Where the layer was here by then, with another image, that is said too.
+    was seen here. Where the layer was here by then, with another image, that is said too. Of what came with an image that
+    `erase --derive` made anew it is said who wrote it in the one before, and of what is gone who erased it.
 
     \b
       layerlog blame web:/etc/motd
@@ -41,10 +43,12 @@ def blame(place: str, shape: str, *, lines: bool) -> None:
         target = s.resolve(ref)
         view, causes = s.view(target), blaming.Causes(s.log, s.store.content, target)
         path = follow(view, path, last=False)
+        asked = derivation.Subject(causes, view, path)
         if lines:
+            causes, view, path = derivation.origin(asked)
             _show_lines(causes, blame_lines(view, path), path, shape)
             return
-        found = blaming.blame(causes, view, path)
+        found = derivation.traced(asked)
         print(json_line(blame_row(found)) if shape == "json" else "\n".join(blame_text(found, Points(s.log))))
 
 

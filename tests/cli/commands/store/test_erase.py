@@ -114,7 +114,7 @@ def test_blame_names_who_erased_the_content_of_what_is_there_and_of_what_is_not(
     ll("erase", "--path", "web:/s", "--reason", "a password", "-y")
     position = ll.head()[1]
     assert ll.json("blame", "web:/s")[0]["erased"]["event"]["detail"]["reason"] == "a password"
-    assert f"  event    {position}, of " in ll("blame", "web:/s").partition("erased: ")[2]
+    assert f"  event    {position}\n" in ll("blame", "web:/s").partition("erased: ")[2]
     ll("delete", "web:/s")
     assert ll.json("blame", "web:/s")[0]["erased"]["event"]["position"] == position
     assert ll.json("blame", "web:/etc/motd")[0]["erased"] is None
