@@ -1,0 +1,1 @@
+"""Builds: a context, and stages whose steps run or copy, each sealed as it is done."""

@@ -1,0 +1,190 @@
+"""COPY and ADD: sources are read once, found among the steps that were built before by what they hold, or put in place."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from typing import NamedTuple
+
+from cli.build import fetch
+from cli.build.context import HostFiles, is_tar
+from cli.build.stage import SECOND, StageBuild
+from cli.session.writing import writing
+from cli.streams.compression import decompressed
+from eventstore.errors import ConflictError, InvalidError, NotFoundError
+from eventstore.model.changes import Change, put
+from eventstore.model.entries import Entry, Keeper
+from eventstore.model.paths import join, shown
+from eventstore.store.staging import Staged
+from eventstore.store.writer import Writer
+from projections.build import copying, inputs
+from projections.build.copying import Files, Look, Top
+from projections.build.ignore import Ignored
+from projections.build.steps import Copying, MakeDirectory
+from projections.edits import edits
+from projections.edits.copying import Placing
+from projections.edits.modes import Owner, parse_mode, parse_owner
+from projections.layers import plain_tar
+from projections.tree.subtree import as_changes, below
+from projections.tree.symlinks import follow
+from projections.tree.view import View
+
+MODE = 0o100644
+REMOTE_MODE = 0o100600
+
+
+class _Source(NamedTuple):
+    """One source: `changes` are relative to it; of what is `unpacked` the files go, as of a directory."""
+
+    top: Top
+    is_dir: bool
+    changes: Callable[[Keeper], Iterator[Change]]
+
+
+def copy(stage: StageBuild, step: Copying, files: HostFiles | View | None) -> None:
+    """Do a COPY or an ADD; raise LayerlogError for what is not there, or cannot be put where it is to go."""
+    with ExitStack() as stack:
+        sources = list(_sources(step, files, stack))
+        if len(sources) > 1 and not step.target.endswith("/"):
+            raise InvalidError(f"several sources need a directory: write {shown(step.target)}/")
+        look = _look(stage, step)
+        writer = stack.enter_context(writing(stage.s))
+        view = stage.view()
+        placed = [(copying.place(view, step.target, source.top, is_dir=source.is_dir, parents=step.parents),
+                   stack.enter_context(closing(_staged(stage, writer, source, look, step)))) for source in sources]  # fmt: skip
+        text = inputs.text(stage.stated("copy", to=step.target), _lines(placed))
+        if not stage.find(text):
+            stage.explain(text)
+            stage.settle(writer)
+            placing = Placing(stage.view())
+            stage.seal(writer, text, _changes(placing, placed, look), step.created_by)
+    stage.tell(step.created_by)
+
+
+def make_directory(stage: StageBuild, step: MakeDirectory) -> None:
+    """Do a WORKDIR: where the directory is there it changes the config alone, else it makes that and what is above it."""
+    view = stage.view()
+    path = follow(view, step.path.encode(errors="surrogateescape"))
+    there = view.lookup(path)
+    if there is not None and not there.is_dir:
+        raise ConflictError(f"/{shown(path)} is no directory; choose another one")
+    if there is not None:
+        stage.configure(step.config, step.created_by, None)
+        return
+    text = inputs.text(stage.stated("workdir", path=step.path))
+    stage.place = stage.place._replace(config=step.config)
+    if not stage.find(text):
+        stage.explain(text)
+        with writing(stage.s) as writer:
+            stage.settle(writer)
+            stage.seal(writer, text, edits.made(view, [path], mode=0o755, parents=True, now=_now(stage)), step.created_by)
+    stage.tell(step.created_by)
+
+
+def _now(stage: StageBuild) -> int:
+    """Return the time of what the build itself makes, ns."""
+    epoch = stage.request.epoch
+    return time.time_ns() if epoch is None else epoch * SECOND
+
+
+def _lines(placed: list[tuple[bytes, Staged]]) -> Iterator[str]:
+    for top, changes in placed:
+        yield from inputs.lines(change._replace(path=join(top, change.path) if change.path else top) for change in changes)
+
+
+def _changes(placing: Placing, placed: list[tuple[bytes, Staged]], look: Look) -> Iterator[Change]:
+    for top, changes in placed:
+        yield from copying.placed(placing, top, changes, look)
+
+
+def _staged(stage: StageBuild, writer: Writer, source: _Source, look: Look, step: Copying) -> Staged:
+    found = source.changes(writer.content)
+    if step.exclude:
+        left_out = Ignored(step.exclude, "--exclude")
+        found = (change for change in found if not change.path or not left_out(change.path))
+    return Staged(stage.s.store, copying.become(found, look))
+
+
+def _look(stage: StageBuild, step: Copying) -> Look:
+    now = _now(stage)
+    remode = parse_mode(step.chmod) if step.chmod else None
+    return Look(_owner(stage.view(), step.chown) if step.chown else None, remode, None if stage.request.epoch is None else now, now)
+
+
+def _owner(view: View, text: str) -> tuple[int, int]:
+    """Return uid and gid by Docker's rule: without a group the user's own, and of a number the same number."""
+    user, colon, group = text.partition(":")
+    if colon and group:
+        found = parse_owner(view, text)
+    elif user.isascii() and user.isdigit():
+        found = Owner(int(user), int(user))
+    else:
+        found = parse_owner(view, f"{user}:")
+    return found.uid or 0, found.gid or 0
+
+
+# -- where sources come from
+
+
+def _sources(step: Copying, files: HostFiles | View | None, stack: ExitStack) -> Iterator[_Source]:
+    for name, text in step.texts:
+        yield _of_text(name, text)
+    local = [source for source in step.sources if not (step.remote and fetch.is_url(source))]
+    for url in step.sources:
+        if url not in local:
+            yield _of_download(stack.enter_context(fetch.fetched(url, step.checksum)), step)
+    if step.checksum and local:
+        raise InvalidError("--checksum is of what is fetched; local files need none")
+    if local:
+        assert files is not None
+        known: Files = files
+        for top in copying.found(known, local, parents=step.parents):
+            entry = known.lookup(top.path)
+            if entry is None:
+                raise NotFoundError(f"{shown(top.path)} is not there any more; build again")
+            yield _of_host(files, top, entry, step) if isinstance(files, HostFiles) else _of_view(files, top, entry)
+
+
+def _of_text(name: str, text: str) -> _Source:
+    data = text.encode(errors="surrogateescape")
+
+    def changes(keeper: Keeper) -> Iterator[Change]:
+        yield put(b"", MODE, size=len(data), content=keeper.put(data, None), mtime=time.time_ns())
+
+    return _Source(Top(b"", name.encode()), is_dir=False, changes=changes)
+
+
+def _of_download(found: fetch.Fetched, step: Copying) -> _Source:
+    if step.unpack_remote and _holds_tar(found.path):
+        return _Source(Top(b"", b""), is_dir=True, changes=lambda keeper: _unpacked(found.path, keeper))
+
+    def changes(keeper: Keeper) -> Iterator[Change]:
+        with open(found.path, "rb") as file:
+            content = keeper.put_stream(iter(lambda: file.read(1 << 20), b""))
+        yield put(b"", REMOTE_MODE, size=os.path.getsize(found.path), content=content, mtime=found.modified)
+
+    return _Source(Top(b"", found.name.encode()), is_dir=False, changes=changes)
+
+
+def _of_host(files: HostFiles, top: Top, entry: Entry, step: Copying) -> _Source:
+    place = os.fsdecode(join(files.root, top.path) if top.path else files.root)
+    if step.unpack and entry.is_file and _holds_tar(place):
+        return _Source(top, is_dir=True, changes=lambda keeper: _unpacked(place, keeper))
+    return _Source(top, entry.is_dir, lambda keeper: files.changes(top.path, keeper))
+
+
+def _of_view(view: View, top: Top, entry: Entry) -> _Source:
+    return _Source(top, entry.is_dir, lambda _: as_changes(view, below(view, top.path)))
+
+
+def _holds_tar(place: str) -> bool:
+    with open(place, "rb") as file:
+        try:
+            return is_tar(decompressed(file, what=shown(place)).read(512))
+        except InvalidError:
+            return False
+
+
+def _unpacked(place: str, keeper: Keeper) -> Iterator[Change]:
+    with open(place, "rb") as file:
+        yield from plain_tar.decoded(decompressed(file, what=shown(place)), keeper, lambda _: None)

@@ -1,0 +1,1 @@
+"""Builds, through the command line."""
