@@ -57,7 +57,7 @@ HEADINGS: dict[str, dict[str, Entry]] = {
         "commit": Entry(COMMIT, "commit", "Seal a container's changes as a new image"),
         "sign": Entry(COMMIT, "sign", "Sign a commit, as git does"),
         "config": Entry(CONFIG, "config", "Set a container's command, environment, labels, ..."),
-        "status": Entry(CONTAINERS, "status_", "Show what the next commit would seal"),
+        "status": Entry(CONTAINERS, "status_", "Show what the next commit would seal, of one or all"),
         "fork": Entry(LIFECYCLE, "fork", "Start a container from any point of another's history"),
     },
     "Files": {

@@ -1,5 +1,7 @@
 """Containers as rows of `ps`, and `status` as text."""
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cli.display.diff_lines import WORDS, difference_row, letter_line
@@ -12,6 +14,7 @@ from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from eventstore.store import visits
 from eventstore.store.store import Store
+from projections.diff.tree_diff import Difference
 from projections.events.records import Records
 from projections.history import commits, status
 from projections.history.commits import Commit
@@ -75,8 +78,7 @@ def print_status(store: Store, container: Container) -> None:
     print(f"Last commit: {_commit_text(commit)}" if commit else "No commit yet")
     print(*_process_lines(store, container), sep="", end="")
     counts = dict.fromkeys(WORDS, 0)
-    differences = status.differences(status.unsealed(store, container.id, container.version))
-    for number, difference in enumerate(status.topmost(differences)):
+    for number, difference in enumerate(_differences(store, container)):
         if not number:
             print("\nNot sealed yet:")
         counts[difference.letter] += 1
@@ -85,6 +87,35 @@ def print_status(store: Store, container: Container) -> None:
     if instructions:
         print("\nConfig not sealed yet:", *(f"  {shown(text)}" for text in instructions), sep="\n")
     print(f"\n{_summary(counts, len(instructions), status.count_unsealed(store.log, container))}")
+
+
+def print_overview(store: Store, containers: Iterable[Container]) -> None:
+    """Print a line for each container that has something to seal or a process, and how many others there are."""
+    others = shown_ones = 0
+    for container in containers:
+        events, process = status.count_unsealed(store.log, container), visits.state(store.path, container.id)
+        if not events and not process:
+            others += 1
+            continue
+        counts = dict.fromkeys(WORDS, 0) | Counter(row.letter for row in _differences(store, container))
+        said = [_summary(counts, len(status.unsealed_instructions(store.log, container)), events)]
+        said += [_OVERVIEW[process]] if process else []
+        print(f"{shown(container.name)}: {'; '.join(said)}")
+        shown_ones += 1
+    if not shown_ones:
+        print("Nothing to commit in any container" if others else "No containers")
+    elif others:
+        print(f"Nothing to commit in {counted(others, 'other container')}")
+
+
+_OVERVIEW = {
+    visits.RUNNING: "a process runs in it",
+    visits.UNRECORDED: "what a killed process left is not recorded (`layerlog recover`)",
+}
+
+
+def _differences(store: Store, container: Container) -> Iterator[Difference]:
+    return status.topmost(status.differences(status.unsealed(store, container.id, container.version)))
 
 
 def _process_lines(store: Store, container: Container) -> list[str]:

@@ -57,7 +57,7 @@ def commit_lines(commit: Commit, tags: list[str], signed: Sequence[Signed] = ())
 
 def _let_through(objection: dict[str, Any]) -> str:
     where = f" (line {objection['line']})" if objection["line"] else ""
-    return f"{objection['path']} {objection['flaw']}{where}, by {objection['by']}"
+    return f"{objection['path'] or objection['field']} {objection['flaw']}{where}, by {objection['by']}"
 
 
 def layer_lines(layer: ImageLayer, tags: list[str], trees: Sequence[str] = ()) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Guards: what a commit refuses to seal where the user asked for it.  All are off by default."""
 
+import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
@@ -8,6 +9,7 @@ from eventstore.model.entries import Entry
 from eventstore.model.paths import as_bytes, shown
 from projections.edits.secret_scan import MARKER, secrets
 from projections.events.pathspecs import matcher, pattern
+from projections.oci.config_diff import ConfigDifference
 
 OF_FILE = 20
 """So many secrets that no line lets through are told of one file; there may be more."""
@@ -30,20 +32,26 @@ class Guards(NamedTuple):
 
 
 class Objection(NamedTuple):
-    """What a guard objects to: of a file its `path`, of a secret the `line` too; `by` is what lets it through, "" nothing."""
+    """What a guard objects to: of a file its `path`, of a secret the `line` too, of the config the `field`; `by` is what lets
+    it through, "" nothing.
+    """
 
     flaw: str
     path: bytes | None = None
     line: int | None = None
     by: str = ""
+    field: str = ""
 
     def __str__(self) -> str:
-        where = "" if self.line is None else f" (line {self.line})"
-        return self.flaw if self.path is None else f"/{shown(self.path)} {self.flaw}{where}"
+        if self.path is None:
+            return f"{shown(self.field)} {self.flaw}".lstrip()
+        return f"/{shown(self.path)} {self.flaw}" + ("" if self.line is None else f" (line {self.line})")
 
     @property
     def stated(self) -> dict[str, Any]:
-        return {"path": f"/{shown(self.path or b'')}", "line": self.line, "flaw": self.flaw, "by": self.by}
+        config = {"field": shown(self.field)} if self.field else {}
+        path = None if self.field else f"/{shown(self.path or b'')}"
+        return {"path": path, "line": self.line, "flaw": self.flaw, "by": self.by} | config
 
 
 def objections(
@@ -62,6 +70,32 @@ def objections(
     for entry in sealed if asked.secrets or asked.setuid or asked.size is not None else ():
         by = next((text for text, matching in through if matching.match(entry.path)), "")
         yield from (flaw._replace(by=by or flaw.by) for flaw in _flaws(asked, entry, read))
+
+
+def config_objections(
+    asked: Guards, sealed: Iterable[ConfigDifference], instructions: Iterable[str], allowed: Iterable[str] = ()
+) -> Iterator[Objection]:
+    """As `objections`, of what a commit would seal of the config: values that it sets, and what the history keeps of others.
+
+    *allowed* are let through where they say ENV NAME, LABEL NAME, CMD, ...: paths and their globs mean files alone.
+    """
+    if not asked.secrets:
+        return
+    texts = [(one.label, f"{one.name or one.field}={_text(one.after)}") for one in sealed if one.after is not None]
+    texts += [(f"{text.partition(' ')[0]} (history)", text) for text in instructions]
+    through = [(text, matcher([pattern(as_bytes(text))])) for text in allowed if re.match("[A-Z]+( |$)", text)]
+    told: set[tuple[str, str]] = set()
+    for label, text in texts:
+        word = label.partition(" ")[0]
+        by = next((known for known, matching in through if matching.match(as_bytes(label))), "")
+        for secret in secrets([as_bytes(text)], b""):
+            if not label.endswith(" (history)") or (word, secret.kind) not in told:
+                yield Objection(f"holds {secret.kind}", by=by or (MARKER.decode() if secret.marked else ""), field=label)
+            told.add((word, secret.kind))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _flaws(asked: Guards, entry: Entry, read: Read) -> Iterator[Objection]:

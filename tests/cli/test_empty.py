@@ -132,6 +132,7 @@ OF_A_REF: dict[str, list[list[str]]] = {
 }
 OF_THE_STORE: dict[str, list[list[str]]] = {
     "images": [[], ["-a"], ["-q"], ["--digests"], ["--format", "json"], ["--filter", "dangling=true"], ["--filter", "label=a"], ["one"]],
+    "status": [[], ["--format", "json"]],
     "ps": [[], ["-a"], ["-l"], ["-n", "0"], ["-q"], ["--format", "json"], ["--filter", "status=sealed"]],
     "inventory": [[]],
     "log": [[], ["--all"], ["--graph"], ["--all", "-p"], ["--all", "--stat"], ["-n", "0"], ["--author", "x"], ["--all", "--format", "json"], ["--oneline"]],

@@ -62,8 +62,9 @@ def commit(
 
     --guard secrets looks for private keys; for the tokens of AWS, GitHub, GitLab, Google, npm, OpenAI, PyPI, Slack, Stripe and
     thirty more; for logins in .netrc, .pgpass, .npmrc, .aws/credentials, kubeconfigs and Docker's config.json; for passwords
-    in URLs and their hashes; and for values of DB_PASSWORD=, api_key: and the like that look random. The line's own
-    layerlog:allow-secret lets one through, and the commit says so.
+    in URLs and their hashes; and for values of DB_PASSWORD=, api_key: and the like that look random; in files, in the config,
+    and in the instructions that set it. The line's own layerlog:allow-secret lets one through, and the commit says so; one of
+    the config, --guard-allow 'ENV NAME' or 'ENV (history)'.
     """
     wanted = Wanted(author, "\n\n".join(message) or None, new_name(name) if name else None, rules, allowed, change, allow_empty)
     with session() as s:
@@ -116,7 +117,8 @@ def _guarded(s: Session, container: str, wanted: Wanted) -> tuple[Container, dic
         return found, None
     from cli.commands.containers.guards import guard
 
-    return found, guard(s.store, found, wanted.rules, wanted.allowed, s.context(wanted.author).author, wanted.message)
+    author = s.context(wanted.author).author
+    return found, guard(s.store, found, wanted.rules, wanted.allowed, author, wanted.message, wanted.changes)
 
 
 def _sign_made(s: Session, made: str, key: str | None) -> None:

@@ -4,7 +4,7 @@ from itertools import islice
 
 import click
 
-from cli.display.containers import COLUMNS, container_row, print_status, status_row
+from cli.display.containers import COLUMNS, container_row, print_overview, print_status, status_row
 from cli.display.output import Shape, json_line, listing, listing_options
 from cli.options import completion
 from cli.options.sizes_and_times import date_option
@@ -35,11 +35,22 @@ def ps(shape: Shape, *, all_: bool, filters: tuple[str, ...], last: int | None) 
 
 
 @click.command("status")
-@click.argument("container", shell_complete=completion.containers)
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", help="json: one object.")
-def status_(container: str, output_format: str) -> None:
-    """Show what a container's next commit would seal: paths added (A), changed (C) and deleted (D), and config changes."""
+@click.argument("container", required=False, shell_complete=completion.containers)
+@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", help="json: one object each.")
+def status_(container: str | None, output_format: str) -> None:
+    """Show what a container's next commit would seal: paths added (A), changed (C) and deleted (D), and config changes.
+
+    Without CONTAINER: of every container, how much that is, and whether a process runs in it.
+    """
     with session() as s:
+        if container is None:
+            live = (found for found in containers.all_containers(s.log) if not found.removed)
+            if output_format == "json":
+                for found in live:
+                    print(json_line(status_row(s.store, found)))
+            else:
+                print_overview(s.store, live)
+            return
         found = containers.get(s.log, references.resolve_container(s.log, container))
         if output_format == "json":
             print(json_line(status_row(s.store, found)))

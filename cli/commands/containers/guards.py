@@ -2,15 +2,18 @@
 
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from cli.options.sizes_and_times import parse_size
 from eventstore.errors import ConflictError, InvalidError
 from eventstore.model.paths import shown
 from eventstore.store.store import Store
-from projections.edits.guards import Guards, Objection, objections
+from projections.edits.guards import Guards, Objection, config_objections, objections
 from projections.edits.secret_scan import MARKER
 from projections.history import status
+from projections.oci.config_diff import ConfigDifference, differences
+from projections.refs import targets
 from projections.refs.containers import Container
 from projections.tree.view import View
 
@@ -33,9 +36,11 @@ def guards(rules: Iterable[str]) -> Guards:
 
 
 def guard(
-    store: Store, container: Container, rules: Sequence[str], allowed: Sequence[str], author: str | None, message: str | None
+    store: Store, container: Container, rules: Sequence[str], allowed: Sequence[str], author: str | None, message: str | None,
+    changes: Sequence[str] = (),
 ) -> dict[str, Any] | None:
-    """Return what the seal is to say of the guards; raise ConflictError naming what *rules* object to.
+    """Return what the seal is to say of the guards; raise ConflictError naming what *rules* object to; *changes* are those of
+    the config that come with the seal.
 
     Costs reading what would be sealed only where contents count.
     """
@@ -45,17 +50,37 @@ def guard(
     found = status.unsealed(store, container.id, container.version)
     entries = (difference.after for difference in status.differences(found) if difference.after is not None)
     refused, through = Some(SHOWN), Some(RECORDED)
-    for objection in objections(asked, author, message, entries, View(store.log, store.content, ()).read, allowed):
+    of_config = config_objections(asked, *_config(store, container, found.first, changes), allowed) if asked.secrets else ()
+    of_files = objections(asked, author, message, entries, View(store.log, store.content, ()).read, allowed)
+    for objection in chain(of_files, of_config):
         (through if objection.by else refused).add(objection)
     if refused.first:
         raise ConflictError(
             f"a guard refuses this commit: {refused}; mend that, drop the guard, "
-            f"or let it through: --guard-allow PATH, or {MARKER.decode()} on the secret's line"
+            f"or let it through: --guard-allow PATH (or 'ENV NAME'), or {MARKER.decode()} on the secret's line"
         )
     if through.first:
         print(f"layerlog: a guard lets through: {through}", file=sys.stderr)
     stated = {"rules": list(rules), "allow": list(allowed), "let_through": [objection.stated for objection in through.first]}
     return stated | ({"more": through.more} if through.more else {})
+
+
+def _config(
+    store: Store, container: Container, first: int, changes: Sequence[str]
+) -> tuple[list[ConfigDifference], list[str]]:
+    """Return what a seal of the events from *first* on, and of *changes*, would say of the config, and the instructions."""
+    from projections.images import run_config
+
+    log, content, target = store.log, store.content, targets.of_container(container)
+    before = run_config.run_config(log, content, target._replace(version=first - 1))
+    after, instructions = run_config.run_config(log, content, target), status.unsealed_instructions(log, container)
+    if changes:
+        from projections.oci import config, config_changes
+
+        change = run_config.change(log, content, target, config_changes.read(changes))
+        if change is not None:
+            after, instructions = config.changed(after, change), [*instructions, *change.instructions]
+    return list(differences(before, after)), instructions
 
 
 class Some:

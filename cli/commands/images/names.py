@@ -1,5 +1,7 @@
 """Names of images: given, moved, and taken away with the image that loses its last."""
 
+import sys
+
 import click
 
 from cli.options import completion
@@ -18,11 +20,12 @@ from projections.refs import references, tags
 @click.command()
 @click.argument("source", metavar="IMAGE|NAME@{N}", shell_complete=completion.images)
 @click.argument("name", metavar="NAME[:TAG]", shell_complete=completion.images)
+@click.option("-q", "--quiet", is_flag=True, help="Do not say what moved.")
 @click.option("--expect", metavar="IMAGE|none", help="Refuse where the name is another image's now, or anybody's.")
-def tag(source: str, name: str, expect: str | None) -> None:
+def tag(source: str, name: str, expect: str | None, *, quiet: bool) -> None:
     r"""Give an image one more name; a name that another image had moves to this one.
 
-    Where a name pointed before stays known: app:1.0@{1} is the image that app:1.0 named one move ago.
+    Where a name pointed before stays known, and is said on stderr: app:1.0@{1} is the image that app:1.0 named one move ago.
 
     \b
       layerlog tag mytomcat:1.0 registry.example.org/mytomcat:1.0
@@ -32,7 +35,10 @@ def tag(source: str, name: str, expect: str | None) -> None:
         image, full_name = images.require_there(s.log, s.image(source)), tags.new_name(name)
         expected = expect and ("" if expect == "none" else s.image(expect))
         with writing(s) as writer:
-            commands.move_tag(writer, full_name, image.id, expected=expected)
+            before = commands.move_tag(writer, full_name, image.id, expected=expected)
+        if before and before != image.id and not quiet:
+            (shown_name,) = tags.shown_names([full_name])
+            print(f"layerlog: {shown(shown_name)} moved from {before[:12]} to {image.id[:12]}", file=sys.stderr)
 
 
 @click.command()

@@ -81,7 +81,7 @@ def test_commits_and_tags(told: Layerlog) -> None:
 
 def test_containers_images_moves_and_signatures(told: Layerlog) -> None:
     told("tag", "site:1", "moved:1")
-    told("tag", "site:2", "moved:1")
+    told("tag", "-q", "site:2", "moved:1")
     told("rm", "app")
     told("rmi", "moved:1")
     rows = asked(told, "select name, removed, sealed > 0 sealed from containers where name in ('web', 'app') order by name")

@@ -316,3 +316,22 @@ def test_commit_guards_refuse_and_a_dry_run_seals_nothing(ll: Layerlog) -> None:
     assert shown[-1].startswith("layer  sha256:")
     assert ll.json("ps") == before
     ll("commit", "web", "app:9")
+
+
+def test_status_of_all_containers_says_of_each_what_its_own_says(ll: Layerlog) -> None:
+    """One line each where there is something to seal; JSON has the rows that each has by itself."""
+    assert ll.lines("status") == ["Nothing to commit in any container"]
+    ll("create", "--name", "other", "base:1")
+    ll("create", "--name", "gone", "base:1")
+    ll("write", "--text", "x", "web:/f")
+    ll("delete", "web:/etc/motd")
+    ll("config", "web", "-e", "A=1")
+    ll("write", "--text", "x", "gone:/f")
+    ll("rm", "gone")
+    assert ll.lines("status") == ["web: 1 added, 0 changed, 1 deleted; 1 config change", "Nothing to commit in 1 other container"]
+    ll("write", "--text", "x", "other:/f")
+    ll("delete", "other:/f")
+    for name, line in zip(("other", "web"), ll.lines("status"), strict=True):
+        assert line.removeprefix(f"{name}: ") == ll.lines("status", name)[-1]
+    rows = [json.loads(line) for line in ll.lines("status", "--format", "json")]
+    assert rows == [json.loads(ll("status", name, "--format", "json")) for name in ("other", "web")]

@@ -119,3 +119,43 @@ class TestCommit:
 def test_an_unknown_guard_is_refused(rule: str) -> None:
     with pytest.raises(InvalidError, match="no guard"):
         guards([rule])
+
+
+TOKEN = "gh" + "p_" + "d4" * 18
+
+
+@pytest.mark.parametrize(
+    ("instruction", "label", "kind"),
+    [
+        ("ENV GH=" + TOKEN, "ENV GH", "a GitHub token"), ("LABEL build.key=" + TOKEN, "LABEL build.key", "a GitHub token"),
+        ("ENV DB_PASS" + "WORD=xK9mQ2hunter", "ENV DB_PASS" + "WORD", "a password"),
+        ('CMD ["run", "--token=' + TOKEN + '"]', "CMD", "a GitHub token"),
+        ("ENTRYPOINT run https://joe:xK9" + "mQ2hunter@example.com/", "ENTRYPOINT", "a password in a URL"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("at_once", [True, False])
+def test_the_config_is_looked_at_too(ll: Layerlog, instruction: str, label: str, kind: str, at_once: bool) -> None:
+    """Whether it was set before or comes with the commit; what let it through says so by name."""
+    if not at_once:
+        word, _, value = instruction.partition(" ")
+        ll("config", "web", {"ENV": "-e", "LABEL": "-l"}.get(word, f"--{word.lower()}"), value)
+    sealing = ["commit", "--guard", "secrets", *(["-c", instruction] if at_once else [])]
+    said = ll.refused(*sealing, "web")
+    assert f"{label} holds {kind}" in said
+    assert "hunter" not in said
+    assert "d4d4" not in said
+    for other in ("*", "/" + label, "ENV NO", label.lower()):
+        assert "a guard refuses" in ll.refused(*sealing, "--guard-allow", other, "web")
+    done = ll.run(*sealing, "--guard-allow", label, "--guard-allow", f"{label.partition(' ')[0]} (history)", "web", "app:1")
+    assert done.exit_code == 0, done.stderr
+    (row,) = ll.json("log", "-n", "1", "app:1")
+    assert {(one["field"], one["by"], one["path"]) for one in row["guards"]["let_through"]} == {(label, label, None)}
+    assert label in ll("show", "app:1")
+    ll("config", "web", "-e", "FINE=1")
+    ll("commit", "--guard", "secrets", "web")
+
+
+def test_what_was_set_and_unset_again_stays_in_the_history(ll: Layerlog) -> None:
+    ll("config", "web", "-e", "GH=" + TOKEN)
+    ll("config", "web", "-e", "GH=none")
+    assert "ENV (history) holds a GitHub token" in ll.refused("commit", "--guard", "secrets", "web")

@@ -38,10 +38,10 @@ def test_a_name_that_is_no_longer_that_images_is_not_shown(ll: Layerlog, ends: s
     """As in docker ps; no other name that nobody used takes its place."""
     image = with_loaded(ll, "localhost/app:1", "localhost/app:2")
     ll("create", "--name", "c", "app:1")
-    ll(*(("tag", "base:1", "localhost/app:1") if ends == "moved" else ("rmi", "app:1")))
+    ll(*(("tag", "-q", "base:1", "localhost/app:1") if ends == "moved" else ("rmi", "app:1")))
     assert image_of(ll, "c") == image[:12]
     assert f"Container c ({ll.json('ps')[0]['id'][:12]}) on {image[:12]}, " in ll("status", "c")
-    ll("tag", image, "localhost/app:1")
+    ll("tag", "-q", image, "localhost/app:1")
     assert image_of(ll, "c") == "localhost/app:1"
 
 

@@ -59,7 +59,7 @@ def deeds_of(ll: Layerlog, first: int) -> list[tuple[str, str, list[str], str | 
 def test_audit_says_who_moved_a_tag_and_what_it_was_before(ll: Layerlog) -> None:
     one = write_and_commit(ll, "1", "web", "app:1")
     seen = len(ll.json("audit"))
-    ll("tag", "base:1", "app:1")
+    ll.run("tag", "base:1", "app:1")
     base = ll.json("images", "base")[0]["id"].removeprefix("sha256:")
     ll("rmi", "app:1")
     ll("undelete", "app:1")
@@ -268,7 +268,7 @@ def busy(ll: Layerlog, monkeypatch: pytest.MonkeyPatch) -> Layerlog:
     ll("write", "--text", "2", "other:/g")
     ll("commit", "-a", EVIL, "-m", EVIL, "other", "app:2")
     monkeypatch.setenv("LAYERLOG_AUTHOR", "Cy <c@x>")
-    ll("tag", "app:2", "app:1")
+    ll("tag", "-q", "app:2", "app:1")
     ll("save", "-o", f"{ll.store}.tar", "app:2")
     ll("rm", "other")
     return ll

@@ -256,7 +256,7 @@ def test_which_images_hold_the_jar(ll: Layerlog, shop: dict[str, str]) -> None:
     shown = {image["id"] for row in ll.json("find", "log4j.jar") if row["shown"] for image in row["images"]}
     assert shown == {shop[tag] for tag in ("base:shop", "app:1", "prod:2")}
     assert "alone" in {row["where"] for row in ll.json("find", "log4j.jar")}
-    ll("tag", "base:1", "prod:2")  # the tag moves away
+    ll("tag", "-q", "base:1", "prod:2")  # the tag moves away
     ll("rmi", "fork:1", "-f")
     assert holding(ll, "log4j.jar") == set(shop.values())
 

@@ -326,3 +326,23 @@ def test_rmi_goes_on_after_a_refusal(ll: Layerlog) -> None:
     assert [line.partition(";")[0] for line in done.stderr.splitlines()] == [
         f"layerlog: image {id_of(ll, 'base:1')[7:19]} is what container web stands on", "layerlog: no image nosuch",
     ]  # fmt: skip
+
+
+def test_tag_says_on_stderr_what_it_moved_and_else_nothing(ll: Layerlog) -> None:
+    base = ll.lines("images", "-q", "--no-trunc")[0].removeprefix("sha256:")[:12]
+    ll("write", "--text", "x", "web:/f")
+    made = ll("commit", "web", "app:1").strip().removeprefix("sha256:")[:12]
+
+    def said(*args: str) -> str:
+        done = ll.run("tag", *args)
+        assert (done.exit_code, done.stdout) == (0, "")
+        return done.stderr
+
+    assert said("base:1", "new:1") == said("base:1", "new:1") == ""
+    assert said("app:1", "new:1") == f"layerlog: new:1 moved from {base} to {made}\n"
+    assert said("new:1@{1}", "registry.example.org/x") == ""
+    assert said("app:1", "registry.example.org/x:latest") == f"layerlog: registry.example.org/x:latest moved from {base} to {made}\n"
+    assert said("-q", "base:1", "new:1") == said("--quiet", "app:1", "new:1") == ""
+    ll("rmi", "new:1")
+    assert said("base:1", "new:1") == ""
+    assert said("--expect", "base:1", "app:1", "new:1").endswith(f" moved from {base} to {made}\n")
