@@ -19,6 +19,15 @@ from eventstore.errors import UnrecordedError
 
 _STORE_HELP = "The store; load, import and create make it.  [env: LAYERLOG_STORE; default: ~/.local/share/layerlog]"
 
+POINTS = """\b
+REF is a container, an image or an id; these are points of its history:
+  web@42            after its 42nd event
+  web@{yesterday}   then: a date with all its day, a time, 'last Tuesday'
+  web~1             one commit before its last, and below those its image's
+                    layers; app:1~1 one commit or layer below the image
+  app:1@{1}         what the tag named one move ago"""
+"""What every command that takes a point says of it."""
+
 
 class Commands(click.Group):
     """Imports a command's module when that command is called, and no other."""
@@ -32,7 +41,7 @@ class Commands(click.Group):
             return None
         command = getattr(import_module(entry.module), entry.attribute)
         assert isinstance(command, click.Command)
-        return _with_examples(command)
+        return _with_points(_with_examples(command))
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         _with_examples(self)
@@ -66,6 +75,13 @@ class Commands(click.Group):
 def _with_examples(command: click.Command) -> click.Command:
     r"""Return *command*, whose help has "\b" as raw docstrings spell it, with click's sign that lines stay as they are."""
     command.help = command.help and command.help.replace("\\b\n", "\b\n")
+    return command
+
+
+def _with_points(command: click.Command) -> click.Command:
+    """Return *command*, whose help says how a point is spelled where it takes one."""
+    if any("REF" in param.metavar for param in command.params if isinstance(param, click.Argument) and param.metavar):
+        command.epilog = POINTS
     return command
 
 

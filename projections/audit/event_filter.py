@@ -1,6 +1,7 @@
 """Which events a subscriber wants, and those among the events in the global order."""
 
 import re
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from eventstore.errors import InvalidError, NotFoundError
 from eventstore.index.changesets import selected
 from eventstore.index.names import bearers
 from eventstore.log.log import Log
-from eventstore.model.events import Kind
+from eventstore.model.events import TREE_KINDS, Kind
 from eventstore.model.paths import as_bytes, shown
 from projections.events.pathspecs import known, matcher
 from projections.events.pathspecs import pattern as pathspec
@@ -20,7 +21,18 @@ from projections.refs.tags import spellings
 AT_ONCE = 5_000
 FEW = 100
 STREAM_KINDS = ("container", "layer", "image", "tag", "store")
-KEYS = ("stream", "kind", "path", "author", "actor")
+KEYS = ("stream", "kind", "path", "mode", "author", "actor")
+
+
+class Mode(NamedTuple):
+    """A mode as find(1)'s -perm spells it: `how` "" is these bits, "-" all of them at least, "/" any of them."""
+
+    how: str
+    bits: int
+
+    def fits(self, mode: int) -> bool:
+        bits = mode & self.bits
+        return bits == self.bits if self.how == "-" else bool(bits) if self.how == "/" else stat.S_IMODE(mode) == self.bits
 
 
 class Wanted(NamedTuple):
@@ -35,13 +47,21 @@ class Wanted(NamedTuple):
     patterns: tuple[bytes, ...] = ()
     path: re.Pattern[bytes] | None = None
     who: PeopleFilter = PeopleFilter()
+    modes: tuple[Mode, ...] = ()
 
     def keeps(self, record: Record) -> bool:
         return (
             self._keeps_stream(record)
+            and self._keeps_mode(record)
             and self._keeps_path(record)
             and self.who.did(record, record.author)
         )
+
+    def _keeps_mode(self, record: Record) -> bool:
+        """Of what gives a node a mode, whatever the event; a symlink's own means nothing."""
+        mode = record.event.mode
+        sets = mode and record.event.kind in TREE_KINDS and not stat.S_ISLNK(mode)
+        return not self.modes or bool(sets and any(one.fits(mode) for one in self.modes))
 
     def _keeps_path(self, record: Record) -> bool:
         """Of a move, where from counts too."""
@@ -72,7 +92,15 @@ def wanted(log: Log, filters: Sequence[str], pattern: Callable[[str, str], Match
         patterns,
         matcher(patterns) if patterns else None,
         PeopleFilter(*(any_of([pattern(value, f"--filter {key}=") for value in values[key]]) for key in PeopleFilter._fields)),
+        tuple(map(_mode, values["mode"])),
     )
+
+
+def _mode(text: str) -> Mode:
+    found = re.fullmatch("([-/]?)([0-7]{1,4})", text, re.ASCII)
+    if found is None:
+        raise InvalidError(f"filter mode={shown(text)}: write it in octal: 4755, -4000 (all of these bits), /6000 (any)")
+    return Mode(found[1], int(found[2], 8))
 
 
 def _kind(text: str) -> int:

@@ -43,6 +43,7 @@ def events(
     \b
       stream=web, stream=tomcat:latest, stream=3f2a9c, stream=container (or layer, image, tag, store)
       kind=FileWritten        path=/etc or path='*.conf'
+      mode=4755, mode=-4000 (all of these bits), mode=/6000 (any): what made a file setuid or setgid, by write or chmod
       author=PATTERN          actor=PATTERN (login@host (uid N, login uid N))
 
     The keys of an object are always the same, null where an event has no such thing:

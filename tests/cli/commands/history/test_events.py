@@ -125,3 +125,33 @@ def test_a_follower_sees_every_event_once(ll: Layerlog) -> None:
     finally:
         follower.kill()
     assert [json.loads(line)["position"] for line in out.splitlines()] == list(range(start, start + 30))
+
+
+@pytest.mark.parametrize("wanted", ["4755", "-4000", "/6000", "2755", "-6000", "/0002", "0", "-0", "644"])
+def test_events_by_the_mode_that_they_give_are_as_find_has_it(ll: Layerlog, wanted: str) -> None:
+    """Whatever gave it: a write, a chmod, a directory made; never a symlink, which has none of its own."""
+    ll("write", "--mode", "4755", "--text", "x", "web:/a")
+    ll("write", "--text", "x", "web:/b")
+    ll("chmod", "6755", "web:/b")
+    ll("chmod", "u-s", "web:/b")
+    ll("mkdir", "web:/d")
+    ll("chmod", "1777", "web:/d")
+    ll("link", "-s", "/a", "web:/l")
+    ll("move", "web:/a", "web:/m")
+    bits = int(wanted.strip("-/"), 8)
+    expected = []
+    for row in (json.loads(line) for line in ll.lines("events")):
+        if row["mode"] is None or row["mode"].startswith("12") or row["event"] in ("PathMoved", "PathDeleted"):
+            continue
+        mode = int(row["mode"][-4:], 8)
+        if {"-": mode & bits == bits, "/": bool(mode & bits)}.get(wanted[0], mode == bits):
+            expected.append(row["path"])
+    found = [json.loads(line)["path"] for line in ll.lines("events", "--filter", f"mode={wanted}")]
+    assert found == expected
+    if wanted == "/6000":
+        assert {"/a", "/b"} <= {*found}
+
+
+@pytest.mark.parametrize("wanted", ["u+s", "9", "+4000", "", "77777", "--4", "\u0664"])
+def test_a_mode_that_is_none_is_refused(ll: Layerlog, wanted: str) -> None:
+    assert "write it in octal" in ll.refused("events", "--filter", f"mode={wanted}")
