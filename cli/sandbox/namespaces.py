@@ -106,10 +106,20 @@ def contained(run: Callable[[], int], started: Callable[[int], object]) -> int:
         os.close(writing)
         with open(reading, "rb") as told:
             if first := told.read():
-                started(int(first))
+                _noted(started, int(first), monitor)
         return supervised(monitor)
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {*_PASSED_ON, signal.SIGCHLD})
+
+
+def _noted(started: Callable[[int], object], first: int, monitor: int) -> None:
+    """Tell of the first process; it ends, and *monitor* with it, where that fails: nothing goes on that nobody knows of."""
+    try:
+        started(first)
+    except BaseException:
+        os.kill(first, signal.SIGKILL)
+        os.waitpid(monitor, 0)
+        raise
 
 
 def _monitored(parent: int, run: Callable[[], int], told: int) -> int:

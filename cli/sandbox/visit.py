@@ -28,6 +28,7 @@ from projections.tree.symlinks import follow
 from projections.tree.view import View
 
 STATE = "state.json"
+LEAST = 1 << 20
 _HOSTS = b"127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
 _MOUNTED = ("/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue", "/sys")  # noqa: S108 - in the container
 
@@ -87,6 +88,13 @@ def require_safe_place(store: str) -> None:
                 f"{shown(store)}: others may write in {shown(path)}, and root unpacks an image's setuid programs there; "
                 "use a store below a folder that is root's alone (--store /var/lib/layerlog), or run as that user"
             )
+
+
+def require_room(store: str) -> None:
+    """Raise LayerlogError where a runtime could not even write down its state, of which it says nothing that helps."""
+    disk = os.statvfs(store)
+    if disk.f_bavail * disk.f_frsize < LEAST:
+        raise LayerlogError(f"{shown(store)}: under 1 MiB of space is left on its disk; free some, then run it again")
 
 
 def run(store: Store, visit: Visit, view: View, wishes: Wishes, what: Process) -> int:

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from cli.display.formats import counted
 from cli.sandbox import bundle, namespaces, recording, runtime, users
@@ -29,6 +30,7 @@ def run(s: Session, container: str, wishes: Wishes, command: Sequence[str], runt
     there already, and as `visit.run` does.
     """
     visiting.require_safe_place(s.store.path)
+    visiting.require_room(s.store.path)
     program = runtime.find(runtime_name)
     recover(s, container)
     lock = visits.take(s.store.path, container)
@@ -40,7 +42,7 @@ def run(s: Session, container: str, wishes: Wishes, command: Sequence[str], runt
             raise
         try:
             code = act()
-        except LayerlogError:  # it did not run
+        except (LayerlogError, OSError):  # it did not run
             visiting.cleared(s.store.path, visit, ())
             raise
         incomplete = _end(s, visit, code)
@@ -76,7 +78,8 @@ def _end(s: Session, visit: Visit, code: int | None) -> int:
     stated = visiting.read(s.store.path, visit.container)
     passed = None
     if stated is not None and stated.first:
-        stated._replace(exit=code).write(s.store.path)  # so that it is known even where there is no room to record it now
+        with suppress(OSError):  # so that it is known even where there is no room to record it now
+            stated._replace(exit=code).write(s.store.path)
         passed = _pass(s, stated, recording.exit_of(stated, code))
     kept = visiting.cleared(s.store.path, stated or visit, passed.refused if passed else ())
     if passed:

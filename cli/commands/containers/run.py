@@ -21,7 +21,7 @@ from cli.session.session import Session, become_root, session
 from cli.session.writing import writing
 from eventstore.errors import ConflictError, InvalidError, NotFoundError
 from eventstore.model.paths import shown
-from eventstore.store import commands
+from eventstore.store import commands, visits
 from projections.refs import references, targets
 
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -114,7 +114,7 @@ def run(ctx: click.Context, /, target: str, command: tuple[str, ...], **options:
         try:
             code = visiting.run(s, container, wishes, ctx.obj.argv, options["runtime"])
         finally:
-            if is_new and options["forget"]:
+            if is_new and options["forget"] and not visits.state(s.store.path, container):  # what is not recorded stays
                 with writing(s) as writer:
                     commands.remove_container(writer, container)
     ctx.exit(code)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.running import python
 from tests.cli.sandbox.running import Runner
 
 PATIENCE = 30
@@ -82,3 +83,18 @@ def test_a_removal_that_was_cut_short_records_nothing(ll: Runner) -> None:
     assert [*folder.iterdir()] == [folder / "refused"], "what nobody can record stays until the container goes"
     ll("rm", "web")
     assert not folder.exists()
+
+
+def test_nothing_goes_on_where_its_start_could_not_be_noted() -> None:
+    program = (
+        "import os, time\n"
+        "from cli.sandbox import namespaces\n"
+        "namespaces.become_root()\n"
+        "def note(first): open('/proc/nowhere/else', 'w')\n"
+        "try: namespaces.contained(lambda: time.sleep(1000) or 0, note)\n"
+        "except OSError as error: print(error.filename)\n"
+        "try: os.waitpid(-1, os.WNOHANG)\n"
+        "except ChildProcessError: print('nobody')\n"
+    )
+    done = python(program)
+    assert (done.stdout, done.stderr) == ("/proc/nowhere/else\nnobody\n", "")
