@@ -22,6 +22,7 @@ T = TypeVar("T")
 Row = Mapping[str, Any]
 
 ROWS_AT_ONCE = 1000
+REMEMBERED = 500
 GAP, INDENT = 2, 4
 _BAR_DELAY = 0.5  # seconds: what is over before that needs no bar
 
@@ -44,8 +45,9 @@ class Column(NamedTuple):
 
     def cell(self, row: Row, shape: "Shape") -> str:
         value = row.get(self.key)
-        if value is None:
-            return self.none
+        return self.none if value is None else self.text(value, shape)
+
+    def text(self, value: Any, shape: "Shape") -> str:
         to_text = (shape.no_trunc and self.full) or self.to_text
         text = to_text(value)
         return escape(text) if isinstance(text, str) else ", ".join(map(escape, text))
@@ -103,10 +105,10 @@ def table_lines(shape: Shape, rows: Iterable[Row], columns: Sequence[Column], ro
     A row is one line; where that is wider than *room* (the characters of a terminal's line), the columns that do not fit stand
     on further ones, indented, with their headers above in the same way.
     """
-    headers = [column.header for column in columns]
+    headers, tell = [column.header for column in columns], [_remembering(column, shape) for column in columns]
     natural, above = list(map(len, headers)), None
     for batch in batches(rows, ROWS_AT_ONCE):
-        lines = [[column.cell(row, shape) for column in columns] for row in batch]
+        lines = [[cell(row) for cell in tell] for row in batch]
         natural = [max(width, *map(len, cells)) for width, cells in zip(natural, zip(*lines, strict=True), strict=True)]
         layout = _laid_out(headers, natural, room)
         if layout.places != above:
@@ -116,6 +118,19 @@ def table_lines(shape: Shape, rows: Iterable[Row], columns: Sequence[Column], ro
             yield from layout.lines(cells)
     if above is None:
         yield from _laid_out(headers, natural, room).lines(headers)
+
+
+def _remembering(column: Column, shape: Shape) -> Callable[[Row], str]:
+    """Return what makes *column*'s cells, those that many rows share once."""
+    remembered = functools.lru_cache(REMEMBERED)(functools.partial(column.text, shape=shape))
+
+    def cell(row: Row) -> str:
+        value = row.get(column.key)
+        if isinstance(value, str | Ready):
+            return remembered(value)
+        return column.none if value is None else column.text(value, shape)
+
+    return cell
 
 
 class _Layout(NamedTuple):
@@ -268,7 +283,9 @@ class _Bar:
 
 
 class Ready(list[dict[str, Any]]):
-    """Rows within a row that are JSON as they stand (`json_ready`): many rows share them."""
+    """Rows within a row that are JSON as they stand (`json_ready`): many rows share them, and so one is known by what it is."""
+
+    __hash__ = object.__hash__  # type: ignore[assignment]
 
 
 _READY = (int, float, type(None), Ready)

@@ -55,7 +55,7 @@ def limited(found: Iterable[Held], images: frozenset[str], containers: frozenset
         if one.kind == "container" and one.id in containers:
             yield one
         elif held:
-            yield one._replace(images=held)
+            yield one if held == one.images else one._replace(images=held)
 
 
 Found = tuple[PathOccurrence, Sequence[State]]

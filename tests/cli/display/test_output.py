@@ -89,7 +89,7 @@ def test_cells_that_look_like_numbers_stay_as_they_are(capsys: pytest.CaptureFix
 
 
 CELLS = st.lists(st.text("abc /,.-\u00e9", max_size=90).map(str.strip), min_size=5, max_size=5)
-FIVE = [Column(f"{number}", f"COLUMN {number}"[: 4 + number]) for number in range(5)]
+FIVE = [Column(f"{number}", "COLUMNS"[: 3 + number]) for number in range(5)]
 
 
 @given(st.lists(CELLS, max_size=6), st.integers(10, 300))
