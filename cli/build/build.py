@@ -66,7 +66,8 @@ class Build:
             self._done[stage.number] = self._built(plan, stage, last)
         image = self._done[last.number].image
         if not image:
-            raise StepError(f"{shown(self.context.name)}:{last.line}: nothing was built: there is no instruction behind FROM", None)
+            reason = "nothing was built: there is no instruction behind FROM"
+            raise StepError(f"{shown(self.context.name)}:{last.line}: {reason}", None)
         self._end(image, last)
         return Result(image, self.id, self.progress.steps, self.progress.reused)
 

@@ -60,7 +60,8 @@ def opened(place: str, dockerfile: str | None) -> Iterator[Context]:
 
 def _in_folder(root: str, dockerfile: str | None) -> Context:
     if dockerfile == STREAM:
-        return Context(root, _text(sys.stdin.buffer.read(MAX_DOCKERFILE + 1), "standard input"), "standard input", _ignored(root, None))
+        text = _text(sys.stdin.buffer.read(MAX_DOCKERFILE + 1), "standard input")
+        return Context(root, text, "standard input", _ignored(root, None))
     path = _found(root, dockerfile)
     with open(path, "rb") as file:
         text = _text(file.read(MAX_DOCKERFILE + 1), path)
@@ -126,7 +127,7 @@ def _unpacked(place: str, folder: str) -> str | None:
             return _text(first + plain.read(MAX_DOCKERFILE + 1), "standard input")
         try:
             with tarfile.open(fileobj=cast("IO[bytes]", Reader(chain([first], pieces_of(plain)), stream)), mode="r|") as tar:
-                tar.extractall(folder, filter=_plain)
+                tar.extractall(folder, filter=_plain)  # noqa: S202 - the filter lets nothing lead out
         except (tarfile.TarError, ValueError) as error:
             raise InvalidError(f"{shown(place)}: {shown(str(error)[:200])}; make the tar anew") from error
     return None
@@ -181,10 +182,8 @@ class HostFiles:
     def changes(self, path: bytes, keeper: Keeper) -> Iterator[Change]:
         """Yield *path* and all below it that is seen, relative to it, as root's."""
         place = os.fsdecode(join(self.root, path) if path else self.root)
-        if os.path.isdir(place):
-            found = self._seen(_Seen(place, keeper, self.ignored, path), path)
-        else:
-            found = single(place, keeper)
+        is_dir = os.path.isdir(place)
+        found = self._seen(_Seen(place, keeper, self.ignored, path), path) if is_dir else single(place, keeper)
         return (change._replace(uid=0, gid=0) for change in found)
 
     def _seen(self, scan: "_Seen", top: bytes) -> Iterator[Change]:

@@ -108,7 +108,8 @@ def _staged(stage: StageBuild, writer: Writer, source: _Source, look: Look, step
 def _look(stage: StageBuild, step: Copying) -> Look:
     now = _now(stage)
     remode = parse_mode(step.chmod) if step.chmod else None
-    return Look(_owner(stage.view(), step.chown) if step.chown else None, remode, None if stage.request.epoch is None else now, now)
+    owner = _owner(stage.view(), step.chown) if step.chown else None
+    return Look(owner, remode, None if stage.request.epoch is None else now, now)
 
 
 def _owner(view: View, text: str) -> tuple[int, int]:

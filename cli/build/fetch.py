@@ -24,7 +24,7 @@ def is_url(text: str) -> bool:
 
 
 @contextmanager
-def fetched(url: str, checksum: str) -> Iterator[Fetched]:
+def fetched(url: str, checksum: str) -> Iterator[Fetched]:  # noqa: ARG001
     """Yield what a URL gives, in a file that is gone afterwards; raise LayerlogError where it cannot be had."""
     if url:
         raise InvalidError(f"{shown(url)}: nothing is fetched yet")

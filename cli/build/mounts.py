@@ -33,7 +33,7 @@ class Prepared(NamedTuple):
     shown: Callable[[], AbstractContextManager[Shown]]
 
 
-def prepared(stage: StageBuild, mount: Mount, files_of: FilesOf) -> Prepared:
+def prepared(stage: StageBuild, mount: Mount, files_of: FilesOf) -> Prepared:  # noqa: ARG001
     """Return what a mount is made from; raise LayerlogError where that is not there."""
     stated = {name: value for name, value in mount._asdict().items() if value}
     if mount.kind == SECRET:
@@ -57,5 +57,6 @@ def _secret(stage: StageBuild, mount: Mount) -> Iterator[Shown]:
         yield Shown()
         return
     variables = [f"{mount.env}={data.decode(errors='surrogateescape')}"] if mount.env else []
-    files = [Secret(mount.target, data, 0o400 if mount.mode is None else mount.mode, mount.uid, mount.gid)] if mount.target else []
+    mode = 0o400 if mount.mode is None else mount.mode
+    files = [Secret(mount.target, data, mode, mount.uid, mount.gid)] if mount.target else []
     yield Shown((), files, variables)

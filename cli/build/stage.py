@@ -165,8 +165,8 @@ class StageBuild:
 
     def explain(self, text: bytes) -> None:
         if self.request.explain:
-            doing = self.doing
-            self.progress.missed(inputs.changed(self.s.log, self.s.store.content, self.stage.called, doing.number, doing.text, text))
+            place = (self.stage.called, self.doing.number, self.doing.text)
+            self.progress.missed(inputs.changed(self.s.log, self.s.store.content, *place, text))
 
     # -- the end
 
@@ -181,8 +181,9 @@ class StageBuild:
             with writing(self.s) as writer:
                 self.settle(writer)
             return
-        stated = {"step": "image", "base": self.place.image, "config": self.place.config, "history": self._told, "epoch": self.request.epoch}
-        text, config = inputs.text(stated), self.place.config
+        config = self.place.config
+        stated = {"step": "image", "base": self.place.image, "config": config, "history": self._told}
+        text = inputs.text({**stated, "epoch": self.request.epoch})
         found = self._find(text)
         if found is not None:
             self._stand_on(found)

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,7 +45,7 @@ class Builder(NamedTuple):
     def reused(self, dockerfile: str, *args: str) -> list[str]:
         """Return the instructions that were reused."""
         lines = self(dockerfile, *args).splitlines()
-        return [line.partition("] ")[2] for line, after in zip(lines, lines[1:], strict=False) if after == "  reused"]
+        return [line.partition("] ")[2] for line, after in pairwise(lines) if after == "  reused"]
 
     def history(self) -> list[str]:
         return [row["created_by"] for row in self.ll.json("history", "site")][::-1]
