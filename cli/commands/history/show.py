@@ -12,7 +12,7 @@ from cli.options import completion
 from cli.options.changes import changes_options, text_or_json
 from cli.options.sizes_and_times import date_option
 from cli.session.session import Session, session
-from eventstore.errors import NotFoundError
+from eventstore.errors import InvalidError, NotFoundError
 from eventstore.model.events import Event, Kind
 from eventstore.model.paths import shown
 from projections.events.records import Record, Records
@@ -22,10 +22,11 @@ from projections.history.logbook import Item
 from projections.images import images
 from projections.refs import references, tags, targets
 from projections.refs.points import Points
+from projections.tree.symlinks import follow
 
 
 @click.command()
-@click.argument("what", metavar="COMMIT|LAYER|POSITION|REF[@POINT]", shell_complete=completion.references)
+@click.argument("what", metavar="COMMIT|LAYER|POSITION|REF[@POINT][:PATH]", shell_complete=completion.references)
 @changes_options
 @date_option()
 @text_or_json
@@ -37,12 +38,20 @@ def show(what: str, shape: str, ways: list[str], context: int) -> None:
     container: web@42. A layer from elsewhere, by its id or as the uppermost of an image or its ~N, shows what its image says of
     it, how it came, where it is, and what it changes of the layers below it there.
 
+    REF:PATH is git's: what `cat` prints of a file, and `ls` of a directory.
+
     \b
       layerlog show mytomcat:1.0
       layerlog show -p 3f2a9c
       layerlog show web@42
       layerlog show tomcat~1
     """
+    if ":/" in what:
+        if shape == "json" or ways:
+            place = shown(what)
+            raise InvalidError(f"{place} is shown as it is; `layerlog stat --format json {place}` says what is known of it")
+        _show_path(what)
+        return
     with session() as s:
         found = _found(s, what)
         if not isinstance(found, Record):
@@ -51,6 +60,16 @@ def show(what: str, shape: str, ways: list[str], context: int) -> None:
             print(json_line(event_row(found) | {"events_in_changeset": found.changeset.events}))
         else:
             print(*history.event_lines(found, Points(s.log)), sep="\n")
+
+
+def _show_path(what: str) -> None:
+    """Print what `cat` prints of a file, and `ls` of a directory."""
+    from cli.commands.files.read import cat, ls
+
+    with session() as s:
+        view, path = s.view_or_layer_of(what)
+        is_dir = view.get(follow(view, path)).is_dir
+    click.get_current_context().invoke(ls if is_dir else cat, places=(what,))
 
 
 def _found(s: Session, what: str) -> Item | Record:

@@ -3,6 +3,8 @@
 import re
 from itertools import count
 
+import pytest
+
 from tests.cli.invoking import Layerlog, with_loaded
 
 
@@ -83,3 +85,20 @@ def test_what_an_event_states_is_told_in_words(ll: Layerlog) -> None:
     text = ll("show", str(ll.json("show", "far:1")[0]["position"]))
     assert "detail:    layers: " in text or "           layers: " in text
     assert "           names: docker.io/library/far:1, docker.io/library/far:2" in text or "localhost/far:1, localhost/far:2" in text
+
+
+@pytest.mark.parametrize(
+    "place", ["web:/etc/motd", "base:1:/etc/motd", "web@2:/etc/motd", "web:/etc", "web:/", "web:/bin", "web:/etc/./motd", "web:/nosuch"]
+)
+def test_show_of_a_path_is_cat_of_a_file_and_ls_of_a_directory(ll: Layerlog, place: str) -> None:
+    """As git's REF:PATH; what else show can do of a commit is refused."""
+    ll("write", "--text", "new", "web:/etc/motd")
+    done = ll.run("show", place)
+    theirs = [ll.run(command, place) for command in ("cat", "ls")]
+    if place.endswith("nosuch"):
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert "/nosuch" in done.stderr
+    else:
+        assert (done.exit_code, done.stdout) == (0, theirs[place.partition(":/")[2] in ("etc", "", "bin")].stdout)
+        for options in (["-p"], ["--stat"], ["--format", "json"], ["-U", "1"]):
+            assert "layerlog stat --format json" in ll.refused("show", *options, place)
