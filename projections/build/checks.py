@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from eventstore.errors import InvalidError
 from eventstore.model.paths import shown
-from projections.build import flags
+from projections.build import flags, stages
 from projections.build.ignore import Ignored
 from projections.build.scope import PROXIES
 from projections.oci import dockerfile
@@ -54,13 +54,8 @@ class File(NamedTuple):
 
 
 def check(text: str, platform: Mapping[str, str], ignored: Ignored, set_by: SetBy) -> list[Flaw]:
-    """Return what the rules find, by lines; those that `# check=skip=...` names are left out.  DockerfileError as `read`."""
-    above: list[Instruction] = []
-    parts: list[list[Instruction]] = []
-    for instruction in dockerfile.read(text):
-        if instruction.name == "FROM":
-            parts.append([])
-        (parts[-1] if parts else above).append(instruction)
+    """Return what the rules find, by lines; those that `# check=skip=...` names are left out.  DockerfileError as `parted`."""
+    above, parts = stages.parted(text)
     file = File(text, above, parts, platform, ignored, set_by)
     skipped = directed(text).get("skip", "").lower().split(",")
     if "all" in skipped:

@@ -1,6 +1,7 @@
 """Which files of a context a build does not see: `.dockerignore`, by Docker's rules (moby/patternmatcher)."""
 
 from collections.abc import Iterable
+from warnings import catch_warnings, simplefilter
 
 from eventstore.errors import InvalidError
 from eventstore.model.paths import shown
@@ -14,7 +15,9 @@ class Ignored:
 
         patterns = [line for line in lines if line.strip() and not line.startswith("#")]
         try:
-            self._matcher = PatternMatcher(patterns) if patterns else None
+            with catch_warnings():
+                simplefilter("ignore", FutureWarning)  # of brackets that a later Python may read otherwise
+                self._matcher = PatternMatcher(patterns) if patterns else None
         except ValueError as error:
             raise InvalidError(f"{what}: {shown(str(error)[:200])}") from None
 

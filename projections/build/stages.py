@@ -39,7 +39,6 @@ class Plan(NamedTuple):
 
     stages: tuple[Stage, ...]
     arguments: Mapping[str, str]
-    escape: str
 
 
 def read(text: str, given: Mapping[str, str], platform: Mapping[str, str]) -> Plan:
@@ -51,46 +50,44 @@ def read(text: str, given: Mapping[str, str], platform: Mapping[str, str]) -> Pl
     frontend = told.get("syntax", _FRONTENDS[0]).partition("@")[0].partition(":")[0]
     if frontend not in _FRONTENDS:
         raise DockerfileError(f"# syntax={shown(told['syntax'])}: frontends other than docker/dockerfile are not run", 1)
-    instructions = dockerfile.read(text)
+    above, parts = parted(text)
     arguments = dict(platform)
-    parts = list(_parted(instructions))
-    if not parts:
-        raise DockerfileError("no stage begins: the first instruction is FROM, as FROM debian", 1)
-    for instruction in _before_first(instructions):
+    for instruction in above:
         for word in instruction.arguments:
             name, equals, value = word.partition("=")
             if name in given or equals:
                 arguments[name] = given[name] if name in given else dockerfile.word(instruction, value, arguments)
     stages: list[Stage] = []
-    for number, (start, body) in enumerate(parts):
+    for number, (start, *body) in enumerate(parts):
         stages.append(_stage(number, start, body, stages, arguments))
-    return Plan(tuple(stages), arguments, instructions[0].escape)
+    return Plan(tuple(stages), arguments)
 
 
-def _before_first(instructions: Sequence[Instruction]) -> Iterator[Instruction]:
-    for instruction in instructions:
+def parted(text: str) -> tuple[list[Instruction], list[list[Instruction]]]:
+    """Return the ARGs above all stages, and each stage: its FROM and what stands below.  All of it is checked."""
+    above: list[Instruction] = []
+    parts: list[list[Instruction]] = []
+    for instruction in dockerfile.read(text):
         if instruction.name == "FROM":
-            return
-        if instruction.name != "ARG":
+            _check_start(instruction)
+            parts.append([])
+        elif not parts and instruction.name != "ARG":
             flags.refuse(instruction, "no stage has begun; FROM comes first, and only ARG may stand before it")
-        yield instruction
-
-
-def _parted(instructions: Sequence[Instruction]) -> Iterator[tuple[Instruction, list[Instruction]]]:
-    """Yield each FROM with what belongs to it, all of it checked."""
-    body: list[Instruction] = []
-    start = None
-    list(_before_first(instructions))
-    for instruction in instructions:
-        if instruction.name == "FROM":
-            if start is not None:
-                yield start, body
-            start, body = instruction, []
-        elif start is not None:
+        else:
             check(instruction)
-            body.append(instruction)
-    if start is not None:
-        yield start, body
+        (parts[-1] if parts else above).append(instruction)
+    if not parts:
+        raise DockerfileError("no stage begins: the first instruction is FROM, as FROM debian", 1)
+    return above, parts
+
+
+def _check_start(start: Instruction) -> None:
+    words = start.arguments
+    if len(words) not in (1, 3) or (len(words) == 3 and words[1].lower() != "as"):
+        flags.refuse(start, "FROM IMAGE or FROM IMAGE AS NAME was expected")
+    if len(words) == 3 and not _is_stage_name(words[2].lower()):
+        flags.refuse(start, f"{shown(words[2])} is no name for a stage: letters, digits, '-', '_' and '.', a letter first")
+    flags.values(start)
 
 
 def check(instruction: Instruction) -> None:
@@ -117,8 +114,6 @@ def _stage(
     number: int, start: Instruction, body: Sequence[Instruction], earlier: Sequence[Stage], arguments: Mapping[str, str]
 ) -> Stage:
     words = start.arguments
-    if len(words) not in (1, 3) or (len(words) == 3 and words[1].lower() != "as"):
-        flags.refuse(start, "FROM IMAGE or FROM IMAGE AS NAME was expected")
     try:
         base = dockerfile.word(start, words[0], arguments)
         platform = dockerfile.word(start, flags.one(flags.values(start), "platform"), arguments)
@@ -127,14 +122,12 @@ def _stage(
     if not base:
         flags.refuse(start, f"{shown(words[0])} is empty; give it a value by --build-arg, or a default in an ARG above FROM")
     name = words[2].lower() if len(words) == 3 else ""
-    if name and not _is_stage_name(name):
-        flags.refuse(start, f"{shown(name)} is no name for a stage: letters, digits, '-', '_' and '.', a letter first")
     found: str | int = next((stage.number for stage in reversed(earlier) if stage.name and stage.name == base.lower()), base)
     return Stage(number, name, found, platform, start.line, tuple(body))
 
 
 def _is_stage_name(name: str) -> bool:
-    return name[0].isalpha() and name.isascii() and all(c.isalnum() or c in "-_." for c in name) and name != SCRATCH
+    return name[0].isalpha() and name.isascii() and all(c.isalnum() or c in "-_." for c in name)
 
 
 # -- which are needed

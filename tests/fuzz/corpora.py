@@ -96,6 +96,16 @@ def _images() -> Iterable[bytes]:
     return [gzip.compress(one, mtime=0), one.rstrip(b"\0")]
 
 
+DOCKERFILES = (
+    "# syntax=docker/dockerfile:1\n# escape=`\nARG A=1\nFROM base:${A} AS x\nRUN a `\n  b\nFROM x\nCOPY --from=x /a* /b/\n",
+    "FROM scratch\nCOPY --chown=1:2 --chmod=u+x --exclude=*.o --parents a ./b/./c d/\nADD --checksum=sha256:00 https://h/x /\n",
+    "FROM a\nRUN --mount=type=cache,target=/x,sharing=locked --mount=type=secret,id=s,env=E --network=none <<E\ntext\nE\n",
+    'FROM a\nSHELL ["/bin/sh", "-c"]\nENV A=b C="$A ${D:-e}"\nWORKDIR $A\nCMD x\nENTRYPOINT ["y"]\nCMD ["z"]\n',
+    'FROM a\nCOPY <<-"E" <<F /x/\n\ta$B\n\tE\n${C}\nF\nONBUILD COPY a b\nMAINTAINER m\nARG X=${Y#z*} Z\nEXPOSE $X 1-3/udp\n',
+    "FROM a\nHEALTHCHECK --interval=1s CMD x\nVOLUME [\"/v\"]\nUSER u:g\nSTOPSIGNAL 9\nLABEL a=b c='d e'\nFROM --platform=$BUILDPLATFORM b\n",
+    "*.tmp\n!keep.tmp\n**/x\n[a-c]?\n/top\n# no\n\\!odd\n",
+)
+
 _SEEDS: dict[str, Callable[[], Iterable[bytes]]] = {
     "layer": _tars,
     "entries": _tars,
@@ -103,5 +113,6 @@ _SEEDS: dict[str, Callable[[], Iterable[bytes]]] = {
     "document": _documents,
     "text": _texts,
     "image": _images,
+    "dockerfile": lambda: [text.encode() for text in DOCKERFILES],
     "block": lambda: [b"\1\0\0\0\5\0\0\0\5\0\0\0hello", b"\0\0\0\0\5\0\0\0\5\0\0\0hello"],
 }

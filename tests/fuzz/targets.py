@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
+from typing import Any
 
 from cli.distribution import archive
 from cli.options.sizes_and_times import parse_size
@@ -25,6 +26,9 @@ from eventstore.model.time_phrases import end_of
 from eventstore.store import commands
 from eventstore.store.store import Store
 from eventstore.store.writer import writing
+from projections.build import checks, stages, steps
+from projections.build.ignore import Ignored
+from projections.build.scope import Scope, of_platforms
 from projections.edits import modes
 from projections.layers.tar import decode, reassemble
 from projections.oci import config_changes, docker_archive, documents, oci_image, oci_layout
@@ -33,6 +37,7 @@ from projections.refs import places, references, tags
 from projections.tar.reader import TarReader, members
 
 LIMIT = 1 << 24
+PLATFORM = of_platforms(Platform("linux", "amd64"), Platform("linux", "amd64"), "")
 
 
 class _Contents:
@@ -222,6 +227,44 @@ def block(data: bytes) -> None:
             segments.forget()
 
 
+def dockerfile(data: bytes) -> None:
+    """A Dockerfile is planned, settled and checked, or refused in one line that says where; an ignore file likewise."""
+    try:
+        written = data.decode()
+    except UnicodeDecodeError:
+        return
+    for act in (_plan, _check, _ignore):
+        try:
+            act(written)
+        except LayerlogError as error:
+            _check_harmless(error)
+
+
+def _plan(text: str) -> None:
+    plan = stages.read(text, {"GIVEN": "value"}, PLATFORM)
+    for stage in stages.needed(plan, plan.stages[-1]):
+        scope, config, own = Scope({"GIVEN": "value"}, plan.arguments, {}), dict[str, Any](), False
+        for instruction in stage.instructions:
+            step = steps.settled(instruction, scope, config, own_command=own)
+            scope = scope.with_argument(instruction, config) if instruction.name == "ARG" else scope
+            own |= instruction.name == "CMD"
+            config = step.config if isinstance(step, steps.Configure | steps.MakeDirectory) else config
+            json.dumps(config)
+
+
+def _check(text: str) -> None:
+    for flaw in checks.check(text, PLATFORM, Ignored([], "fuzz"), lambda _: None):
+        assert flaw.text.isprintable()
+        assert 0 < flaw.line <= text.count("\n") + 1
+
+
+def _ignore(text: str) -> None:
+    ignored = Ignored(text.split("\n"), "fuzz")
+    for path in (b"a", b"a/b", b"\xff/c"):
+        ignored(path)
+        ignored.passes(path)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    "layer": layer, "entries": entries, "document": document, "text": text, "packed": packed, "image": image, "block": block,
+    "layer": layer, "entries": entries, "document": document, "text": text, "packed": packed, "image": image, "block": block, "dockerfile": dockerfile,
 }  # fmt: skip
