@@ -137,7 +137,7 @@ class Scan:
         self.places.append(_Place(b"", iter(self._listing(self.fd)), (status.st_dev, status.st_ino)))
         return node(b"", status, self.fd)
 
-    def _directory(self, name: bytes, path: bytes) -> Change:
+    def _directory(self, name: bytes, path: bytes) -> Change | None:
         fd = self._open(name, LIST)
         try:
             status = os.fstat(fd)
@@ -172,7 +172,7 @@ class Scan:
         if (status.st_dev, status.st_ino) != self.places[-1].identity:
             raise _changed(self.root, self.path)
 
-    def _file(self, name: bytes, path: bytes) -> Change:
+    def _file(self, name: bytes, path: bytes) -> Change | None:
         fd = self._open(name, READ)
         try:
             status = os.fstat(fd)
@@ -229,7 +229,7 @@ class Scan:
     def _chunks(self, fd: int, path: bytes, status: os.stat_result) -> Iterator[bytes]:
         size = 0
         try:
-            for chunk in _read(fd, status):
+            for chunk in pieces(fd, status):
                 size += len(chunk)
                 yield chunk
         except OSError as error:
@@ -243,7 +243,7 @@ class Scan:
             raise _changed(self.root, path)
 
 
-def _read(fd: int, status: os.stat_result) -> Iterator[bytes]:
+def pieces(fd: int, status: os.stat_result) -> Iterator[bytes]:
     """Yield what a file holds, a little more where it grows; holes are not read, for the kernel would fill memory with them."""
     at, sparse, zeros = 0, status.st_blocks * 512 < status.st_size, b""
     while at <= status.st_size:

@@ -219,9 +219,12 @@ def _namespaces(wishes: Wishes) -> list[str]:
 
 
 def _system_mounts(wishes: Wishes, *, mapped: bool) -> list[dict[str, Any]]:
-    """In a user namespace sysfs can be mounted with a network of one's own alone; the host's is bound otherwise."""
+    """In a user namespace sysfs can be mounted with a network of one's own alone; the host's is bound otherwise.
+
+    What is mounted in that is to be read-only, too (rro): control groups and FUSE's connections may be this user's own.
+    """
     bound = mapped and wishes.network == "host"
-    sysfs = _spec("/sys", "none", "/sys", "rbind,nosuid,noexec,nodev,ro") if bound else _spec(
+    sysfs = _spec("/sys", "none", "/sys", "rbind,nosuid,noexec,nodev,ro,rro") if bound else _spec(
         "/sys", "sysfs", "sysfs", "nosuid,noexec,nodev,ro"
     )  # fmt: skip
     pts = "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620" + ("" if mapped else ",gid=5")

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
-from cli.hostfs.scan import READ, Scan
+from cli.hostfs.nodes import PIN
+from cli.hostfs.scan import READ, Scan, pieces
 from cli.hostfs.scan import node as node_change
 from eventstore.disk.atomic import replacing
 from eventstore.errors import ConflictError
@@ -17,7 +18,7 @@ from eventstore.index.stream_paths import touched_between
 from eventstore.model.changes import Change, attributes, delete, extras, link, move, put
 from eventstore.model.entries import Entry, Keeper, same_node
 from eventstore.model.events import Kind
-from eventstore.model.paths import ancestors, is_marker, join, order, path_of, split
+from eventstore.model.paths import MAX_PATH, ancestors, is_marker, join, order, path_of, split
 from eventstore.model.times import SECOND
 from projections.tree.hard_links import linked_among
 from projections.tree.subtree import as_changes, below, beneath
@@ -81,10 +82,10 @@ def _mark(status: os.stat_result) -> str:
 
 
 class UpperScan(Scan):
-    """A walk of an upper directory while a process writes to it: what goes on changing is `unstable`, and taken as it is.
+    """A walk of an upper directory; a file that goes on changing is `unstable`, and taken as it is.
 
-    `refused` are names that no layer can hold.  What large files held is looked up in *seen*, and noted there unless the
-    pass *is_last*.
+    `refused` are paths that no layer can hold; what is below them is left out, too.  What large files held is looked up in
+    *seen*, and noted there unless the pass *is_last*.
     """
 
     def __init__(self, root: str, keeper: Keeper, seen: Seen, *, is_last: bool) -> None:
@@ -94,18 +95,15 @@ class UpperScan(Scan):
         self.unstable: list[bytes] = []
         self.refused: list[bytes] = []
 
-    def kept(self) -> Iterator[Change]:
-        """Yield what can be recorded, in tree order."""
-        for change in self:
-            if is_marker(change.path):
-                self.refused.append(change.path)
-            else:
-                yield change
+    def _directory(self, name: bytes, path: bytes) -> Change | None:
+        return None if self._is_refused(path) else super()._directory(name, path)
 
-    def _linked(self, status: os.stat_result, path: bytes) -> Change | None:
-        return None if is_marker(path) else super()._linked(status, path)  # nothing may be a link to what is refused
+    def _other(self, name: bytes, path: bytes) -> Change | None:
+        return None if self._is_refused(path) else super()._other(name, path)
 
-    def _file(self, name: bytes, path: bytes) -> Change:
+    def _file(self, name: bytes, path: bytes) -> Change | None:
+        if self._is_refused(path):
+            return None
         for _ in range(AGAIN):
             with suppress(ConflictError):
                 return super()._file(name, path)
@@ -122,19 +120,54 @@ class UpperScan(Scan):
             self._seen.add(status, content)
         return content
 
+    def _is_refused(self, path: bytes) -> bool:
+        if _can_be_held(path):
+            return False
+        self.refused.append(path)
+        return True
+
+    def _open(self, name: bytes, flags: int) -> int:
+        """A device that has just taken a file's place is not opened: that alone can do things (a watchdog starts)."""
+        if flags != READ or self._is_last:
+            return super()._open(name, flags)
+        node = os.open(name, PIN, dir_fd=self.fd)
+        try:
+            if not stat.S_ISREG(os.fstat(node).st_mode):
+                raise FileNotFoundError
+            return os.open(b"/proc/self/fd/%d" % node, os.O_RDONLY | os.O_CLOEXEC)
+        finally:
+            os.close(node)
+
     def _torn(self, name: bytes, path: bytes) -> Change:
-        """Return a file as it was read, as long as it was then."""
-        with open(self._open(name, READ), "rb") as file:
-            status, size = os.fstat(file.fileno()), 0
+        """Return a file as it was read, about as long as it was when that began: it may grow faster than it is read."""
+        fd = self._open(name, READ)
+        try:
+            status, size = os.fstat(fd), 0
 
             def chunks() -> Iterator[bytes]:
                 nonlocal size
-                while chunk := file.read(1 << 20):
+                for chunk in pieces(fd, status):
                     size += len(chunk)
                     yield chunk
 
             content = self.keeper.put_stream(chunks())
-            return node_change(path, status, file.fileno(), size=size, content=content)
+            return node_change(path, status, fd, size=size, content=content)
+        finally:
+            os.close(fd)
+
+
+class _Directories(Scan):
+    """A walk that passes by all else, and by what an UpperScan refuses."""
+
+    def _directory(self, name: bytes, path: bytes) -> Change | None:
+        return super()._directory(name, path) if _can_be_held(path) else None
+
+    def _file(self, name: bytes, path: bytes) -> None: ...
+    def _other(self, name: bytes, path: bytes) -> None: ...
+
+
+def _can_be_held(path: bytes) -> bool:
+    return len(path) <= MAX_PATH and not is_marker(path)
 
 
 class Trees(NamedTuple):
@@ -346,16 +379,11 @@ class Observation:
         return path
 
 
-def redirects(upper: bytes, marks: bytes) -> Iterator[Move]:
-    """Yield the renamed directories in *upper*: O(its directories); overlayfs knows none in user namespaces."""
-    if marks != ROOTS:
-        return
-    for folder, names, _ in os.walk(upper):
-        for name in names:
-            with suppress(OSError):  # it has none, or went away
-                value = os.getxattr(os.path.join(folder, name), marks + b"redirect", follow_symlinks=False)
-                path = os.path.relpath(os.path.join(folder, name), upper)
-                yield path, value[1:] if value.startswith(b"/") else join(split(path)[0], value)
+def redirects(upper: str, marks: bytes, keeper: Keeper) -> Iterator[Move]:
+    """Yield the renamed directories in *upper*: O(its names); overlayfs knows none in user namespaces."""
+    for change in _Directories(upper, keeper, Counter(), None) if marks == ROOTS else ():
+        if value := extras(change.detail)[0].get(marks + b"redirect"):
+            yield change.path, value[1:] if value.startswith(b"/") else join(split(change.path)[0], value)
 
 
 def _is_within(path: bytes, directory: bytes) -> bool:

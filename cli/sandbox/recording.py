@@ -38,7 +38,7 @@ def record_pass(writer: Writer, visit: Visit, exited: Exit | None = None) -> Pas
     scan = UpperScan(upper, writer.content, seen, is_last=exited is not None)
     trees = Trees(lower, now, store.log.existing("container", visit.container).id, visit.version + 1)
     moves = {(os.fsencode(path), os.fsencode(source)) for path, source in visit.moves}
-    observation = Observation(scan.kept(), visit.marks, trees, redirects(os.fsencode(upper), visit.marks), moves)
+    observation = Observation(scan, visit.marks, trees, redirects(upper, visit.marks, writer.content), moves)
     with closing(Staged(store, observation.changes())) as staged:
         if exited is None:
             seen.write()

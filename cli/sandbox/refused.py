@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from cli.hostfs.checkout import WALK, descend
 from cli.hostfs.nodes import OPEN_DIRECTORY
-from eventstore.model.paths import is_marker, split
+from eventstore.model.paths import split
 
 FOLDER = "refused"
 
@@ -19,8 +19,6 @@ def set_aside(running: str, visit: str, paths: Iterable[bytes]) -> list[str]:
     """
     kept = []
     for path in paths:
-        if is_marker(split(path)[0]):
-            continue  # it went with the directory that it lies in
         where = os.path.join(running, FOLDER, visit, os.fsdecode(path))
         try:
             _move(os.path.join(running, "upper"), os.path.join(running, FOLDER, visit), path)

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from eventstore.errors import LayerlogError, NotFoundError
@@ -38,6 +38,13 @@ def own_failures() -> Iterator[None]:
         if error.exit_code == 1:
             error.exit_code = FAILED
         raise
+
+
+def is_known(program: str) -> bool:
+    """Whether a program is what one of the known names finds on this machine."""
+    with suppress(NotFoundError):
+        return os.path.basename(program) in KNOWN and find(os.path.basename(program)) == program
+    return False
 
 
 def find(name: str | None) -> str:

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import stat
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 from cli.hostfs.nodes import OPEN_DIRECTORY, NodeWriter
@@ -17,9 +19,9 @@ from cli.sandbox.refused import FOLDER, set_aside
 from cli.sandbox.runtime import Runtime
 from eventstore.disk.atomic import replacing
 from eventstore.disk.held import Held, remove
-from eventstore.errors import InvalidError, LayerlogError
+from eventstore.errors import InvalidError, LayerlogError, StoreError
 from eventstore.model.changes import Change, put
-from eventstore.model.paths import ancestors, order, shown
+from eventstore.model.paths import ancestors, checked, order, shown
 from eventstore.store import visits
 from eventstore.store.store import Store
 from projections.tree import lineage
@@ -66,13 +68,28 @@ class Visit(NamedTuple):
 
 
 def read(store: str, container: str) -> Visit | None:
-    """Return the visit of a container, None where it got no further than being begun."""
+    """Return the visit of a container, None where it got no further than being begun; StoreError for one that is damaged."""
+    path = os.path.join(visits.folder(store, container), STATE)
     try:
-        with open(os.path.join(visits.folder(store, container), STATE), "rb") as file:
-            stated = json.load(file)
-            return Visit(**stated | {"moves": tuple(map(tuple, stated["moves"]))})
-    except (OSError, ValueError, TypeError):
+        with open(path, "rb") as file:
+            visit = Visit(**json.load(file))
+            visit = visit._replace(moves=tuple((path, source) for path, source in visit.moves))
+    except FileNotFoundError:
         return None
+    except (OSError, ValueError, TypeError, RecursionError):
+        visit = None
+    if visit is None or not _is_sound(visit, container) or os.path.islink(visit.path(store, "upper")):
+        raise StoreError(f"{shown(path)} is damaged; what lies in `upper` beside it cannot be recorded: copy it, then remove "
+                         "the folder of both")  # fmt: skip
+    return visit
+
+
+def _is_sound(visit: Visit, container: str) -> bool:
+    """Whether a visit, which may have come with somebody else's store, leads nowhere else."""
+    texts = (visit.program, visit.user, visit.runtime, *visit.command, *chain.from_iterable(visit.moves))
+    numbers = (visit.version, visit.started, visit.first, visit.exit or 0)
+    named = visit.container == container and isinstance(visit.id, str) and re.fullmatch("[0-9a-f]{32}", visit.id)
+    return bool(named) and all(isinstance(text, str) for text in texts) and all(isinstance(n, int) for n in numbers)
 
 
 def require_safe_place(store: str) -> None:
@@ -205,7 +222,8 @@ def _write_points(view: View, wishes: Wishes, cwd: str, folder: str) -> None:
     So they are no change of the container's: Docker has a layer for them, too.
     """
     found: dict[bytes, Change] = {}
-    if follow(view, os.fsencode(cwd)).split(b"/")[0] == b"proc":  # what leads out of the root lies there, if anywhere
+    where = follow(view, checked(os.fsencode(cwd).lstrip(b"/")))
+    if where.split(b"/")[0] == b"proc":  # what leads out of the root lies there, if anywhere
         raise InvalidError(f"working directory {shown(cwd)}: it lies in /proc; choose another place")
     for target in (*_MOUNTED, cwd):
         _add_point(found, view, target, is_folder=True)
@@ -216,7 +234,7 @@ def _write_points(view: View, wishes: Wishes, cwd: str, folder: str) -> None:
 
 
 def _add_point(found: dict[bytes, Change], view: View, target: str, *, is_folder: bool) -> None:
-    path = follow(view, os.fsencode(target))
+    path = follow(view, checked(os.path.normpath(os.fsencode(target)).lstrip(b"/")))
     for above in ancestors(path)[1:]:
         entry = view.lookup(above)
         if entry and not entry.is_dir:
@@ -265,9 +283,12 @@ def forget(store: str, container: str) -> None:
 
 
 def _remove_leftovers(visit: Visit, folder: str) -> None:
-    """A runtime that was killed left its state, and a control group that is empty by now."""
+    """A runtime that was killed left its state, and a control group that is empty by now.
+
+    Only one that this machine knows is asked: the name of the program may have come with somebody else's store.
+    """
     engine = _runtime(visit, folder)
-    if os.path.isdir(os.path.join(folder, "runtime", "state", visit.id)):
+    if runtime.is_known(visit.runtime) and os.path.isdir(os.path.join(folder, "runtime", "state", visit.id)):
         subprocess.run(engine.command("delete", "--force", visit.id), check=False, capture_output=True)
 
 

@@ -15,7 +15,6 @@ from cli.sandbox.visit import Visit
 from cli.session.session import Session, become_root
 from cli.session.writing import repeated, writing
 from eventstore.disk.held import remove
-from eventstore.errors import LayerlogError
 from eventstore.model.facts import Exit
 from eventstore.model.paths import shown
 from eventstore.store import commands, visits
@@ -42,8 +41,12 @@ def run(s: Session, container: str, wishes: Wishes, command: Sequence[str], runt
             raise
         try:
             code = act()
-        except (LayerlogError, OSError):  # it did not run
-            visiting.cleared(s.store.path, visit, ())
+        except Exception:
+            upper = visit.path(s.store.path, "upper")
+            if os.path.isdir(upper) and os.listdir(upper):  # it ran, whatever failed then
+                _end(s, visit, runtime.FAILED)
+            else:
+                visiting.cleared(s.store.path, visit, ())
             raise
         incomplete = _end(s, visit, code)
         return code or incomplete

@@ -2,14 +2,15 @@
 
 import fcntl
 import os
-import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import count, repeat
 
 LOWER = "lower"
 """The folder of cache/ whose folders are held: what containers' roots are mounted from."""
 
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 Make = Callable[[str], None]
 """Writes one folder, which is not there."""
 
@@ -80,19 +81,57 @@ def _remove_unless_held(lock_file: str) -> None:
 
 
 def remove(path: str) -> None:
-    """Remove a directory with all below it, whatever its modes say; nothing where there is none."""
+    """Remove a directory with all below it, whatever its modes say and however deep it is; nothing where there is none."""
+    try:
+        top = _opened(path, None)
+    except FileNotFoundError:
+        return
+    except NotADirectoryError:
+        os.unlink(path)
+        return
+    try:
+        names = map("{}.{}".format, repeat(os.urandom(16).hex()), count())
+        waiting = _emptied(top, top, names)
+        while waiting:
+            name = waiting.pop()
+            folder = _opened(name, top)
+            try:
+                waiting += _emptied(folder, top, names)
+            finally:
+                os.close(folder)
+            os.rmdir(name, dir_fd=top)
+    finally:
+        os.close(top)
+    os.rmdir(path)
 
-    def open_up(_: object, at: str, __: object) -> None:
-        with suppress(FileNotFoundError):
-            os.chmod(os.path.dirname(at), stat.S_IRWXU)
-            if os.path.isdir(at) and not os.path.islink(at):
-                os.chmod(at, stat.S_IRWXU)
-                shutil.rmtree(at)
-            else:
-                os.unlink(at)
 
-    if os.path.lexists(path):
-        shutil.rmtree(path, onerror=open_up)
+def _emptied(folder: int, top: int, names: Iterator[str]) -> list[str]:
+    """Remove the files of a directory and move the directories to *top*; return their *names* there."""
+    with os.scandir(folder) as found:
+        entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in found]
+    moved = []
+    for entry, is_dir in entries:
+        if not is_dir:
+            os.unlink(entry, dir_fd=folder)
+            continue
+        if folder != top:
+            os.close(_opened(entry, folder))  # only a directory that one may write in can be moved
+            name = next(names)
+            os.rename(entry, name, src_dir_fd=folder, dst_dir_fd=top)
+            entry = name
+        moved.append(entry)
+    return moved
+
+
+def _opened(name: str, above: int | None) -> int:
+    """Return a directory, no symlink, open, its owner being allowed all in it."""
+    pinned = os.open(name, os.O_PATH | _DIRECTORY, dir_fd=above)
+    try:
+        if os.fstat(pinned).st_mode & stat.S_IRWXU != stat.S_IRWXU:
+            os.chmod(f"/proc/self/fd/{pinned}", stat.S_IRWXU)
+        return os.open(".", _DIRECTORY, dir_fd=pinned)
+    finally:
+        os.close(pinned)
 
 
 def _boot() -> bytes:

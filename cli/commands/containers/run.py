@@ -1,6 +1,7 @@
 """`run`, `exec` and `recover`: processes in containers."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -144,6 +145,8 @@ def _container(s: Session, target: str, options: dict[str, Any]) -> tuple[str, b
 def _wishes(command: tuple[str, ...], options: dict[str, Any]) -> Wishes:
     if options["tty"] and not sys.stdin.isatty():
         raise click.UsageError("-t wants a terminal as standard input; leave it out.")
+    if not re.fullmatch(r"([a-zA-Z0-9][a-zA-Z0-9._-]{0,63})?", options["hostname"] or ""):
+        raise InvalidError(f"host name {shown(options['hostname'])!r}: not 1 to 64 letters, digits, dots and hyphens")
     lines = options["env_file"].read().splitlines() if options["env_file"] else []
     from_file = [line for line in lines if line.strip() and not line.startswith("#")]
     mounts = [*map(_volume, options["volumes"]), *(Mount(TMPFS, _absolute(path)) for path in options["tmpfs"])]
@@ -168,6 +171,8 @@ def _volume(text: str) -> Mount:
 def _absolute(path: str) -> str:
     if not path.startswith("/"):
         raise InvalidError(f"{shown(path)!r}: not an absolute path in the container; begin it with /")
+    if os.path.normpath(path).strip("/") == "":
+        raise InvalidError(f"{shown(path)!r}: nothing can be shown in place of the whole container; name a folder in it")
     return path
 
 

@@ -78,7 +78,7 @@ def test_what_runs_and_as_whom_is_settled_by_dockers_rules(ll: Runner) -> None:
     (("-w", "/srv/page", "base:1", "true"), 125, "is a file in the container"), (("-u", "nobody-here", "base:1", "true"), 125, "no such name"),
     (("-v", "/nowhere/at/all:/x", "base:1", "true"), 125, "is not there on this machine"), (("--cap-add", "WINGS", "base:1", "true"), 125, "capability"),
     (("--runtime", "nosuchrun", "base:1", "true"), 125, "no runtime nosuchrun"), (("nosuch:1", "true"), 125, "no container or image nosuch:1"),
-    (("-w", "/proc/self/fd/7", "base:1", "true"), 125, "/proc"), (("--hostname", "x" * 200, "base:1", "true"), 125, "sethostname"),
+    (("-w", "/proc/self/fd/7", "base:1", "true"), 125, "/proc"), (("--hostname", "x" * 200, "base:1", "true"), 125, "host name"),
 ])  # fmt: skip
 def test_what_cannot_run_is_one_line_and_nothing_is_recorded(ll: Runner, args: tuple[str, ...], code: int, says: str) -> None:
     done = ll.run("run", "--rm", *args, code=code)
