@@ -32,7 +32,7 @@ from projections.tree.view import View
 STATE = "state.json"
 LEAST = 1 << 20
 _HOSTS = b"127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
-_MOUNTED = ("/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue", "/sys")  # noqa: S108 - in the container
+_MOUNTED = ("/proc", "/dev", "/sys")
 
 
 class Visit(NamedTuple):
@@ -225,12 +225,22 @@ def _write_points(view: View, wishes: Wishes, cwd: str, folder: str) -> None:
     where = follow(view, checked(os.fsencode(cwd).lstrip(b"/")))
     if where.split(b"/")[0] == b"proc":  # what leads out of the root lies there, if anywhere
         raise InvalidError(f"working directory {shown(cwd)}: it lies in /proc; choose another place")
+    for target in _MOUNTED:
+        _require_no_symlink(view, target)
     for target in (*_MOUNTED, cwd):
         _add_point(found, view, target, is_folder=True)
     for mount in wishes.mounts:
         _add_point(found, view, mount.target, is_folder=mount.source == TMPFS or os.path.isdir(mount.source))
     changes = [found[path] for path in sorted(found, key=order)]
     lower_dirs.write(changes, view.get(b""), view, folder)
+
+
+def _require_no_symlink(view: View, target: str) -> None:
+    """Runtimes make and remove names in /dev by the host's path of it: a symlink there would lead them onto the host."""
+    there = view.lookup(os.fsencode(target.lstrip("/")))
+    if there and there.is_symlink:
+        raise InvalidError(f"{target} is a symbolic link in the container, and something is to be mounted there; delete it "
+                           "(`layerlog delete`)")  # fmt: skip
 
 
 def _add_point(found: dict[bytes, Change], view: View, target: str, *, is_folder: bool) -> None:

@@ -15,11 +15,15 @@ from cli.sandbox.visit import Visit
 from cli.session.session import Session, become_root
 from cli.session.writing import repeated, writing
 from eventstore.disk.held import remove
+from eventstore.errors import ConflictError
 from eventstore.model.facts import Exit
 from eventstore.model.paths import shown
 from eventstore.store import commands, visits
 from projections.images import run_config
 from projections.refs import containers, targets
+
+PASSES = 5
+"""Times that a process may keep one from reading what it changes."""
 
 
 def run(s: Session, container: str, wishes: Wishes, command: Sequence[str], runtime_name: str | None) -> int:
@@ -105,7 +109,14 @@ def pass_over(s: Session, container: str) -> None:
     visit = visiting.read(s.store.path, container)
     if visit is not None and visits.state(s.store.path, container) == visits.RUNNING:
         become_root()
-        _tell(_pass(s, visit, None))
+        for left in reversed(range(PASSES)):
+            try:
+                _tell(_pass(s, visit, None))
+            except ConflictError:  # directories were moved while they were walked
+                if not left:
+                    raise
+            else:
+                return
 
 
 def recover(s: Session, container: str) -> bool:

@@ -179,3 +179,17 @@ def test_what_a_process_changed_is_kept_whatever_the_runtime_says_then(ll: Runne
         ll.run("run", "--runtime", str(script), "--name", "web", "base:1", "sh", "-c", "echo new > /srv/page", code=125)
     assert ll("cat", "web:/srv/page") == "new\n"
     assert os.listdir(f"{ll.store}/running") == []
+
+
+@pytest.mark.parametrize("name", ["dev", "proc", "sys"])
+def test_what_is_mounted_on_is_no_symlink_that_leads_to_the_host(ll: Runner, name: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="layerlog-") as victim:
+        Path(victim).chmod(0o777)
+        Path(victim, "ptmx").write_text("the host's")
+        ll("create", "--name", "web", "base:1")
+        ll("link", "-s", victim, f"web:/{name}")
+        done = ll.run("run", "web", "true", code=125)
+        assert os.listdir(victim) == ["ptmx"]
+    assert f"/{name} is a symbolic link in the container" in done.stderr
+    ll("delete", f"web:/{name}")
+    ll("run", "web", "true")
