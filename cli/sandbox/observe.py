@@ -48,12 +48,12 @@ class Seen:
     def __init__(self, path: str, is_kept: Callable[[bytes], bool]) -> None:
         self._path = path
         self._is_kept = is_kept
-        self._now: dict[str, str] = {}
+        self._before, self._now = dict[str, str](), dict[str, str]()
         try:
             with open(path, "rb") as file:
-                self._before: dict[str, str] = json.load(file)
-        except (OSError, ValueError):
-            self._before = {}
+                self._before = {mark: bytes.fromhex(digest).hex() for mark, digest in json.load(file).items()}
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+            pass
 
     def content(self, status: os.stat_result) -> bytes | None:
         """Return the digest of what a file holds, None where that has to be read."""

@@ -79,8 +79,8 @@ def read(store: str, container: str) -> Visit | None:
     except (OSError, ValueError, TypeError, RecursionError):
         visit = None
     if visit is None or not _is_sound(visit, container) or os.path.islink(visit.path(store, "upper")):
-        raise StoreError(f"{shown(path)} is damaged; what lies in `upper` beside it cannot be recorded: copy it, then remove "
-                         "the folder of both")  # fmt: skip
+        raise StoreError(f"{shown(path)} is damaged, so that `upper` beside it cannot be recorded; copy what you need, then "
+                         f"`layerlog recover --discard {container[:12]}`")  # fmt: skip
     return visit
 
 
@@ -271,7 +271,7 @@ def cleared(store: str, visit: Visit, refused: Iterable[bytes]) -> list[str]:
     """Remove what a visit that is recorded to its end left; return where what no layer can hold lies now, by its paths."""
     folder = visits.folder(store, visit.container)
     kept = set_aside(folder, visit.id, refused)
-    _remove_leftovers(visit, folder)
+    remove_leftovers(visit, folder)
     forget(store, visit.container)
     return kept
 
@@ -292,7 +292,7 @@ def forget(store: str, container: str) -> None:
         os.rmdir(folder)
 
 
-def _remove_leftovers(visit: Visit, folder: str) -> None:
+def remove_leftovers(visit: Visit, folder: str) -> None:
     """A runtime that was killed left its state, and a control group that is empty by now.
 
     Only one that this machine knows is asked: the name of the program may have come with somebody else's store.

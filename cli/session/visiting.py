@@ -15,7 +15,7 @@ from cli.sandbox.visit import Visit
 from cli.session.session import Session, become_root
 from cli.session.writing import repeated, writing
 from eventstore.disk.held import remove
-from eventstore.errors import ConflictError
+from eventstore.errors import ConflictError, StoreError
 from eventstore.model.facts import Exit
 from eventstore.model.paths import shown
 from eventstore.store import commands, visits
@@ -135,6 +135,23 @@ def recover(s: Session, container: str) -> bool:
         return True
     finally:
         os.close(lock)
+
+
+def discard(s: Session, container: str) -> bool:
+    """Throw away, unrecorded, what a killed process left in a container; return whether there was anything."""
+    if visits.state(s.store.path, container) != visits.UNRECORDED:
+        return False
+    become_root()
+    lock = visits.take(s.store.path, container)
+    try:
+        with suppress(StoreError):
+            if visit := visiting.read(s.store.path, container):
+                visiting.remove_leftovers(visit, visits.folder(s.store.path, container))
+        visiting.forget(s.store.path, container)
+    finally:
+        os.close(lock)
+    print(f"layerlog: threw away what a process left in container {container[:12]}", file=sys.stderr)
+    return True
 
 
 def _pass(s: Session, visit: Visit, exited: Exit | None) -> Passed:

@@ -200,9 +200,11 @@ def exec_(ctx: click.Context, /, container: str, command: tuple[str, ...], **opt
 
 @click.command()
 @click.argument("container", shell_complete=completion.containers)
-def recover(container: str) -> None:
+@click.option("--discard", is_flag=True, help="Throw it away instead; it can't be brought back.")
+def recover(container: str, *, discard: bool) -> None:
     """Record what a process that was killed left in a container. The next command that changes it does that, too."""
     observed_actor()
+    act = visiting.discard if discard else visiting.recover
     with session() as s:
-        if not visiting.recover(s, references.resolve_container(s.log, container)):
+        if not act(s, references.resolve_container(s.log, container)):
             print(f"layerlog: container {shown(container)} has nothing unrecorded", file=sys.stderr)

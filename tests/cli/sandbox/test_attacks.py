@@ -129,6 +129,12 @@ def test_what_took_a_files_place_is_not_opened(tmp_path: Path) -> None:
     assert (scan.skipped["vanished"], scan.unstable) == (1, [])
 
 
+@pytest.mark.parametrize("text", ["", "[]", '{"a": 1}', '{"a": "x"}', "[" * 100_000])
+def test_a_damaged_note_of_what_was_seen_is_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "seen").write_text(text)
+    assert Seen(str(tmp_path / "seen"), lambda _: True).content(os.stat(tmp_path)) is None
+
+
 @pytest.mark.parametrize("stated", [
     {"runtime": "/evil"}, {"container": "../../victim"}, {"id": "../../victim"}, {"first": "1"}, {"moves": [["a"]]}, {"command": [1]},
     {"version": None}, {"more": 1}, {"upper": "/etc"}, None,
@@ -161,6 +167,9 @@ def test_what_a_store_of_somebody_else_says_of_a_visit_is_not_obeyed(ll: Runner,
     else:
         assert (done.returncode, "is damaged" in done.stderr) == (1, True), done
         assert (running / "upper" / "srv" / "page").exists() or (running / "elsewhere" / "srv" / "page").exists()
+        assert "threw away" in ll.run("recover", "--discard", "web", code=0).stderr
+        assert "nothing unrecorded" in ll.run("recover", "--discard", "web", code=0).stderr
+        assert (ll("cat", "web:/srv/page"), ll("run", "web", "cat", "/srv/page"), os.listdir(running.parent)) == ("one\n", "one\n", [])
 
 
 def test_what_is_mounted_below_sys_is_read_only(ll: Runner) -> None:
