@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from cli.display.events import what
+from cli.display.events import built_text, what
 from cli.display.formats import human_size, short_id, shown_time, subject
 from cli.display.history import (
     built_by,
@@ -65,6 +65,7 @@ def cause_lines(label: str, cause: Cause | None, points: Points) -> Iterator[str
     yield f"  author   {shown(record.author) if record.author else 'nobody named'} (claimed)"
     yield f"  actor    {shown(actor_text(record))} (observed)"
     yield f"  command  {command_text(record)} ({shown(record.known)})"
+    yield from (f"  step     {built_text(build)}: {subject(build['instruction'])}" for build in filter(None, [record.build]))
     commit = cause.commit
     if commit is not None:
         by = f" by {shown(commit.author)}" if commit.author else ""
@@ -159,4 +160,5 @@ def line_row(number: int, line: Line, cause: Cause) -> dict[str, Any]:
         "actor": dict(record.actor),
         "commit": cause.commit.id if cause.commit else None,
         "layer": cause.layer.diff_id if cause.layer else None,
+        "build": None if record.build is None else dict(record.build),
     }

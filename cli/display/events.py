@@ -8,6 +8,7 @@ from eventstore.model.digests import named
 from eventstore.model.events import ARRIVALS, DEPARTURES, Kind
 from eventstore.model.facts import (
     Arrival,
+    Built,
     ContainerBase,
     Departure,
     Exit,
@@ -113,7 +114,22 @@ def _tag(record: Record) -> str:
 
 
 def _committed(record: Record) -> str:
-    return f"as {short_id(record.event.commit)}: {subject(record.detail['message'] or '')}".rstrip(": ")
+    said = record.detail["message"] or record.detail.get("created_by") or ""
+    return f"as {short_id(record.event.commit)}: {subject(said)}".rstrip(": ")
+
+
+def built_text(build: Mapping[str, Any]) -> str:
+    """Return where in a Dockerfile a step of a build stands."""
+    return f"line {build.get('line')} of the Dockerfile, stage {subject(str(build.get('stage')))}"
+
+
+def _step(record: Record) -> str:
+    return f"{built_text(record.detail)}: {subject(record.detail.get('instruction', ''))}"
+
+
+def _built(record: Record) -> str:
+    found = Built.of(record.event)
+    return f"from the stage {subject(found.target)}: {counted(found.steps, 'step')}, {found.reused} reused"
 
 
 def _content(record: Record) -> str:
@@ -149,6 +165,8 @@ _phrases: Mapping[Kind, Callable[[Record], str]] = {
     Kind.REFERRER_KEPT: _referred,
     Kind.TAG_MOVED: _tag,
     Kind.TAG_DELETED: _tag,
+    Kind.STEP_BUILT: _step,
+    Kind.IMAGE_BUILT: _built,
     Kind.STORE_CREATED: lambda record: subject(record.detail.get("id", "")),
     Kind.ORIGINALS_DROPPED: _dropped,
     Kind.CONTENT_ERASED: _content,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cli.display.entries import TYPES
-from cli.display.events import NOTHING, stated_text, what
+from cli.display.events import NOTHING, built_text, stated_text, what
 from cli.display.formats import NO_TIME, counted, short_id, shown_stated, shown_time, subject
 from cli.display.output import paint
 from eventstore.model.facts import Arrival
@@ -49,6 +49,7 @@ def commit_lines(commit: Commit, tags: list[str], signed: Sequence[Signed] = ())
     yield f"Author: {shown(commit.author) if commit.author else 'nobody named'} (claimed)"
     yield f"Actor:  {shown(actor_text(commit.record))} (observed)"
     yield f"Date:   {shown_time(commit.time)}"
+    yield from (f"Built:  {built_text(build)}" for build in filter(None, [commit.record.build]))
     yield from (f"Signed: {shown(one.signer)} (`verify` says whether it holds)" for one in signed)
     yield from (f"Guard:  let through {shown(_let_through(one))}" for one in (commit.guards or {}).get("let_through", ()))
     yield ""
@@ -179,7 +180,7 @@ def command_text(record: Record) -> str:
 
 ITEM = (
     "commit", "layer", "tags", "container", "from", "version", "position", "parent", "author", "actor", "command", "time",
-    "message", "guards", "image", "number", "created", "created_by", "comment", "loaded", "loaded_by", "source",
+    "message", "guards", "build", "image", "number", "created", "created_by", "comment", "loaded", "loaded_by", "source",
     "signatures",
 )  # fmt: skip
 """The keys of every row of `log`, whatever the item is; null where it has no such thing."""
@@ -200,6 +201,7 @@ def commit_row(commit: Commit, tags: list[str]) -> dict[str, Any]:
         "time": rfc3339(commit.time),
         "message": commit.message,
         "guards": commit.guards,
+        "build": None if commit.record.build is None else dict(commit.record.build),
     }
 
 

@@ -126,6 +126,11 @@ class Seal:
         self.author, self.message, self.encoder, self.guards = author, message, encoder, guards
         self.created, self.created_by, self.history = created, created_by, history
 
+    @property
+    def is_step(self) -> bool:
+        """Whether a build made it."""
+        return self.created_by is not None or self.history is not None
+
     @classmethod
     def of(cls, event: Event) -> "Seal":
         said = event.stated

@@ -62,6 +62,11 @@ class Record(NamedTuple):
         return str(self.context.get("known"))
 
     @property
+    def build(self) -> Mapping[str, Any] | None:
+        """The step of a build that did it: its build's id, stage, line and instruction; None where none did."""
+        return self.context.get("build")
+
+    @property
     def detail(self) -> dict[str, Any]:
         return json.loads(self.event.detail) if self.event.detail else {}
 

@@ -64,6 +64,7 @@ def event_row(record: Record) -> dict[str, Any]:
         "author": record.author,
         "actor": dict(record.actor),
         "command": record.command,
+        "build": None if record.build is None else dict(record.build),
     }
 
 

@@ -17,6 +17,9 @@ from projections.oci.config import History, history, parse_config
 from projections.refs.targets import Target, bottom, containers_under
 from projections.tree import lineage
 
+RETOLD = "The steps of this build, told anew: some were reused from builds with another config."
+"""Stands for the message of a commit that seals nothing but what the image's history says."""
+
 
 class Commit(NamedTuple):
     """A seal over the events first..last of a container's stream; `author` is the claimed one, `id` 64 hex digits."""
@@ -92,7 +95,7 @@ def of_seals(records: Records, found: Iterable[Event]) -> Iterator[Commit]:
 
 def _of_record(record: Record) -> Commit:
     event, seal = record.event, Seal.of(record.event)
-    message = seal.message or seal.created_by or ""
+    message = seal.message or seal.created_by or ("" if seal.history is None else RETOLD)
     return Commit(event.commit, record.name, seal.first, event.version, seal.parent, seal.author, message, record)
 
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from eventstore.content.reader import Content
 from eventstore.index import provenance, seals
 from eventstore.log.log import Log
+from eventstore.model.events import Kind
+from eventstore.model.facts import Seal
 from projections.images import images
 from projections.layers import sizes as layer_sizes
 from projections.refs import containers, tags
@@ -13,16 +15,26 @@ from projections.refs import containers, tags
 def listed(log: Log) -> Iterator[images.Image]:
     """Yield, newest first, the images that have a name and those that no other was made from, removed ones left out.
 
-    O(names + containers + images taken from elsewhere), however many commits the containers hold.
+    Of a build's stages the result alone counts.  O(names + containers + images taken from elsewhere), however many commits
+    the containers hold.
     """
     # what each container's first commit was made on; a later one is made on the one before it, which is left out
     made_from = {parent for _, parent in seals.first_commits(log) if parent}
     named = tags.current(log)
     heads = map(images.of_seal, seals.last_of_each(log))
-    found = {image.id: image for image in (*images.arrived(log), *heads) if image.id in named or image.id not in made_from}
+    shown = (image for image in (*images.arrived(log), *heads) if image.id in named or image.id not in made_from)
+    found = {image.id: image for image in shown if image.id in named or not _is_step(log, image)}
     for name in named.keys() - found.keys():
         found[name] = images.get(log, name)
     yield from (image for image in images.newest_first(log, found.values()) if not image.removed)
+
+
+def _is_step(log: Log, image: images.Image) -> bool:
+    """Whether an image is what a stage of a build came to on the way to another one."""
+    if image.seal is None or not Seal.of(image.seal).is_step:
+        return False
+    stream = log.stream("image", image.id)
+    return stream is None or next(log.of_kind(Kind.IMAGE_BUILT, stream.id), None) is None
 
 
 def children(log: Log, image: images.Image) -> list[str]:

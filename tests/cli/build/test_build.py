@@ -86,3 +86,36 @@ def test_check_builds_nothing_and_tells_file_line_and_rule(builder: Builder) -> 
     assert "3 doubts about the Dockerfile" in builder(doubtful)
     assert "Dockerfile:3: LegacyKeyValueFormat" in builder.refused(f"# check=error=true\n{doubtful}")
     assert builder.run('FROM base:1\nCMD ["run"]\n', "--check", code=0).stdout == "Dockerfile: nothing found\n"
+
+
+def test_blame_names_the_line_that_wrote_a_file(builder: Builder) -> None:
+    builder.write({"a": "text\n"})
+    builder(SITE, "--target", "made")
+    told = {"/work/out": "line 6 of the Dockerfile, stage made: RUN echo $GREETING $VERSION > out && cat src/a >> out",
+            "/work/src/a": "line 5 of the Dockerfile, stage made: COPY . src", "/work": "line 4 of the Dockerfile, stage made: WORKDIR /work"}  # fmt: skip
+    for path, step in told.items():
+        assert f"  step     {step}\n" in builder.ll("blame", f"site:{path}")
+    [line] = builder.ll.json("blame", "--lines", "site:/work/src/a")
+    assert (line["build"]["line"], line["build"]["instruction"]) == (5, "COPY . src")
+
+
+def test_log_tells_the_build(builder: Builder) -> None:
+    builder.write({"a": "text\n"})
+    builder(SITE, "--target", "made")
+    rows = builder.ll.json("log", "site")
+    assert [(row["build"]["line"], row["message"]) for row in rows if row["build"]] == [
+        (6, "RUN |1 VERSION=1 /bin/sh -c echo $GREETING $VERSION > out && cat src/a >> out"), (5, "COPY . src"),
+        (4, "WORKDIR /work"), (3, "ENV GREETING=hello"), (2, "ARG VERSION=1"),
+    ]  # fmt: skip
+    assert "Built:  line 5 of the Dockerfile, stage made\n" in builder.ll("log", "site")
+    assert len({row["build"]["id"] for row in rows if row["build"]}) == 1
+
+
+def test_listings_show_the_result_of_a_build_alone(builder: Builder) -> None:
+    builder.write({"a": "text\n"})
+    before = len(builder.ll.json("images"))
+    done = builder.ll.run("build", "-q", "-f", "-", str(builder.folder), stdin=SITE, code=0)
+    rows = builder.ll.json("images")
+    assert len(rows) == before + 1
+    assert [row["id"] for row in rows if row["repository"] is None] == [done.stdout.strip()]
+    assert len(builder.ll.json("images", "-a")) == before + 8

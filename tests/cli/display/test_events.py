@@ -56,7 +56,9 @@ SAID: dict[Kind, list[tuple[dict[str, Any], str]]] = {
             "eeeeeeeeeeee 4 events from version 3 on, 1 path unstable, 2 paths refused",
         ),
     ],
-    Kind.STEP_BUILT: [({"line": 3, "instruction": {"run": ["a", "b"]}}, "eeeeeeeeeeee line 3, instruction run a, b")],
+    Kind.STEP_BUILT: [
+        ({"line": 3, "stage": "made", "instruction": "RUN make"}, "eeeeeeeeeeee line 3 of the Dockerfile, stage made: RUN make"),
+    ],
     Kind.LAYER_IMPORTED: [({"size": 2_500_000}, "eeeeeeeeeeee from a tar of 2.5MB"), ({}, "eeeeeeeeeeee from a folder")],
     Kind.IMAGE_LOADED: [(CAME, "eeeeeeeeeeee as app:1 from app.tar, 2 layers")],
     Kind.IMAGE_PULLED: [({**CAME, "names": [], "source": "-"}, "eeeeeeeeeeee from standard input, 2 layers")],
@@ -69,7 +71,9 @@ SAID: dict[Kind, list[tuple[dict[str, Any], str]]] = {
     Kind.TAG_MOVED: [(MOVED, "app:1 to abababababab from cdcdcdcdcdcd"), ({"image": A, "old": None}, "app:1 to abababababab")],
     Kind.TAG_DELETED: [({"old": B}, "app:1 from cdcdcdcdcdcd")],
     Kind.HISTORY_RECEIVED: [({"store": A, "events": {"from": 1, "to": 9}}, f"eeeeeeeeeeee store {A}, events from 1, to 9")],
-    Kind.IMAGE_BUILT: [({"target": None, "steps": [{"key": "k"}, {"key": "l"}]}, "eeeeeeeeeeee steps key k, key l")],
+    Kind.IMAGE_BUILT: [
+        ({"target": "made", "steps": 3, "reused": 2}, "eeeeeeeeeeee from the stage made: 3 steps, 2 reused"),
+    ],
     Kind.IMAGE_SERVED: [
         ({"asked": "web:v4", "user": "bob", "address": "::1", "agent": "skopeo/1"}, "eeeeeeeeeeee as web:v4 to bob@::1 (skopeo/1)"),
         ({"asked": "web:v4", "address": "::1"}, "eeeeeeeeeeee as web:v4 to ::1"),

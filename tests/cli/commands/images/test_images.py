@@ -252,7 +252,7 @@ def test_tag_gives_names_and_moves_them(ll: Layerlog) -> None:
     first = committed(ll, "one", "app:1")
     second = committed(ll, "two", "app:1")
     assert id_of(ll, "app:1") == second
-    ll("tag", "app:1@{1}", "app:1")
+    ll("tag", "-q", "app:1@{1}", "app:1")
     assert id_of(ll, "app:1") == first
     ll("tag", second[7:20], "quay.io/x/y")
     assert inspected(ll, second)["RepoTags"] == ["quay.io/x/y:latest"]
