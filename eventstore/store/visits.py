@@ -14,6 +14,7 @@ from eventstore.errors import ConflictError, UnrecordedError
 FOLDER = "running"
 LOCK = "lock"
 _FLOCK = "hhqqi4x"
+_PATIENCE = 100
 NONE, RUNNING, UNRECORDED = "", "running", "unrecorded"
 
 
@@ -48,15 +49,29 @@ def take(store: str, container: str) -> int:
 
     Raise ConflictError where somebody has it.
     """
-    path = folder(store, container)
-    os.makedirs(path, mode=0o700, exist_ok=True)
-    lock = os.open(os.path.join(path, LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    path = os.path.join(folder(store, container), LOCK)
+    for _ in range(_PATIENCE):
+        with suppress(FileNotFoundError, FileExistsError):  # whoever had it has just ended, and removed the folder
+            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            if _is_locked(lock, path, container):
+                return lock
+    raise ConflictError(running(container))
+
+
+def _is_locked(lock: int, path: str, container: str) -> bool:
+    """Lock an open file; return whether it is still the one at *path*, else close it.  ConflictError where it is locked."""
     try:
         fcntl.fcntl(lock, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        if os.path.samestat(os.fstat(lock), os.lstat(path)):
+            return True
+    except FileNotFoundError:
+        pass
     except OSError:
         os.close(lock)
         raise ConflictError(running(container)) from None
-    return lock
+    os.close(lock)
+    return False
 
 
 def require_none(store: str, container: str) -> None:
