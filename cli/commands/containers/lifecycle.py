@@ -112,7 +112,12 @@ def rm(ctx: click.Context, names: tuple[str, ...]) -> None:
         def remove(name: str) -> None:
             if references.tagged(s.log, name) and not container_named(s.log, name):
                 raise ConflictError(f"{shown(name)} is an image, not a container; `layerlog rmi {shown(name)}` removes it")
-            found = containers.get(s.log, s.container(name))
+            found = containers.get(s.log, references.resolve_container(s.log, name))
+            if visits.state(s.store.path, found.id) == visits.UNRECORDED:
+                from cli.session import visiting
+
+                visiting.recover(s, found.id)  # undelete brings back all of it
+                found = containers.get(s.log, found.id)
             with writing(s) as writer:
                 commands.remove_container(writer, found.id, expected=found.version)
             if found.id in visits.containers(s.store.path):
