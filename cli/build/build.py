@@ -14,7 +14,7 @@ from eventstore.errors import LayerlogError
 from eventstore.model.facts import Built
 from eventstore.model.paths import shown
 from eventstore.store import commands
-from projections.build import stages, steps
+from projections.build import scope, stages, steps
 from projections.build.scope import of_platforms
 from projections.build.stages import SCRATCH, Plan, Stage
 from projections.build.steps import Configure, Copying, MakeDirectory, Process
@@ -91,8 +91,7 @@ class Build:
         building.scope = building.scope._replace(outer=plan.arguments)
         self._stages.append(building)
         triggers = items(place.config, "OnBuild", str, "config")
-        if triggers:
-            building.place = place._replace(config={k: v for k, v in place.config.items() if k != "OnBuild"})
+        building.place = place._replace(config=scope.begun(place.config, empty=stage.base == SCRATCH))
         inherited = [each._replace(line=stage.line) for text in triggers for each in dockerfile.read(text)]
         own = [*inherited, *stage.instructions, *(self._labels() if stage is last else ())]
         for number, instruction in enumerate(own, 1):

@@ -1,8 +1,9 @@
 """COPY and ADD: sources are read once, found among the steps that were built before by what they hold, or put in place."""
 
 import os
+import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ from projections.edits import edits
 from projections.edits.copying import Placing
 from projections.edits.modes import Owner, parse_mode, parse_owner
 from projections.layers import plain_tar
+from projections.oci.documents import field
 from projections.tree.subtree import as_changes, below
 from projections.tree.symlinks import follow
 from projections.tree.view import View
@@ -34,11 +36,23 @@ REMOTE_MODE = 0o100600
 
 
 class _Source(NamedTuple):
-    """One source: `changes` are relative to it; of what is `unpacked` the files go, as of a directory."""
+    """One source: `changes` are relative to it; of a directory, or a tar that is `unpacked`, the files go.
+
+    The modes in a tar stay as they are, whatever --chmod says.
+    """
 
     top: Top
     is_dir: bool
     changes: Callable[[Keeper], Iterator[Change]]
+    unpacked: bool = False
+
+
+class _Placed(NamedTuple):
+    """A source that was read, and where its top goes."""
+
+    top: bytes
+    is_dir: bool
+    changes: Staged
 
 
 def copy(stage: StageBuild, step: Copying, files: HostFiles | View | None) -> None:
@@ -50,8 +64,9 @@ def copy(stage: StageBuild, step: Copying, files: HostFiles | View | None) -> No
         look = _look(stage, step)
         writer = stack.enter_context(writing(stage.s))
         view = stage.view()
-        placed = [(copying.place(view, step.target, source.top, is_dir=source.is_dir, parents=step.parents),
-                   stack.enter_context(closing(_staged(stage, writer, source, look, step)))) for source in sources]  # fmt: skip
+        staged = [stack.enter_context(closing(_staged(stage, writer, source, look, step))) for source in sources]
+        tops = [copying.place(view, step.target, source.top, is_dir=source.is_dir) for source in sources]
+        placed = [_Placed(top, source.is_dir, each) for top, source, each in zip(tops, sources, staged, strict=True)]
         text = inputs.text(stage.stated("copy", to=step.target), _lines(placed))
         if not stage.find(text):
             stage.explain(text)
@@ -62,7 +77,10 @@ def copy(stage: StageBuild, step: Copying, files: HostFiles | View | None) -> No
 
 
 def make_directory(stage: StageBuild, step: MakeDirectory) -> None:
-    """Do a WORKDIR: where the directory is there it changes the config alone, else it makes that and what is above it."""
+    """Do a WORKDIR: where the directory is there it changes the config alone, else it makes that and what is above it.
+
+    What is made is USER's, as BuildKit does it.
+    """
     view = stage.view()
     path = follow(view, step.path.encode(errors="surrogateescape"))
     there = view.lookup(path)
@@ -71,13 +89,16 @@ def make_directory(stage: StageBuild, step: MakeDirectory) -> None:
     if there is not None:
         stage.configure(step.config, step.created_by, None)
         return
-    text = inputs.text(stage.stated("workdir", path=step.path))
+    user = field(step.config, "User", str, "config", "")
+    owner = _owner(view, user) if user else (0, 0)
+    text = inputs.text(stage.stated("workdir", path=step.path, owner=owner))
     stage.place = stage.place._replace(config=step.config)
     if not stage.find(text):
         stage.explain(text)
+        made = edits.made(view, [path], mode=0o755, parents=True, now=_now(stage))
         with writing(stage.s) as writer:
             stage.settle(writer)
-            stage.seal(writer, text, edits.made(view, [path], mode=0o755, parents=True, now=_now(stage)), step.created_by)
+            stage.seal(writer, text, (change._replace(uid=owner[0], gid=owner[1]) for change in made), step.created_by)
     stage.tell(step.created_by)
 
 
@@ -87,22 +108,24 @@ def _now(stage: StageBuild) -> int:
     return time.time_ns() if epoch is None else epoch * SECOND
 
 
-def _lines(placed: list[tuple[bytes, Staged]]) -> Iterator[str]:
-    for top, changes in placed:
+def _lines(placed: Iterable[_Placed]) -> Iterator[str]:
+    for top, is_dir, changes in placed:
+        yield from inputs.lines([put(top, stat.S_IFDIR)] if is_dir else [])
         yield from inputs.lines(change._replace(path=join(top, change.path) if change.path else top) for change in changes)
 
 
-def _changes(placing: Placing, placed: list[tuple[bytes, Staged]], look: Look) -> Iterator[Change]:
-    for top, changes in placed:
-        yield from copying.placed(placing, top, changes, look)
+def _changes(placing: Placing, placed: Iterable[_Placed], look: Look) -> Iterator[Change]:
+    for top, is_dir, changes in placed:
+        yield from copying.placed(placing, top, changes, look, is_dir=is_dir)
 
 
 def _staged(stage: StageBuild, writer: Writer, source: _Source, look: Look, step: Copying) -> Staged:
     found = source.changes(writer.content)
     if step.exclude:
         left_out = Ignored(step.exclude, "--exclude")
-        found = (change for change in found if not change.path or not left_out(change.path))
-    return Staged(stage.s.store, copying.become(found, look))
+        found = (change for change in found if not left_out(change.path or source.top.name))
+    become = look._replace(remode=None) if source.unpacked else look
+    return Staged(stage.s.store, copying.become(found, become))
 
 
 def _look(stage: StageBuild, step: Copying) -> Look:
@@ -143,7 +166,12 @@ def _sources(step: Copying, files: HostFiles | View | None, stack: ExitStack) ->
             entry = known.lookup(top.path)
             if entry is None:
                 raise NotFoundError(f"{shown(top.path)} is not there any more; build again")
-            yield _of_host(files, top, entry, step) if isinstance(files, HostFiles) else _of_view(files, top, entry)
+            found = _of_host(files, top, entry, step) if isinstance(files, HostFiles) else _of_view(files, top, entry, step)
+            yield _with_parents(known, found) if step.parents else found
+
+
+def _with_parents(files: Files, source: _Source) -> _Source:
+    return source._replace(is_dir=True, changes=lambda keeper: copying.kept(files, source.top, source.changes(keeper)))
 
 
 def _of_text(name: str, text: str) -> _Source:
@@ -157,7 +185,7 @@ def _of_text(name: str, text: str) -> _Source:
 
 def _of_download(found: fetch.Fetched, step: Copying) -> _Source:
     if step.unpack_remote and _holds_tar(found.path):
-        return _Source(Top(b"", b""), is_dir=True, changes=lambda keeper: _unpacked(found.path, keeper))
+        return _Source(Top(b"", b""), is_dir=True, changes=lambda keeper: _unpacked(found.path, keeper), unpacked=True)
 
     def changes(keeper: Keeper) -> Iterator[Change]:
         with open(found.path, "rb") as file:
@@ -170,12 +198,17 @@ def _of_download(found: fetch.Fetched, step: Copying) -> _Source:
 def _of_host(files: HostFiles, top: Top, entry: Entry, step: Copying) -> _Source:
     place = os.fsdecode(join(files.root, top.path) if top.path else files.root)
     if step.unpack and entry.is_file and _holds_tar(place):
-        return _Source(top, is_dir=True, changes=lambda keeper: _unpacked(place, keeper))
-    return _Source(top, entry.is_dir, lambda keeper: files.changes(top.path, keeper))
+        return _Source(top, is_dir=True, changes=lambda keeper: _unpacked(place, keeper), unpacked=True)
+    return _Source(top, entry.is_dir, lambda keeper: _as_source(entry, step, files.changes(top.path, keeper)))
 
 
-def _of_view(view: View, top: Top, entry: Entry) -> _Source:
-    return _Source(top, entry.is_dir, lambda _: as_changes(view, below(view, top.path)))
+def _of_view(view: View, top: Top, entry: Entry, step: Copying) -> _Source:
+    return _Source(top, entry.is_dir, lambda _: _as_source(entry, step, as_changes(view, below(view, top.path))))
+
+
+def _as_source(entry: Entry, step: Copying, changes: Iterator[Change]) -> Iterator[Change]:
+    """Leave a directory itself out: what is in it is copied, but for --parents."""
+    return (change for change in changes if change.path) if entry.is_dir and not step.parents else changes
 
 
 def _holds_tar(place: str) -> bool:

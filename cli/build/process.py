@@ -69,15 +69,16 @@ def _visited(stage: StageBuild, step: Process, taken: list[mounts.Shown], stack:
 
 @contextmanager
 def _script(step: Process) -> Iterator[Mount]:
-    from tempfile import NamedTemporaryFile
+    from tempfile import TemporaryDirectory
 
     assert step.script is not None
     name, text = step.script
-    with NamedTemporaryFile("w", prefix="layerlog-", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(text)
-        file.flush()
-        os.fchmod(file.fileno(), 0o755)
-        yield Mount(file.name, SCRIPTS + name, read_only=True)
+    with TemporaryDirectory(prefix="layerlog-") as folder:
+        path = os.path.join(folder, "script")
+        with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+            os.fchmod(file.fileno(), 0o755)
+            file.write(text)
+        yield Mount(path, SCRIPTS + name, read_only=True)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from cli.sandbox.seccomp import profile
 from cli.sandbox.users import User
 from eventstore.errors import InvalidError, LayerlogError
 from eventstore.model.paths import shown
+from projections.oci.config_values import PATH
 from projections.oci.documents import Json, field, items
 from projections.tree.symlinks import follow
 from projections.tree.view import View
@@ -19,7 +20,6 @@ _WHAT = "the image's config"
 TMPFS = "tmpfs"
 INIT = "/sbin/docker-init"
 """Where an init is shown in the container, as Docker does."""
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CAPABILITIES = (
     "CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_MKNOD",
     "CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",

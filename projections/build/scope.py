@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from projections.oci import dockerfile
 from projections.oci.config import Platform
-from projections.oci.config_values import environment
+from projections.oci.config_values import PATH, environment
 from projections.oci.dockerfile import Instruction
-from projections.oci.documents import Json
+from projections.oci.documents import Json, items
 
 PROXIES = tuple(
     spelled for name in ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY") for spelled in (name, name.lower())
@@ -25,6 +25,14 @@ def of_platforms(own: Platform, wanted: Platform, stage: str) -> dict[str, str]:
             f"{prefix}VARIANT": platform.variant,
         }  # fmt: skip
     return found
+
+
+def begun(base: Json, *, empty: bool) -> Json:
+    """Return the run config that a stage begins with: its base's, or the `empty` image's, with a PATH, as BuildKit has it."""
+    config = {key: value for key, value in base.items() if key != "OnBuild"} | ({"WorkingDir": "/"} if empty else {})
+    if "PATH" in environment(config):
+        return config
+    return {**config, "Env": [*items(config, "Env", str, "config"), f"PATH={PATH}"]}
 
 
 class Scope(NamedTuple):

@@ -98,7 +98,7 @@ def check(instruction: Instruction) -> None:
         flags.refuse(instruction, "it takes at least a source and a destination")
     if instruction.name == "SHELL" and not (instruction.json and instruction.arguments):
         flags.refuse(instruction, 'it takes a JSON array, as SHELL ["/bin/bash", "-c"]')
-    if not instruction.arguments and not instruction.json and instruction.name != "RUN":
+    if not instruction.arguments and not instruction.json and instruction.name not in ("ONBUILD", "RUN"):
         flags.refuse(instruction, "its argument is missing")
     if instruction.name != "HEALTHCHECK":
         flags.values(instruction)

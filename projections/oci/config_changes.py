@@ -60,7 +60,21 @@ def _read(text: str) -> list[Instruction]:
         raise _refusal(line, flaw.reason, name, flaw.line if "\n" in text.strip() else 0) from None
     if not found:
         raise _refusal(text, "it holds no instruction", "", 0)
+    for each in found:
+        if _looks_like_array(each):
+            raise _refusal(each.text, _NO_ARRAY, each.name, each.line if "\n" in text.strip() else 0)
     return found
+
+
+_NO_ARRAY = "not a JSON array of strings, which have double quotes"
+_ARRAY = re.compile(
+    r"""\s*(ONBUILD\s+)?(CMD|ENTRYPOINT|HEALTHCHECK\s(.*\s)?CMD|VOLUME)\s+\[\s*["']""", re.IGNORECASE | re.DOTALL,
+)  # fmt: skip
+
+
+def _looks_like_array(instruction: Instruction) -> bool:
+    """Whether a line was hardly meant for a shell; in a Dockerfile it is one all the same, as with Docker."""
+    return not instruction.json and _ARRAY.match(instruction.text) is not None
 
 
 def _spaced(lines: Iterable[str]) -> Iterator[str]:
@@ -105,6 +119,8 @@ def command(name: str, text: str) -> Instruction:
         listed = None
     if isinstance(listed, list) and not all(isinstance(word, str) for word in listed):
         raise _refusal(f"{name} {text}", "not a JSON array of strings", name, 0)
+    if listed is None and _looks_like_array(Instruction(name, (text,), f"{name} {text}")):
+        raise _refusal(f"{name} {text}", _NO_ARRAY, name, 0)
     arguments = (text,) if listed is None else tuple(listed)
     return Instruction(name, arguments, f"{name} {text}", json=listed is not None, literal=True)
 
@@ -195,13 +211,7 @@ def _command(config: Json, instruction: Instruction) -> list[str]:
 def _line(config: Json, instruction: Instruction, arguments: Sequence[str]) -> list[str]:
     if instruction.json:
         return list(arguments)
-    _check_no_array(arguments[0])
     return [*(items(config, "Shell", str, "config") or _DEFAULT_SHELL), *arguments]
-
-
-def _check_no_array(text: str) -> None:
-    if re.match(r"\[\s*[\"']", text):
-        raise InvalidError("not a JSON array of strings, which have double quotes")
 
 
 def _pairs(config: Json, instruction: Instruction) -> dict[str, str]:
@@ -230,8 +240,6 @@ def _exposed(config: Json, instruction: Instruction) -> Json:
 def _volumes(config: Json, instruction: Instruction) -> Json:
     env = environment(config)
     paths = [dockerfile.word(instruction, argument, env) for argument in instruction.arguments]
-    if not instruction.json:
-        _check_no_array(instruction.arguments[0])
     if not paths or not all(path.strip() for path in paths):
         raise InvalidError("a volume's path is empty")
     return field(config, "Volumes", dict, "config", {}) | {path: {} for path in paths}

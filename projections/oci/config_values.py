@@ -9,6 +9,8 @@ from eventstore.errors import InvalidError
 from eventstore.model.paths import shown
 from projections.oci.documents import Json, items
 
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where programs are looked for when an image does not say it: Docker's default."""
 _PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", re.ASCII | re.IGNORECASE)
 _DURATIONS = {
     "interval": "Interval",

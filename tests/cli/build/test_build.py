@@ -21,7 +21,8 @@ def test_stages_run_copy_and_configure(builder: Builder) -> None:
     builder(SITE)
     assert builder.ll("cat", "site:/srv/out") == "hello 1\ntext\n"
     assert builder.ll("ls", "site:/").split() == ["srv"]
-    assert builder.config() == {"Cmd": ["/srv/out"], "Labels": {"of": "site"}}
+    path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    assert builder.config() == {"Cmd": ["/srv/out"], "Env": [path], "Labels": {"of": "site"}, "WorkingDir": "/"}
     assert builder.history() == ["COPY --from=made /work/out /srv/out", "LABEL of=site", 'CMD ["/srv/out"]']
     assert builder.ll.json("ps") == []
 
