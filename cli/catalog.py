@@ -32,6 +32,7 @@ HEADINGS: dict[str, dict[str, Entry]] = {
         "inspect": Entry(IMAGES, "inspect", "Show all that is known of an image or a container"),
         "history": Entry(IMAGES, "history", "List the layers of an image, newest first"),
         "tag": Entry(NAMES, "tag", "Give an image one more name"),
+        "reflog": Entry(NAMES, "reflog", "List what tags named before, and who moved them"),
         "rmi": Entry(NAMES, "rmi", "Remove an image (undelete brings it back)"),
         "build": Entry("cli.commands.images.build", "build", "Build an image from a Dockerfile"),
         "pull": Entry("cli.commands.images.pull", "pull", "Get an image from a registry"),
@@ -109,7 +110,47 @@ HEADINGS: dict[str, dict[str, Entry]] = {
 
 COMMANDS: dict[str, Entry] = {name: entry for rows in HEADINGS.values() for name, entry in rows.items()}
 
+SELDOM = {
+    "tags", "layers", "logout", "copy", "import", "inventory", "recover", "rename", "sign", "fork", "stat", "mkdir", "link",
+    "chmod", "chown", "export", "redo", "revert", "undelete", "bisect", "rebuild", "prune", "erase", "repair", "checkpoint",
+    "prove", "completion", "gc", "config", "reflog",
+}  # fmt: skip
+"""What the first screen of the help leaves to `layerlog help -a`."""
+
+DESTROYING = {"delete", "erase", "gc", "prune", "rm", "rmi"}
+"""What is proposed to nobody who wrote something else, but for a slip of one letter."""
+
+_BOTH = ("build", "commit", "cp", "create", "diff", "exec", "export", "history", "import", "inspect", "load", "prune", "pull",
+         "push", "rename", "rm", "run", "save", "tag")  # fmt: skip
+GROUPS: dict[str, dict[str, str]] = {
+    "image": {**{name: name for name in _BOTH}, "ls": "images", "list": "images", "rm": "rmi", "remove": "rmi"},
+    "container": {**{name: name for name in _BOTH}, "ls": "ps", "list": "ps", "ps": "ps", "remove": "rm"},
+    "system": {"df": "df", "prune": "prune"},
+    "builder": {"build": "build", "prune": "prune"},
+    "buildx": {"build": "build", "prune": "prune"},
+}
+"""Docker's words before its commands, and what is meant: `layerlog image ls` is `layerlog images`."""
+
+SYNONYMS = {"mv": "move"}
+
 INSTEAD = {
+    "add": "Every write is in the log already; `layerlog commit` seals what was written.",
+    "branch": "A container is a line of work: `layerlog fork web@42 --name other` begins one at any point.",
+    "switch": "A container is a line of work: `layerlog fork web@42 --name other` begins one at any point.",
+    "merge": "Layers are not merged; `layerlog cp REF:/PATH CONTAINER:/PATH` takes files over.",
+    "rebase": "History is not rewritten; `layerlog create IMAGE` and `layerlog cp` begin anew on another base.",
+    "reset": "History is not rewritten; `layerlog undo`, `layerlog revert` and `layerlog restore` take changes back.",
+    "stash": "`layerlog fork` keeps a state aside under a name of its own.",
+    "clone": "`layerlog pull` gets an image, `layerlog backup` copies a store.",
+    "fetch": "`layerlog pull` gets an image from a registry.",
+    "init": "A store is made by the first load, import, pull, create or build.",
+    "grep": "`layerlog find --text WORDS` looks into files.",
+    "search": "Registries are searched on their web pages; `layerlog tags docker://REPO` lists a repository's tags.",
+    "volume": "There are no named volumes; `layerlog run -v SRC:DST` shows a folder of this machine.",
+    "network": "A process has this machine's network, or none: `layerlog run --network none`.",
+    "compose": "One container is run at a time: `layerlog run`; compose needs a daemon.",
+    "info": "`layerlog df` says where the store's disk space goes; `layerlog --version` which version this is.",
+    "top": "`layerlog ps` says in which containers something runs; `layerlog exec CONTAINER ps` shows processes.",
     "start": "A container is a log, and a process in it a visit: `layerlog run CONTAINER [CMD...]` begins one.",
     "stop": "What runs ends by ^C, by a signal to `layerlog run`, or by `layerlog exec CONTAINER kill 1`.",
     "kill": "What runs ends by a signal to `layerlog run`, or by `layerlog exec CONTAINER kill -9 1`.",

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import click
 
-from cli.catalog import COMMANDS, HEADINGS, INSTEAD
+from cli.catalog import COMMANDS, DESTROYING, GROUPS, HEADINGS, INSTEAD, SELDOM, SYNONYMS
 from cli.options import completion
 from cli.session import failures, logs
 from cli.session.actor import observed_actor
@@ -17,6 +17,7 @@ from cli.session.settings import Settings, default_store
 from cli.version import VERSION
 from eventstore.errors import UnrecordedError
 
+_ALL = "layerlog.all"
 _STORE_HELP = "The store; load, import and create make it.  [env: LAYERLOG_STORE; default: ~/.local/share/layerlog]"
 
 POINTS = """\b
@@ -50,15 +51,17 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        args = _translated(ctx, args)
         if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
             ctx.fail(f"No such command {args[0]!r}.{_suggestion(args[0])}")
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         width = max(map(len, COMMANDS))
         for heading, rows in HEADINGS.items():
+            shown = [(name.ljust(width), row.help) for name, row in rows.items() if ctx.meta.get(_ALL) or name not in SELDOM]
             with formatter.section(heading):
-                formatter.write_dl([(name.ljust(width), entry.help) for name, entry in rows.items()])
+                formatter.write_dl(shown)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
         from click.shell_completion import CompletionItem
@@ -70,6 +73,23 @@ class Commands(click.Group):
         """Run one command line and leave with its exit code."""
         complete_if_asked(self)
         sys.exit(run(self, list(sys.argv[1:] if args is None else args)))
+
+
+def _translated(ctx: click.Context, args: list[str]) -> list[str]:
+    """Return what the words of docker's and git's users mean here."""
+    first, *rest = args
+    if first == "version" and not rest:
+        print(f"layerlog version {VERSION}")
+        ctx.exit()
+    if first == "help" and (not rest or rest in (["-a"], ["--all"])):
+        ctx.meta[_ALL] = bool(rest)
+        print(ctx.get_help())
+        ctx.exit()
+    if first == "help":
+        return [*_translated(ctx, rest), "--help"]
+    if first in GROUPS and rest and rest[0] in GROUPS[first]:
+        return [GROUPS[first][rest[0]], *rest[1:]]
+    return [SYNONYMS.get(first, first), *rest]
 
 
 def _with_examples(command: click.Command) -> click.Command:
@@ -145,8 +165,16 @@ def _suggestion(name: str) -> str:
 
     if name in INSTEAD:
         return f" {INSTEAD[name]}"
-    close = get_close_matches(name, COMMANDS)
+    if name in GROUPS:
+        return f" `layerlog {name}` goes before one of {', '.join(sorted(GROUPS[name]))}."
+    close = [found for found in get_close_matches(name, COMMANDS) if found not in DESTROYING or _is_slip(name, found)]
     return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+def _is_slip(typed: str, meant: str) -> bool:
+    from difflib import SequenceMatcher
+
+    return SequenceMatcher(None, typed, meant).ratio() > 0.85
 
 
 def _with_place(error: click.ClickException) -> click.ClickException:
@@ -160,7 +188,7 @@ def _with_place(error: click.ClickException) -> click.ClickException:
 
 
 @click.command(
-    cls=Commands, epilog="`layerlog COMMAND --help` says more of each.",
+    cls=Commands, epilog="`layerlog COMMAND --help` says more of each; `layerlog help -a` lists the rest, too.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )  # fmt: skip
 @click.option("--store", metavar="DIR", envvar="LAYERLOG_STORE", shell_complete=completion.host_paths, help=_STORE_HELP)

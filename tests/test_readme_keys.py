@@ -9,7 +9,7 @@ from tests.cli.invoking import Layerlog, with_base, with_loaded, write_and_commi
 from tests.cli.running import ROOT
 
 COMMANDS = {
-    "images": ("images",), "history": ("history", "app:1"), "tags": ("tags", "base"), "layers": ("layers", "app:1"),
+    "images": ("images",), "history": ("history", "app:1"), "tags": ("tags", "base"), "reflog": ("reflog",), "layers": ("layers", "app:1"),
     "layers --largest": ("layers", "--largest", "3", "app:1"), "ps": ("ps", "-a"),
     "status": ("status", "web"), "ls": ("ls", "web:/etc"), "stat": ("stat", "web:/etc/motd"), "diff": ("diff", "web"),
     "log": ("log", "web"), "show": ("show", "app:1"), "blame": ("blame", "web:/f"), "blame --lines": ("blame", "--lines", "web:/f"),

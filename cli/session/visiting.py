@@ -1,6 +1,7 @@
 """Processes in containers, as commands deal with them: started, recorded while they run, recovered when they were killed."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +23,8 @@ from eventstore.store import commands, visits
 from projections.images import run_config
 from projections.refs import containers, targets
 
+KILLED = 10
+"""Seconds that a killed process has to be gone, and recorded."""
 PASSES = 5
 """Times that a process may keep one from reading what it changes."""
 
@@ -163,6 +166,20 @@ def _tell(passed: Passed) -> None:
     if passed.unstable:
         count = counted(len(passed.unstable), "file")
         print(f"layerlog: {count} changed while being read: recorded as read, `layerlog show` lists them", file=sys.stderr)
+
+
+def kill(s: Session, container: str) -> None:
+    """Kill what runs in a container, and wait until its starter has recorded what it changed, or is gone, too."""
+    visit = visiting.read(s.store.path, container)
+    if visit is not None and visit.first:
+        become_root()
+        with suppress(ProcessLookupError):
+            os.kill(visit.first, signal.SIGKILL)
+    until = time.monotonic() + KILLED
+    while visits.state(s.store.path, container) == visits.RUNNING:
+        if time.monotonic() > until:
+            raise ConflictError(visits.running(container))
+        time.sleep(0.02)
 
 
 def beside(s: Session, container: str, wishes: Wishes, command: Sequence[str]) -> int:

@@ -82,6 +82,20 @@ def find_removed(log: Log, text: str) -> Removed:
     return found[0]
 
 
+def all_removed(log: Log) -> Iterator[Removed]:
+    """Yield everything that could be brought back: containers, the latest first, images, then tags that name nothing now."""
+    for container in containers.all_containers(log):
+        if container.removed:
+            yield Removed("container", container.id, container.name)
+    for image in sorted(images.removed(log)):
+        yield Removed("image", image, image[:12], tags=tuple(_tags_lost(log, image)))
+    last = {event.stream: event for event in log.of_kind(Kind.TAG_DELETED)}
+    for stream, event in sorted(last.items()):
+        if event.version == log.version(stream):
+            name = log.stream_of(stream).name
+            yield Removed("tag", name, name, TagMove.of(event).old)
+
+
 def _by_name(log: Log, text: str) -> Iterator[Removed]:
     last = next((container for stream, container in bearers(log, text) if is_removed(log, stream)), None)
     if last is not None:

@@ -149,6 +149,7 @@ OF_THE_STORE: dict[str, list[list[str]]] = {
     "prove": [["1"], ["0"], ["99999"]],
     "backup": [["{out}"]],
     "tags": [["one"]],
+    "reflog": [[], ["one"], ["--format", "json"]],
     "undelete": [["none"]],
     "completion": [["bash"]],
 }

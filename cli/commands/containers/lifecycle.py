@@ -11,7 +11,7 @@ from cli.session import logs
 from cli.session.failures import for_each
 from cli.session.session import Session, first_session, session
 from cli.session.writing import repeated, writing
-from eventstore.errors import ConflictError
+from eventstore.errors import ConflictError, NotFoundError
 from eventstore.index.names import container_named
 from eventstore.log.log import Log
 from eventstore.model.facts import ImageBase
@@ -101,8 +101,9 @@ def rename(container: str, name: str) -> None:
 
 @click.command()
 @click.argument("names", metavar="CONTAINER...", nargs=-1, required=True, shell_complete=completion.containers)
+@click.option("-f", "--force", is_flag=True, help="One that is not there is no error; what runs in one is killed.")
 @click.pass_context
-def rm(ctx: click.Context, names: tuple[str, ...]) -> None:
+def rm(ctx: click.Context, names: tuple[str, ...], *, force: bool) -> None:
     """Remove containers from the list and free their names; one that is refused does not keep the others.
 
     Nothing is lost: their events stay, sealed or not, and `layerlog undelete` brings them back.
@@ -112,7 +113,17 @@ def rm(ctx: click.Context, names: tuple[str, ...]) -> None:
         def remove(name: str) -> None:
             if references.tagged(s.log, name) and not container_named(s.log, name):
                 raise ConflictError(f"{shown(name)} is an image, not a container; `layerlog rmi {shown(name)}` removes it")
-            found = containers.get(s.log, references.resolve_container(s.log, name))
+            try:
+                found = containers.get(s.log, references.resolve_container(s.log, name))
+            except NotFoundError:
+                if not force:
+                    raise
+                return
+            if force and visits.state(s.store.path, found.id) == visits.RUNNING:
+                from cli.session import visiting
+
+                visiting.kill(s, found.id)
+                found = containers.get(s.log, found.id)
             if visits.state(s.store.path, found.id) == visits.UNRECORDED:
                 from cli.session import visiting
 

@@ -45,6 +45,7 @@ class How(NamedTuple):
 @click.argument("source", metavar="SRC|-", shell_complete=completion.any_paths)
 @click.argument("target", metavar="DST|-", shell_complete=completion.any_paths)
 @click.option("-a", "--archive", is_flag=True, help="Keep owners (between containers they are kept anyway).")
+@click.option("-r", "-R", "--recursive", is_flag=True, hidden=True, expose_value=False, help="Folders are copied whole anyway.")
 @click.option("-L", "--follow-link", is_flag=True, help="Copy what the symbolic link SRC leads to, not the link.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 def cp(source: str, target: str, *, archive: bool, follow_link: bool, quiet: bool) -> None:

@@ -22,6 +22,7 @@ _PLACE = "REF[@POINT][:PATH]"
 @click.command()
 @click.argument("places", metavar=f"{_PLACE}...", nargs=-1, required=True, shell_complete=completion.paths)
 @click.option("-l", "long_", is_flag=True, help="Mode, owner, size and time too, as a table.")
+@click.option("-a", "--all", is_flag=True, hidden=True, expose_value=False, help="No name is hidden anyway.")
 @click.option("-R", "--recursive", is_flag=True, help="All that is below it, too.")
 @click.option("-d", "--directory", is_flag=True, help="The directory itself, not what is in it.")
 @date_option()

@@ -8,6 +8,7 @@ import click
 from cli.display import history
 from cli.display.diff_lines import Compared, print_changes, print_config
 from cli.display.formats import listed
+from cli.display.output import Column, Shape, listing
 from cli.options import completion
 from cli.session.session import Session, session
 from cli.session.writing import append, change, repeated, writing
@@ -25,7 +26,7 @@ from projections.history import logbook, undo_stack
 from projections.history.commits import Commit, of_seal
 from projections.history.undo_stack import Step
 from projections.images import images, run_config
-from projections.images.removal import Removed, find_removed
+from projections.images.removal import Removed, all_removed, find_removed
 from projections.oci import config_diff
 from projections.oci.config_diff import ConfigDifference, Reverted
 from projections.refs import containers
@@ -36,6 +37,7 @@ from projections.tree.symlinks import follow
 from projections.tree.view import View
 
 MOST_CONFLICTS = 10
+_REMOVED = (Column("kind", "KIND"), Column("id", "ID"), Column("name", "NAME"))
 
 
 @click.command("undo")
@@ -189,12 +191,12 @@ def restore(source: str, place: str | None) -> None:
 
 
 @click.command()
-@click.argument("name", metavar="CONTAINER|IMAGE|TAG")
+@click.argument("name", metavar="[CONTAINER|IMAGE|TAG]", required=False)
 @click.option("--name", "new_name", help="What a container is called from now on, where its old name is taken.")
-def undelete(name: str, new_name: str | None) -> None:
+def undelete(name: str | None, new_name: str | None) -> None:
     r"""Bring back what `rm` or `rmi` removed: a container, an image with its names, or a tag with its last image.
 
-    It is found by the name that it had, or by its id.
+    It is found by the name that it had, or by its id. Without one, what could be brought back is listed.
 
     \b
       layerlog undelete web
@@ -202,6 +204,10 @@ def undelete(name: str, new_name: str | None) -> None:
       layerlog undelete --name web-old 6b6585a6169b
     """
     with session() as s:
+        if name is None:
+            rows = ({"kind": each.kind, "id": each.shown(12), "name": each.name} for each in all_removed(s.log))
+            listing(Shape(), rows, _REMOVED, "id")
+            return
         removed = find_removed(s.log, name)
         if removed.kind == "container":
             _restore_container(s, removed.id, new_name)

@@ -37,8 +37,9 @@ max_layer_size = click.option(
 
 
 @click.command()
+@click.argument("file", metavar="[FILE|DIR|-]", required=False, shell_complete=completion.host_paths)
 @click.option(
-    "-i", "--input", "source", metavar="FILE|DIR|-", default=STREAM, help="The archive or layout, not stdin.",
+    "-i", "--input", "source", metavar="FILE|DIR|-", help="The same, as docker has it.  [default: standard input]",
     shell_complete=completion.host_paths,
 )  # fmt: skip
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
@@ -46,19 +47,25 @@ max_layer_size = click.option(
 @click.option("--ref", metavar="NAME|@DIGEST", help="Only this image: by its name there, or by how its digest begins.")
 @max_layer_size
 @click.option("--referrers", is_flag=True, help="Keep what is no image too: signatures, SBOMs and whatever else.")
-def load(source: str, platform: str | None, ref: str | None, *, quiet: bool, max_layer_size: int, referrers: bool) -> None:
+def load(
+    file: str | None, source: str | None, platform: str | None, ref: str | None, *, quiet: bool, max_layer_size: int,
+    referrers: bool,
+) -> None:  # fmt: skip
     r"""Bring in images from what docker, podman, skopeo or layerlog saved: an archive, an OCI layout, or standard input.
 
     Layers that are here already are not read, and need not be there. All of it comes in, or nothing; what is no image is
     left aside, unless --referrers keeps it.
 
     \b
-      layerlog load -i tomcat.tar
+      layerlog load tomcat.tar
       docker save tomcat | layerlog load
       layerlog load -i layout --ref @sha256:3f2a
     """
     from cli.distribution import archive, send
 
+    if file and source:
+        raise click.UsageError(f"{file} and -i {source}: one archive at a time.")
+    source = file or source or STREAM
     with first_session() as s:
         found = archive.survey(_input(source), send.spool_folder(s.store), platform, ref=ref)
         load_images(s, found.images, _where(source), quiet=quiet, max_layer=max_layer_size)

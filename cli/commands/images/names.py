@@ -1,29 +1,37 @@
 """Names of images: given, moved, and taken away with the image that loses its last."""
 
 import sys
+from typing import Any
 
 import click
 
+from cli.display.formats import short_id, shown_stated
+from cli.display.history import person
+from cli.display.output import Column, Shape, listing, listing_options
 from cli.options import completion
+from cli.options.sizes_and_times import date_option
 from cli.session.failures import for_each
 from cli.session.session import session
 from cli.session.writing import writing
 from eventstore.errors import ConflictError
 from eventstore.index.names import container_named
 from eventstore.model.paths import shown
+from eventstore.model.times import rfc3339
 from eventstore.store import commands
 from eventstore.store.writer import Writer
+from projections.events.records import actor_text
+from projections.history import moves
 from projections.images import images, removal
 from projections.refs import references, tags
 
 
 @click.command()
-@click.argument("source", metavar="IMAGE|NAME@{N}", shell_complete=completion.images)
-@click.argument("name", metavar="NAME[:TAG]", shell_complete=completion.images)
+@click.argument("source", metavar="[IMAGE|NAME@{N}", required=False, shell_complete=completion.images)
+@click.argument("name", metavar="NAME[:TAG]]", required=False, shell_complete=completion.images)
 @click.option("-q", "--quiet", is_flag=True, help="Do not say what moved.")
 @click.option("--expect", metavar="IMAGE|none", help="Refuse where the name is another image's now, or anybody's.")
-def tag(source: str, name: str, expect: str | None, *, quiet: bool) -> None:
-    r"""Give an image one more name; a name that another image had moves to this one.
+def tag(source: str | None, name: str | None, expect: str | None, *, quiet: bool) -> None:
+    r"""Give an image one more name; a name that another image had moves to this one. Alone it lists all names.
 
     Where a name pointed before stays known, and is said on stderr: app:1.0@{1} is the image that app:1.0 named one move ago.
 
@@ -31,7 +39,13 @@ def tag(source: str, name: str, expect: str | None, *, quiet: bool) -> None:
       layerlog tag mytomcat:1.0 registry.example.org/mytomcat:1.0
       layerlog tag app:1.0@{1} app:1.0        back to the image before
     """
+    if source and not name:
+        raise click.UsageError("Missing argument 'NAME[:TAG]'.")
     with session() as s:
+        if source is None or name is None:
+            named = sorted(name for found in tags.current(s.log).values() for name in found)
+            print(*map(shown, tags.shown_names(named)), sep="\n")
+            return
         image, full_name = images.require_there(s.log, s.image(source)), tags.new_name(name)
         expected = expect and ("" if expect == "none" else s.image(expect))
         with writing(s) as writer:
@@ -39,6 +53,37 @@ def tag(source: str, name: str, expect: str | None, *, quiet: bool) -> None:
         if before and before != image.id and not quiet:
             (shown_name,) = tags.shown_names([full_name])
             print(f"layerlog: {shown(shown_name)} moved from {before[:12]} to {image.id[:12]}", file=sys.stderr)
+
+
+@click.command()
+@click.argument("name", metavar="[NAME[:TAG]]", required=False, shell_complete=completion.images)
+@date_option()
+@listing_options(trunc=True)
+def reflog(shape: Shape, name: str | None) -> None:
+    r"""List what tags named, the latest first, who moved them and when; of all tags, or of one.
+
+    \b
+      layerlog reflog app:1
+      layerlog tag app:1@{1} app:1            back to the image before
+    """
+    with session() as s:
+        full = None if name is None else references.tag_name(s.log, name) or tags.new_name(name)
+        listing(shape, (_move_row(move) for move in moves.of_tags(s.log, full)), _MOVES, "image")
+
+
+def _move_row(move: moves.Move) -> dict[str, Any]:
+    (familiar,) = tags.shown_names([move.tag])
+    return {
+        "tag": familiar, "point": f"{familiar}@{{{move.step}}}", "image": move.image, "before": move.before,
+        "time": rfc3339(move.record.time), "author": move.record.author, "actor": actor_text(move.record),
+        "command": move.record.command,
+    }  # fmt: skip
+
+
+_MOVES = (
+    Column("point", "POINT"), Column("image", "IMAGE", short_id, str, "deleted"), Column("before", "BEFORE", short_id, str),
+    Column("time", "WHEN", shown_stated), Column("author", "AUTHOR", person), Column("actor", "ACTOR"),
+)  # fmt: skip
 
 
 @click.command()

@@ -324,3 +324,16 @@ def load(ll: Runner, tars: list[bytes], name: str) -> None:
         with open(f"{folder}/image.tar", "wb") as file:
             archive.write(file, [images.image("gzip", tars=tuple(tars), names=(name,))])
         ll("load", "-q", "-i", f"{folder}/image.tar")
+
+
+def test_rm_f_kills_what_runs_and_keeps_its_changes(ll: Runner) -> None:
+    assert ll.run("rm", "-f", "nobody").returncode == 0
+    process = ll.start("run", "--name", "web", "base:1", "sh", "-c", "echo new > /srv/new; echo ready; sleep 1000")
+    until_printed(process, "ready")
+    assert "a process runs in container" in ll.run("rm", "web", code=1).stderr
+    ll("rm", "-f", "web")
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == 137
+    assert [row["name"] for row in ll.json("ps")] == []
+    ll("undelete", "web")
+    assert ll("cat", "web:/srv/new") == "new\n"
