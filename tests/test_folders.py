@@ -40,6 +40,7 @@ ORDER: dict[str, dict[str, tuple[int, str]]] = {
     },
     "cli": {
         "version": (0, "a number"),
+        "go_template": (0, "texts and values"),
         "catalog": (0, "names"),
         "streams": (1, "bytes on their way"),
         "hostfs": (2, "host files, by streams"),

@@ -22,6 +22,8 @@ T = TypeVar("T")
 Row = Mapping[str, Any]
 
 ROWS_AT_ONCE = 1000
+_DOCKERS = {"created": ("CreatedSince", "RunningFor", "CreatedAt"), "name": ("Names",), "names": ("Names",), "id": ("ID",)}
+"""What docker's templates call the values of our keys, beside their own names and those of their columns."""
 REMEMBERED = 500
 GAP, INDENT = 2, 4
 _BAR_DELAY = 0.5  # seconds: what is over before that needs no bar
@@ -69,8 +71,8 @@ def listing_options(*, trunc: bool = False) -> Callable[[F], F]:
             command = click.option("--no-trunc", is_flag=True, help="Show ids and texts in full.")(command)
 
         @click.option(
-            "--format", "output_format", type=click.Choice(["table", "json"]), default="table",
-            help="json: one object a line.",
+            "--format", "output_format", metavar="table|json|TEMPLATE", default="table", callback=_checked_format,
+            help="json: one object a line; '{{.ID}}', 'table {{.ID}}\\t{{.Name}}': docker's templates.",
         )  # fmt: skip
         @click.option("-q", "--quiet", is_flag=True, help="Print ids or names alone.")
         @functools.wraps(command)
@@ -93,10 +95,53 @@ def listing(shape: Shape, rows: Iterable[Row], columns: Sequence[Column], quiet_
         lines: Iterable[str] = (column.cell(row, shape) for row in rows)
     elif shape.format == "json":
         lines = map(json_line, rows)
+    elif "{{" in shape.format:
+        lines = _filled(shape, rows, columns)
     else:
         lines = table_lines(shape, rows, columns, _room())
     for line in lines:
         print(line)
+
+
+def _checked_format(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
+    if text not in ("table", "json") and "{{" not in text:
+        raise click.BadParameter(f"{escape(text)!r} is not table, json or a template with {{{{.Field}}}} in it")
+    return text
+
+
+def _filled(shape: Shape, rows: Iterable[Row], columns: Sequence[Column]) -> Iterator[str]:
+    """Yield a line for each row as a template of docker's has it; "table " before it makes columns of what tabs part."""
+    from cli.go_template import Template
+
+    text = shape.format.replace("\\t", "\t").replace("\\n", "\n")
+    is_table = text.startswith("table ")
+    template = Template(text.removeprefix("table "))
+    by_key = {column.key: column for column in columns}
+    lines = (template.filled(_fields(row, by_key, shape)) for row in rows)
+    if not is_table:
+        yield from lines
+        return
+    headers = {name: column.header for column in columns for name in _names(column.key, column.header)}
+    cells = [line.split("\t") for line in (template.with_headers(headers), *lines)]
+    widths = [max(len(row[n]) if n < len(row) else 0 for row in cells) for n in range(max(map(len, cells)))]
+    for row in cells:
+        yield (" " * GAP).join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)).rstrip()
+
+
+def _fields(row: Row, columns: Mapping[str, Column], shape: Shape) -> dict[str, Any]:
+    """Return what a template may name of a row: each key, as the table shows it where it does, by docker's names, too."""
+    found: dict[str, Any] = {}
+    for key, value in json_ready(row).items():
+        column = columns.get(key)
+        cell = value if column is None else column.cell(row, shape)
+        found |= dict.fromkeys(_names(key, column.header if column else ""), cell)
+    return found
+
+
+def _names(key: str, header: str) -> list[str]:
+    words = ["".join(word.capitalize() for word in text.replace(" ", "_").split("_")) for text in (key, header) if text]
+    own = [name.removesuffix("Id") + "ID" if name.endswith("Id") else name for name in words]
+    return list(dict.fromkeys([*own, *_DOCKERS.get(key, ())]))
 
 
 def table_lines(shape: Shape, rows: Iterable[Row], columns: Sequence[Column], room: int | None = None) -> Iterator[str]:

@@ -49,7 +49,7 @@ def ls(shape: Shape, places: tuple[str, ...], *, long_: bool, recursive: bool, d
 def _print(shape: Shape, place: str, found: Iterator[tuple[bytes, Entry]], *, long_: bool) -> None:
     if shape.format == "json":
         listing(shape, ({"ref": place, "name": name, **entry_row(entry)} for name, entry in found), LONG, "name")
-    elif long_ and not shape.quiet:
+    elif (long_ or shape.format != "table") and not shape.quiet:
         listing(shape, (long_row(entry, name) for name, entry in found), LONG, "name")
     else:
         listing(Shape(quiet=True), ({"name": name} for name, _ in found), LONG, "name")

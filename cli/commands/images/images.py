@@ -53,8 +53,8 @@ def inspect(ctx: click.Context, refs: tuple[str, ...], template: str, *, plain_h
     r"""Show all that is known of images or containers, as one JSON array; of docker://NAME what its registry says.
 
     One that is refused does not keep the others.
-    The fields are Docker's; what only layerlog knows stands under "Layerlog". Of Go's templates, {{.Field.Field}} and
-    {{json .Field}} are known; pick more with jq.
+    The fields are Docker's; what only layerlog knows stands under "Layerlog". Of Go's templates there are fields, if, range,
+    and the functions json, index, len, join, split, eq, ne, and, or, not, lower, upper, title.
 
     \b
       layerlog inspect tomcat
@@ -62,15 +62,17 @@ def inspect(ctx: click.Context, refs: tuple[str, ...], template: str, *, plain_h
     """
     import json
 
-    from cli.options.go_template import filled
+    from cli.go_template import Template
 
     with ExitStack() as opened:
         s = None if all(map(_is_remote, refs)) else opened.enter_context(session())
         found = list[str | Json]()
 
+        filler = None if template == "json" else Template(template)
+
         def look(ref: str) -> None:
             one = _remote(ref, plain_http=plain_http) if s is None or _is_remote(ref) else _inspected(s, ref)
-            found.append(one if template == "json" else filled(template, one))
+            found.append(one if filler is None else filler.filled(one))
 
         code = for_each(refs, look)
     if found:

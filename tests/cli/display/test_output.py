@@ -152,7 +152,7 @@ def test_long_listings_are_read_on_80_columns(tmp_path: Path, command: str) -> N
 
 def test_the_help_of_a_listing() -> None:
     text = CliRunner().invoke(images, ["--help"]).output
-    for option in ("--format [table|json]", "-q, --quiet", "--no-trunc"):
+    for option in ("--format table|json|TEMPLATE", "-q, --quiet", "--no-trunc"):
         assert option in text
 
 

@@ -208,8 +208,8 @@ def test_inspect_fills_in_docker_s_plain_templates(ll: Layerlog) -> None:
 @pytest.mark.parametrize(
     ("template", "says"),
     [
-        ("{{range .RepoTags}}{{.}}{{end}}", "only {{.Field.Field}} and {{json .Field}} are known; use jq"),
-        ("{{.Id", "only {{.Field.Field}}"),
+        ("{{printf .Id}}", "printf is not known; there are if, range, and, eq, index, join, json, len,"),
+        ("{{.Id", "an action is not closed with }}"),
         ("{{.Confg.Cmd}}", "there is no field .Confg; there are Id, "),
     ],
 )
