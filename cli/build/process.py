@@ -25,14 +25,14 @@ NONE = "none"
 def run(stage: StageBuild, step: Process, files_of: mounts.FilesOf) -> None:
     """Do a RUN; raise LayerlogError where its process fails: what it changed stands in the container, and is not sealed."""
     with ExitStack() as stack:
-        taken = [mounts.prepared(stage, mount, files_of) for mount in step.mounts]
+        taken = mounts.prepared(stage, step.mounts, files_of, stack)
         stated = stage.stated("run", **_stated(stage, step), mounts=[mounted.stated for mounted in taken])
         text = inputs.text(stated, (line for mounted in taken for line in mounted.lines))
         if not stage.find(text):
             stage.explain(text)
             with writing(stage.s) as writer:
                 stage.settle(writer)
-            code = _visited(stage, step, [stack.enter_context(mounted.shown()) for mounted in taken], stack)
+            code = _visited(stage, step, mounts.shown(taken, stack), stack)
             stage.move_on()
             if code:
                 raise LayerlogError(_failure(code, stage.progress))
@@ -54,15 +54,14 @@ def _network(stage: StageBuild, step: Process) -> str:
     return stage.request.network if step.network == "default" else step.network
 
 
-def _visited(stage: StageBuild, step: Process, taken: list[mounts.Shown], stack: ExitStack) -> int:
+def _visited(stage: StageBuild, step: Process, taken: mounts.Shown, stack: ExitStack) -> int:
     assert stage.container is not None
     script = [stack.enter_context(_script(step))] if step.script else []
     output = stack.enter_context(_lines(stage.progress.printed))
     wishes = Wishes(
         step.args, "", tuple(f"{name}={value}" for name, value in step.variables.items()), hostname=HOSTNAME,
-        mounts=(*script, *(mount for each in taken for mount in each.mounts)), network=_network(stage, step),
-        secrets=tuple(secret for each in taken for secret in each.secrets),
-        private=tuple(item for each in taken for item in each.variables), output=output,
+        mounts=(*script, *taken.mounts), network=_network(stage, step),
+        secrets=tuple(taken.secrets), private=tuple(taken.variables), output=output,
     )  # fmt: skip
     return visiting.run(stage.s, stage.container, wishes, without_secrets(step.args), None)
 

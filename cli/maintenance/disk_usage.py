@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from eventstore.disk import cache_mounts
 from eventstore.retention import collection, compaction
 from eventstore.store.store import Store
 from projections.images import images
@@ -28,6 +29,9 @@ def rows(store: Store) -> Iterator[dict[str, Any]]:
     yield _row("log", store.log.head().position, size, 0, "")
     cached = sum(len(names) for _, _, names in os.walk(store.cache.path()))
     yield _row("cache", cached, garbage.cache_bytes, garbage.cache_bytes, "gc")
+    if mounts := cache_mounts.names(store.path):
+        size = compaction.folder_size(os.path.join(store.path, cache_mounts.FOLDER))
+        yield _row("cache mounts", len(mounts), size, size, "prune --build-cache")
 
 
 def _row(what: str, count: int, size: int, reclaimable: int, how: str) -> dict[str, Any]:

@@ -40,11 +40,12 @@ _READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-tr
 
 
 class Mount(NamedTuple):
-    """A host's file or folder at `target` of the container, or a tmpfs where `source` is TMPFS."""
+    """A host's file or folder at `target` of the container, or a tmpfs with `options` where `source` is TMPFS."""
 
     source: str
     target: str
     read_only: bool = False
+    options: str = "nosuid,nodev,noexec,mode=1777"
 
 
 class Secret(NamedTuple):
@@ -240,7 +241,7 @@ def _system_mounts(wishes: Wishes, *, mapped: bool) -> list[dict[str, Any]]:
 
 def _mount(mount: Mount) -> dict[str, Any]:
     if mount.source == TMPFS:
-        return _spec(mount.target, TMPFS, TMPFS, "nosuid,nodev,noexec,mode=1777")
+        return _spec(mount.target, TMPFS, TMPFS, mount.options)
     return _spec(mount.target, "bind", mount.source, f"rbind,rprivate,{'ro' if mount.read_only else 'rw'}")
 
 

@@ -18,7 +18,7 @@ from eventstore.errors import InvalidError, LayerlogError
 from eventstore.index.stream_paths import has_tree_events
 from eventstore.log.log import Log
 from eventstore.model.changes import Change, extras
-from eventstore.model.entries import Entry, node_of
+from eventstore.model.entries import Entry, Read, node_of
 from eventstore.model.events import Kind, Node
 from eventstore.model.paths import shown, split
 from eventstore.store.store import Store
@@ -108,15 +108,18 @@ def _write_view(store: Store, spans: Sequence[Span], folder: str) -> None:
 def _write_run(store: Store, run: Run, folder: str) -> None:
     before, after = (View(store.log, store.content, spans) for spans in (run.before, run.after))
     found = with_parents(changes(before, after, run.stream, run.first, run.last), after)
-    write(found, after.get(b""), after, folder)
+    write(found, after.get(b""), after.read, folder)
 
 
-def write(found: Iterable[Change], root: Entry, view: View, folder: str) -> None:
-    """Write changes in tree order, each parent before what it holds, as a lower directory whose own node is *root*'s."""
+def write(found: Iterable[Change], root: Entry, read: Read, folder: str) -> None:
+    """Write changes in tree order, each parent before what it holds, as a lower directory whose own node is *root*'s.
+
+    *read* gives the bytes of regular files.
+    """
     os.mkdir(folder, 0o700)
     fd = os.open(folder, OPEN_DIRECTORY)
     nodes = NodeWriter(fd)
-    writer = _RunWriter(fd, view.read, nodes, frozenset())
+    writer = _RunWriter(fd, read, nodes, frozenset())
     try:
         writer.write(_checked_entry(root))
         for change in found:

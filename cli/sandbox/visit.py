@@ -232,7 +232,7 @@ def _write_points(view: View, wishes: Wishes, cwd: str, folder: str) -> None:
     for mount in wishes.mounts:
         _add_point(found, view, mount.target, is_folder=mount.source == TMPFS or os.path.isdir(mount.source))
     changes = [found[path] for path in sorted(found, key=order)]
-    lower_dirs.write(changes, view.get(b""), view, folder)
+    lower_dirs.write(changes, view.get(b""), view.read, folder)
 
 
 def _require_no_symlink(view: View, target: str) -> None:

@@ -190,7 +190,7 @@ def become_root() -> None:
 def whole_session() -> AbstractContextManager[Session]:
     """As `session`, where every file of the store can be removed: those too that processes in this user's containers own."""
     store = click.get_current_context().obj.store
-    if os.geteuid() and any(os.path.isdir(os.path.join(store, name)) for name in ("cache/lower", "running")):
+    if os.geteuid() and any(os.path.isdir(os.path.join(store, name)) for name in ("cache/lower", "running", "mounts")):
         become_root()
     return session()
 

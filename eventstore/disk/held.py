@@ -64,10 +64,11 @@ def remove_unused(folder: str) -> None:
     with suppress(FileNotFoundError):
         for name in os.listdir(folder):
             if name.endswith(".lock"):
-                _remove_unless_held(os.path.join(folder, name))
+                remove_unless_held(os.path.join(folder, name))
 
 
-def _remove_unless_held(lock_file: str) -> None:
+def remove_unless_held(lock_file: str) -> None:
+    """Remove what the lock *lock_file* is of, and that, unless somebody holds it."""
     lock = os.open(lock_file, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

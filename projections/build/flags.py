@@ -1,5 +1,6 @@
 """The options of instructions (--from, --chown, --mount, ...), read and checked before anything runs."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
@@ -20,6 +21,7 @@ _KEYS = {
     TMPFS: ("type", "target", "dst", "destination", "size"),
     SECRET: ("type", "target", "dst", "destination", "id", "source", "src", "required", "mode", "uid", "gid", "env"),
 }  # fmt: skip
+_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,3})?) ?([kmgt]?)(?:i?b)?", re.ASCII | re.IGNORECASE)
 _SPELLED = {"src": "source", "dst": "target", "destination": "target", "readwrite": "rw", "readonly": "ro"}
 
 
@@ -38,7 +40,7 @@ class Mount(NamedTuple):
     gid: int = 0
     required: bool = False
     env: str = ""
-    size: str = ""
+    size: int = 0
 
 
 def refuse(instruction: Instruction, reason: str) -> NoReturn:
@@ -132,12 +134,22 @@ def _typed(kind: str, said: dict[str, str]) -> Mount:
         raise InvalidError("its target is missing; add target=DIR")
     if said.get("sharing", "shared") not in ("shared", "private", "locked"):
         raise InvalidError("sharing is shared, private or locked")
+    if kind == CACHE and source and "from" not in said:
+        raise InvalidError("a cache without from= begins empty, so that it has no source")
     writable = _switched(said, "rw", default=kind == CACHE) and not _switched(said, "ro", default=False)
     return Mount(
         kind, target, source, said.get("from", ""), writable, named or (target if kind == CACHE else ""),
         said.get("sharing", "shared"), int(said["mode"], 8) if "mode" in said else None, int(said.get("uid", "0")),
-        int(said.get("gid", "0")), _switched(said, "required", default=False), said.get("env", ""), said.get("size", ""),
+        int(said.get("gid", "0")), _switched(said, "required", default=False), said.get("env", ""), _size(said),
     )  # fmt: skip
+
+
+def _size(said: dict[str, str]) -> int:
+    text = said.get("size", "").strip()
+    found = _SIZE.fullmatch(text)
+    if text and not found:
+        raise InvalidError(f"size={shown(text)}: bytes were expected, as 64m or 1g")
+    return int(float(found[1]) * 1024 ** " kmgt".index((found[2] or " ").lower())) if found else 0
 
 
 def _switched(said: dict[str, str], name: str, *, default: bool) -> bool:

@@ -27,6 +27,8 @@ from projections.oci.dockerfile import DockerfileError
 from projections.refs.tags import new_name
 from projections.refs.targets import Target
 
+MAX_SECRET = 500 << 10
+
 
 @click.command()
 @click.argument("place", metavar="CONTEXT|-|TAR", shell_complete=completion.host_paths)
@@ -177,6 +179,9 @@ def _read(secrets: dict[str, tuple[str, str]], name: str) -> bytes | None:
         return os.environb[os.fsencode(where)]
     try:
         with open(where, "rb") as file:
-            return file.read(500 << 10)
+            data = file.read(MAX_SECRET + 1)
     except OSError as error:
         raise NotFoundError(f"secret {shown(name)}: {shown(where)} cannot be read ({error.strerror})") from error
+    if len(data) > MAX_SECRET:
+        raise InvalidError(f"secret {shown(name)}: {shown(where)} has over {MAX_SECRET >> 10} KiB; use --mount=type=bind")
+    return data

@@ -1,5 +1,6 @@
 """Upkeep of the store: room, erasure, repair and copies."""
 
+import os
 import sys
 
 import click
@@ -14,9 +15,11 @@ from cli.session import logs
 from cli.session.session import Session, whole_session
 from cli.session.settings import Settings
 from cli.session.writing import alone, writing
+from eventstore.disk import cache_mounts
 from eventstore.errors import ConflictError, NotFoundError
 from eventstore.model.digests import named, parsed
 from eventstore.model.paths import shown as escape
+from eventstore.retention import compaction
 from eventstore.store import commands
 from eventstore.store.store import Store
 
@@ -61,17 +64,25 @@ def _listed(parts: dict[str, int]) -> str:
 
 @click.command()
 @click.option("--contents-before", metavar="TIME", callback=begins, help="Only of what was removed before then (local time).")
+@click.option("--build-cache", is_flag=True, help="Remove the cache mounts of builds instead; no image needs them.")
 @_DRY_RUN
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-def prune(contents_before: int | None, *, dry_run: bool, yes: bool) -> None:
+def prune(contents_before: int | None, *, build_cache: bool, dry_run: bool, yes: bool) -> None:
     r"""Erase, for ever, the contents that only removed containers and images hold.
 
     What happened stays in the log; the bytes do not. undelete brings such a thing back without them.
+    --build-cache removes what `RUN --mount=type=cache` has gathered, but for what a build uses now.
 
     \b
       layerlog prune --dry-run
       layerlog prune --contents-before '30 days ago'
+      layerlog prune --build-cache
     """
+    if build_cache:
+        if contents_before is not None:
+            raise click.UsageError("--contents-before is of contents, and --build-cache removes none; give one of them.")
+        _prune_mounts(dry_run=dry_run, yes=yes)
+        return
     from projections.audit.prunable import NEVER, prunable
 
     before = NEVER if contents_before is None else contents_before
@@ -86,6 +97,27 @@ def prune(contents_before: int | None, *, dry_run: bool, yes: bool) -> None:
             planned = erasure.plan(s.store, prunable(s.log, before))
             erasure.carry_out(s.store, writer, planned, "pruned")
         print(f"erased {_contents(planned)} that only removed things held")
+
+
+def _prune_mounts(*, dry_run: bool, yes: bool) -> None:
+    with whole_session() as s:
+        found, size = _mounts(s)
+        if dry_run or not yes or not found:
+            print(f"would remove {counted(found, 'cache mount')} ({human_size(size)})")
+        if dry_run or not found:
+            return
+        _confirm(yes, "Remove them?")
+        with alone(s):
+            cache_mounts.clear(s.store.path)
+        left, still = _mounts(s)
+        print(f"removed {counted(found - left, 'cache mount')} ({human_size(size - still)})")
+        if left:
+            print(f"in use, and left to the next prune: {counted(left, 'cache mount')}")
+
+
+def _mounts(s: Session) -> tuple[int, int]:
+    folder = os.path.join(s.store.path, cache_mounts.FOLDER)
+    return len(cache_mounts.names(s.store.path)), compaction.folder_size(folder)
 
 
 def _contents(planned: erasure.Plan) -> str:

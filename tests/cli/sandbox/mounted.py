@@ -86,7 +86,7 @@ def _compare(store: Store, container: str, batches: list[Batch]) -> None:
         os.makedirs(os.path.join(folder, part))
     view = view_now(store, container)
     visit._give(os.path.join(folder, "upper"), view)
-    lower_dirs.write([], view.get(b""), view, os.path.join(folder, "points"))
+    lower_dirs.write([], view.get(b""), view.read, os.path.join(folder, "points"))
     found.write(store.path)
     held = lower_dirs.lower_directories(store, lineage.of_container(store.log, container, version))
     visit._mount(held, folder, found)
