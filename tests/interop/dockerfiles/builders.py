@@ -58,6 +58,20 @@ def ours(ll: Layerlog, name: str, folder: Path, args: Iterable[str], checkout: P
 # -- buildah's
 
 
+Contexts = Mapping[str, tuple[Path, Iterable[str]]]
+"""Folders and options of builds, by the names that the images get."""
+STORAGES = 8
+
+
+def theirs(folder: Path, archive: Path, contexts: Contexts) -> dict[str, Made]:
+    """Build each context, in several storages at a time: buildah holds its lock until the second is over in which it sealed."""
+    storages = [Buildah(folder / f"b{number}") for number in range(STORAGES)]
+    parts = [dict(list(contexts.items())[number::STORAGES]) for number in range(STORAGES)]
+    with ThreadPoolExecutor(STORAGES) as pool:
+        built = pool.map(lambda storage, part: storage.build_all(archive, part), storages, parts)
+        return {name: made for part in built for name, made in part.items()}
+
+
 class Buildah(NamedTuple):
     """A storage of its own, whose driver keeps each image as a plain folder: nothing has to be mounted to look at it."""
 
@@ -66,22 +80,21 @@ class Buildah(NamedTuple):
     def command(self, *args: str) -> list[str]:
         return [peer("buildah"), "--root", f"{self.storage}/root", "--runroot", f"{self.storage}/run", "--storage-driver", "vfs", *args]
 
-    def build(self, name: str, folder: Path, args: Iterable[str], **more: Any) -> subprocess.CompletedProcess[str]:
+    def build(self, name: str, folder: Path, args: Iterable[str]) -> str:
+        """Build the context in *folder*, and return what is said on stderr."""
         options = ["--isolation", "chroot", "--format", "docker", "--identity-label=false", "--pull-never", "-q", "-t", name]
-        done = self.command("build", *options, *args, str(folder))
-        return subprocess.run(done, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, **more)
-
-    def build_all(self, contexts: Mapping[str, tuple[Path, Iterable[str]]]) -> dict[str, Made]:
-        """Build each context by its name with its options, several at a time: a build of buildah waits most of the time."""
         environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+        done = self.command("build", *options, *args, str(folder))
+        return subprocess.run(
+            done, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env=environment,
+        ).stderr  # fmt: skip
 
-        def built(item: tuple[str, tuple[Path, Iterable[str]]]) -> subprocess.CompletedProcess[str]:
-            return self.build(item[0], *item[1], env=environment)
-
-        with ThreadPoolExecutor(8) as pool:
-            done = list(pool.map(built, contexts.items()))
+    def build_all(self, archive: Path, contexts: Contexts) -> dict[str, Made]:
+        """Build each context on the images of *archive*."""
+        subprocess.run(self.command("pull", "-q", f"docker-archive:{archive}"), check=True, capture_output=True)
+        said = {name: self.build(name, *context) for name, context in contexts.items()}
         images = self.images()
-        return {name: Made(images.get(name), each.stderr) for name, each in zip(contexts, done, strict=True)}
+        return {name: Made(images.get(name), text) for name, text in said.items()}
 
     def images(self) -> dict[str, Image]:
         """Return the images of the storage by the last part of their names, read from its files."""

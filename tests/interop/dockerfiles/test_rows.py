@@ -1,7 +1,7 @@
 """Each row of the table: what layerlog builds is what buildah builds, or what Docker's documentation says where that differs."""
 
 import io
-import subprocess
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -12,20 +12,26 @@ import pytest
 from tests.cli.hosttrees import as_root
 from tests.cli.invoking import Layerlog
 from tests.cli.sandbox.running import base_tar
-from tests.interop.dockerfiles.builders import Buildah, Made, ours, write
+from tests.interop.dockerfiles import builders
+from tests.interop.dockerfiles.builders import Made, ours, write
 from tests.interop.dockerfiles.images import Image
 from tests.interop.dockerfiles.row import Differs, Row
 from tests.interop.dockerfiles.rows import ROWS
 
 pytestmark = as_root
 
+ROOM = 2 << 30
 EVERYWHERE = {"Author": Differs(None, "buildah names the base's author, who did not make this image")}
 
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """A folder in memory: both builders wait for the disk most of the time.  Buildah takes no run root of over 50 characters."""
-    with tempfile.TemporaryDirectory(prefix="rows", dir="/dev/shm", ignore_cleanup_errors=True) as path:
+    """A folder in memory, where that has room: both builders wait for the disk else.
+
+    Buildah takes no run root of over 50 characters.
+    """
+    place = next(place for place in ("/dev/shm", "/tmp") if shutil.disk_usage(place).free > ROOM or place == "/tmp")
+    with tempfile.TemporaryDirectory(prefix="rows", dir=place, ignore_cleanup_errors=True) as path:
         yield Path(path)
 
 
@@ -63,13 +69,9 @@ def base(ll: Layerlog, folder: Path) -> Image:
 def theirs(ll: Layerlog, folder: Path) -> dict[str, Made]:
     """What buildah makes of all rows."""
     assert ll
-    buildah = Buildah(folder)
-    subprocess.run(buildah.command("pull", "-q", f"docker-archive:{folder}/base.tar"), check=True, capture_output=True)
-    contexts = {}
     for row in ROWS:
         write(folder / row.name, row)
-        contexts[row.name] = (folder / row.name, located(row, folder))
-    return buildah.build_all(contexts)
+    return builders.theirs(folder, folder / "base.tar", {row.name: (folder / row.name, located(row, folder)) for row in ROWS})
 
 
 def located(row: Row, folder: Path) -> list[str]:
