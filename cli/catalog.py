@@ -104,6 +104,7 @@ HEADINGS: dict[str, dict[str, Entry]] = {
         "checkpoint": Entry(PROOF, "checkpoint", "Print the head of the log, to sign or keep elsewhere"),
         "prove": Entry(PROOF, "prove", "Prove that an event is in the log, to a stranger"),
         "demo": Entry("cli.commands.store.demo", "demo", "Play a small story in a store of its own"),
+        "sql": Entry("cli.commands.store.sql", "sql", "Ask the log in SQL, by read-only views"),
         "completion": Entry("cli.commands.store.completion", "completion", "Print the completion script of a shell"),
     },
 }
@@ -113,7 +114,7 @@ COMMANDS: dict[str, Entry] = {name: entry for rows in HEADINGS.values() for name
 SELDOM = {
     "tags", "layers", "logout", "copy", "import", "inventory", "recover", "rename", "sign", "fork", "stat", "mkdir", "link",
     "chmod", "chown", "export", "redo", "revert", "undelete", "bisect", "rebuild", "prune", "erase", "repair", "checkpoint",
-    "prove", "completion", "gc", "config", "reflog",
+    "prove", "completion", "gc", "config", "reflog", "sql",
 }  # fmt: skip
 """What the first screen of the help leaves to `layerlog help -a`."""
 

@@ -152,6 +152,7 @@ OF_THE_STORE: dict[str, list[list[str]]] = {
     "reflog": [[], ["one"], ["--format", "json"]],
     "undelete": [["none"]],
     "completion": [["bash"]],
+    "sql": [[], ["select * from event_log"], ["--csv", "select * from commits"], ["--json", "select * from images"], ["--nl", "select 1"]],
 }
 CHANGES = {
     "tag", "rmi", "load", "import", "create", "rename", "rm", "commit", "sign", "config", "fork", "write", "delete", "move", "mkdir", "link",
