@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from cli.display.formats import DATES
 from eventstore.errors import InvalidError
 from eventstore.model.paths import shown
+
+if TYPE_CHECKING:
+    from projections.events.node_tests import Size
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,6 +27,15 @@ def parse_size(text: str) -> int:
     decimal = unit and not binary and text.strip().lower().endswith("b")
     power = " kmgt".index(unit.lower()) if unit else 0
     return int(number) * int((1000 if decimal else 1024) ** power)
+
+
+def parse_size_test(text: str) -> "Size":
+    """Return the size that +1M (more), -10k (fewer) or 1G (so much) says, of bytes; find(1)'s c for bytes is taken, too."""
+    from projections.events.node_tests import Size
+
+    how = text[:1] if text[:1] in ("+", "-") else ""
+    size = text[len(how) :]
+    return Size(how, parse_size(size[:-1] if size[-1:] == "c" else size))
 
 
 def begins(_ctx: click.Context, _param: click.Parameter, text: str | None) -> int | None:

@@ -1,5 +1,6 @@
 """Where something occurs, as rows, for tables and JSON."""
 
+import stat
 from collections.abc import Callable, Container
 from functools import cache, lru_cache, partial
 from typing import Any
@@ -14,6 +15,7 @@ from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from eventstore.retention.reachability import erased
 from projections.audit.occurrences import PathOccurrence
+from projections.audit.path_states import State
 from projections.audit.search import Document
 from projections.history import commits
 from projections.images import images
@@ -40,6 +42,9 @@ COLUMNS = (
     Column("sent", "SENT", sent_text),
 )
 
+ATTRIBUTES = (Column("mode", "MODE"), Column("uid", "UID"), Column("gid", "GID"), Column("size", "SIZE"))
+WITH_ATTRIBUTES = (*COLUMNS[:2], *ATTRIBUTES, *COLUMNS[2:])
+
 
 class Rows:
     """Makes rows of what was found; what containers and images are called, and where images went, is looked up once."""
@@ -53,8 +58,10 @@ class Rows:
         self._erased = erased(log)
 
     def of_occurrence(self, occurrence: PathOccurrence) -> dict[str, Any]:
-        row = self._like(occurrence._replace(path=b"", contents=())).copy()
+        row = self._like(occurrence._replace(path=b"", contents=(), last=None)).copy()
         row["path"] = b"/" + occurrence.path
+        if occurrence.last is not None:
+            row |= attributes_row(occurrence.last)
         if occurrence.contents:
             row["content"] = named(occurrence.contents[-1])
             erased = [self._erased[content] for content in occurrence.contents if content in self._erased]
@@ -69,6 +76,10 @@ class Rows:
         return {
             **place,
             "path": None,
+            "mode": None,
+            "uid": None,
+            "gid": None,
+            "size": None,
             "content": None,
             "shown": occurrence.shown,
             "from_version": occurrence.first if shown_in else None,
@@ -88,6 +99,10 @@ class Rows:
             "status": "in its config or manifest" if document.kind == "image" else "in its config",
             **self._images(document.images),
         }
+
+
+def attributes_row(state: State) -> dict[str, Any]:
+    return {"mode": f"{stat.S_IMODE(state.mode):04o}", "uid": state.uid, "gid": state.gid, "size": state.size}
 
 
 def _place(log: Log, gone: Container[str], kind: str, identity: str) -> dict[str, Any]:

@@ -33,14 +33,18 @@ class Said(NamedTuple):
     position: int
     kind: int
     mode: int
+    uid: int
+    gid: int
+    mtime: int
+    size: int
     content: bytes | None
     target: bytes | None
     node: int | None
 
 
 _SAID = f"stream, version, position, {{}}, content, target, node FROM event WHERE {{}} {_AMONG}"
-_NAMING = f"SELECT path, {_SAID.format('kind, mode', 'path')} AND effect IN {NAMING}"
-_TAKING = f"SELECT source, {_SAID.format(f'{Kind.PATH_DELETED:d}, 0', 'source')}"
+_NAMING = f"SELECT path, {_SAID.format('kind, mode, uid, gid, mtime, size', 'path')} AND effect IN {NAMING}"
+_TAKING = f"SELECT source, {_SAID.format(f'{Kind.PATH_DELETED:d}, 0, 0, 0, 0, 0', 'source')}"
 
 
 def said_of(log: Log, ids: Collection[int]) -> Iterator[Said]:

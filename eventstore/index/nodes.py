@@ -22,6 +22,19 @@ def attribute_changes(log: Log, node: int) -> Iterator[Event]:
     return map(Event._make, log.db.execute(_ATTRIBUTE_CHANGES, (node,)))
 
 
+def attributed(log: Log) -> Iterator[Event]:
+    """Yield every event that made a node or changed one's attributes, in any stream, oldest first, streaming: O(the log)."""
+    kinds = f"{Kind.FILE_WRITTEN:d}, {Kind.DIRECTORY_IMPLIED:d}, {Kind.ATTRIBUTES_CHANGED:d}"
+    about = f"path IS NOT NULL AND kind IN ({kinds})"
+    return map(Event._make, log.db.execute(f"SELECT * FROM event WHERE {about} ORDER BY position"))
+
+
+def changes_among(log: Log, nodes: Collection[int]) -> Iterator[Event]:
+    """Yield the events that changed the attributes of *nodes*, in any stream, oldest first: a look-up each."""
+    changes = f"node IN (SELECT value FROM json_each(?)) AND effect = {ATTRIBUTES:d} ORDER BY position"
+    return map(Event._make, log.db.execute(f"SELECT * FROM event WHERE {changes}", (json.dumps(list(nodes)),)))
+
+
 def changed_among(log: Log, nodes: Collection[int]) -> set[int]:
     """Return those of *nodes* whose attributes were ever changed, in any stream: a look-up each."""
     marks = ",".join("?" * len(nodes))

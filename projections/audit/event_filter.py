@@ -12,6 +12,7 @@ from eventstore.index.names import bearers
 from eventstore.log.log import Log
 from eventstore.model.events import TREE_KINDS, Kind
 from eventstore.model.paths import as_bytes, shown
+from projections.events.node_tests import Mode, parse_mode
 from projections.events.pathspecs import known, matcher
 from projections.events.pathspecs import pattern as pathspec
 from projections.events.records import Matches, PeopleFilter, Record, Records, any_of
@@ -22,17 +23,6 @@ AT_ONCE = 5_000
 FEW = 100
 STREAM_KINDS = ("container", "layer", "image", "tag", "store")
 KEYS = ("stream", "kind", "path", "mode", "author", "actor")
-
-
-class Mode(NamedTuple):
-    """A mode as find(1)'s -perm spells it: `how` "" is these bits, "-" all of them at least, "/" any of them."""
-
-    how: str
-    bits: int
-
-    def fits(self, mode: int) -> bool:
-        bits = mode & self.bits
-        return bits == self.bits if self.how == "-" else bool(bits) if self.how == "/" else stat.S_IMODE(mode) == self.bits
 
 
 class Wanted(NamedTuple):
@@ -92,15 +82,8 @@ def wanted(log: Log, filters: Sequence[str], pattern: Callable[[str, str], Match
         patterns,
         matcher(patterns) if patterns else None,
         PeopleFilter(*(any_of([pattern(value, f"--filter {key}=") for value in values[key]]) for key in PeopleFilter._fields)),
-        tuple(map(_mode, values["mode"])),
+        tuple(parse_mode(value, "filter mode=") for value in values["mode"]),
     )
-
-
-def _mode(text: str) -> Mode:
-    found = re.fullmatch("([-/]?)([0-7]{1,4})", text, re.ASCII)
-    if found is None:
-        raise InvalidError(f"filter mode={shown(text)}: write it in octal: 4755, -4000 (all of these bits), /6000 (any)")
-    return Mode(found[1], int(found[2], 8))
 
 
 def _kind(text: str) -> int:

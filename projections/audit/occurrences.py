@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from eventstore.content.reader import Content
 from eventstore.log.log import Log
@@ -34,7 +34,8 @@ class PathOccurrence(NamedTuple):
 
     It is `shown` from version `first` on (0: from what the container was made from) until the event `ended` (None: to this
     day).  Not shown, it lies in a lower layer that a later one hides, and travels with the images all the same.  `contents`
-    are those that it had meanwhile, or has in those layers, the newest last; `images` those (ids) that hold it so.
+    are those that it had meanwhile, or has in those layers, the newest last, and `last` is what it was at the end; `images`
+    those (ids) that hold it so.
     """
 
     path: bytes
@@ -46,6 +47,7 @@ class PathOccurrence(NamedTuple):
     since: Moment | None
     ended: Moment | None
     images: tuple[str, ...]
+    last: State | None = None
 
 
 def limited(found: Iterable[Held], images: frozenset[str], containers: frozenset[str] = frozenset()) -> Iterator[Held]:
@@ -81,12 +83,14 @@ def path_occurrences(log: Log, content: Content, sought: Sought) -> Iterator[Pat
                 numbers = {id(fact.told): number for number, fact in enumerate(facts)}
                 known[kind] = [(one, [numbers[id(state)] for state in states]) for one, states in _Finder(search, path).found()]
             for one, told_by in known[kind]:
-                yield one._replace(path=path, contents=_contents([facts[number].told for number in told_by]))
+                yield one._replace(path=path, **_had([facts[number].told for number in told_by]))
 
 
-def _contents(told: Iterable[Told]) -> tuple[bytes, ...]:
-    found = (state.content for state in told if isinstance(state, State) and state.content is not None)
-    return tuple(dict.fromkeys(found))
+def _had(told: Iterable[Told]) -> dict[str, Any]:
+    """Return what an occurrence says of the states that it had, oldest first."""
+    states = [state for state in told if isinstance(state, State)]
+    contents = dict.fromkeys(state.content for state in states if state.content is not None)
+    return {"contents": tuple(contents), "last": states[-1] if states else None}
 
 
 class _Search:
@@ -111,6 +115,8 @@ class _Search:
         said: list[tuple[object, ...]] = []
         for stream, _, _, told in self.states.own(path):
             if stream not in self.places.layers or isinstance(told, Brought | Linked):
+                return None
+            if told is not None and told.node in self.states.changes:
                 return None
             said.append((stream, told and (told.is_dir, told.implied, self.sought.is_in(path, told))))
         return path.rpartition(b"/")[0], tuple(said)
@@ -167,7 +173,7 @@ class _Finder:
         if shown or carried:
             since = self._search.moment(image.since, 1)
             states = [state] if shown and state is not None else list(carried.values())
-            yield PathOccurrence(self._path, "image", image.id, shown, _contents(states), 0, since, None, (image.id,)), states
+            yield self._found(PathOccurrence(self._path, "image", image.id, shown, (), 0, since, None, (image.id,)), states)
 
     def _carrying(self, view: View, known: frozenset[int]) -> dict[int, State]:
         """Return, and remember, what the imported layers of *view* that carry it, by their streams, have; those *known* are not
@@ -187,26 +193,30 @@ class _Finder:
         runs = list(self._shown_runs(container))
         self._runs[container.stream] = container, runs
         for run in runs:
-            yield self._shown(container, run), [state for _, state in run.states]
+            yield self._found(self._shown(container, run), [state for _, state in run.states])
         hidden = tuple(self._hidden(container, runs))
         if hidden:
             states = list(self._held_below(container))
-            yield PathOccurrence(self._path, "container", container.id, False, _contents(states), 0, None, None, hidden), states
+            yield self._found(PathOccurrence(self._path, "container", container.id, False, (), 0, None, None, hidden), states)
+
+    @staticmethod
+    def _found(occurrence: PathOccurrence, states: Sequence[State]) -> Found:
+        return occurrence._replace(**_had(states)), states
 
     def _shown(self, container: ContainerPlace, run: _Run) -> PathOccurrence:
         position, version = (run.began.position, run.began.version) if run.began is not None else (container.since, 1)
         since = self._search.moment(position, version)
         ended = self._search.moment(run.ended.position, run.ended.version) if run.ended is not None else None
         held = tuple(image for version, image in container.seals if run.holds(version))
-        contents = _contents(state for _, state in run.states)
-        return PathOccurrence(self._path, "container", container.id, True, contents, run.first, since, ended, held)
+        return PathOccurrence(self._path, "container", container.id, True, (), run.first, since, ended, held)
 
     def _shown_runs(self, container: ContainerPlace) -> Iterator[_Run]:
         """Yield the runs of the container's versions in which it shows, oldest first."""
-        view, rank = container.view, len(container.view.spans) - 1
-        own = sorted((fact for fact in self._facts if fact.stream == container.stream), key=lambda fact: fact.version)
-        states: list[tuple[Fact | None, State | None]] = [(None, self._at(view, (rank, 0)))]
-        states += [(fact, self._at(view, (rank, fact.version + 1))) for fact in own]
+        states = self._states(container, [])
+        if self._search.sought.test is not None and (changes := self._search.states.changes):
+            nodes = {state.node for _, state in states if state is not None}
+            changed = (event for node in nodes for event in changes.get(node, ()))
+            states = self._states(container, [Fact(event.stream, event.version, event.position, None) for event in changed])
         run: _Run | None = None
         for (fact, state), following in pairwise([*states, (None, None)]):
             if state is not None and self._is_sought(state):
@@ -215,6 +225,13 @@ class _Finder:
             if run is not None and not self._is_sought(following[1]):
                 yield run._replace(ended=following[0])
                 run = None
+
+    def _states(self, container: ContainerPlace, more: list[Fact]) -> list[tuple[Fact | None, State | None]]:
+        """Return what shows in the container before its events, and after each that tells of it or is one of *more*."""
+        view, rank = container.view, len(container.view.spans) - 1
+        own = {fact.version: fact for fact in (*more, *self._facts) if fact.stream == container.stream}
+        states: list[tuple[Fact | None, State | None]] = [(None, self._at(view, (rank, 0)))]
+        return states + [(own[version], self._at(view, (rank, version + 1))) for version in sorted(own)]
 
     def _hidden(self, container: ContainerPlace, runs: list[_Run]) -> Iterator[str]:
         """Yield the images that do not show it but carry it in a lower layer."""

@@ -1,6 +1,7 @@
 """Path states: what a path names in a view, and after each event, from what events say of it; for many paths at a time.
 
-The rules are those of `View`, which answers for one path and tells all of it; here the node and its content are enough.
+The rules are those of `View`, which answers for one path and tells all of it; here the node, its content and its attributes
+are enough.
 """
 
 import stat
@@ -9,10 +10,10 @@ from itertools import chain
 from operator import itemgetter
 from typing import NamedTuple
 
-from eventstore.index import by_path, tree_events
+from eventstore.index import by_path, nodes, tree_events
 from eventstore.index.by_path import Said
 from eventstore.log.log import ROOT_ID, Log
-from eventstore.model.events import Kind
+from eventstore.model.events import Event, Kind
 from eventstore.model.memory import Memory
 from projections.tree.view import Order, View
 
@@ -30,6 +31,15 @@ class State(NamedTuple):
     content: bytes | None
     is_dir: bool
     implied: bool = False
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+    mtime: int = 0
+    size: int = 0
+
+    def changed(self, event: Event) -> "State":
+        """Return it with the attributes that an event gave its node."""
+        return self._replace(mode=event.mode, uid=event.uid, gid=event.gid, mtime=event.mtime)
 
 
 class Brought(NamedTuple):
@@ -57,11 +67,21 @@ class Fact(NamedTuple):
     told: Told
 
 
+def state_of(made: Event | Said) -> State:
+    """Return what the event that made a node says of it."""
+    is_dir, implied = stat.S_ISDIR(made.mode), made.kind == Kind.DIRECTORY_IMPLIED
+    return State(made.position, made.content, is_dir, implied, made.mode, made.uid, made.gid, made.mtime, made.size)
+
+
 class PathStates:
-    """Answers for one state of the log; what is known of the paths loaded last is at hand, so memory is theirs."""
+    """Answers for one state of the log; what is known of the paths loaded last is at hand, so memory is theirs.
+
+    `changes` are the events that changed the attributes of their nodes, by node, oldest first.
+    """
 
     def __init__(self, log: Log) -> None:
         self._log = log
+        self.changes: dict[int, list[Event]] = {}
         self._own: dict[bytes, list[Fact]] = {}
         self._above: Memory[bytes, list[Fact]] = Memory(REMEMBERED)
 
@@ -70,7 +90,7 @@ class PathStates:
 
         Two statements for all of them, and a few for each directory.
         """
-        self._own, waiting, newest = {}, dict(paths), dict[bytes, int]()
+        self._own, self.changes, waiting, newest = {}, {}, dict(paths), dict[bytes, int]()
         while waiting:
             self._read(waiting)
             newest = dict(chain.from_iterable(self._origins(path, newest.get(path, ALL)) for path in waiting))
@@ -98,6 +118,14 @@ class PathStates:
 
     def at(self, view: View, path: bytes, before: Order) -> State | None:
         """Return what *path* names in *view* as it was before the event at an order."""
+        found = self._named(view, path, before)
+        for event in self.changes.get(found.node, ())[::-1] if found is not None else ():
+            order = view.order(event.stream, event.version)
+            if found is not None and order is not None and order < before:
+                return found.changed(event)
+        return found
+
+    def _named(self, view: View, path: bytes, before: Order) -> State | None:
         while True:
             told, order = self._latest(view, path, before)
             if isinstance(told, Brought):
@@ -138,11 +166,14 @@ class PathStates:
         for said in by_path.said_of(self._log, names):
             path = names[said.path]
             self._own[path].append(Fact(said.stream, said.version, said.position, self._told(path, said)))
+        named = {fact.told.node for path in paths for fact in self._own[path] if isinstance(fact.told, State)}
+        for event in nodes.changes_among(self._log, named - self.changes.keys()):
+            self.changes.setdefault(event.node or 0, []).append(event)
 
     def _told(self, path: bytes, said: Said) -> Told:
         match said.kind:
             case Kind.FILE_WRITTEN | Kind.DIRECTORY_IMPLIED:
-                return State(said.position, said.content, stat.S_ISDIR(said.mode), said.kind == Kind.DIRECTORY_IMPLIED)
+                return state_of(said)
             case Kind.PATH_MOVED:
                 return Brought(said.target or b"", len(path))
             case Kind.LINK_MADE:
@@ -150,7 +181,7 @@ class PathStates:
         return None
 
     def _linked(self, node: int | None, target: bytes) -> Told:
-        return Linked(target) if node is None else State(node, self._log.at(node).content, is_dir=False)
+        return Linked(target) if node is None else state_of(self._log.at(node))
 
     def _hiding(self, directory: bytes) -> Iterator[Fact]:
         for stream, version, moved in tree_events.hiding(self._log, self._known_prefixes(directory), ALL) or ():

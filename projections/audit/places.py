@@ -45,6 +45,10 @@ class Places:
             for span in place.view.spans:
                 self._by_stream.setdefault(span.stream, []).append(number)
 
+    def all(self) -> Iterator[ImagePlace | ContainerPlace]:
+        """Yield all, in their order."""
+        return iter(self._all)
+
     def on(self, streams: Iterable[int]) -> Iterator[ImagePlace | ContainerPlace]:
         """Yield those that stand on one of *streams*."""
         numbers = {number for stream in streams for number in self._by_stream.get(stream, ())}

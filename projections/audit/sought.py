@@ -6,15 +6,16 @@ from itertools import chain
 from typing import NamedTuple
 
 from eventstore.content.reader import Content
-from eventstore.index import by_path
+from eventstore.index import by_path, nodes
 from eventstore.log.log import ROOT_ID, Log
 from eventstore.model.entries import Entry
 from eventstore.model.events import Event, Kind
 from eventstore.model.memory import Memory
 from eventstore.model.paths import ancestors
 from eventstore.retention.reachability import occurrences
-from projections.audit.path_states import State
+from projections.audit.path_states import State, state_of
 from projections.events import pathspecs
+from projections.events.node_tests import NodeTest
 from projections.tree import lineage
 from projections.tree.view import View
 from projections.tree.walk import walk
@@ -37,12 +38,21 @@ class Sought(NamedTuple):
     paths: Mapping[bytes, Nodes]
     ids: Mapping[bytes, int]
     """Of paths that events are about, as far as they are known."""
+    test: NodeTest | None = None
+    """What it must be there."""
 
     def is_in(self, path: bytes, found: Entry | State | None) -> bool:
         if found is None or (self.contents is not None and found.content not in self.contents):
             return False
+        if self.test is not None and not self.test.fits(found):
+            return False
         nodes = self.paths.get(path, _NOTHING)
         return nodes is None or found.node in nodes
+
+    def within(self, other: "Sought") -> "Sought":
+        """Return what is sought here and passes the test of *other*, which has no contents and names no nodes of its own."""
+        paths = {path: nodes for path, nodes in self.paths.items() if path in other.paths}
+        return self._replace(paths=paths, test=other.test)
 
 
 def of_paths(log: Log, content: Content, patterns: Sequence[bytes] = (), names: Sequence[bytes] = ()) -> Sought:
@@ -61,6 +71,22 @@ def of_contents(log: Log, content: Content, digests: Iterable[bytes]) -> Sought:
     wanted = frozenset(digests)
     ids = {log.path_text(one.path): one.path for one in occurrences(log, wanted) if one.path is not None}
     return _Moved(log, content).followed(Sought(wanted, dict.fromkeys(ids), ids))
+
+
+def of_nodes(log: Log, content: Content, test: NodeTest) -> Sought:
+    """Return what ever passed a test of its attributes, wherever: one pass over the log."""
+    paths: dict[int, bytes] = {}
+    changes: dict[int, list[Event]] = {}
+    for event in nodes.attributed(log):
+        if event.kind == Kind.ATTRIBUTES_CHANGED:
+            changes.setdefault(event.node or 0, []).append(event)
+        elif event.path is not None and event.path not in paths and test.fits(event):
+            paths[event.path] = log.path_text(event.path)
+    for node, made in nodes.events_at(log, changes.keys()).items():
+        if made.path is not None and any(test.fits(state_of(made).changed(event)) for event in changes[node]):
+            paths[made.path] = log.path_text(made.path)
+    ids = {path: path_id for path_id, path in paths.items()}
+    return _Moved(log, content).followed(Sought(None, dict.fromkeys(ids), ids, test))
 
 
 class _Moved:
@@ -104,7 +130,7 @@ class _Moved:
         """Return which nodes count at a path where *before* did, that an event *named*, and whose old name *sources* had."""
         if before is None or not named:
             return before
-        if sought.contents is not None:  # whatever has one of the contents counts, and is looked at once more
+        if sought.contents is not None or sought.test is not None:  # whatever is such counts, and is looked at once more
             return None
         return before | (named if sources is None else named & sources)
 

@@ -101,6 +101,12 @@ def parse_owner(view: View, text: str) -> Owner:
     return Owner(uid, _number(view, group, b"etc/group") if group else None)
 
 
+def named_ids(view: View, name: str, file: bytes) -> set[int]:
+    """Return the number that *name* has in *view*'s own /etc/passwd or /etc/group (*file*): one, or none."""
+    wanted = as_bytes(name)
+    return {int(record[2]) for record in _records(view, file) if record[0] == wanted}
+
+
 def _number(view: View, name: str, file: bytes) -> int:
     if name.isascii() and name.isdigit():
         if int(name) > MAX_ID:

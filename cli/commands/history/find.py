@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 import click
 
+from cli.commands.history.attributes import attribute_options, node_test
 from cli.display.formats import listed
 from cli.display.output import Shape, listing, note, progress, say_nothing_found
 from cli.options import completion, image_filters
 from cli.options.sizes_and_times import date_option
-from cli.report.occurrences import COLUMNS, Rows
+from cli.report.occurrences import COLUMNS, WITH_ATTRIBUTES, Rows
 from cli.session.session import Session, session
 from eventstore.errors import InvalidError
 from eventstore.model.digests import parsed
@@ -20,6 +21,7 @@ from eventstore.retention.reachability import erased, total_stored
 from projections.audit import occurrences, search, sought
 from projections.audit.search import Needle
 from projections.events import pathspecs
+from projections.events.node_tests import NodeTest
 
 Limit = Callable[[Iterable[Any]], Iterator[Any]]
 
@@ -30,6 +32,7 @@ Limit = Callable[[Iterable[Any]], Iterator[Any]]
 @click.option("--content", "files", multiple=True, metavar="DIGEST|REF:PATH|./FILE", help="Files with this content.")
 @click.option("--bytes", "data", metavar="STRING", help="Files that hold these bytes, anywhere; configs and manifests too.")
 @click.option("--text", metavar="STRING", help="Text files that hold this, capitals or not.")
+@attribute_options
 @click.option(
     "--in", "refs", multiple=True, metavar="REF", shell_complete=completion.references,
     help="In this container or image alone; may be repeated.",
@@ -47,7 +50,9 @@ def find(
     A file that was moved or hard-linked is found under its later names too. For each container it says since when and until
     when it showed, and which commits hold it, by all tags that they have now, else by their ids, with their saves and
     pushes. An image whose upper layers hide it still carries it in a lower one: that is said too. --bytes reads every
-    content in the store once. That nothing was found is said on stderr, and is no failure.
+    content in the store once. --perm to --newer are find(1)'s, for a name or alone, and all must hold: a file is found since
+    a write, chmod or chown made it so, and `blame` says whose that was. That nothing was found is said on stderr, and is no
+    failure.
 
     \b
       layerlog find log4j-core-2.14.jar
@@ -56,9 +61,11 @@ def find(
       layerlog find --content ./local.jar            a file of this machine is spelled with a slash
       layerlog find --content web:/etc/passwd
       layerlog find --bytes 'BEGIN PRIVATE KEY'
+      layerlog find --perm /6000 --type f            all that is, or was, setuid or setgid
+      layerlog find /var --user www-data --size +1M --in web
     """
-    wanted = Wanted.of(patterns, **asked)
     with session() as s:
+        wanted = Wanted.of(patterns, node_test(s, refs, asked), **asked)
         limit = _limit(s, refs, tags)
         unread: list[int] = []
         rows = _found(s, wanted, limit, unread)
@@ -66,42 +73,55 @@ def find(
         if first is None:  # no header where there is nothing below it
             say_nothing_found(_nothing(wanted, [*refs, *tags], complete=not (unread or erased(s.log))))
         else:
-            listing(Shape(shape, no_trunc=no_trunc), chain([first], rows), COLUMNS, "where")
+            columns = WITH_ATTRIBUTES if wanted.test else COLUMNS
+            listing(Shape(shape, no_trunc=no_trunc), chain([first], rows), columns, "where")
 
 
 class Wanted(NamedTuple):
-    """What is asked for, in one of these ways."""
+    """What is asked for, in one of these ways, by attributes alone (`test`), or both."""
 
     names: tuple[bytes, ...]
     paths: tuple[bytes, ...]
     files: tuple[str, ...]
     needle: Needle
+    test: NodeTest | None
 
     @classmethod
     def of(
-        cls, patterns: Sequence[str], paths: Sequence[str], files: tuple[str, ...], data: str | None, text: str | None
-    ) -> "Wanted":
-        if sum(map(bool, ((*patterns, *paths), files, data, text))) != 1:
-            raise click.UsageError("Give names and paths (as arguments or by --path), or one of --content, --bytes and --text.")
+        cls, patterns: Sequence[str], test: NodeTest | None, *, paths: Sequence[str], files: tuple[str, ...],
+        data: str | None, text: str | None, **_attributes: Any,
+    ) -> "Wanted":  # fmt: skip
+        ways = sum(map(bool, ((*patterns, *paths), files, data, text)))
+        if ways > 1 or not (ways or test):
+            raise click.UsageError(
+                "Give names and paths (as arguments or by --path), or one of --content, --bytes and --text; "
+                "or attributes, with one of these or alone."
+            )
         names = tuple(pattern for pattern in patterns if "/" not in pattern and pattern.strip("."))
         whole = (*paths, *(pattern for pattern in patterns if pattern not in names))
         needle = Needle(as_bytes(data or text or ""), text=text is not None)
-        return cls(tuple(map(as_bytes, names)), tuple(pathspecs.pattern(as_bytes(path)) for path in whole), files, needle)
+        return cls(tuple(map(as_bytes, names)), tuple(pathspecs.pattern(as_bytes(path)) for path in whole), files, needle, test)
 
     def shown(self) -> str:
-        return listed([*self.names, *(b"/" + path for path in self.paths), *self.files, *filter(None, [self.needle.data])])
+        found = listed([*self.names, *(b"/" + path for path in self.paths), *self.files, *filter(None, [self.needle.data])])
+        return f"{found or 'anything'} with these attributes" if self.test else found
 
 
 def _found(s: Session, wanted: Wanted, limit: Limit, unread: list[int]) -> Iterator[dict[str, Any]]:
     log, content, rows = s.log, s.store.content, Rows(s.log)
+    such = sought.of_nodes(log, content, wanted.test) if wanted.test else None
     if wanted.names or wanted.paths:
         files = sought.of_paths(log, content, wanted.paths, wanted.names)
+    elif such is not None and not (wanted.files or wanted.needle.data):
+        files = such
     else:
         contents = [_content(s, text) for text in wanted.files] or _searched(s, wanted.needle, unread)
         files = sought.of_contents(log, content, contents)
-        yield from map(rows.of_document, limit(search.in_documents(log, contents)))
-        if wanted.needle.data:
+        if such is None:  # a config has no attributes
+            yield from map(rows.of_document, limit(search.in_documents(log, contents)))
+        if such is None and wanted.needle.data:
             yield from map(rows.of_document, limit(search.in_instructions(log, wanted.needle)))
+    files = files if such is None else files.within(such)
     yield from map(rows.of_occurrence, limit(occurrences.path_occurrences(log, content, files)))
 
 

@@ -1,6 +1,7 @@
 """Where a path or a content ever was is what a walk of every view says; and asking for many paths asks little of each."""
 
 import fnmatch
+import stat
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli.distribution.receive import receive
-from eventstore.model.changes import Change, delete, move, put
+from eventstore.model.changes import Change, attributes, delete, move, put
 from eventstore.model.entries import Entry
 from eventstore.model.events import Kind
 from eventstore.model.facts import ContainerBase, ImageBase
@@ -19,8 +20,9 @@ from eventstore.store.staging import Staged
 from eventstore.store.store import Store
 from eventstore.store.writer import Writer, writing
 from projections.audit import occurrences
-from projections.audit.path_states import PathStates
-from projections.audit.sought import Sought, of_contents, of_paths
+from projections.audit.path_states import PathStates, State
+from projections.audit.sought import Sought, of_contents, of_nodes, of_paths
+from projections.events.node_tests import NodeTest, Size, parse_mode, parse_types
 from projections.layers import layers
 from projections.layers.layers import FolderLayer, ImportedLayer, SealedLayer
 from projections.refs import containers
@@ -161,25 +163,33 @@ class Everything:
 
 
 class Matches:
-    def __init__(self, pattern: bytes = b"", name: bytes = b"", content: bytes | None = None) -> None:
-        self.pattern, self.name, self.content = pattern, name, content
+    def __init__(self, pattern: bytes = b"", name: bytes = b"", content: bytes | None = None, test: NodeTest | None = None) -> None:
+        self.pattern, self.name, self.content, self.test = pattern, name, content, test
 
     def path(self, path: bytes) -> bool:
-        if self.content is not None:
+        if self.content is not None or not (self.name or self.pattern):
             return True
         if self.name:
             return fnmatch.fnmatchcase(path.rpartition(b"/")[2], self.name)
         return fnmatch.fnmatchcase(path, self.pattern) or path.startswith(self.pattern + b"/")
 
     def sought(self, entry: Entry, followed: dict[bytes, set[int]]) -> bool:
+        if self.test is not None and not self.test.fits(entry):
+            return False
         if self.content is not None:
             return entry.content == self.content
         return self.path(entry.path) or entry.node in followed[entry.path]
 
     def asked(self, store: Store) -> Sought:
+        if self.test is not None:
+            those = of_nodes(store.log, store.content, self.test)
+            return self.without_test().asked(store).within(those) if self.pattern or self.name or self.content else those
         if self.content is not None:
             return of_contents(store.log, store.content, [self.content])
         return of_paths(store.log, store.content, [self.pattern] if self.pattern else [], [self.name] if self.name else [])
+
+    def without_test(self) -> "Matches":
+        return Matches(self.pattern, self.name, self.content)
 
 
 def found(store: Store, sought: Sought) -> Shown:
@@ -214,6 +224,51 @@ def test_what_is_found_is_what_a_walk_of_every_view_finds(tmp_path: Path, seed: 
             assert held(store, sought) == everything.held(matches), vars(matches)
 
 
+TESTS = [
+    *(NodeTest(modes=(parse_mode(text, ""),)) for text in ("-4000", "/6000", "0644", "755", "-0", "/022", "1777")),
+    *(NodeTest(types=parse_types(text)) for text in ("f", "d", "l", "p,c,b")),
+    NodeTest(uids=frozenset([7])), NodeTest(gids=frozenset([0]), types=parse_types("d")),
+    *(NodeTest(sizes=(Size(how, size),)) for how, size in (("+", 8), ("-", 9), ("", 9))),
+    NodeTest(newer=1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_is_found_by_attributes_is_what_a_walk_of_every_view_finds(tmp_path: Path, seed: int) -> None:
+    with Store.open_or_create(str(tmp_path / "told")) as store:
+        told = told_and_sealed(store, seed)
+        give_attributes(told)
+        everything = Everything(store)
+        digest = store.db.execute("SELECT min(content) FROM event WHERE kind = 1").fetchone()[0]
+        counted = 0
+        for number, test in enumerate(TESTS):
+            ways = Matches(test=test), Matches(b"b/*", test=test), Matches(name=b"a*", test=test), Matches(content=digest, test=test)
+            matches = ways[(seed + number) % len(ways)]
+            sought = matches.asked(store)
+            shown = found(store, sought)
+            assert shown == everything.shown(matches), vars(matches)
+            assert held(store, sought) == everything.held(matches), vars(matches)
+            counted += bool(shown)
+        assert counted > 1
+
+
+def give_attributes(told: Told) -> None:
+    """Give things of all containers other attributes, one after the other, and seal in between."""
+    for one in [*containers.all_containers(told.store.log)] * 3:
+        there = [entry for entry in walk(told.view(one.id)) if entry.path]
+        if not there or one.removed:
+            continue
+        one_there = told.random.choice(there)
+        path, mode = one_there.path, stat.S_IFMT(one_there.mode) | told.random.choice([0o4755, 0o2755, 0o644, 0o1777])
+        told.record(one.id, [attributes(path, mode, uid=told.random.choice([0, 7]), gid=0, mtime=told.random.choice([0, 1]))])
+        if told.random.random() < 0.5:
+            with writing(told.store, ADA) as writer:
+                commands.commit(writer, one.id, parent=None, allow_empty=True)
+        told.record(one.id, [drawn_change(told, one.id)])
+        with writing(told.store, ADA) as writer:
+            commands.commit(writer, one.id, parent=None, allow_empty=True)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_states_are_what_views_say(tmp_path: Path, seed: int) -> None:
     """Of every path that the log knows and every version, whether the path was moved there or not."""
@@ -226,7 +281,11 @@ def test_states_are_what_views_say(tmp_path: Path, seed: int) -> None:
             view = view_at(store, container, version)
             for path in paths:
                 state, entry = states.at(view, path, (len(view.spans), 0)), tree.get(path)
-                assert (state and (state.node, state.content)) == (entry and (entry.node, entry.content)), (container, version, path)
+                assert (state and told_of(state)) == (entry and told_of(entry)), (container, version, path)
+
+
+def told_of(thing: State | Entry) -> tuple[object, ...]:
+    return thing.node, thing.content, thing.mode, thing.uid, thing.gid, thing.mtime, thing.size
 
 
 def statements(store: Store, sought: Sought) -> int:
