@@ -2,21 +2,16 @@
 
 import csv
 import json
-import sqlite3
 import sys
 from base64 import b64encode
-from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from cli.display.output import Column, Shape, listing
 from cli.session.session import session
-from eventstore.errors import InvalidError
-from eventstore.model.paths import shown
-
-EXAMPLE = "select time, author, path from event_log where path glob '/etc/*'"
-_MODES = ("table", "json", "nl", "csv")
+from eventstore.log.log import Log
+from eventstore.log.query import Answer, ask, views
 
 
 @click.command(epilog="The views and their columns are in eventstore/FORMAT.md; `layerlog sql` alone lists them.")
@@ -36,29 +31,13 @@ def sql(query: str | None, values: tuple[str, ...], mode: str | None) -> None:
       layerlog sql --csv "select author, count(*) from commits group by author"
       layerlog sql --nl "select * from tag_moves where tag like ?" '%/web:%'
     """
-    import sqlite_utils
-
     with session() as s:
-        database = sqlite_utils.Database(s.store.db)
-        s.store.db.execute("PRAGMA query_only = ON")
-        s.store.db.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-        try:
-            if query is None:
-                _print(_views(database), ["view", "columns"], mode or "table")
-                return
-            found = database.execute(query, values)
-            if found.description is None:
-                raise InvalidError("the query answers nothing; begin it with SELECT")
-            names = [column[0] for column in found.description]
-            _print((dict(zip(names, row, strict=True)) for row in found), names, mode or "table")
-        except (sqlite3.Error, sqlite3.Warning) as error:
-            raise InvalidError(f"the query fails: {shown(str(error))}; `layerlog sql` lists the views and columns") from None
+        names, rows = _views(s.log) if query is None else ask(s.log, query, values)
+        _print((dict(zip(names, row, strict=True)) for row in rows), names, mode or "table")
 
 
-def _views(database: Any) -> Iterator[dict[str, Any]]:
-    for name in sorted(database.view_names()):
-        columns = database.execute(f"select * from [{name}] limit 0").description
-        yield {"view": name, "columns": ", ".join(column[0] for column in columns)}
+def _views(log: Log) -> Answer:
+    return Answer(["view", "columns"], ((name, ", ".join(columns)) for name, columns in views(log)))
 
 
 def _print(rows: Any, names: list[str], mode: str) -> None:
