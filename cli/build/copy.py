@@ -5,9 +5,8 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from cli.build import fetch
 from cli.build.context import HostFiles, is_tar
 from cli.build.stage import SECOND, StageBuild
 from cli.session.writing import writing
@@ -18,7 +17,7 @@ from eventstore.model.entries import Entry, Keeper
 from eventstore.model.paths import join, shown
 from eventstore.store.staging import Staged
 from eventstore.store.writer import Writer
-from projections.build import copying, inputs
+from projections.build import copying, inputs, remote
 from projections.build.copying import Files, Look, Top
 from projections.build.ignore import Ignored
 from projections.build.steps import Copying, MakeDirectory
@@ -30,6 +29,9 @@ from projections.oci.documents import field
 from projections.tree.subtree import as_changes, below
 from projections.tree.symlinks import follow
 from projections.tree.view import View
+
+if TYPE_CHECKING:
+    from cli.build.fetch import Fetched
 
 MODE = 0o100644
 REMOTE_MODE = 0o100600
@@ -57,23 +59,45 @@ class _Placed(NamedTuple):
 
 def copy(stage: StageBuild, step: Copying, files: HostFiles | View | None) -> None:
     """Do a COPY or an ADD; raise LayerlogError for what is not there, or cannot be put where it is to go."""
-    with ExitStack() as stack:
-        sources = list(_sources(step, files, stack))
-        if len(sources) > 1 and not step.target.endswith("/"):
-            raise InvalidError(f"several sources need a directory: write {shown(step.target)}/")
-        look = _look(stage, step)
-        writer = stack.enter_context(writing(stage.s))
-        view = stage.view()
-        staged = [stack.enter_context(closing(_staged(stage, writer, source, look, step))) for source in sources]
-        tops = [copying.place(view, step.target, source.top, is_dir=source.is_dir) for source in sources]
-        placed = [_Placed(top, source.is_dir, each) for top, source, each in zip(tops, sources, staged, strict=True)]
-        text = inputs.text(stage.stated("copy", to=step.target), _lines(placed))
-        if not stage.find(text):
-            stage.explain(text)
-            stage.settle(writer)
-            placing = Placing(stage.view())
-            stage.seal(writer, text, _changes(placing, placed, look), step.created_by)
+    look = _look(stage, step)
+    promised = _promised(stage, step, look)
+    if promised is None or not stage.find(promised):
+        with ExitStack() as stack:
+            _put(stage, step, files, look, promised, stack)
     stage.tell(step.created_by)
+
+
+def _promised(stage: StageBuild, step: Copying, look: Look) -> bytes | None:
+    """Return what a step is made from whose only source has a --checksum: known before anything is fetched."""
+    if not step.checksum:
+        return None
+    remote.check_checksum(step.checksum, len(step.sources) + len(step.texts))
+    if not (step.remote and step.sources and remote.is_url(step.sources[0])):
+        raise InvalidError("--checksum is of what is fetched; local files need none")
+    return inputs.text(stage.stated(
+        "add", to=step.target, name=remote.name_of(step.sources[0]), checksum=step.checksum, unpack=step.unpack_remote,
+        owner=look.owner, mode=step.chmod, exclude=list(step.exclude),
+    ))  # fmt: skip
+
+
+def _put(
+    stage: StageBuild, step: Copying, files: HostFiles | View | None, look: Look, promised: bytes | None, stack: ExitStack
+) -> None:  # fmt: skip
+    sources = list(_sources(stage, step, files, stack))
+    if len(sources) > 1 and not step.target.endswith("/"):
+        raise InvalidError(f"several sources need a directory: write {shown(step.target)}/")
+    writer = stack.enter_context(writing(stage.s))
+    view = stage.view()
+    staged = [stack.enter_context(closing(_staged(stage, writer, source, look, step))) for source in sources]
+    tops = [copying.place(view, step.target, source.top, is_dir=source.is_dir) for source in sources]
+    placed = [_Placed(top, source.is_dir, each) for top, source, each in zip(tops, sources, staged, strict=True)]
+    text = promised or inputs.text(stage.stated("copy", to=step.target), _lines(placed))
+    if promised is None and stage.find(text):
+        return
+    stage.explain(text)
+    stage.settle(writer)
+    placing = Placing(stage.view())
+    stage.seal(writer, text, _changes(placing, placed, look), step.created_by)
 
 
 def make_directory(stage: StageBuild, step: MakeDirectory) -> None:
@@ -150,15 +174,14 @@ def _owner(view: View, text: str) -> tuple[int, int]:
 # -- where sources come from
 
 
-def _sources(step: Copying, files: HostFiles | View | None, stack: ExitStack) -> Iterator[_Source]:
+def _sources(stage: StageBuild, step: Copying, files: HostFiles | View | None, stack: ExitStack) -> Iterator[_Source]:
     for name, text in step.texts:
         yield _of_text(name, text)
-    local = [source for source in step.sources if not (step.remote and fetch.is_url(source))]
+    local = [source for source in step.sources if not (step.remote and remote.is_url(source))]
     for url in step.sources:
         if url not in local:
-            yield _of_download(stack.enter_context(fetch.fetched(url, step.checksum)), step)
-    if step.checksum and local:
-        raise InvalidError("--checksum is of what is fetched; local files need none")
+            remote.require_network(url, stage.request.network)
+            yield _of_download(_fetched(stage, url, step, stack), step)
     if local:
         assert files is not None
         known: Files = files
@@ -183,7 +206,13 @@ def _of_text(name: str, text: str) -> _Source:
     return _Source(Top(b"", name.encode()), is_dir=False, changes=changes)
 
 
-def _of_download(found: fetch.Fetched, step: Copying) -> _Source:
+def _fetched(stage: StageBuild, url: str, step: Copying, stack: ExitStack) -> "Fetched":
+    from cli.build import fetch  # TLS takes longer to import than a build that is found
+
+    return stack.enter_context(fetch.fetched(url, step.checksum, quiet=stage.progress.quiet))
+
+
+def _of_download(found: "Fetched", step: Copying) -> _Source:
     if step.unpack_remote and _holds_tar(found.path):
         return _Source(Top(b"", b""), is_dir=True, changes=lambda keeper: _unpacked(found.path, keeper), unpacked=True)
 

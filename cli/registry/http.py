@@ -80,7 +80,7 @@ class Response:
             try:
                 yield from self._found.stream(PIECE, decode_content=False)
             except ValueError:  # urllib3 believes a chunk's length, even -5
-                raise RegistryError(f"{place(self.url)}: answers with what is no HTTP; is it a registry?") from None
+                raise RegistryError(f"{place(self.url)}: answers with what is no HTTP; check the address") from None
 
     def body(self, limit: int) -> bytes:
         """Return the whole body, also again; InvalidError above *limit* bytes."""
@@ -256,7 +256,8 @@ def led_to(response: Response) -> str:
     before, after = urlsplit(response.url), urlsplit(url)
     leaves = after.scheme == "http" and (before.scheme == "https" or is_loopback(before.netloc) > is_loopback(after.netloc))
     if after.scheme not in ("http", "https") or leaves:
-        raise RegistryError(f"{place(response.url)}: leads to {place(url)} without TLS; nothing was asked there or sent")
+        what = "without TLS" if leaves else f"by {shown(after.scheme)}, which is not asked"
+        raise RegistryError(f"{place(response.url)}: leads to {place(url)} {what}; nothing was asked there or sent")
     return url
 
 
@@ -269,15 +270,15 @@ def _explained(url: str) -> Iterator[None]:
         failure = NoTlsError if "WRONG_VERSION_NUMBER" in str(error) else RegistryError
         raise failure(f"{host}: no trusted TLS connection: {_reason(error)}; {_TRUST.format(host=host)}") from None
     except urllib3.exceptions.NameResolutionError:
-        raise RegistryError(f"{host}: no such host; check the registry's name and the network") from None
+        raise RegistryError(f"{host}: no such host; check its name and the network") from None
     except urllib3.exceptions.LocationValueError:
-        raise RegistryError(f"{host or 'nowhere'}: is no host's name; check that of the registry, or ask who runs it") from None
+        raise RegistryError(f"{host or 'nowhere'}: is no host's name; check the address, or ask who gave it") from None
     except urllib3.exceptions.NewConnectionError as error:
         raise UnreachableError(f"{host}: cannot be reached: {_reason(error)}; check that it runs, and the network") from None
     except (urllib3.exceptions.ConnectTimeoutError, urllib3.exceptions.ReadTimeoutError) as error:
         if isinstance(error.__cause__, DeadlineError):
             late = f"an answer goes on for over {DOCUMENT_SECONDS:g} s"
-            raise LateError(f"{host}: {late}; check the network, or ask whoever runs that registry") from None
+            raise LateError(f"{host}: {late}; check the network, or ask whoever runs that server") from None
         kind = BrokenError if isinstance(error, urllib3.exceptions.ReadTimeoutError) else UnreachableError
         raise kind(f"{host}: no answer in time; try again, or check the network and the proxy settings") from None
     except urllib3.exceptions.ProxyError as error:

@@ -271,7 +271,7 @@ LIES: dict[str, tuple[Lie, str]] = {
         lie("manifests", Answer(body=MANIFEST.replace(b"layer.v1.tar+gzip", b"layer.v1.rar"), headers=KIND)), "not a layer's media type",
     ),
     "no such config": (lie(config_digest(IMAGE), Answer(404)), "has no such thing"),
-    "a file elsewhere": (lie(LAYER.digest, Answer(307, headers={"Location": "file:///etc/passwd"})), "without TLS"),
+    "a file elsewhere": (lie(LAYER.digest, Answer(307, headers={"Location": "file:///etc/passwd"})), "which is not asked"),
     "a redirect to no address": (lie("manifests", Answer(307, headers={"Location": "http://[::1"})), "is no address"),
     "a redirect to no port": (lie("manifests", Answer(307, headers={"Location": "http://127.0.0.1:99999/"})), "is no address"),
     "a redirect to no host's name": (lie("manifests", Answer(307, headers={"Location": "https://a..b/"})), "is no host's name"),
