@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import sqlite3
 from contextlib import closing
@@ -89,3 +90,26 @@ class Damage:
         assert done.exit_code == 1, done.stdout
         assert rows[-1]["findings"] == len(rows) - 1
         return [row for row in rows[:-1] if row["check"] != "schema"]
+
+
+DAMAGES = ("emptied", "zeros", "noise")
+
+
+def indexes(ll: Layerlog) -> dict[str, int]:
+    """Return the root page of each index of the log, of those too that SQLite keeps for a table's keys."""
+    with closing(sqlite3.connect(os.path.join(ll.store, "log.db"))) as db:
+        return dict(db.execute("SELECT name, rootpage FROM sqlite_master WHERE type = 'index'"))
+
+
+def damage_page(ll: Layerlog, number: int, how: str) -> None:
+    """Spoil one page of the log: as a page without entries, as one of zeros, or of *noise*."""
+    path = os.path.join(ll.store, "log.db")
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        size = db.execute("PRAGMA page_size").fetchone()[0]
+    with open(path, "r+b") as file:
+        file.seek((number - 1) * size)
+        page = file.read(size)
+        spoilt = {"emptied": page[:3] + bytes(2) + page[5:], "zeros": bytes(size), "noise": random.Random(number).randbytes(size)}
+        file.seek((number - 1) * size)
+        file.write(spoilt[how])

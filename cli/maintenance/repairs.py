@@ -12,6 +12,8 @@ from cli.distribution.receive import open_layer, stage
 from cli.distribution.send import spool_folder
 from cli.maintenance.layer_check import kept_blobs
 from cli.streams.reader import chunks_of
+from cli.streams.spool import spooled
+from cli.streams.tee import tee
 from eventstore.errors import LayerlogError, NotFoundError
 from eventstore.integrity import repair
 from eventstore.integrity.findings import Advance, Finding
@@ -20,6 +22,7 @@ from eventstore.model.paths import shown
 from eventstore.retention.reachability import documents, occurrences, originals
 from eventstore.store.store import Store
 from eventstore.store.writer import Writer
+from projections.layers.tar import decode
 from projections.oci.oci_image import LayerBlob, OciImage
 
 
@@ -67,11 +70,32 @@ def _missing(store: Store, aside: Aside) -> set[bytes]:
 
 
 def _from_layers(store: Store, writer: Writer, aside: Aside, layers: Iterable[LayerBlob]) -> None:
-    """Read layers again: contents and framing that are not there are put as they pass."""
-    for layer in layers:
-        if aside.wanted and store.log.stream("layer", layer.diff_id.hex()) is not None:
-            with suppress(LayerlogError), open_layer(layer) as tar:  # this copy may be damaged too, and another whole
+    """Read layers again: of an imported one contents and framing that are not there are put as they pass; of any other,
+    as `save` writes them of commits made here, the files that are wanted.
+    """
+    for layer in layers if aside.wanted else ():
+        with suppress(LayerlogError), open_layer(layer) as tar:  # this copy may be damaged too, and another whole
+            if store.log.stream("layer", layer.diff_id.hex()) is not None:
                 stage(writer, chunks_of(tar)).changes.close()
+            else:
+                deque(decode(tar, _Wanted(writer, aside.wanted)), 0)
+
+
+class _Wanted:
+    """Keeps of a layer's files those that are wanted: what else a foreign layer holds is no part of this store."""
+
+    def __init__(self, writer: Writer, wanted: frozenset[bytes]) -> None:
+        self._content = writer.content
+        self._wanted = wanted
+
+    def put(self, data: bytes) -> bytes:
+        digest = sha256(data).digest()
+        return self._content.put(data) if digest in self._wanted else digest
+
+    def put_stream(self, chunks: Iterable[bytes]) -> bytes:
+        digest = sha256()
+        with spooled(tee(chunks, digest.update)) as again:
+            return self._content.put_stream(again()) if digest.digest() in self._wanted else digest.digest()
 
 
 def _from_store(store: Store, writer: Writer, aside: Aside, other: Store) -> None:

@@ -110,8 +110,23 @@ def explained(error: BaseException, store: str) -> tuple[str, int]:
     primary = "_".join(name.split("_")[:2])
     if primary in _SQLITE_STEPS:  # what else it says is no fault of the disk, of another process or of the file
         return f"store {store}: {error}; {_SQLITE_STEPS[primary]}", 1
+    if damage := _damage_of_log(store):
+        return f"store {store}: its log is damaged ({damage}); run `layerlog repair`, then `layerlog verify`", 1
     first_line = str(error).partition("\n")[0]
     return f"{type(error).__name__}: {first_line}; this is a bug; run with -v for details", BUG
+
+
+def _damage_of_log(store: str) -> str | None:
+    """Return what SQLite finds wrong with the log: an answer that cannot be may come of a damaged index."""
+    from eventstore.integrity import derived_columns
+    from eventstore.store.store import Store
+
+    try:
+        with Store.open(store) as opened:
+            damage = next(derived_columns.pages(opened.log), None)
+    except Exception:  # noqa: BLE001 - what cannot be asked now is the first error's matter
+        return None
+    return damage and damage.problem
 
 
 def show_usage_error(error: click.ClickException) -> int:

@@ -64,7 +64,8 @@ def check(log: Log, advance: Advance) -> Iterator[Finding]:
         yield from _orphans(log, number)
     except sqlite3.DatabaseError as error:
         yield from found
-        yield Finding("chain", "log.db", f"cannot be read on after changeset {number}: {error}; bring back a backup")
+        step = "run `layerlog repair`, or bring back a backup"
+        yield Finding("chain", "log.db", f"cannot be read on after changeset {number}: {error}; {step}")
 
 
 class _Links:

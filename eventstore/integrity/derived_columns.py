@@ -12,6 +12,7 @@ from eventstore.model.events import Kind
 from eventstore.model.paths import shown_name
 
 MOST = 1000
+_REPAIR = "`layerlog repair` makes it anew where its tables' rows are whole"
 _CONTAINERS = "(SELECT id FROM stream WHERE kind = 'container')"
 _LAYERS = "(SELECT id FROM stream WHERE kind = 'layer')"
 _FIRST = "(SELECT min(f.position) FROM event f WHERE f.fresh = 1 AND f.stream = event.stream AND f.path = event.path)"
@@ -80,9 +81,12 @@ def _paths(log: Log) -> Iterator[Finding]:
 
 def pages(log: Log) -> Iterator[Finding]:
     """Yield what SQLite's own check of the file says."""
-    for (said,) in log.db.execute("PRAGMA integrity_check(20)"):
-        if said != "ok":
-            yield Finding("schema", "log.db", f"SQLite finds: {said}")
+    try:
+        for (said,) in log.db.execute("PRAGMA integrity_check(20)"):
+            if said != "ok":
+                yield Finding("schema", "log.db", f"SQLite finds: {said}; {_REPAIR}")
+    except sqlite3.DatabaseError as error:
+        yield Finding("schema", "log.db", f"SQLite cannot check it to the end: {error}; {_REPAIR}")
 
 
 def schema(log: Log) -> Iterator[Finding]:

@@ -1,23 +1,28 @@
 """Repair: contents that are damaged or missing are set aside and put anew, by whoever still has them."""
 
 import os
+import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 from eventstore.content.packer import Row
 from eventstore.content.reader import PART
 from eventstore.content.segments import Place
 from eventstore.disk.fsync import sync_folder
+from eventstore.disk.lock import exclusive
 from eventstore.errors import DamagedError
-from eventstore.integrity import derived_columns, presence, scrub
+from eventstore.integrity import chain, derived_columns, presence, scrub
 from eventstore.integrity.findings import Advance, Finding
+from eventstore.log.log import Log
 from eventstore.retention import compaction
 from eventstore.retention.reachability import Needs
 from eventstore.store.store import Store
 from eventstore.store.writer import Writer
 
 _ROW = "SELECT * FROM content WHERE digest = ?"
+_OBJECTS = "SELECT type, name, sql FROM sqlite_master"
+_BACKUP = "bring back a backup (`layerlog --store NEW backup --restore DEST`)"
 
 
 class Aside(NamedTuple):
@@ -45,6 +50,40 @@ def mend_schema(store: Store) -> list[str]:
     for sql in missing.values():
         store.db.execute(sql)
     return sorted(missing)
+
+
+def mend_indexes(store: Store) -> bool:
+    """Write log.db anew from the rows of its tables where SQLite finds it unsound; return whether it did.  O(events).
+
+    Nothing is changed, and DamagedError raised, where a row cannot be read or the chain of events does not hold.  Takes the
+    exclusive lock.
+    """
+    if not any(derived_columns.pages(store.log)):
+        return False
+    with exclusive(store.path), closing(sqlite3.connect("", isolation_level=None)) as anew:
+        try:
+            _copy_rows(store.db, anew)
+            problem = next(chain.check(Log(anew, store.cache), lambda _: None), None)
+        except sqlite3.DatabaseError as error:
+            raise DamagedError(f"store {store.path}: rows of its log cannot be read ({error}); {_BACKUP}") from None
+        if problem is not None:
+            raise DamagedError(f"store {store.path}: {problem.object} {problem.problem}; {_BACKUP}")
+        anew.backup(store.db)
+    return True
+
+
+def _copy_rows(old: sqlite3.Connection, anew: sqlite3.Connection) -> None:
+    """No index is read: each is made of the rows that are copied."""
+    for pragma in ("page_size", "application_id", "user_version"):
+        anew.execute(f"PRAGMA {pragma} = {old.execute(f'PRAGMA {pragma}').fetchone()[0]}")
+    anew.execute("BEGIN")
+    objects = old.execute(f"{_OBJECTS} WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'").fetchall()
+    for kind, name, sql in sorted(objects, key=lambda found: found[0] != "table"):
+        anew.execute(sql)
+        if kind == "table":
+            rows = old.execute(f'SELECT * FROM "{name}" NOT INDEXED')
+            anew.executemany(f'INSERT INTO "{name}" VALUES ({",".join("?" * len(rows.description))})', rows)
+    anew.execute("COMMIT")
 
 
 @contextmanager

@@ -205,8 +205,8 @@ def repair(ctx: click.Context, source: str | None) -> None:
     r"""Bring back damaged and missing contents from a copy; say what is left.
 
     Every content is read first. What is damaged is taken back from the compressed blobs that are kept, then from the copy.
-    What nobody has is put aside in the store's quarantine/ folder, and verify goes on to name it. The log itself cannot be
-    mended: bring back a backup.
+    What nobody has is put aside in the store's quarantine/ folder, and verify goes on to name it. Indexes of the log are made
+    anew from its rows; rows that are lost cannot be: bring back a backup.
 
     \b
       layerlog repair --from /mnt/backup/layerlog
@@ -214,10 +214,20 @@ def repair(ctx: click.Context, source: str | None) -> None:
     """
     from cli.maintenance import repairs
     from eventstore.integrity import repair as mending
-    from eventstore.integrity import scrub
 
     repairs.require_source(source)
-    with whole_session() as s, alone(s) as writer:
+    with whole_session() as s:
+        if mending.mend_indexes(s.store):
+            print("written anew: log.db, whose indexes did not hold what its rows say")
+        _mend(ctx, s, source)
+
+
+def _mend(ctx: click.Context, s: Session, source: str | None) -> None:
+    from cli.maintenance import repairs
+    from eventstore.integrity import repair as mending
+    from eventstore.integrity import scrub
+
+    with alone(s) as writer:
         for name in mending.mend_schema(s.store):
             print(f"made anew: {escape(name)}")
         with progress(scrub.total(s.store), "Reading", "bytes") as advance:

@@ -1,12 +1,15 @@
 """Repair and backup: what was damaged comes back from whoever has it, and a backup is a store."""
 
 import os
+import random
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.cli.archived import ONE, archived
 from tests.cli.invoking import Layerlog, with_base
-from tests.mangling import Damage
+from tests.mangling import DAMAGES, Damage, copied, damage_page, indexes
 from tests.upkeep import SECRET, answers, bytes_on_disk, leave_garbage
 
 
@@ -72,6 +75,68 @@ def test_repair_makes_triggers_and_indexes_anew(damage: Damage) -> None:
     damage.sql("DROP INDEX event_path")
     assert "made anew: event_path\n" in damage.ll("repair")
     assert damage.ll("verify").endswith("all of it is sound\n")
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_repair_makes_indexes_of_sound_rows_anew(told: Layerlog, ll: Layerlog, how: str) -> None:
+    """Whichever and however many of them are damaged."""
+    for root in indexes(ll).values():
+        damage_page(ll, root, how)
+    assert "log.db: SQLite " in ll.run("verify").stdout
+    assert "written anew: log.db" in ll("repair")
+    assert ll("verify") == told("verify")
+    assert answers(ll) == answers(told)
+    assert "written anew" not in ll("repair")
+
+
+def test_no_damaged_index_passes_for_a_bug(told: Layerlog, tmp_path: Path) -> None:
+    asked = (["ps"], ["log", "web"], ["ls", "web"], ["events"], ["blame", "web:/etc/motd"], ["repair"])
+    for name, root in indexes(told).items():
+        ll = copied(told, tmp_path / name)
+        damage_page(ll, root, random.Random(name).choice(DAMAGES))
+        said = [ll.run(*args).stderr for args in asked]
+        assert not [line for line in said if "this is a bug" in line], (name, said)
+        assert ll("verify").endswith("all of it is sound\n"), name
+
+
+@pytest.mark.parametrize("table", ["event", "changeset", "context"])
+def test_repair_says_that_rows_are_lost(ll: Layerlog, damage: Damage, table: str) -> None:
+    """What is left is kept as it is: no log is written anew that has less."""
+    root = damage.row(f"SELECT rootpage FROM sqlite_master WHERE name = '{table}'")[0]
+    damage_page(damage.ll, root, "emptied")
+    before = Path(damage.log).read_bytes()
+    assert "bring back a backup" in damage.ll.run("repair").stderr
+    assert Path(damage.log).read_bytes() == before
+
+
+def test_repair_from_the_archive_that_save_wrote(told: Layerlog, damage: Damage, tmp_path: Path) -> None:
+    """Files of commits made here, small and large, come back from their layers; what else these hold stays out."""
+    whole = copied(told, tmp_path / "whole")
+    whole("save", "-o", str(tmp_path / "one.tar"), "site:1")
+    whole("save", "-o", str(tmp_path / "two.tar"), "site:2")
+    break_everything(damage)
+    contents = set(damage.rows("SELECT digest FROM content"))
+    assert damage.ll.run("repair", "--from", str(tmp_path / "one.tar")).exit_code == 1
+    assert damage.ll.raw("cat", "web:/srv/large") == told.raw("cat", "web:/srv/large")
+    assert damage.ll.run("cat", "app:/srv/index").exit_code == 1
+    damage.ll.run("repair", "--from", str(tmp_path / "two.tar"))
+    assert damage.ll("cat", "app:/srv/index") == told("cat", "app:/srv/index")
+    assert set(damage.rows("SELECT digest FROM content")) <= contents
+
+
+@pytest.mark.parametrize("write", [[], ["f"], ["f", "g"]])
+def test_repair_of_a_store_without_contents(tmp_path: Path, write: list[str]) -> None:
+    """None was ever there, or all were erased by mistake and may return."""
+    ll, copy = Layerlog(tmp_path / "store"), str(tmp_path / "copy")
+    ll("create", "--name", "c", "scratch")
+    for name in write:
+        ll("write", f"c:/{name}", "--text", name)
+    ll("backup", copy)
+    for name in write:
+        ll("erase", "-y", "--path", f"c:/{name}", "--reason", "oops")
+        ll("erase", "--let-return", "--path", f"c:/{name}", "--reason", "mistake")
+    assert ll("repair", "--from", copy) == f"{len(write)} content{'s' * (len(write) != 1)} brought back, 0 findings left\n"
+    assert [ll("cat", f"c:/{name}") for name in write] == write
 
 
 def test_repair_names_what_it_needs(ll: Layerlog, tmp_path: Path) -> None:
