@@ -2,13 +2,13 @@
 
 import posixpath
 import re
-from urllib.parse import unquote, urlsplit
 
 from eventstore.errors import InvalidError
 from eventstore.model.digests import check_digest
 from eventstore.model.paths import shown
 
 _URL = re.compile(r"https?://", re.IGNORECASE)
+_ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _GIT = re.compile(r"(git|ssh|git\+\w+)://|[\w.-]+@[\w.-]+:|https?://[^#]+\.git(#|$)|github\.com/[^#]+(#|\.git$)", re.IGNORECASE)
 
 
@@ -21,11 +21,11 @@ def is_url(text: str) -> bool:
 
 def name_of(url: str) -> str:
     """Return what a file is called by its URL alone, "" where that says nothing."""
-    try:
-        name = posixpath.basename(unquote(urlsplit(url).path).rstrip("/"))
-    except ValueError as error:
-        raise InvalidError(f"{shown(url)}: is no address ({error})") from None
+    _, _, path = re.split(r"[?#]", url)[0].partition("://")[2].partition("/")
+    plain = _ENCODED.sub(lambda found: bytes.fromhex(found[1].decode()), path.encode(errors="surrogateescape"))
+    name = posixpath.basename(plain.decode(errors="surrogateescape").rstrip("/"))
     return "" if name in (".", "..") else name
+
 
 
 def check_checksum(text: str, sources: int) -> None:
