@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from cli.display.events import built_text, what
+from cli.display.events import built_text, step_text, what
 from cli.display.formats import human_size, short_id, shown_time, subject
 from cli.display.history import (
     built_by,
@@ -42,7 +42,7 @@ def blame_text(found: Blame, points: Points) -> Iterator[str]:
     if found.content is None:
         yield "the root of every view; no event made it"
         return
-    for label in ("content", "name", "attributes", "erased"):
+    for label in ("content", "returned", "name", "attributes", "erased"):
         yield from cause_lines(label, getattr(found, label), points)
 
 
@@ -57,7 +57,7 @@ def cause_lines(label: str, cause: Cause | None, points: Points) -> Iterator[str
         return
     record = cause.record
     yield f"{label + ':':<12}{what(record)}"
-    yield f"  event    {placed(record, points)}{_once(cause, points)}"
+    yield f"  event    {placed(record, points)}{_once(cause, points)}{step_text(record)}"
     if cause.layer is not None:
         yield from _layer_lines(cause.layer, record, cause.tags)
         return
@@ -106,14 +106,15 @@ class LineColumns:
         self._event = max((len(place(cause.record, points)) for cause in causes), default=0)
         self._who = max((len(_who(cause)) for cause in causes), default=0)
 
-    def text(self, number: int, line: Line, cause: Cause, *, renamed: bool) -> str:
+    def text(self, number: int, line: Line, cause: Cause, *, renamed: bool, returned: Cause | None = None) -> str:
         record = cause.record
         unsealed = f"{'(unsealed)':<12}"
         came = short_id(cause.commit.id) if cause.commit else short_id(record.name) if record.kind == "layer" else unsealed
         event = f"{place(record, self._points):>{self._event}}" + (f" /{shown(line.path)}" if renamed else "")
         when = shown_time(cause.layer.time if cause.layer else record.time)
         who = f"{_who(cause):<{self._who}} {when} {number:>{self._number}}"
-        return f"{paint(came, 'yellow')} {event} ({who}) " + "\t".join(map(shown, line.text.split(b"\t")))
+        back = f"; brought back by {_who(returned)}, {place(returned.record, self._points)}" if returned is not None else ""
+        return f"{paint(came, 'yellow')} {event} ({who}{back}) " + "\t".join(map(shown, line.text.split(b"\t")))
 
 
 def _who(cause: Cause) -> str:
@@ -131,7 +132,7 @@ def blame_row(found: Blame) -> dict[str, Any]:
     return {
         "path": b"/" + found.path,
         "there": found.entry is not None,
-        **{key: cause_row(getattr(found, key)) for key in ("content", "name", "attributes", "removed", "erased")},
+        **{key: cause_row(getattr(found, key)) for key in ("content", "name", "attributes", "removed", "erased", "returned")},
         "last_content": named(last) if last else None,
     }
 
@@ -147,7 +148,7 @@ def cause_row(cause: Cause | None) -> dict[str, Any] | None:
     }
 
 
-def line_row(number: int, line: Line, cause: Cause) -> dict[str, Any]:
+def line_row(number: int, line: Line, cause: Cause, returned: Cause | None) -> dict[str, Any]:
     record = cause.record
     return {
         "line": number,
@@ -158,6 +159,8 @@ def line_row(number: int, line: Line, cause: Cause) -> dict[str, Any]:
         "author": cause.layer.author or None if cause.layer else record.author,
         "loaded_by": record.author if cause.layer else None,
         "actor": dict(record.actor),
+        "returned": line.returned,
+        "returned_by": returned.record.author if returned is not None else None,
         "commit": cause.commit.id if cause.commit else None,
         "layer": cause.layer.diff_id if cause.layer else None,
         "build": None if record.build is None else dict(record.build),

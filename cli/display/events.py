@@ -46,6 +46,15 @@ def what(record: Record) -> str:
     return " ".join(words)
 
 
+def step_text(record: Record) -> str:
+    """Return, of what an undo or a redo did, which events of the container that took back or brought back; else ""."""
+    for verb, key in (("undo", "undoes"), ("redo", "redoes")):
+        if runs := record.context.get(key):
+            first, last = min(run[0] for run in runs), max(run[1] for run in runs)
+            return f" ({verb} of event {first})" if first == last else f" ({verb} of events {first} to {last})"
+    return ""
+
+
 # -- of what is about no path: what stands behind the kind and the name
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cli.display.entries import TYPES
-from cli.display.events import NOTHING, built_text, stated_text, what
+from cli.display.events import NOTHING, built_text, stated_text, step_text, what
 from cli.display.formats import NO_TIME, counted, short_id, shown_stated, shown_time, subject
 from cli.display.output import paint
 from eventstore.model.facts import Arrival
@@ -128,7 +128,7 @@ def oneline(item: Item, tags: list[str]) -> str:
 def event_line(record: Record, place: str, author: str = "") -> str:
     """Return one event on one line: which one it is (*place*), when, who (*author*, else who was seen), and what it did."""
     login = record.actor.get("login") or record.actor.get("uid")
-    return f"{place:>8}  {shown_time(record.time)}  {shown(author or str(login))}  {what(record)}"
+    return f"{place:>8}  {shown_time(record.time)}  {shown(author or str(login))}  {what(record)}{step_text(record)}"
 
 
 def event_lines(record: Record, points: Points) -> Iterator[str]:

@@ -12,7 +12,8 @@ from eventstore.model.events import Event, Kind
 from eventstore.model.paths import shown
 from projections.diff.line_diff import MAX_TEXT, is_binary, matches
 from projections.events.path_events import MAKING, NAMING, Touch, touches
-from projections.events.records import Record
+from projections.events.records import Record, Records
+from projections.history import brought_back
 from projections.history.commits import Commit, ImageLayer, Origins
 from projections.refs import containers, tags
 from projections.tree.view import View
@@ -35,7 +36,8 @@ class Blame(NamedTuple):
 
     `content` wrote it, `name` brought it to this path by a move or a hard link, `attributes` changed its mode, owner or
     time later; each None where there is no such event.  Of a path that is not there `removed` took it away, and `entry`
-    before that was `last`.  `erased` is the event that erased its content, or its last one.
+    before that was `last`.  `erased` is the event that erased its content, or its last one.  `returned` is the undo, redo or
+    restore that brought the content back, of what `content` had written before.
     """
 
     path: bytes
@@ -46,6 +48,7 @@ class Blame(NamedTuple):
     removed: Cause | None
     last: Entry | None
     erased: Cause | None
+    returned: Cause | None = None
 
 
 class Causes(Origins):
@@ -70,12 +73,14 @@ def blame(causes: Causes, view: View, path: bytes) -> Blame:
     if not entry.node:
         return Blame(path, entry, None, None, None, None, None, None)
     made = _content_made(view, entry)
+    written = _first_written(causes, view, made)
     named = (touch.event.position for touch in touches(view, path) if touch.event.kind in NAMING)
     name = next(named, made)
     attributes = _attributes_changed(view, entry)
     return Blame(
-        path, entry, causes.of(made), causes.of(name) if name != made else None,
+        path, entry, causes.of(written), causes.of(name) if name != made else None,
         causes.of(attributes) if attributes else None, None, None, _erased(causes, view, entry),
+        causes.of(made) if written != made else None,
     )  # fmt: skip
 
 
@@ -89,6 +94,18 @@ def _content_made(view: View, entry: Entry) -> int:
         if touch.event.kind in MAKING and touch.path == view.log.path_text(touch.event.path or ROOT_ID)
     )
     return next(brought, entry.node)
+
+
+def _first_written(causes: Causes, view: View, made: int) -> int:
+    """Return the position of the event that wrote what the one at *made* brought back, or *made* where it wrote it itself."""
+    event = view.log.at(made)
+    path = view.log.path_text(event.path or ROOT_ID)
+    while (found := brought_back.source(view, causes.records, event, path)) is not None:
+        view, event = found
+    if event.position == made:
+        return made
+    found_there = view.lookup(path)
+    return event.position if found_there is None else _content_made(view, found_there)
 
 
 def _erased(causes: Causes, view: View, entry: Entry | None) -> Cause | None:
@@ -111,11 +128,14 @@ def _of_absent(causes: Causes, view: View, path: bytes) -> Blame:
 
 
 class Line(NamedTuple):
-    """`position` is the event that brought the line, `path` what the file was called then; `text` has no line end."""
+    """`position` is the event that wrote the line, `path` what the file was called then; `text` has no line end.  `returned` is
+    the undo, redo or restore that last brought it back, where it was away.
+    """
 
     position: int
     path: bytes
     text: bytes
+    returned: int | None = None
 
 
 def blame_lines(view: View, path: bytes) -> list[Line]:
@@ -131,26 +151,36 @@ def blame_lines(view: View, path: bytes) -> list[Line]:
     text = _text(view.content, entry.content, entry.size)
     if text is None:
         raise ConflictError(f"/{shown(path)} is binary, so it has no lines; `layerlog blame` without --lines says who wrote it")
-    return [Line(touch.event.position, touch.path, line) for touch, line in zip(_origins(view, path, text), text, strict=True)]
+    found, returned = _origins(view, path, text)
+    return [Line(found[n].event.position, found[n].path, line, returned.get(n)) for n, line in enumerate(text)]
 
 
-def _origins(view: View, path: bytes, text: list[bytes]) -> list[Touch]:
-    """Return, for each line of the latest version, the touch that wrote it."""
+def _origins(view: View, path: bytes, text: list[bytes]) -> tuple[dict[int, Touch], dict[int, int]]:
+    """Return, for each line of the latest version, the touch that wrote it, and what brought it back (a position) where it was
+    away.
+    """
     found: dict[int, Touch] = {}
-    newer, alive = text, {index: index for index in range(len(text))}
+    returned: dict[int, int] = {}
+    newer, alive, records = text, {index: index for index in range(len(text))}, Records(view.log)
     history = versions(view, path)
     latest = next(history)
-    for touch in history if alive else ():
-        older = _lines_or_none(view, touch.event)
-        if older is None:
+    while alive:
+        touch = next(history, None)
+        older = _lines_or_none(view, touch.event) if touch is not None else None
+        kept = _kept(older, newer, alive) if older is not None else {}
+        back = brought_back.source(view, records, latest.event, latest.path)
+        if back is not None:
+            for line in set(alive.values()).difference(kept.values()):
+                returned.setdefault(line, latest.event.position)
+            history = versions(back[0], latest.path)
+            latest = next(history)
+            continue
+        if touch is None or older is None:
             break
-        kept = _kept(older, newer, alive)
         found.update((line, latest) for line in set(alive.values()).difference(kept.values()))
         newer, alive, latest = older, kept, touch
-        if not alive:
-            break
     found.update((line, latest) for line in alive.values())
-    return [found[index] for index in range(len(text))]
+    return found, returned
 
 
 def _kept(older: list[bytes], newer: list[bytes], alive: dict[int, int]) -> dict[int, int]:

@@ -29,7 +29,8 @@ def blame(place: str, shape: str, *, lines: bool) -> None:
     path that is not there: who removed it, and what its last content was. Where the content was erased: who did, and why.
     Of a path that came with an image: who made its layer is the image's word; who first loaded the image, and from where,
     was seen here. Where the layer was here by then, with another image, that is said too. Of what came with an image that
-    `erase --derive` made anew it is said who wrote it in the one before, and of what is gone who erased it.
+    `erase --derive` made anew it is said who wrote it in the one before, and of what is gone who erased it. What `undo`,
+    `redo`, `restore` or `revert` brought back is its writer's; `returned` is who brought it back.
 
     \b
       layerlog blame web:/etc/motd
@@ -53,11 +54,12 @@ def blame(place: str, shape: str, *, lines: bool) -> None:
 
 
 def _show_lines(causes: blaming.Causes, blamed: list[Line], path: bytes, shape: str) -> None:
-    found = {position: causes.of(position) for position in {line.position for line in blamed}}
-    columns = LineColumns(found.values(), len(blamed), Points(causes.log))
+    positions = {line.position for line in blamed} | {line.returned for line in blamed if line.returned is not None}
+    found = {position: causes.of(position) for position in positions}
+    columns = LineColumns([found[line.position] for line in blamed], len(blamed), Points(causes.log))
     for number, line in enumerate(blamed, 1):
-        cause = found[line.position]
+        cause, returned = found[line.position], found[line.returned] if line.returned is not None else None
         if shape == "json":
-            print(json_line(line_row(number, line, cause)))
+            print(json_line(line_row(number, line, cause, returned)))
         else:
-            print(columns.text(number, line, cause, renamed=line.path != path))
+            print(columns.text(number, line, cause, renamed=line.path != path, returned=returned))
