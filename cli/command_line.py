@@ -192,11 +192,12 @@ def _with_place(error: click.ClickException) -> click.ClickException:
     context_settings={"help_option_names": ["-h", "--help"]},
 )  # fmt: skip
 @click.option("--store", metavar="DIR", envvar="LAYERLOG_STORE", shell_complete=completion.host_paths, help=_STORE_HELP)
+@click.option("--no-pager", is_flag=True, help="Never page.  [env: LAYERLOG_PAGER, PAGER: which pager; cat for none]")
 @click.option("-v", "--verbose", count=True, help="Log to stderr what is done (-vv: more).")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="How -v logs.")
 @click.version_option(VERSION, prog_name="layerlog", message="%(prog)s version %(version)s")
 @click.pass_context
-def cli(ctx: click.Context, store: str | None, verbose: int, log_format: str) -> None:
+def cli(ctx: click.Context, store: str | None, verbose: int, log_format: str, *, no_pager: bool) -> None:
     r"""Keep images and containers, and every change that made them.
 
     An image is a list of read-only layers. A container adds one writable layer on top; commit seals it as a new
@@ -217,3 +218,8 @@ def cli(ctx: click.Context, store: str | None, verbose: int, log_format: str) ->
     if verbose:
         logs.bind(store=ctx.obj.store, command=ctx.invoked_subcommand, actor=observed_actor()["login"])
     logs.event("started", argv=ctx.obj.argv)
+    if not no_pager and sys.stdout.isatty():
+        from cli.session import pager
+
+        if found := pager.opened(ctx.invoked_subcommand, ctx.obj.argv):
+            ctx.call_on_close(found.close)

@@ -28,7 +28,7 @@ def clean(extra: Mapping[str, str]) -> dict[str, str]:
     """Return an environment in which the developer's own settings decide nothing."""
     mine = ("LAYERLOG_", "XDG_", "GIT_", "LC_", "LANG", "NO_COLOR", "PYTHON")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(mine)}
-    return {**kept, "PYTHONPATH": str(ROOT), "LAYERLOG_PULL": "never", **extra}
+    return {**kept, "PYTHONPATH": str(ROOT), "LAYERLOG_PULL": "never", "LAYERLOG_PAGER": "cat", **extra}
 
 
 def on_terminal(argv: Sequence[str], env: Mapping[str, str] | None = None, *, stdin: bool = False) -> bytes:
