@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
@@ -24,12 +25,20 @@ def attempt(view: View, command: Sequence[str], name: str) -> int:
     LAYERLOG_POINT tells it *name*.  Raise NotFoundError or InvalidError where it cannot be run at all.
     """
     folder = tempfile.mkdtemp(prefix="layerlog-bisect-")
+    before = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         root = os.path.join(folder, "root")
         checkout(walk(view), view.read, root, linked=linked_nodes(view))
         return _run(command, root, name)
     finally:
         _remove(folder)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, _: object) -> None:
+    """Whoever ends this process finds no checkout left behind."""
+    raise SystemExit(128 + number)
 
 
 def program(command: Sequence[str]) -> list[str]:

@@ -3,7 +3,7 @@
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -14,7 +14,7 @@ from cli.display.formats import counted, short_id, subject
 from cli.options import completion
 from cli.session.session import Session, become_root, session
 from cli.session.writing import writing
-from eventstore.errors import ConflictError, InvalidError
+from eventstore.errors import ConflictError, ErasedError, InvalidError
 from eventstore.model.paths import shown
 from eventstore.store import commands
 from projections.events.records import Records
@@ -26,6 +26,8 @@ from projections.refs.points import Points
 from projections.refs.targets import Target, as_base, event_of
 
 SKIP = 125
+CANNOT_RUN = (126, 127)
+"""What a shell ends with where a program may not be executed, or is not there."""
 
 
 @click.group()
@@ -83,20 +85,35 @@ def skip(point: str | None) -> None:
 def run(ctx: click.Context, /, command: tuple[str, ...], *, in_container: bool) -> None:
     """Try COMMAND in a checkout of each point: exit code 0 is good, 125 cannot be told, another up to 127 is bad.
 
-    It runs in the checkout's root; LAYERLOG_POINT names the point. A higher code, or a signal, stops the bisection.
+    It runs in the checkout's root; LAYERLOG_POINT names the point. A higher code, or a signal, stops the bisection. Where a
+    shell says by 126 or 127 that it could not run something, the good point is tried first: if that says so, too, nobody is
+    accused. A point whose contents were erased is skipped.
     """
     from cli.sandbox.trial import attempt, program
 
     argv = [*command] if in_container else program(command)
+
+    def code_at(s: Session, state: State, point: Point) -> int:
+        target = halving.target_of(state.line, point)
+        if in_container:
+            return _inside(s, target, argv, ctx.obj.argv)
+        return attempt(s.view(target), argv, halving.point_text(s.log, state.line, point))
+
     if in_container:
         become_root()
     with session() as s:
         kept = bisect_state.load(s.store.path)
-        step = _step(s, kept.state)
+        step, runs = _step(s, kept.state), False
         while step is not None and step.point is not None:
             name = halving.point_text(s.log, kept.state.line, step.point)
-            target = halving.target_of(kept.state.line, step.point)
-            code = _inside(s, target, argv, ctx.obj.argv) if in_container else attempt(s.view(target), argv, name)
+            try:
+                code = code_at(s, kept.state, step.point)
+            except ErasedError as error:
+                print(f"layerlog: {name} cannot be checked out: {error}", file=sys.stderr)
+                code = SKIP
+            if code in CANNOT_RUN and not runs:
+                _require_runs(s, kept.state, code_at, command[0])
+            runs = True
             verdict = _verdict(code, command[0])
             kept = _marked(s, kept, verdict, step.point)
             bisect_state.save(s.store.path, kept)
@@ -106,6 +123,18 @@ def run(ctx: click.Context, /, command: tuple[str, ...], *, in_container: bool) 
         if step is None:
             raise ConflictError("mark a good point first: `layerlog bisect good POINT`")
         _say(s, kept.state, step)
+
+
+def _require_runs(s: Session, state: State, code_at: Callable[[Session, State, Point], int], name: str) -> None:
+    """Raise ConflictError where what is tried cannot be run at the good point either: git calls that a bogus exit code."""
+    assert state.good is not None
+    code = code_at(s, state, state.good)
+    if code in CANNOT_RUN:
+        good = halving.point_text(s.log, state.line, state.good)
+        raise ConflictError(
+            f"{shown(name)} ends with {code} at {good}, too, which is known to be good: what it calls is not there, or may not "
+            "be executed; mend the command and run it again, the bisection stands where it was"
+        )
 
 
 def _inside(s: Session, target: Target, command: list[str], recorded: Sequence[str]) -> int:

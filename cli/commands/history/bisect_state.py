@@ -1,8 +1,12 @@
-"""A bisection that is under way, kept in the store's folder: no part of the history, gone with `bisect reset`."""
+"""A bisection that is under way, kept in the store's folder: no part of the history, gone with `bisect reset`.
+
+Of a store that cannot be written it is kept where the user's programs keep their state.
+"""
 
 import json
 import os
 from contextlib import suppress
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from eventstore.disk.atomic import replacing
@@ -31,6 +35,7 @@ def load(store: str) -> Kept:
 
 def save(store: str, kept: Kept) -> None:
     """Keep it, whole or not at all; only the store's owner may read it."""
+    os.makedirs(os.path.dirname(_path(store)), mode=0o700, exist_ok=True)
     with replacing(_path(store), durable=True) as fd, open(fd, "w", encoding="ascii", closefd=False) as file:
         json.dump({**kept.state._asdict(), "said": kept.said}, file)
 
@@ -42,7 +47,11 @@ def remove(store: str) -> None:
 
 
 def _path(store: str) -> str:
-    return os.path.join(store, "bisect.json")
+    if os.access(store, os.W_OK):
+        return os.path.join(store, "bisect.json")
+    home = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    named = sha256(os.fsencode(os.path.realpath(store))).hexdigest()[:16]
+    return os.path.join(home, "layerlog", f"bisect-{named}.json")
 
 
 def _read(stated: dict[str, Any]) -> Kept:

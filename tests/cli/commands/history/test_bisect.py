@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import stat
 import tempfile
 from pathlib import Path
@@ -12,6 +13,7 @@ from eventstore.model.changes import put
 from eventstore.store import commands
 from projections.refs.containers import live_view
 from tests.cli.invoking import Layerlog, with_loaded
+from tests.cli.running import started
 
 
 @pytest.fixture
@@ -138,3 +140,63 @@ def test_a_command_that_says_neither_stops_it(ll: Layerlog) -> None:
     first = ll("bisect", "start", "web", "web@1")
     assert "says neither good nor bad" in ll.refused("bisect", "run", "sh", "-c", "kill -9 $$")
     assert ll.lines("bisect", "log")[-1] == first.rstrip()
+
+
+# -- tests that cannot be run
+
+
+@pytest.mark.parametrize("script", ["./no-such-test", "exit 126", "exit 127", "exec ./conf"])
+def test_what_cannot_be_run_accuses_nobody(ll: Layerlog, script: str) -> None:
+    first = ll("bisect", "start", "web", "web@4")
+    said = ll.refused("bisect", "run", "sh", "-c", script)
+    assert "at web@4, too, which is known to be good" in said
+    assert ll.lines("bisect", "log")[-1] == first.rstrip()
+
+
+def test_127_at_a_bad_point_alone_is_bad(ll: Layerlog) -> None:
+    """As where the write removed the very program."""
+    ll("bisect", "start", "web", "web@1")
+    done = ll.run("bisect", "run", "sh", "-c", "grep -q bad conf 2>/dev/null && exit 127; exit 0")
+    assert found(done.stdout)
+
+
+def test_a_point_whose_content_was_erased_is_skipped(ll: Layerlog) -> None:
+    with ll.writer() as writer:
+        container = ll.json("ps")[0]["id"]
+        view = live_view(writer.store, container)
+        for text in (b"secret", b"harmless"):
+            node = put(b"other", 0o100644, content=writer.content.put(text), size=len(text))
+            commands.record(writer, container, [node], view)
+    ll("bisect", "start", "web", "web@41")
+    (secret,) = [row["content"] for row in ll.json("events") if row["version"] == 62 and row["name"] == container]
+    ll.run("erase", "-y", "--content", secret, "--reason", "test")
+    done = ll.run("bisect", "run", "sh", "-c", "grep -q harmless other && exit 1; exit 0")
+    assert done.exit_code == 0, done.stderr
+    assert "web@62 cannot be checked out" in done.stderr
+    assert "only skipped events are left before web@63: web@62" in done.stdout
+
+
+def test_a_store_that_cannot_be_written_is_bisected(ll: Layerlog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    real = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode, **more: str(path) != ll.store and real(path, mode, **more))
+    ll("bisect", "start", "web", "web@1")
+    assert found(ll.run("bisect", "run", *CHECK).stdout)
+    assert not (Path(ll.store) / "bisect.json").exists()
+    assert len(os.listdir(tmp_path / "state/layerlog")) == 1
+    ll("bisect", "reset")
+    assert os.listdir(tmp_path / "state/layerlog") == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_who_ends_it_finds_no_checkout(ll: Layerlog, tmp_path: Path, number: signal.Signals) -> None:
+    ll("bisect", "start", "web", "web@1")
+    program = "import tempfile, sys; tempfile.tempdir = sys.argv.pop(1); from cli.main import main; main()"
+    process = started(program, str(tmp_path), "--store", ll.store, "bisect", "run", "sh", "-c", "echo here >&2; exec sleep 100")
+    assert process.stderr is not None
+    assert process.stderr.readline() == "here\n"
+    assert [name for name in os.listdir(tmp_path) if "bisect" in name]
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert [name for name in os.listdir(tmp_path) if "bisect" in name] == []
