@@ -37,9 +37,9 @@ def patch(before: View, after: View, difference: Difference, context: int = CONT
     text became.
     """
     old, new = difference.before, difference.after
-    name = difference.path
-    yield b"diff --git a/%b b/%b\n" % (name, name)
+    yield b"diff --git a/%b b/%b\n" % (difference.path_before, difference.path)
     yield from _attribute_lines(old, new)
+    yield from _rename_lines(after, difference)
     if not _same_body(old, new):
         yield from _body(before, after, difference, context)
 
@@ -57,6 +57,14 @@ def amount(before: View, after: View, difference: Difference) -> Amount:
         return Amount(new.size if new else 0, old.size if old else 0, binary=True)
     shared = sum(count for _, _, count in matches(before_lines, after_lines))
     return Amount(len(after_lines) - shared, len(before_lines) - shared, binary=False)
+
+
+def _rename_lines(after: View, difference: Difference) -> Iterator[bytes]:
+    """Yield git's words for another name: a copy where something has the old one still, as a hard link leaves it."""
+    source = difference.path_before
+    if source != difference.path:
+        verb = b"rename" if after.lookup(source) is None else b"copy"
+        yield b"%b from %b\n%b to %b\n" % (verb, source, verb, difference.path)
 
 
 def _attribute_lines(old: Entry | None, new: Entry | None) -> Iterator[bytes]:
@@ -114,7 +122,7 @@ def _texts(view: View, entry: Entry | None) -> list[bytes] | None:
 
 
 def _body(before: View, after: View, difference: Difference, context: int) -> Iterator[bytes]:
-    names = _side(b"a", difference.path, difference.before), _side(b"b", difference.path, difference.after)
+    names = _side(b"a", difference.path_before, difference.before), _side(b"b", difference.path, difference.after)
     try:
         old, new = _texts(before, difference.before), _texts(after, difference.after)
     except ErasedError as error:

@@ -21,7 +21,10 @@ TOUCHED, SORTED = 6, 15
 
 
 class Difference(NamedTuple):
-    """One path: `before` None is an addition, `after` None a deletion (what was below it is listed too)."""
+    """One path: `before` None is an addition, `after` None a deletion (what was below it is listed too).
+
+    Where a path was followed through a move or a hard link, `before` is what it was under the name that it had then.
+    """
 
     path: bytes
     before: Entry | None
@@ -31,6 +34,10 @@ class Difference(NamedTuple):
     def letter(self) -> str:
         """A, C or D, as docker diff prints."""
         return "A" if self.before is None else "D" if self.after is None else "C"
+
+    @property
+    def path_before(self) -> bytes:
+        return self.path if self.before is None else self.before.path
 
 
 def between(before: View, after: View, top: bytes = b"") -> Iterator[Difference]:

@@ -10,6 +10,7 @@ from eventstore.errors import DamagedError
 from eventstore.index import seals
 from eventstore.log.log import Log
 from eventstore.model.batches import growing_batches
+from eventstore.model.events import Kind
 from eventstore.model.facts import FolderBase
 from eventstore.model.paths import order
 from projections.diff.between import Around
@@ -29,7 +30,7 @@ class Item(NamedTuple):
     """One entry: a commit, or an imported layer, or (neither) what a container has not yet sealed.
 
     `touched` are, where paths were asked for, the events that touched them, newest first; the item's events begin at
-    version `first` of their stream.
+    version `first` of their stream.  Of a path that was followed, `names` are what it is called after them and was before.
     """
 
     commit: commits.Commit | None
@@ -37,6 +38,7 @@ class Item(NamedTuple):
     container: str | None
     first: int
     touched: list[Record]
+    names: tuple[bytes, bytes] | None = None
 
     @property
     def time(self) -> int:
@@ -106,9 +108,28 @@ def of_paths(view: View, target: Target, patterns: Sequence[bytes], *, follow: b
     With *follow* a single path is followed back through moves and hard links.
     """
     if follow and len(patterns) == 1 and not is_glob(patterns[0]):
-        found: Iterable[Touch] = touches(view, patterns[0], follow=True)
-    else:
-        found = touched_by_any(view, patterns)
+        return _followed(_grouped(view, target, touches(view, patterns[0], follow=True)), patterns[0])
+    return _grouped(view, target, touched_by_any(view, patterns))
+
+
+def _followed(items: Iterable[Item], name: bytes) -> Iterator[Item]:
+    """Yield the items, newest first, with the names that the path *name* had."""
+    for item in items:
+        after = name
+        for record in item.touched:
+            name = _name_before(record, name)
+        yield item._replace(names=(after, name))
+
+
+def _name_before(record: Record, name: bytes) -> bytes:
+    event, here = record.event, record.path or b""
+    if event.kind == Kind.PATH_MOVED and (name + b"/").startswith(here + b"/"):
+        return (event.target or b"") + name[len(here) :]
+    return event.target or b"" if event.kind == Kind.LINK_MADE and name == here else name
+
+
+def _grouped(view: View, target: Target, found: Iterable[Touch]) -> Iterator[Item]:
+    """Yield the events under their commits and layers."""
     origins = commits.Origins(view.log, view.content, target)
     item: Item | None = None
     for batch in growing_batches(origins.records.each(touch.event for touch in found)):
@@ -242,10 +263,27 @@ def _rank(view: View, kind: str, name: str) -> int:
 
 
 def differences_at(found: Around, item: Item, log: Log) -> Iterator[Difference]:
-    """Yield what changed of the paths that the item's events are about, in tree order: look-ups for those alone."""
+    """Yield what changed of the paths that the item's events are about, in tree order: look-ups for those alone.
+
+    Of a path that was followed, that alone; where it had another name before, `before` is the entry under that.
+    """
+    if item.names is not None:
+        yield from _of_followed(found, *item.names)
+        return
     paths = {record.path for record in item.touched if record.path is not None}
     paths |= {log.path_text(record.event.source) for record in item.touched if record.event.source is not None}
     for path in sorted(paths, key=order):
         before, after = found.before.lookup(path), found.after.lookup(path)
         if differ(before, after):
             yield Difference(path, before, after)
+
+
+def _of_followed(found: Around, after: bytes, before: bytes) -> Iterator[Difference]:
+    new = found.after.lookup(after)
+    if after != before and new is not None and found.before.lookup(after) is None:
+        old = found.before.lookup(before)
+        yield Difference(after, old, new)
+        return
+    for path in dict.fromkeys((before, after)):
+        if differ(found.before.lookup(path), found.after.lookup(path)):
+            yield Difference(path, found.before.lookup(path), found.after.lookup(path))
