@@ -1,6 +1,7 @@
 """A build: the stages that its target needs, one after the other, and the image that the last of them has become."""
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -14,12 +15,14 @@ from eventstore.errors import LayerlogError
 from eventstore.model.facts import Built
 from eventstore.model.paths import shown
 from eventstore.store import commands
-from projections.build import scope, stages, steps
+from projections.build import demands, flags, scope, stages, steps
+from projections.build.demands import Given
 from projections.build.scope import of_platforms
 from projections.build.stages import SCRATCH, Plan, Stage
 from projections.build.steps import Configure, Copying, MakeDirectory, Process
+from projections.images import run_config
 from projections.oci import dockerfile
-from projections.oci.config import parse_platform
+from projections.oci.config import fit, parse_platform
 from projections.oci.dockerfile import DockerfileError, Instruction
 from projections.oci.documents import items
 from projections.refs.targets import Target
@@ -53,6 +56,7 @@ class Build:
         self._done: dict[int, Place] = {}
         self._images: dict[tuple[str, str], Target] = {}
         self._stages: list[StageBuild] = []
+        self._given = Given(request.platform, request.own_platform, request.network, request.secret)
 
     def build(self) -> Result:
         """Build, tag, and record it; raise StepError for a step that fails: the steps before it stand."""
@@ -60,14 +64,18 @@ class Build:
             plan = self._plan()
             last = stages.target(plan, self.request.target)
             needed = stages.needed(plan, last)
+            demands.check(plan, needed, self._given)
+            for stage in needed:
+                self._look_up(plan, stage)
+            for stage in needed:
+                self._done[stage.number] = self._built(plan, stage, last)
         except DockerfileError as error:
             raise error.within(self.context.name) from None
-        for stage in needed:
-            self._done[stage.number] = self._built(plan, stage, last)
         image = self._done[last.number].image
         if not image:
             reason = "nothing was built: there is no instruction behind FROM"
             raise StepError(f"{shown(self.context.name)}:{last.line}: {reason}", None)
+        self._tell_undeclared(plan)
         self._end(image, last)
         return Result(image, self.id, self.progress.steps, self.progress.reused)
 
@@ -83,7 +91,35 @@ class Build:
             made = [container for stage in self._stages for container in stage.made]
             commands.end_build(writer, image, text, told, tags=self.request.tags, containers=made)
 
+    def _tell_undeclared(self, plan: Plan) -> None:
+        declared = {name for stage in self._stages for name in stage.scope.declared}
+        for name in demands.undeclared(plan, declared, sorted(self.request.arguments)):
+            if name not in (*scope.PROXIES, scope.EPOCH) and not name.startswith("BUILDKIT_"):
+                print(f"layerlog: --build-arg {shown(name)}: no ARG of what was built declares it", file=sys.stderr)
+
     # -- a stage
+
+    def _look_up(self, plan: Plan, stage: Stage) -> None:
+        """Get the images that a stage stands on and takes from, and look at what they are for: nothing has run yet."""
+        if isinstance(stage.base, str) and stage.base != SCRATCH:
+            start = Instruction("FROM", (stage.base,), f"FROM {stage.base}", line=stage.line)
+            found = self._named(start, stage.base, stage.platform)
+            platform = run_config.platform(self.s.log, self.s.store.content, found)
+            wanted = demands.platform_of(plan, stage, self.request.platform)
+            if platform.architecture and fit(platform, wanted) is None:
+                what = f"{shown(stage.base)} is for {shown(str(platform))}, and {shown(str(wanted))} was asked for"
+                print(f"layerlog: {shown(self.context.name)}:{stage.line}: FROM: {what}", file=sys.stderr)
+            demands.check_stage(plan, stage.instructions, platform, self._given)
+        for instruction in stage.instructions:
+            for origin in stages.origins(instruction):
+                if stages.other(plan, origin) is None:
+                    self._named(instruction, origin)
+
+    def _named(self, instruction: Instruction, name: str, platform: str = "") -> Target:
+        try:
+            return self._image(name, platform)
+        except LayerlogError as error:
+            flags.refuse(instruction, str(error))
 
     def _built(self, plan: Plan, stage: Stage, last: Stage) -> Place:
         place = self._begun(stage)
@@ -93,6 +129,7 @@ class Build:
         triggers = items(place.config, "OnBuild", str, "config")
         building.place = place._replace(config=scope.begun(place.config, empty=stage.base == SCRATCH))
         inherited = [each._replace(line=stage.line) for text in triggers for each in dockerfile.read(text)]
+        demands.check_stage(plan, inherited, demands.platform_of(plan, stage, self.request.platform), self._given)
         own = [*inherited, *stage.instructions, *(self._labels() if stage is last else ())]
         for number, instruction in enumerate(own, 1):
             self._do(plan, building, instruction, number, len(own))

@@ -6,8 +6,9 @@ from functools import reduce
 from eventstore.content.reader import Content
 from eventstore.log.log import Log
 from eventstore.model.facts import ConfigChange, image_of
+from eventstore.model.facts import platform_of as recorded
 from projections.images import images
-from projections.oci.config import change_of, changed, parse_config
+from projections.oci.config import Platform, change_of, changed, parse_config, parse_platform, platform_of
 from projections.oci.dockerfile import Instruction
 from projections.oci.documents import Json, field
 from projections.refs.targets import Target, bottom, containers_under
@@ -21,6 +22,16 @@ def run_config(log: Log, content: Content, target: Target) -> Json:
         found = parse_config(images.original_config(log, content, image), "config")
         config = field(found, "config", dict, "config", {})
     return reduce(changed, images.config_changes_under(log, containers_under(log, target)[::-1]), config)
+
+
+def platform(log: Log, content: Content, target: Target) -> Platform:
+    """Return what an image or a container at a point runs on; its parts are "" where nobody says."""
+    lowest = bottom(log, target)
+    image = image_of(lowest)
+    if image is not None:
+        return platform_of(parse_config(images.original_config(log, content, image), "config"))
+    text = recorded(lowest)
+    return parse_platform(text) if text else Platform("", "")
 
 
 def change(log: Log, content: Content, target: Target, instructions: Sequence[Instruction]) -> ConfigChange | None:
