@@ -65,9 +65,10 @@ STORAGES = 8
 
 def theirs(folder: Path, archive: Path, contexts: Contexts) -> dict[str, Made]:
     """Build each context, in several storages at a time: buildah holds its lock until the second is over in which it sealed."""
-    storages = [Buildah(folder / f"b{number}") for number in range(STORAGES)]
-    parts = [dict(list(contexts.items())[number::STORAGES]) for number in range(STORAGES)]
-    with ThreadPoolExecutor(STORAGES) as pool:
+    count = min(STORAGES, len(contexts))
+    storages = [Buildah(folder / f"b{number}") for number in range(count)]
+    parts = [dict(list(contexts.items())[number::count]) for number in range(count)]
+    with ThreadPoolExecutor(count) as pool:
         built = pool.map(lambda storage, part: storage.build_all(archive, part), storages, parts)
         return {name: made for part in built for name, made in part.items()}
 
