@@ -20,7 +20,7 @@ from projections.refs import containers, targets
 from projections.refs.points import Points
 from projections.refs.targets import Target
 
-NOT_DRAWN = {"reverse": "--reverse", "follow": "--follow", **{way: names[0] for way, (*names, _) in WAYS.items()}}
+NOT_DRAWN = {"reverse": "--reverse", "follow": "--follow", "text": "-S", **{way: names[0] for way, (*names, _) in WAYS.items()}}
 """The options of `log` that say nothing of a graph, by the names under which the command gets them."""
 
 

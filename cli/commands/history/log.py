@@ -10,7 +10,7 @@ import click
 from cli.display import history
 from cli.display.diff_lines import Compared, config_row, difference_row, print_changes, print_config
 from cli.display.formats import listed
-from cli.display.output import json_line, or_say_nothing_found
+from cli.display.output import json_line, note, or_say_nothing_found
 from cli.options import completion
 from cli.options.changes import changes_options, text_or_json
 from cli.options.regexes import optional_matcher
@@ -26,6 +26,7 @@ from projections.events.rows import place
 from projections.history import commits, logbook
 from projections.history.commits import Signed
 from projections.history.logbook import Filter, Item
+from projections.history.pickaxe import Pickaxe
 from projections.images import run_config
 from projections.oci import config_diff
 from projections.oci.config_diff import ConfigDifference
@@ -59,6 +60,7 @@ class Counted(click.Command):
 @click.option("--author", metavar="PATTERN", help="Who is claimed to have made it matches this regular expression.")
 @click.option("--actor", metavar="PATTERN", help="The observed actor matches it: login@host (uid N, login uid N).")
 @click.option("--grep", metavar="PATTERN", help="The message matches it.")
+@click.option("-S", "text", metavar="TEXT", help="It made TEXT occur more or less often in some file, of PATH where given.")
 @changes_options
 @click.option("--follow", is_flag=True, help="Follow one PATH back through moves and hard links.")
 @click.option("--reverse", is_flag=True, help="The oldest first.")
@@ -82,7 +84,10 @@ def log(ref: str | None, paths: tuple[str, ...], *, everything: bool, graph: boo
       layerlog log --all -- /etc/passwd              who touched it, in any container or image
       layerlog log --oneline --author ada --since '2 days ago' web
       layerlog log --follow -p web -- /srv/index.html
+      layerlog log -S 'PermitRootLogin yes' web -- /etc/ssh
     """
+    if options["text"] == "":
+        raise click.UsageError("-S takes a text to look for.")
     with session() as s:
         asked = _asked(s, ref, paths, everything=everything)
         if graph:
@@ -91,7 +96,7 @@ def log(ref: str | None, paths: tuple[str, ...], *, everything: bool, graph: boo
             refuse_what_is_not_drawn(s, asked.target, options, paths=bool(asked.patterns), cut=asked.known is not None)
             show_graph(s, asked.target, _chosen(s, asked, options), options, _nothing(ref, (), asked))
             return
-        items = logbook.kept(_items(s, asked, options), _filter(options))
+        items = _struck(s, asked, logbook.kept(_items(s, asked, options), _filter(options)), options["text"])
         items = or_say_nothing_found(items, _nothing(ref, paths, asked))
         records = Records(s.log)
         for batch in growing_batches(_limited(items, options)):
@@ -139,7 +144,7 @@ def _items(s: Session, asked: Asked, options: dict[str, Any]) -> Iterator[Item]:
 def _all_items(s: Session, asked: Asked, options: dict[str, Any]) -> Iterator[Item]:
     target, view, patterns = asked.target, asked.view, asked.patterns
     if target is None and patterns:
-        if options["ways"]:
+        if options["ways"] or options["text"]:
             raise InvalidError("log --all: what changed in a path is shown of a container or image; name it in place of --all")
         return logbook.of_paths_everywhere(_views(s), patterns, follow=options["follow"])
     if target is not None and view is not None and patterns:
@@ -171,6 +176,22 @@ def _chosen(s: Session, asked: Asked, options: dict[str, Any]) -> Iterator[Item]
     if all(options[key] is None for key in ("since", "until", "author", "actor", "grep", "max_count")):
         return None
     return logbook.kept(_items(s, Asked(asked.points), options), _filter(options))
+
+
+def _struck(s: Session, asked: Asked, items: Iterable[Item], text: str | None) -> Iterator[Item]:
+    """Yield the items that made *text*, where one is given, occur more or less often."""
+    if text is None:
+        yield from items
+        return
+    pickaxe, matches = Pickaxe(as_bytes(text)), pathspecs.matcher(asked.patterns).match if asked.patterns else None
+    for item in items:
+        found = compared(s, asked.view, item)
+        rows = found.rows
+        if matches is not None and item.names is None:  # all that is below a directory that an event is about, too
+            rows = (row for row in differences(logbook.around(asked.view or _view_of(s, item), item)) if matches(row.path))
+        if pickaxe.strikes(found.before, found.after, rows):
+            yield item
+    note({"erased contents": len(pickaxe.erased)}, "not searched")
 
 
 def _limited(items: Iterable[Item], options: dict[str, Any]) -> Iterable[Item]:

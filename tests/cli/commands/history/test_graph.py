@@ -125,6 +125,7 @@ def test_oneline_and_json_of_a_graph(family: Layerlog) -> None:
 REFUSED: dict[str, list[str]] = {
     "--reverse": ["--reverse"], "--follow": ["--follow"], "-p": ["-p", "-U", "1"], "--stat": ["--stat"], "--name-status": ["--name-status"],
     "--name-only": ["--name-only"], "PATH": ["one", "--", "/f"], "one@2": ["one@2"], "one:/f": ["one:/f"],
+    "-S": ["-S", "x"],
 }  # fmt: skip
 
 
