@@ -14,6 +14,7 @@ _NAMED = (
     f"WHERE e.content IS NOT NULL AND CASE WHEN c.digest IS NULL THEN e.kind NOT IN {tuple(map(int, reachability.NOT_KEPT))} "
     "ELSE e.kind = 1 AND e.size <> c.size END"
 )
+_LOOSE = "SELECT base, digest FROM content WHERE base IS NOT NULL AND base NOT IN (SELECT digest FROM content)"
 
 
 def check(store: Store) -> Iterator[Finding]:
@@ -31,6 +32,17 @@ def check(store: Store) -> Iterator[Finding]:
 def count(store: Store) -> int:
     """Return how many contents are named: large ones and their chunks, originals too."""
     return int(store.db.execute("SELECT count(*) FROM content").fetchone()[0])
+
+
+def absent(store: Store) -> set[bytes]:
+    """Return the digest of every content that is needed, not there and not erased: of chunks and dictionaries, too."""
+    found = {digest for digest, _, _, size in store.db.execute(_NAMED) if size is None}
+    needed = {digest for _, digest in reachability.documents(store.log)}
+    for (parts,) in store.db.execute("SELECT parts FROM content WHERE length(parts) % ? = 0", (PART.size,)):
+        needed.update(chunk for chunk, _ in PART.iter_unpack(parts))
+    found.update(digest for digest in needed if not store.content.has(digest))
+    found.update(row[0] for row in store.db.execute(_LOOSE))
+    return found - reachability.erased(store.log).keys()
 
 
 def _named_by_events(store: Store, gone: dict[bytes, int]) -> Iterator[Finding]:
@@ -55,8 +67,7 @@ def _named_by_contents(store: Store, gone: dict[bytes, int]) -> Iterator[Finding
     """A large content's chunks must be there and make up its size; a dictionary must be there."""
     for digest, size, parts in store.db.execute("SELECT digest, size, parts FROM content WHERE parts IS NOT NULL"):
         yield from _parts(store.content, digest, size, parts, gone)
-    loose = "SELECT digest, base FROM content c WHERE base IS NOT NULL AND base NOT IN (SELECT digest FROM content)"
-    for digest, base in store.db.execute(loose):
+    for base, digest in store.db.execute(_LOOSE):
         yield of_content(digest, f"cannot be unpacked: its dictionary {named(base)} is missing")
 
 

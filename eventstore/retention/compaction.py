@@ -188,7 +188,7 @@ def _remove(store: Store, dead: list[int]) -> None:
     for sign in (-1, 1):
         numbers = store.content.segments.numbers(sign)
         if numbers and sign * numbers[-1] in dead:
-            _stand_in(store, sign * (numbers[-1] + 1))
+            stand_in(store, sign * (numbers[-1] + 1))
     store.content.forget()
     for segment in dead:
         os.unlink(store.content.segments.path(segment))
@@ -201,10 +201,11 @@ def keep_numbering(store: Store) -> None:
     for sign in (-1, 1):
         highest = store.log.number("SELECT max(segment * ?) FROM content WHERE parts IS NULL", (sign,)) or 0
         if highest > max(store.content.segments.numbers(sign), default=0):
-            _stand_in(store, sign * (highest + 1))
+            stand_in(store, sign * (highest + 1))
 
 
-def _stand_in(store: Store, segment: int) -> None:
+def stand_in(store: Store, segment: int) -> None:
+    """Make an empty segment, so that no other gets this number, nor a lower one."""
     path = store.content.segments.path(segment)
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     sync_folder(os.path.dirname(path))

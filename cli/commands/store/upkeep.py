@@ -6,7 +6,7 @@ import sys
 import click
 
 from cli.display import integrity
-from cli.display.formats import counted, human_size
+from cli.display.formats import counted, human_size, listed, shown_time
 from cli.display.output import progress
 from cli.maintenance import erasure, verification
 from cli.options import completion
@@ -246,7 +246,8 @@ def _mend(ctx: click.Context, s: Session, source: str | None) -> None:
 def backup(settings: Settings, folder: str, *, restore: bool) -> None:
     r"""Copy the store, while it is in use, to the folder DEST: a store itself. Repeated, it copies only what is new.
 
-    What was copied is read back and verified. Whatever interrupts it, DEST is the backup that it was before, or the new one.
+    What was copied is read back and verified. Whatever interrupts it or fails, DEST is the backup that it was before, or the
+    new one. What is missing here and was not erased for good stays in DEST: repair --from DEST brings it back.
 
     \b
       layerlog backup /mnt/backup/layerlog
@@ -261,3 +262,9 @@ def backup(settings: Settings, folder: str, *, restore: bool) -> None:
         copied = backups.back_up(store, target, advance)
     head = f"{counted(copied.head.position, 'event')} in {counted(copied.head.changesets, 'changeset')}"
     print(f"{head}; {human_size(copied.bytes)} of contents copied and verified")
+    if copied.kept:
+        here = f"{counted(copied.kept, 'content')} missing here"
+        print(f"layerlog: {here} stayed in the backup; `layerlog repair --from` it brings back what was lost", file=sys.stderr)
+    if copied.replaced:
+        kinds = listed([f"{left.title} at {shown_time(left.time)}" for left in copied.replaced])
+        print(f"layerlog: no longer recorded in the backup, and nowhere else: {kinds}", file=sys.stderr)
