@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from cli.build.context import HostFiles, is_tar
-from cli.build.stage import SECOND, StageBuild
+from cli.build.stage import StageBuild
 from cli.session.writing import writing
 from cli.streams.compression import decompressed
 from eventstore.errors import ConflictError, InvalidError, NotFoundError
@@ -128,8 +128,7 @@ def make_directory(stage: StageBuild, step: MakeDirectory) -> None:
 
 def _now(stage: StageBuild) -> int:
     """Return the time of what the build itself makes, ns."""
-    epoch = stage.request.epoch
-    return time.time_ns() if epoch is None else epoch * SECOND
+    return time.time_ns() if stage.latest is None else stage.latest
 
 
 def _lines(placed: Iterable[_Placed]) -> Iterator[str]:
@@ -156,7 +155,7 @@ def _look(stage: StageBuild, step: Copying) -> Look:
     now = _now(stage)
     remode = parse_mode(step.chmod) if step.chmod else None
     owner = _owner(stage.view(), step.chown) if step.chown else None
-    return Look(owner, remode, None if stage.request.epoch is None else now, now)
+    return Look(owner, remode, stage.latest, now)
 
 
 def _owner(view: View, text: str) -> tuple[int, int]:

@@ -61,7 +61,7 @@ def _visited(stage: StageBuild, step: Process, taken: mounts.Shown, stack: ExitS
     wishes = Wishes(
         step.args, "", tuple(f"{name}={value}" for name, value in step.variables.items()), hostname=HOSTNAME,
         mounts=(*script, *taken.mounts), network=_network(stage, step),
-        secrets=tuple(taken.secrets), private=tuple(taken.variables), output=output,
+        secrets=tuple(taken.secrets), private=tuple(taken.variables), output=output, latest=stage.latest,
     )  # fmt: skip
     return visiting.run(stage.s, stage.container, wishes, without_secrets(step.args), None)
 

@@ -232,14 +232,16 @@ class StageBuild:
         step = Step(self.build, self.stage.called, doing.line, doing.text, inputs.key(text).hex(), doing.number)
         commit = commands.seal_step(
             writer, self.container, changes, self.view(), step=step, parent=self.place.image or None,
-            author=author or writer.context.author, config=config, created=self._created(), created_by=created_by,
+            author=author or writer.context.author, config=config, created=self.latest, created_by=created_by,
             history=history, expected=now.version,
         )  # fmt: skip
         seal = self.s.log.seal(commit.hex())
         assert seal is not None
         self._sealed(commit.hex(), seal)
 
-    def _created(self) -> int | None:
+    @property
+    def latest(self) -> int | None:
+        """The time (ns) that the image is made at, and that nothing made in it is later than; None for any."""
         return None if self.request.epoch is None else self.request.epoch * SECOND
 
     def told_of(self, doing: Doing) -> Mapping[str, Any]:

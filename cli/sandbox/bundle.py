@@ -62,7 +62,7 @@ class Wishes(NamedTuple):
     """What is asked of a process beyond what its image says.
 
     `private` variables never reach the disk; `output` is the file descriptor that its output and its errors go to, None for
-    this command's own.
+    this command's own.  What the process changes has no time after `latest` (ns), where one is given.
     """
 
     command: tuple[str, ...] = ()
@@ -82,6 +82,7 @@ class Wishes(NamedTuple):
     secrets: tuple[Secret, ...] = ()
     private: tuple[str, ...] = ()
     output: int | None = None
+    latest: int | None = None
 
 
 class Process(NamedTuple):

@@ -2,13 +2,14 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
 from cli.sandbox import visit as visiting
 from cli.sandbox.observe import Observation, Seen, Trees, UpperScan, redirects
 from cli.sandbox.visit import Visit
+from eventstore.model.changes import Change
 from eventstore.model.facts import Exit, Pass
 from eventstore.model.paths import shown
 from eventstore.store import commands
@@ -39,7 +40,7 @@ def record_pass(writer: Writer, visit: Visit, exited: Exit | None = None) -> Pas
     trees = Trees(lower, now, store.log.existing("container", visit.container).id, visit.version + 1)
     moves = {(os.fsencode(path), os.fsencode(source)) for path, source in visit.moves}
     observation = Observation(scan, visit.marks, trees, redirects(upper, visit.marks, writer.content), moves)
-    with closing(Staged(store, observation.changes())) as staged:
+    with closing(Staged(store, _clamped(observation.changes(), visit.latest))) as staged:
         if exited is None:
             seen.write()
         lists = ([*map(shown, scan.unstable)], [*map(shown, scan.refused)])
@@ -52,6 +53,11 @@ def record_pass(writer: Writer, visit: Visit, exited: Exit | None = None) -> Pas
         current = visiting.read(store.path, visit.container) or visit
         current._replace(moves=found).write(store.path)
     return Passed(version, scan.unstable, scan.refused)
+
+
+def _clamped(changes: Iterable[Change], latest: int | None) -> Iterable[Change]:
+    """Return changes with no time after *latest*: only what is new or changed is among them, the rest keeps its times."""
+    return changes if latest is None else (change._replace(mtime=min(change.mtime, latest)) for change in changes)
 
 
 def exit_of(visit: Visit, code: int | None) -> Exit:

@@ -39,7 +39,8 @@ class Visit(NamedTuple):
     """What is on record in running/ID of a visit: `version` is the container's when its root was mounted.
 
     `first` is the process id of its first process as its starter sees it, 0 before it runs; `exit` is None until it ended;
-    `mapped` tells that its files have the ids of a user namespace.
+    `mapped` tells that its files have the ids of a user namespace; `latest` is the latest time (ns) that what it changes is
+    recorded with, None for any.
     """
 
     container: str
@@ -54,6 +55,7 @@ class Visit(NamedTuple):
     first: int = 0
     exit: int | None = None
     moves: tuple[tuple[str, str], ...] = ()
+    latest: int | None = None
 
     def path(self, store: str, *parts: str) -> str:
         return os.path.join(visits.folder(store, self.container), *parts)
@@ -87,7 +89,7 @@ def read(store: str, container: str) -> Visit | None:
 def _is_sound(visit: Visit, container: str) -> bool:
     """Whether a visit, which may have come with somebody else's store, leads nowhere else."""
     texts = (visit.program, visit.user, visit.runtime, *visit.command, *chain.from_iterable(visit.moves))
-    numbers = (visit.version, visit.started, visit.first, visit.exit or 0)
+    numbers = (visit.version, visit.started, visit.first, visit.exit or 0, visit.latest or 0)
     named = visit.container == container and isinstance(visit.id, str) and re.fullmatch("[0-9a-f]{32}", visit.id)
     return bool(named) and all(isinstance(text, str) for text in texts) and all(isinstance(n, int) for n in numbers)
 

@@ -75,7 +75,7 @@ def _settled(
     bundle.require_program(view, what, wishes.mounts)
     visit = Visit(
         container, os.urandom(16).hex(), found.version, time.time_ns(), what.args[0], list(command),
-        f"{user.uid}:{user.gid}", program, namespaces.is_mapped(),
+        f"{user.uid}:{user.gid}", program, namespaces.is_mapped(), latest=wishes.latest,
     )  # fmt: skip
     return visit, lambda: visiting.run(s.store, visit, view, wishes, what)
 
