@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from eventstore.errors import ErasedError
 from eventstore.model.entries import Entry, node_of
+from eventstore.model.paths import shown
 from eventstore.model.times import local
 from projections.diff.line_diff import MAX_TEXT, PROBE, Match, is_binary, matches
 from projections.diff.tree_diff import Difference
@@ -33,15 +34,45 @@ class Hunk(NamedTuple):
 
 
 def patch(before: View, after: View, difference: Difference, context: int = CONTEXT) -> Iterator[bytes]:
-    """Yield the lines of one path as a patch, *context* equal lines around each change; git and POSIX patch read of it what
-    text became.
+    """Yield the lines of one path as a patch, *context* equal lines around each change; `git apply` takes it.
+
+    As with git, what becomes of another type is deleted and made anew.  What git knows nothing of (directories, devices,
+    owners alone) stands behind `diff --layerlog`, which it passes over.
     """
     old, new = difference.before, difference.after
-    yield b"diff --git a/%b b/%b\n" % (difference.path_before, difference.path)
+    if old is not None and new is not None and stat.S_IFMT(old.mode) != stat.S_IFMT(new.mode):
+        yield from _one(before, after, difference._replace(after=None), context)
+        yield from _one(before, after, difference._replace(before=None), context)
+    else:
+        yield from _one(before, after, difference, context)
+
+
+def _one(before: View, after: View, difference: Difference, context: int) -> Iterator[bytes]:
+    old, new = difference.before, difference.after
+    names = quoted(b"a/" + difference.path_before), quoted(b"b/" + difference.path)
+    gits = _is_gits(old, new) or difference.path_before != difference.path
+    yield b"diff --%b %b %b\n" % (b"git" if gits else b"layerlog", *names)
     yield from _attribute_lines(old, new)
     yield from _rename_lines(after, difference)
     if not _same_body(old, new):
         yield from _body(before, after, difference, context)
+
+
+def _is_gits(old: Entry | None, new: Entry | None) -> bool:
+    there = [entry for entry in (old, new) if entry is not None]
+    if not all(entry.is_file or entry.is_symlink for entry in there):
+        return False
+    return len(there) == 1 or there[0].mode != there[1].mode or not _same_body(old, new)
+
+
+_ESCAPED = dict(zip(b'\a\b\t\n\v\f\r"\\', (b"\\" + bytes([c]) for c in b'abtnvfr"\\'), strict=True))
+
+
+def quoted(name: bytes) -> bytes:
+    """Return a name as git writes it in a patch: in quotes where bytes of it are to be escaped (git-config, core.quotePath)."""
+    parts = [_ESCAPED.get(c) or (bytes([c]) if 32 <= c < 127 else b"\\%03o" % c) for c in name]
+    text = b"".join(parts)
+    return name if text == name else b'"' + text + b'"'
 
 
 def amount(before: View, after: View, difference: Difference) -> Amount:
@@ -64,7 +95,7 @@ def _rename_lines(after: View, difference: Difference) -> Iterator[bytes]:
     source = difference.path_before
     if source != difference.path:
         verb = b"rename" if after.lookup(source) is None else b"copy"
-        yield b"%b from %b\n%b to %b\n" % (verb, source, verb, difference.path)
+        yield b"%b from %b\n%b to %b\n" % (verb, quoted(source), verb, quoted(difference.path))
 
 
 def _attribute_lines(old: Entry | None, new: Entry | None) -> Iterator[bytes]:
@@ -80,7 +111,7 @@ def _attribute_lines(old: Entry | None, new: Entry | None) -> Iterator[bytes]:
             yield from (*_more(b"old", old), *_more(b"new", new))
         for key in sorted(old.xattrs.keys() | new.xattrs.keys()):
             if old.xattrs.get(key) != new.xattrs.get(key):
-                yield b"xattr %b %b\n" % (key, _came(old.xattrs.get(key), new.xattrs.get(key)))
+                yield b"xattr %b %b\n" % (quoted(key), _came(old.xattrs.get(key), new.xattrs.get(key)))
         if old.mtime != new.mtime and node_of(old)._replace(mtime=new.mtime) == node_of(new):
             yield b"modified time %b -> %b\n" % tuple(local(entry.mtime, exact=True).encode() for entry in (old, new))
         if old.rdev != new.rdev:
@@ -115,7 +146,7 @@ def _texts(view: View, entry: Entry | None) -> list[bytes] | None:
     if entry is None or not (entry.is_file or entry.is_symlink):
         return []
     if entry.is_symlink:
-        return [entry.target or b""]
+        return BytesIO(entry.target or b"").readlines()
     if entry.size > MAX_TEXT or is_binary(b"".join(view.read(entry, 0, PROBE))):
         return None
     return BytesIO(b"".join(view.read(entry))).readlines()
@@ -126,19 +157,19 @@ def _body(before: View, after: View, difference: Difference, context: int) -> It
     try:
         old, new = _texts(before, difference.before), _texts(after, difference.after)
     except ErasedError as error:
-        yield b"Files %b and %b differ: %b\n" % (*names, str(error).encode())
+        yield b"Files %b and %b differ: %b\n" % (*names, shown(str(error)).encode())
         return
     if old is None or new is None:
         large = any(entry is not None and entry.size > MAX_TEXT for entry in difference[1:])
         yield b"%b files %b and %b differ\n" % (b"Large" if large else b"Binary", *names)
         return
-    yield b"--- %b\n+++ %b\n" % names
+    yield b"--- %b\n+++ %b\n" % tuple(name + b"\t" if b" " in name and not name.startswith(b'"') else name for name in names)
     for hunk in hunks(old, new, context):
         yield from _hunk_lines(hunk)
 
 
 def _side(letter: bytes, path: bytes, entry: Entry | None) -> bytes:
-    return b"/dev/null" if entry is None or stat.S_ISDIR(entry.mode) else letter + b"/" + path
+    return b"/dev/null" if entry is None or stat.S_ISDIR(entry.mode) else quoted(letter + b"/" + path)
 
 
 def hunks(old: Sequence[bytes], new: Sequence[bytes], context: int = CONTEXT) -> Iterator[Hunk]:

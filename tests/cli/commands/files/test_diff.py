@@ -1,14 +1,21 @@
+import os
 import re
+import stat
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from eventstore.model.changes import Change, put
+from eventstore.store import commands
 from projections.diff import tree_diff
 from projections.diff.patches import hunks
+from projections.refs.containers import live_view
 from tests.cli.invoking import Layerlog, with_base, with_loaded
 from tests.cli.running import on_terminal
 from tests.peers import peer
@@ -152,7 +159,7 @@ new file mode 100644
 @@ -0,0 +1 @@
 +new
 \\ No newline at end of file
-diff --git a/usr/bin/sh b/usr/bin/sh
+diff --layerlog a/usr/bin/sh b/usr/bin/sh
 old owner 0:0
 new owner 7:0
 diff --git a/usr/bin/su b/usr/bin/su
@@ -164,7 +171,7 @@ new file mode 120777
 @@ -0,0 +1 @@
 +sh
 \\ No newline at end of file
-diff --git a/usr/lib b/usr/lib
+diff --layerlog a/usr/lib b/usr/lib
 deleted file mode 40755
 diff --git a/usr/lib/os-release b/usr/lib/os-release
 deleted file mode 100644
@@ -217,7 +224,7 @@ def test_a_patch_turns_the_old_text_into_the_new(tmp_path_factory: pytest.TempPa
     (folder / "f").write_bytes(old)
     text = ll.raw("diff", "-p", "web@2", "web@3")
     if old == new:
-        assert text.startswith(b"diff --git a/f b/f\nmodified time ")
+        assert text.startswith(b"diff --layerlog a/f b/f\nmodified time ")
         return
     subprocess.run([patch, "-s", "-p1", "--binary"], input=text, cwd=folder, check=True, capture_output=True)
     assert ((folder / "f").read_bytes() if (folder / "f").exists() else b"") == new
@@ -255,3 +262,75 @@ def test_diff_with_other_context_is_as_gnu_diff_has_it(ll: Layerlog, tmp_path: P
     ll("commit", "web", "app:1")
     assert ll.lines("show", "-U0", "app:1")[-2:] == ll.lines("log", "-1", "-U0", "web")[-3:-1] == ["@@ -26,0 +26 @@", "+more"]
     assert ll.run("diff", "-U", "-1", "web").exit_code == 2
+
+
+NAMES = st.sampled_from([
+    b"a", b"b", b"sub/c", b"sub/d", b"with blank", b"tab\there", b"new\nline", b'quo"te', b"back\\slash", "ü".encode(), b"\xff",
+    b"--- a", b"sub",
+])  # fmt: skip
+NODES = st.one_of(
+    st.builds(lambda text, mode: (mode, text), TEXT.filter(lambda text: b"\0" not in text), st.sampled_from([0o100644, 0o100755])),
+    st.builds(lambda to: (0o120777, to), st.sampled_from([b"a", b"sub/c", b"nowhere\n+++ b/a"])),
+)
+TREES = st.dictionaries(NAMES, NODES, max_size=7)
+
+
+def written(ll: Layerlog, name: str, nodes: dict[bytes, tuple[int, bytes]]) -> None:
+    """Make a container that holds just these nodes."""
+    ll("create", "--name", name, "scratch")
+    with ll.writer() as writer:
+        container = next(row["id"] for row in ll.json("ps") if row["name"] == name)
+        changes = list(as_tree(nodes, writer.content.put))
+        commands.record(writer, container, changes, live_view(writer.store, container))
+
+
+def as_tree(nodes: dict[bytes, tuple[int, bytes]], keep: Callable[[bytes], bytes]) -> Iterator[Change]:
+    for folder in sorted({path.rpartition(b"/")[0] for path in nodes} - {b""}):
+        yield put(folder, 0o40755)
+    for path, (mode, text) in nodes.items():
+        is_link = stat.S_ISLNK(mode)
+        yield put(path, mode, target=text) if is_link else put(path, mode, size=len(text), content=keep(text))
+
+
+def on_disk(folder: Path, nodes: dict[bytes, tuple[int, bytes]]) -> None:
+    for path, (mode, text) in nodes.items():
+        place = os.path.join(os.fsencode(folder), path)
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        if stat.S_ISLNK(mode):
+            os.symlink(text, place)
+        else:
+            Path(os.fsdecode(place)).write_bytes(text)
+            os.chmod(place, mode & 0o777)
+
+
+def held(folder: Path) -> dict[bytes, tuple[int, bytes]]:
+    found = {}
+    for top, _, names in os.walk(os.fsencode(folder)):
+        folders = [entry.name for entry in os.scandir(top) if entry.is_symlink()]
+        for name in {*names, *folders}:
+            path = os.path.join(top, name)
+            is_link = os.path.islink(path)
+            text = os.readlink(path) if is_link else Path(os.fsdecode(path)).read_bytes()
+            mode = 0o120777 if is_link else 0o100755 if os.stat(path).st_mode & 0o100 else 0o100644
+            found[os.path.relpath(path, os.fsencode(folder))] = (mode, text)
+    return found
+
+
+@settings(max_examples=12, deadline=None)
+@given(TREES, TREES)
+@example({b"a": (0o120777, b"nowhere\n+++ b/a")}, {b"a": (0o100644, b"x\n"), b"new\nline": (0o100755, b"y")})
+def test_git_applies_what_diff_prints(tmp_path_factory: pytest.TempPathFactory, old: dict[bytes, Any], new: dict[bytes, Any]) -> None:
+    """Whatever names hold: files, links and folders become each other, and no name is taken for the text of a patch."""
+    git, folder = peer("git"), tmp_path_factory.mktemp("apply")
+    ll = with_base(folder / "store")
+    for nodes in (old, new):
+        if any(path.startswith(b"sub/") for path in nodes):
+            nodes.pop(b"sub", None)
+    written(ll, "old", old)
+    written(ll, "new", new)
+    (folder / "tree").mkdir()
+    on_disk(folder / "tree", old)
+    text = ll.raw("diff", "-p", "old", "new")
+    if b"diff --git" in text:
+        subprocess.run([git, "apply", "--whitespace=nowarn", "-"], input=text, cwd=folder / "tree", check=True, capture_output=True)
+    assert held(folder / "tree") == new
