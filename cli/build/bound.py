@@ -33,12 +33,19 @@ class Bound:
 
     def __init__(self, changes: Staged, read: Read, *, is_dir: bool) -> None:
         self._changes, self._read, self.is_dir = changes, read, is_dir
-        self.name = sha256(b"".join(repr(change).encode() for change in changes)).hexdigest()[:_NAME]
+        found = sha256()
+        for change in changes:
+            found.update(repr(change).encode())
+        self.name = found.hexdigest()[:_NAME]
 
     def lines(self, target: str) -> Iterator[str]:
         """Yield what counts of it where it is shown at *target* (inputs.lines)."""
         top = os.fsencode(target.strip("/"))
         return inputs.lines(change._replace(path=join(top, change.path) if change.path else top) for change in self._changes)
+
+    def has(self, path: bytes) -> bool:
+        """Whether something is at *path*, relative to it: O(its files)."""
+        return any(change.path == path for change in self._changes)
 
     def write(self, folder: str) -> None:
         """Write it into *folder*, which is made: a file as `place` says; raise ConflictError where it is another one by now."""

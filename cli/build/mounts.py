@@ -49,7 +49,30 @@ class Prepared(NamedTuple):
 def prepared(stage: StageBuild, mounts: Sequence[Mount], files_of: FilesOf, stack: ExitStack) -> list[Prepared]:
     """Return what the mounts of a step are made from, until *stack* ends; raise LayerlogError where that is not there."""
     held: dict[str, str] = {}
-    return [_prepared(stage, mount, files_of, stack, held) for mount in mounts]
+    wanted = [mount._replace(target=mount.target.rstrip("/")) for mount in mounts]
+    for mount in wanted:
+        _require_place(mount)
+    trees = [_tree(stage, mount, files_of, stack) for mount in wanted]
+    pairs = list(zip(wanted, trees, strict=True))
+    for mount in wanted:
+        _require_room(mount, [pair for pair in pairs if mount.target.startswith(f"{pair[0].target}/")])
+    return [_prepared(stage, mount, tree, held) for mount, tree in pairs]
+
+
+def _require_place(mount: Mount) -> None:
+    if (not mount.target and not mount.env) or f"{mount.target}/".startswith("/proc/"):
+        what = f"--mount=type={mount.kind},target={escaped(mount.target) or '/'}"
+        raise InvalidError(f"{what}: nothing can be mounted there; choose another directory")
+
+
+def _require_room(mount: Mount, around: Sequence[tuple[Mount, Bound | None]]) -> None:
+    """Raise ConflictError where the target would have to be made in something that is bound, and cannot be."""
+    if around:
+        above, tree = max(around, key=lambda pair: len(pair[0].target))
+        path = os.fsencode(mount.target[len(above.target) + 1 :])
+        if above.kind == BIND and tree and not tree.has(path) and not (above.writable and tree.is_dir):
+            what = f"{escaped(mount.target)} is not in what is bound at {escaped(above.target)}"
+            raise ConflictError(f"{what}, and cannot be made there; make it before, or bind that with rw")
 
 
 def shown(taken: Sequence[Prepared], stack: ExitStack) -> Shown:
@@ -60,19 +83,13 @@ def shown(taken: Sequence[Prepared], stack: ExitStack) -> Shown:
     return Shown(mounts, secrets, [item for each in found for item in each.variables])
 
 
-def _prepared(
-    stage: StageBuild, mount: Mount, files_of: FilesOf, stack: ExitStack, held: dict[str, str]
-) -> Prepared:  # fmt: skip
-    if mount.target == "/":
-        raise InvalidError(f"--mount=type={mount.kind}: nothing can be mounted on the root; name a directory in it")
-    mount = mount._replace(target=mount.target.rstrip("/"))
+def _prepared(stage: StageBuild, mount: Mount, tree: Bound | None, held: dict[str, str]) -> Prepared:
     stated = {name: value for name, value in mount._asdict().items() if value}
     if mount.kind == SECRET:
         return Prepared("", stated, (), lambda: _secret(stage, mount))
     if mount.kind not in (BIND, CACHE):
         options = f"{_TMPFS},size={mount.size}" if mount.size else _TMPFS
         return Prepared("", stated, (), lambda: _given(Shown([bundle.Mount(bundle.TMPFS, mount.target, options=options)])))
-    tree = _tree(stage, mount, files_of, stack)
     if tree is not None:
         stated = {name: value for name, value in stated.items() if name not in ("source", "origin")}
     lines = tree.lines(mount.target) if tree else ()
@@ -85,7 +102,7 @@ def _prepared(
 
 
 def _tree(stage: StageBuild, mount: Mount, files_of: FilesOf, stack: ExitStack) -> Bound | None:
-    if mount.kind == CACHE and not mount.origin:
+    if mount.kind not in (BIND, CACHE) or (mount.kind == CACHE and not mount.origin):
         return None
     found = bound(stage.s.store, files_of(mount.origin), mount.source, stack)
     if mount.kind == CACHE and not found.is_dir:

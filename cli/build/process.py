@@ -63,7 +63,12 @@ def _visited(stage: StageBuild, step: Process, taken: mounts.Shown, stack: ExitS
         mounts=(*script, *taken.mounts), network=_network(stage, step),
         secrets=tuple(taken.secrets), private=tuple(taken.variables), output=output, latest=stage.latest,
     )  # fmt: skip
-    return visiting.run(stage.s, stage.container, wishes, without_secrets(step.args), None)
+    try:
+        return visiting.run(stage.s, stage.container, wishes, without_secrets(step.args), None)
+    except LayerlogError as error:
+        if str(error):
+            raise
+        raise LayerlogError("the runtime could not start its process; why, it says above") from error
 
 
 @contextmanager

@@ -162,6 +162,9 @@ def erase(
         if not planned.extent.sizes:
             _require_erased(s, wanted)
         print(*integrity.plan_lines(s.log, planned, derive=derive), sep="\n")
+        if mounts := cache_mounts.names(s.store.path):
+            found = counted(len(mounts), "cache mount")
+            print(f"not looked into: {found} of builds; `layerlog prune --build-cache` removes them")
         if not dry_run:
             _confirm(yes, "Erase this for ever?")
             with alone(s) as writer:

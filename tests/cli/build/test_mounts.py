@@ -1,5 +1,7 @@
 """RUN --mount: what is shown to a process is never part of the image; what is bound counts for what may be reused."""
 
+import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -91,7 +93,10 @@ def test_the_context_that_is_bound_is_not_kept_as_content(builder: Builder) -> N
 def test_what_cannot_be_bound_is_refused_with_its_line(builder: Builder) -> None:
     builder.write({"a": "text\n", "gone": "x", ".dockerignore": "gone\n"})
     table = {
-        "source=none,target=/m": "is not there", "source=gone,target=/m": "is not there", "target=/": "mounted on the root",
+        "source=none,target=/m": "is not there", "source=gone,target=/m": "is not there", "target=/": "nothing can be mounted there",
+        "type=tmpfs,target=/a/../proc/1": "nothing can be mounted there", "source=a,target=/m --mount=type=tmpfs,target=/m/c": "cannot be made",
+        "target=/m --mount=type=cache,target=/m/c/d": "/m/c/d is not in what is bound at /m",
+        "target=/m --mount=type=secret,id=s,target=/m/key": "/m/key is not in what is bound at /m",
         "type=cache,source=x,target=/m": "no source", "type=tmpfs,target=/m,size=much": "bytes were expected",
         "type=cache,from=base:1,source=/bin/sh,target=/m": "no directory", "type=tmpfs,target=/m,source=a": "has no source",
         "source=a,target=/etc": "would be a file",
@@ -100,6 +105,33 @@ def test_what_cannot_be_bound_is_refused_with_its_line(builder: Builder) -> None
         said = builder.refused(run(f"--mount={options}", "true"))
         assert said.startswith("Dockerfile:2: RUN: "), options
         assert reason in said, options
+
+
+def test_a_place_in_what_is_bound_is_mounted_on(builder: Builder) -> None:
+    builder.write({"sub": {"b": "b\n"}})
+    options = "--mount=type=cache,target=/m/sub --mount=target=/m --mount=type=tmpfs,target=/m/sub/t"
+    assert printed(builder, run(options, "touch /m/sub/t/f && ls /m/sub /m/sub/t")) == ["/m/sub:", "t", "", "/m/sub/t:", "f"]
+
+
+def test_a_build_that_is_killed_leaves_no_copy_behind_gc(builder: Builder) -> None:
+    builder.write({"Dockerfile": run("--mount=target=/m,rw --mount=type=cache,target=/c,sharing=locked", "echo begun > /c/f && sleep 60")})
+    building = builder.ll.start("build", str(builder.folder))
+    lower = Path(builder.ll.store) / "cache" / "lower"
+    while not list(Path(builder.ll.store).glob("mounts/*/f")):
+        assert building.poll() is None
+        time.sleep(0.05)
+    os.killpg(building.pid, signal.SIGKILL)
+    building.communicate()
+    builder.ll("gc")
+    assert list(lower.iterdir()) == []
+    assert printed(builder, run("--mount=type=cache,target=/c,sharing=locked", "cat /c/f"), "--no-cache") == ["begun"]
+
+
+def test_backup_takes_no_cache_mounts_along_and_erase_tells_of_them(builder: Builder) -> None:
+    builder(run("--mount=type=cache,target=/c", "echo x > /c/f && echo secret > /srv/f"))
+    builder.ll("backup", f"{builder.ll.store}-copy")
+    assert "mounts" not in os.listdir(f"{builder.ll.store}-copy")
+    assert "not looked into: 1 cache mount of builds" in builder.ll("erase", "-n", "--reason", "x", "--path", "site:/srv/f")
 
 
 def test_gc_keeps_nothing_of_what_was_bound(builder: Builder) -> None:
