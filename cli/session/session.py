@@ -131,7 +131,9 @@ class Session:
     def content(self, text: str) -> bytes:
         """Return the digest of what the file REF[@POINT]:PATH holds."""
         view, path = self.view_of(text)
-        entry = view.get(follow(view, path, last=False))
+        from cli.session.named_paths import led
+
+        entry = view.get(led(view, path))
         if entry.content is None:
             raise ConflictError(f"{shown(text)} is no file with a content of its own; name a regular file")
         return entry.content

@@ -13,8 +13,7 @@ from eventstore.log.log import Log
 from eventstore.model.events import TREE_KINDS, Kind
 from eventstore.model.paths import as_bytes, shown
 from projections.events.node_tests import Mode, parse_mode
-from projections.events.pathspecs import known, matcher
-from projections.events.pathspecs import pattern as pathspec
+from projections.events.pathspecs import Pathspec, anywhere, known, matcher
 from projections.events.records import Matches, PeopleFilter, Record, Records, any_of
 from projections.refs.references import id_prefix
 from projections.refs.tags import spellings
@@ -34,7 +33,7 @@ class Wanted(NamedTuple):
     streams: frozenset[int] = frozenset()
     stream_kinds: frozenset[str] = frozenset()
     kinds: frozenset[int] = frozenset()
-    patterns: tuple[bytes, ...] = ()
+    patterns: tuple[Pathspec, ...] = ()
     path: re.Pattern[bytes] | None = None
     who: PeopleFilter = PeopleFilter()
     modes: tuple[Mode, ...] = ()
@@ -74,7 +73,7 @@ def wanted(log: Log, filters: Sequence[str], pattern: Callable[[str, str], Match
         if not mark or key not in KEYS:
             raise InvalidError(f"filter {shown(text)!r}: write KEY=VALUE with one of the keys {', '.join(KEYS)}")
         values[key].append(value)
-    patterns = tuple(pathspec(as_bytes(value)) for value in values["path"])
+    patterns = tuple(spec for value in values["path"] for spec in anywhere(log, as_bytes(value)))
     return Wanted(
         frozenset(stream for value in values["stream"] if value not in STREAM_KINDS for stream in _streams(log, value)),
         frozenset(values["stream"]).intersection(STREAM_KINDS),

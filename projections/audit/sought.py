@@ -16,6 +16,7 @@ from eventstore.retention.reachability import occurrences
 from projections.audit.path_states import State, state_of
 from projections.events import pathspecs
 from projections.events.node_tests import NodeTest
+from projections.events.pathspecs import Pathspec
 from projections.tree import lineage
 from projections.tree.view import View
 from projections.tree.walk import walk
@@ -55,7 +56,7 @@ class Sought(NamedTuple):
         return self._replace(paths=paths, test=other.test)
 
 
-def of_paths(log: Log, content: Content, patterns: Sequence[bytes] = (), names: Sequence[bytes] = ()) -> Sought:
+def of_paths(log: Log, content: Content, patterns: Sequence[Pathspec] = (), names: Sequence[bytes] = ()) -> Sought:
     """Return the files at the paths that *patterns* mean, or whose base name is one of *names* (globs).
 
     O(paths that these mean, moves and hard links), and for a pattern that can mean what lies in a directory that was moved
@@ -99,7 +100,7 @@ class _Moved:
         self._asked: Counter[int] = Counter()
         self._brought: dict[int, dict[bytes, int]] = {}
 
-    def into(self, patterns: Sequence[bytes]) -> Iterator[bytes]:
+    def into(self, patterns: Sequence[Pathspec]) -> Iterator[bytes]:
         """Yield the paths that *patterns* mean and that only the move of a directory above made: no event is about those."""
         means = pathspecs.matcher(patterns).match
         for event in self._moves if patterns else ():

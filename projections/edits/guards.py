@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from eventstore.model.entries import Entry
 from eventstore.model.paths import as_bytes, shown
 from projections.edits.secret_scan import MARKER, secrets
-from projections.events.pathspecs import matcher, pattern
+from projections.events.pathspecs import matcher, parsed
 from projections.oci.config_diff import ConfigDifference
 
 OF_FILE = 20
@@ -66,7 +66,7 @@ def objections(
         yield Objection("it names no author (-a, or LAYERLOG_AUTHOR)")
     if asked.message and not message:
         yield Objection("it has no message (-m)")
-    through = [(text, matcher([pattern(as_bytes(text))])) for text in allowed]
+    through = [(text, _through(text)) for text in allowed]
     for entry in sealed if asked.secrets or asked.setuid or asked.size is not None else ():
         by = next((text for text, matching in through if matching.match(entry.path)), "")
         yield from (flaw._replace(by=by or flaw.by) for flaw in _flaws(asked, entry, read))
@@ -83,7 +83,7 @@ def config_objections(
         return
     texts = [(one.label, f"{one.name or one.field}={_text(one.after)}") for one in sealed if one.after is not None]
     texts += [(f"{text.partition(' ')[0]} (history)", text) for text in instructions]
-    through = [(text, matcher([pattern(as_bytes(text))])) for text in allowed if re.match("[A-Z]+( |$)", text)]
+    through = [(text, _through(text)) for text in allowed if re.match("[A-Z]+( |$)", text)]
     told: set[tuple[str, str]] = set()
     for label, text in texts:
         word = label.partition(" ")[0]
@@ -92,6 +92,11 @@ def config_objections(
             if not label.endswith(" (history)") or (word, secret.kind) not in told:
                 yield Objection(f"holds {secret.kind}", by=by or (MARKER.decode() if secret.marked else ""), field=label)
             told.add((word, secret.kind))
+
+
+def _through(text: str) -> re.Pattern[bytes]:
+    """Return what matches the paths that one pathspec lets through: a name as it stands, and what it matches as a glob."""
+    return matcher([parsed(as_bytes(text), lambda _: True), parsed(as_bytes(text), lambda _: False)])
 
 
 def _text(value: object) -> str:

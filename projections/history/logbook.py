@@ -16,7 +16,7 @@ from eventstore.model.paths import order
 from projections.diff.between import Around
 from projections.diff.tree_diff import Difference, differ
 from projections.events.path_events import Touch, touches
-from projections.events.pathspecs import is_glob, touched_by_any
+from projections.events.pathspecs import Pathspec, touched_by_any
 from projections.events.records import Matches, PeopleFilter, Record, Records
 from projections.history import commits
 from projections.layers import layers
@@ -102,13 +102,13 @@ def _positions_by(log: Log, target: Target | None, names: Sequence[str]) -> Iter
         yield from heapq.merge(*(seals.by_author_down(log, name, stream, version) for name in names), reverse=True)
 
 
-def of_paths(view: View, target: Target, patterns: Sequence[bytes], *, follow: bool) -> Iterator[Item]:
+def of_paths(view: View, target: Target, patterns: Sequence[Pathspec], *, follow: bool) -> Iterator[Item]:
     """Yield the events that touched what *patterns* mean, under their commits and layers, newest first.
 
     With *follow* a single path is followed back through moves and hard links.
     """
-    if follow and len(patterns) == 1 and not is_glob(patterns[0]):
-        return _followed(_grouped(view, target, touches(view, patterns[0], follow=True)), patterns[0])
+    if follow and len(patterns) == 1 and not patterns[0].is_glob:
+        return _followed(_grouped(view, target, touches(view, patterns[0].path, follow=True)), patterns[0].path)
     return _grouped(view, target, touched_by_any(view, patterns))
 
 
@@ -145,7 +145,7 @@ def _grouped(view: View, target: Target, found: Iterable[Touch]) -> Iterator[Ite
         yield item
 
 
-def of_paths_everywhere(views: Iterable[tuple[View, Target]], patterns: Sequence[bytes], *, follow: bool) -> Iterator[Item]:
+def of_paths_everywhere(views: Iterable[tuple[View, Target]], patterns: Sequence[Pathspec], *, follow: bool) -> Iterator[Item]:
     """Yield what `of_paths` does of all *views*, each event once, what came last first: O(views + events about the paths)."""
     found: dict[tuple[int, int], Item] = {}
     for view, target in views:

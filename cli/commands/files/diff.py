@@ -1,6 +1,7 @@
 """`diff`: views compared."""
 
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -9,11 +10,12 @@ from cli.display.formats import listed
 from cli.options import completion
 from cli.options.changes import changes_options
 from cli.session import logs
+from cli.session.named_paths import led, specs_anywhere, specs_in
 from cli.session.session import Session, session
 from eventstore.errors import ConflictError, InvalidError, LayerlogError, NotFoundError
-from eventstore.model.paths import as_bytes, plain, shown
+from eventstore.model.paths import plain, shown
 from projections.diff.tree_diff import between, events_between
-from projections.events.pathspecs import is_glob, matcher, pattern
+from projections.events.pathspecs import Pathspec, matcher
 from projections.history import status
 from projections.images.run_config import around, run_config
 from projections.oci.config_diff import ConfigDifference, differences
@@ -84,27 +86,30 @@ def _ends(s: Session, first: str, second: str | None, *, base: bool) -> tuple[st
 
 def _compare(s: Session, first: str, second: str | None, paths: tuple[str, ...], *, base: bool) -> Compared:
     """Return the two views that the user means, and what differs at the paths that he names."""
-    found = _compared(s, first, second, paths[0] if len(paths) == 1 else None, base=base)
-    matches = matcher([pattern(as_bytes(text)) for text in paths]).match
+    found, specs = _compared(s, first, second, paths, base=base)
+    matches = matcher(specs).match
     return found._replace(rows=(row for row in found.rows if matches(row.path))) if paths else found
 
 
-def _compared(s: Session, first: str, second: str | None, below: str | None, *, base: bool) -> Compared:
+def _compared(
+    s: Session, first: str, second: str | None, paths: Sequence[str], *, base: bool
+) -> tuple[Compared, tuple[Pathspec, ...]]:
+    """Return the two views with what differs, and what *paths* mean in them."""
     if _is_layer(s, first, second, base=base):
-        return _layer_compared(s, first)
+        return _layer_compared(s, first), specs_anywhere(s.log, paths)
     left, top = s.split(first)
     right, other = s.split(second) if second else (None, None)
     if top is not None and other is not None and plain(top) != plain(other):
         raise InvalidError(f"/{shown(top)} and /{shown(other)}: one path is compared in two views; name the same in both")
     before, after = _pair(s, s.resolve(left), right, base=base)
-    path = top if top is not None else other or b""
-    if below is not None and not path and not is_glob(pattern(as_bytes(below))):
-        return Compared(before, after, between(before, after, pattern(as_bytes(below))))
-    path = follow(after, path) if after.lookup(follow(after, path)) else follow(before, path)
+    path, specs = top if top is not None else other or b"", specs_in(after, paths)
+    if len(specs) == 1 and not path and not specs[0].is_glob:
+        return Compared(before, after, between(before, after, specs[0].path)), specs
+    path = led(after if after.lookup(follow(after, path)) else before, path, last=True)
     if logs.wanted():
         direct = None if path else events_between(before, after)
         logs.detail("compared", by="both trees" if direct is None else "the events in between", events=direct and direct[1:])
-    return Compared(before, after, between(before, after, path))
+    return Compared(before, after, between(before, after, path)), specs
 
 
 def _is_layer(s: Session, first: str, second: str | None, *, base: bool) -> bool:

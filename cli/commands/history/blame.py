@@ -7,6 +7,7 @@ from cli.display.output import json_line
 from cli.options import completion
 from cli.options.changes import text_or_json
 from cli.options.sizes_and_times import date_option
+from cli.session.named_paths import led
 from cli.session.session import session
 from eventstore.errors import InvalidError
 from eventstore.model.paths import shown
@@ -14,7 +15,6 @@ from projections.history import blame as blaming
 from projections.history import derivation
 from projections.history.blame import Line, blame_lines
 from projections.refs.points import Points
-from projections.tree.symlinks import follow
 
 
 @click.command()
@@ -43,7 +43,7 @@ def blame(place: str, shape: str, *, lines: bool) -> None:
             raise InvalidError(f"{shown(place)}: name a path behind it, as in {shown(place)}:/etc/motd")
         target = s.resolve(ref)
         view, causes = s.view(target), blaming.Causes(s.log, s.store.content, target)
-        path = follow(view, path, last=False)
+        path = led(view, path)
         asked = derivation.Subject(causes, view, path)
         if lines:
             causes, view, path = derivation.origin(asked)

@@ -12,6 +12,7 @@ from cli.display.history import event_line
 from cli.display.output import json_line
 from cli.options.regexes import matcher
 from cli.options.sizes_and_times import date_option, period_options
+from cli.session.named_paths import say_meant
 from cli.session.session import session
 from eventstore.log.log import Log
 from eventstore.model.paths import shown
@@ -73,6 +74,7 @@ def events(
         if until is not None:
             last = until_last if last is None else min(last, until_last)
         wanted = event_filter.wanted(s.log, filters, matcher)
+        say_meant(s.log, wanted.patterns)
         for head in heads(s.log, last, keep_on=follow):
             points = Points(s.log)  # anew, as others may have renamed a container meanwhile
             for record in event_filter.select(s.log, wanted, first, head):

@@ -13,6 +13,7 @@ from cli.display.output import Shape, listing, note, progress, say_nothing_found
 from cli.options import completion, image_filters
 from cli.options.sizes_and_times import date_option
 from cli.report.occurrences import COLUMNS, WITH_ATTRIBUTES, Rows
+from cli.session.named_paths import specs_anywhere
 from cli.session.session import Session, session
 from eventstore.errors import InvalidError
 from eventstore.model.digests import parsed
@@ -20,8 +21,8 @@ from eventstore.model.paths import as_bytes, shown
 from eventstore.retention.reachability import erased, total_stored
 from projections.audit import occurrences, search, sought
 from projections.audit.search import Needle
-from projections.events import pathspecs
 from projections.events.node_tests import NodeTest
+from projections.events.pathspecs import Pathspec
 
 Limit = Callable[[Iterable[Any]], Iterator[Any]]
 
@@ -65,7 +66,7 @@ def find(
       layerlog find /var --user www-data --size +1M --in web
     """
     with session() as s:
-        wanted = Wanted.of(patterns, node_test(s, refs, asked), **asked)
+        wanted = Wanted.of(s, patterns, node_test(s, refs, asked), **asked)
         limit = _limit(s, refs, tags)
         unread: list[int] = []
         rows = _found(s, wanted, limit, unread)
@@ -81,14 +82,14 @@ class Wanted(NamedTuple):
     """What is asked for, in one of these ways, by attributes alone (`test`), or both."""
 
     names: tuple[bytes, ...]
-    paths: tuple[bytes, ...]
+    paths: tuple[Pathspec, ...]
     files: tuple[str, ...]
     needle: Needle
     test: NodeTest | None
 
     @classmethod
     def of(
-        cls, patterns: Sequence[str], test: NodeTest | None, *, paths: Sequence[str], files: tuple[str, ...],
+        cls, s: Session, patterns: Sequence[str], test: NodeTest | None, *, paths: Sequence[str], files: tuple[str, ...],
         data: str | None, text: str | None, **_attributes: Any,
     ) -> "Wanted":  # fmt: skip
         ways = sum(map(bool, ((*patterns, *paths), files, data, text)))
@@ -100,10 +101,11 @@ class Wanted(NamedTuple):
         names = tuple(pattern for pattern in patterns if "/" not in pattern and pattern.strip("."))
         whole = (*paths, *(pattern for pattern in patterns if pattern not in names))
         needle = Needle(as_bytes(data or text or ""), text=text is not None)
-        return cls(tuple(map(as_bytes, names)), tuple(pathspecs.pattern(as_bytes(path)) for path in whole), files, needle, test)
+        return cls(tuple(map(as_bytes, names)), specs_anywhere(s.log, whole), files, needle, test)
 
     def shown(self) -> str:
-        found = listed([*self.names, *(b"/" + path for path in self.paths), *self.files, *filter(None, [self.needle.data])])
+        paths = dict.fromkeys(b"/" + spec.written.lstrip(b"/") for spec in self.paths)
+        found = listed([*self.names, *paths, *self.files, *filter(None, [self.needle.data])])
         return f"{found or 'anything'} with these attributes" if self.test else found
 
 
@@ -172,7 +174,7 @@ def _nothing(wanted: Wanted, limits: Sequence[str], *, complete: bool) -> str:
     nobody = f"nothing in {listed(limits)}" if limits else "no container and no image"
     found = f"{nobody} holds, or ever held, {wanted.shown()}"
     if wanted.paths:
-        found += " (as it is spelled: no symlink is followed; a name without a slash is looked for in every directory)"
+        found += " (a name without a slash is looked for in every directory)"
     if wanted.needle.text:
         found += " in a text file (--bytes looks into others too)"
     return found if complete or not wanted.needle.data else f"{found}, as far as contents can be read"

@@ -15,12 +15,13 @@ from cli.options import completion
 from cli.options.changes import changes_options, text_or_json
 from cli.options.regexes import optional_matcher
 from cli.options.sizes_and_times import date_option, period_options
+from cli.session import named_paths
 from cli.session.session import Session, session
 from eventstore.errors import InvalidError
 from eventstore.model.batches import growing_batches
-from eventstore.model.paths import as_bytes, plain
+from eventstore.model.paths import as_bytes
 from projections.diff.between import differences
-from projections.events import pathspecs
+from projections.events.pathspecs import Pathspec, matcher
 from projections.events.records import PeopleFilter, Records
 from projections.events.rows import place
 from projections.history import commits, logbook
@@ -120,20 +121,21 @@ class Asked(NamedTuple):
     points: Points
     target: Target | None = None
     view: View | None = None
-    patterns: tuple[bytes, ...] = ()
+    patterns: tuple[Pathspec, ...] = ()
     known: View | None = None
 
 
 def _asked(s: Session, ref: str | None, paths: tuple[str, ...], *, everything: bool) -> Asked:
     if ref is None or everything:
         given = (*(() if ref is None else (ref,)), *paths)
-        return Asked(Points(s.log), patterns=tuple(pathspecs.pattern(as_bytes(text)) for text in given))
+        return Asked(Points(s.log), patterns=named_paths.specs_anywhere(s.log, given))
     asked = range_of(s.log, ref) or Range(None, ref)
     name, path = s.split(asked.second)
     target = s.resolve(name)
     known = s.view(s.resolve(asked.first)) if asked.first is not None else None
-    patterns = [pathspecs.pattern(as_bytes(text)) for text in paths]
-    return Asked(Points(s.log), target, s.view(target), (*(() if path is None else (plain(path),)), *patterns), known)
+    view = s.view(target)
+    beside = () if path is None else (Pathspec(named_paths.led(view, path)),)
+    return Asked(Points(s.log), target, view, (*beside, *named_paths.specs_in(view, paths)), known)
 
 
 def _items(s: Session, asked: Asked, options: dict[str, Any]) -> Iterator[Item]:
@@ -183,7 +185,7 @@ def _struck(s: Session, asked: Asked, items: Iterable[Item], text: str | None) -
     if text is None:
         yield from items
         return
-    pickaxe, matches = Pickaxe(as_bytes(text)), pathspecs.matcher(asked.patterns).match if asked.patterns else None
+    pickaxe, matches = Pickaxe(as_bytes(text)), matcher(asked.patterns).match if asked.patterns else None
     for item in items:
         found = compared(s, asked.view, item)
         rows = found.rows

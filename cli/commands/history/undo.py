@@ -10,6 +10,7 @@ from cli.display.diff_lines import Compared, print_changes, print_config
 from cli.display.formats import listed
 from cli.display.output import Column, Shape, listing
 from cli.options import completion
+from cli.session.named_paths import led
 from cli.session.session import Session, session
 from cli.session.writing import append, change, repeated, writing
 from eventstore.errors import ConflictError, InvalidError
@@ -184,7 +185,7 @@ def restore(source: str, place: str | None) -> None:
         if place is None and target.container is None:
             raise InvalidError(f"{shown(source)} is no container's; say where to bring it back: CONTAINER:PATH")
         view = s.view(target)
-        top = follow(view, top, last=False)
+        top = led(view, top)
         found, path = s.place(place) if place is not None else (target.container or "", top)
         view.get(top)
         _print_changes(s, found, *change(s, found, lambda now: undo.restored(now, follow(now, path, last=False), view, top)))

@@ -23,6 +23,7 @@ from projections.audit import occurrences
 from projections.audit.path_states import PathStates, State
 from projections.audit.sought import Sought, of_contents, of_nodes, of_paths
 from projections.events.node_tests import NodeTest, Size, parse_mode, parse_types
+from projections.events.pathspecs import of_text
 from projections.layers import layers
 from projections.layers.layers import FolderLayer, ImportedLayer, SealedLayer
 from projections.refs import containers
@@ -186,7 +187,7 @@ class Matches:
             return self.without_test().asked(store).within(those) if self.pattern or self.name or self.content else those
         if self.content is not None:
             return of_contents(store.log, store.content, [self.content])
-        return of_paths(store.log, store.content, [self.pattern] if self.pattern else [], [self.name] if self.name else [])
+        return of_paths(store.log, store.content, [of_text(store.log, self.pattern)] if self.pattern else [], [self.name] if self.name else [])
 
     def without_test(self) -> "Matches":
         return Matches(self.pattern, self.name, self.content)
@@ -305,5 +306,5 @@ def test_many_paths_are_looked_up_many_at_a_time(store: Store) -> None:
             container = commands.create_container(writer, f"c{number}", None)
             made = [put(b"d%d" % number, 0o40755), *(put(b"d%d/f%d" % (number, n), 0o100644) for n in range(number - 1))]
             commands.record(writer, container, made, live_view(store, container))
-        costs.append(statements(store, of_paths(store.log, store.content, [b"d%d" % number])))
+        costs.append(statements(store, of_paths(store.log, store.content, [of_text(store.log, b"d%d" % number)])))
     assert costs[1] - costs[0] < 100

@@ -301,7 +301,7 @@ def test_find_refuses_nonsense(ll: Layerlog) -> None:
 def test_find_says_that_it_found_nothing(ll: Layerlog, shape: str) -> None:
     """On stderr, so that whoever reads stdout gets nothing at all; a header alone would be something."""
     absent = f"sha256:{'0' * 64}"
-    spelled = " (as it is spelled: no symlink is followed; a name without a slash is looked for in every directory)"
+    spelled = " (a name without a slash is looked for in every directory)"
     for asked, qualified in (
         (["--path", "/never"], spelled), (["--content", absent], ""), (["never.jar"], ""),
         (["--bytes", "never\x1b"], ""), (["--text", "never"], " in a text file (--bytes looks into others too)"),
