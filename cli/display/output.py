@@ -333,7 +333,9 @@ class Ready(list[dict[str, Any]]):
     __hash__ = object.__hash__  # type: ignore[assignment]
 
 
-_READY = (int, float, type(None), Ready)
+_READY = (float, type(None), Ready)
+_EXACT = 2**53
+"""Up to here every reader of JSON has the same whole number; jq, JavaScript and Datasette keep doubles (RFC 8259, 6)."""
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -347,6 +349,8 @@ def _raw(text: str | bytes) -> bytes:
 
 
 def _is_ready(value: Any) -> bool:
+    if isinstance(value, int):
+        return -_EXACT <= value <= _EXACT
     return value.isascii() if isinstance(value, str) else isinstance(value, _READY)
 
 
@@ -358,6 +362,8 @@ def _text(value: Any) -> Any:
             return json_ready(value)
         case list() | tuple():
             return [_text(item) for item in value]
+        case int() if not _is_ready(value):
+            return str(value)
     return value
 
 

@@ -8,16 +8,18 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from eventstore.log import schema_1, schema_2
+from eventstore.log import schema_1, schema_2, schema_3
+from eventstore.log.schema_3 import INDEX
 from eventstore.model.events import Kind
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
     from sqlite_utils.migrations import Migrations
 
-SCHEMA = 2
-KINDS = {1: schema_1.KINDS, 2: schema_2.KINDS}
+SCHEMA = 3
+KINDS = {1: schema_1.KINDS, 2: schema_2.KINDS, 3: schema_3.KINDS}
 """The kinds of event that stores of a schema know by name."""
+VIEWS = {1: schema_1.VIEWS, 2: schema_2.VIEWS, 3: schema_3.VIEWS}
 
 
 def version(db: sqlite3.Connection) -> int:
@@ -45,7 +47,12 @@ def _steps() -> "Migrations":
 
     @steps()
     def schema_2(database: "Database") -> None:
-        _upgrade(database)
+        _upgrade(database, 2, VIEWS[2])
+
+    @steps()
+    def schema_3(database: "Database") -> None:
+        database.execute(INDEX)
+        _upgrade(database, 3, VIEWS[3])
 
     return steps
 
@@ -60,11 +67,11 @@ def _create(database: "Database") -> None:
                 f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
                 f"BEGIN SELECT RAISE(ABORT, 'append-only: {table} rows are never changed or removed'); END"
             )
-    _settle(database, 1, KINDS[1], schema_1.VIEWS)
+    _settle(database, 1, KINDS[1], VIEWS[1])
 
 
-def _upgrade(database: "Database") -> None:
-    _settle(database, 2, [kind for kind in KINDS[2] if kind not in KINDS[1]], schema_2.VIEWS)
+def _upgrade(database: "Database", number: int, views: Mapping[str, str]) -> None:
+    _settle(database, number, [kind for kind in KINDS[number] if kind not in KINDS[number - 1]], views)
 
 
 def _settle(database: "Database", number: int, added: Iterable[Kind], views: Mapping[str, str]) -> None:
@@ -76,5 +83,5 @@ def _settle(database: "Database", number: int, added: Iterable[Kind], views: Map
 
 def add_temporary_views(db: sqlite3.Connection) -> None:
     """Give a connection to an older store today's views, for itself alone: what it reads is shown as a new store shows it."""
-    for name, select in schema_2.VIEWS.items():
+    for name, select in VIEWS[SCHEMA].items():
         db.execute(f"CREATE TEMP VIEW IF NOT EXISTS {name} AS {select}")

@@ -57,7 +57,7 @@ TREE_KINDS = range(1, 20)
 ARRIVALS = (Kind.IMAGE_LOADED, Kind.IMAGE_PULLED)
 DEPARTURES = (Kind.IMAGE_SAVED, Kind.IMAGE_PUSHED, Kind.IMAGE_SERVED)
 
-ENCODER = 2
+ENCODER = 3
 """The encoder that a seal states from now on.
 
 The number stands for all that an image's digests depend on: which layers go out and which are merged, their Changes and the

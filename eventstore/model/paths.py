@@ -87,12 +87,22 @@ def as_bytes(text: str) -> bytes:
 
 
 def shown(text: bytes | str) -> str:
-    """Return *text* for a message to a person: control, bidi and undecodable characters escaped, on one line."""
+    r"""Return *text* for a message to a person: control, bidi and undecodable characters escaped, on one line.
+
+    A byte that is no UTF-8 is `\xfc`, also in a text that stood for bytes (PEP 383), so that a name looks the same everywhere.
+    """
     if isinstance(text, bytes):
         text = text.decode("utf-8", "backslashreplace")
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text)
+    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def shown_name(name: bytes) -> str | None:

@@ -12,7 +12,7 @@ All keys are always there; null where an event has no such thing.
     path       with a leading slash
     mode       octal text, type bits first: "100644"
     uid gid    numbers
-    mtime      ns since 1970
+    mtime      ns since 1970, as text
     size       bytes
     content    "sha256:..." of the bytes written
     target     of a symlink; the other name of a hard link; where a move came from
@@ -54,7 +54,7 @@ def event_row(record: Record) -> dict[str, Any]:
         "mode": f"{event.mode:06o}" if node else None,
         "uid": event.uid if node else None,
         "gid": event.gid if node else None,
-        "mtime": event.mtime if node else None,
+        "mtime": str(event.mtime) if node else None,
         "size": event.size if event.kind == Kind.FILE_WRITTEN else None,
         "content": named(event.content) if event.content else None,
         "target": target(record),

@@ -8,7 +8,7 @@ from eventstore.errors import ConflictError, ErasedError
 from eventstore.index import provenance
 from eventstore.index.stream_paths import has_tree_events
 from eventstore.log.log import Log
-from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind
+from eventstore.model.events import ARRIVALS, DEPARTURES, ENCODER, Event, Kind
 from eventstore.model.facts import (
     Arrival,
     Base,
@@ -224,6 +224,7 @@ def config(log: Log, content: Content, image: Image, diff_id: Callable[[Layer], 
         ],
         changes=config_changes_under(log, containers_under(log, image)[::-1]),
         platform=parse_platform(platform_of(lowest) or "linux/amd64"),  # on every machine alike
+        encoder=Seal.of(image.seal).encoder if image.id and image.seal else ENCODER,
     )
 
 

@@ -7,10 +7,11 @@ from functools import reduce
 
 from eventstore.errors import InvalidError
 from eventstore.model.digests import check_digest, named, raw
+from eventstore.model.events import ENCODER
 from eventstore.model.facts import ConfigChange
 from eventstore.model.paths import shown
 from projections.oci.dockerfile import Instruction
-from projections.oci.documents import MAX_CONFIG, Json, check_spelling, encode, field, items, read_object
+from projections.oci.documents import MAX_CONFIG, Json, check_spelling, encode, encode_thrice, field, items, read_object
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 UNKNOWN_STEP = "no history was recorded for this layer"
@@ -90,6 +91,7 @@ def build_config(
     added: Sequence[History] = (),
     changes: Iterable[ConfigChange] = (),
     platform: Platform,
+    encoder: int = ENCODER,
 ) -> bytes:
     """Return the config of an image that has *layers* (all its raw diff_ids, lowest first): equal inputs, equal bytes.
 
@@ -103,7 +105,7 @@ def build_config(
     config["config"] = reduce(changed, changes, config.get("config") or {})
     config["rootfs"] = config["rootfs"] | {"type": "layers", "diff_ids": [named(diff_id) for diff_id in layers]}
     config["history"] = steps
-    return encode(_signed(config, added) if added else config)
+    return (encode_thrice if encoder < 3 else encode)(_signed(config, added) if added else config)
 
 
 def of_lowest(base: bytes, layers: int) -> bytes:

@@ -21,6 +21,7 @@ Json = dict[str, Any]
 T = TypeVar("T")
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_LONE = re.compile("[\ud800-\udfff]")
 
 
 def read_object(data: bytes, what: str, *, limit: int = MAX_DOCUMENT, known: Collection[str] = ()) -> Json:
@@ -48,9 +49,17 @@ def check_spelling(document: Json, known: Collection[str], what: str) -> None:
 
 
 def encode(value: Any) -> bytes:
-    """Return the one compact UTF-8 spelling of *value*: keys sorted, no spaces, U+FFFD for what is not text."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace").encode()
+    """Return the one compact UTF-8 spelling of *value*: keys sorted, no spaces, one U+FFFD for each byte that is not text."""
+    return _LONE.sub("\N{REPLACEMENT CHARACTER}", _compact(value)).encode()
+
+
+def encode_thrice(value: Any) -> bytes:
+    """As `encode`, with three U+FFFD for each such byte: as configs are spelled by the encoders 1 and 2, for ever."""
+    return _compact(value).encode("utf-8", "surrogatepass").decode("utf-8", "replace").encode()
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def field(document: Json, key: str, kind: type[T], what: str, default: T | None = None) -> T:

@@ -180,6 +180,13 @@ def test_surrogates_of_argv_are_exact_in_json(argument: bytes) -> None:
     assert (b64decode(row["arg_b64"]) if "arg_b64" in row else row["arg"].encode()) == argument
 
 
+@given(st.integers(-(2**70), 2**70) | st.sampled_from([2**53, -(2**53), 2**53 + 1, -(2**53) - 1]))
+def test_whole_numbers_are_exact_for_readers_that_keep_doubles(number: int) -> None:
+    row = json.loads(output.json_line({"at": number, "list": [number], "inner": {"at": number}}), parse_int=float)
+    assert int(row["at"]) == int(row["list"][0]) == int(row["inner"]["at"]) == number
+    assert isinstance(row["at"], str) == (abs(number) > 2**53)
+
+
 def test_items_of_a_list_keep_their_order_where_one_is_not_text() -> None:
     listed: dict[Any, Any] = {"argv": ["rm", "\udcff"], "changes": [{"path": b"\xff"}], "odd": [None, [b"\xff"]], b"key": 1}
     row = json.loads(output.json_line(listed))

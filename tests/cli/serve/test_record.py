@@ -32,7 +32,7 @@ def test_a_manifest_that_was_given_is_one_event_an_hour(ll: Layerlog) -> None:
         [event] = events(ll)
         assert event["content"] == digest
         assert event["detail"] == {
-            "asked": "app:1", "address": "127.0.0.1", "compression": packed_by("gzip"), "encoder": 2,
+            "asked": "app:1", "address": "127.0.0.1", "compression": packed_by("gzip"), "encoder": 3,
             "config": manifest["config"]["digest"].removeprefix("sha256:"),
         }  # fmt: skip
         assert event["author"] is None

@@ -8,13 +8,21 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from eventstore.log.schema_2 import VIEWS
+from eventstore.log.log import Context
+from eventstore.log.schema_3 import VIEWS
 from eventstore.model.events import Kind
+from eventstore.model.paths import shown
+from eventstore.model.times import rfc3339
 from eventstore.store import commands
+from eventstore.store.store import Store
+from eventstore.store.writer import writing
 from tests.cli.invoking import Layerlog
 from tests.cli.running import ROOT
 from tests.mangling import copied, story
@@ -126,6 +134,69 @@ def test_contents(told: Layerlog) -> None:
 def test_what_is_not_there_is_null(told: Layerlog) -> None:
     assert asked(told, "select content, target from event_log where event = 'StoreCreated'") == [{"content": None, "target": None}]
     assert asked(told, "select distinct base from contents") == [{"base": None}]
+
+
+ODD_TEXTS = st.binary(max_size=12).map(lambda text: text.replace(b"\0", b"")) | st.lists(
+    st.sampled_from([b"J\xfcrgen", b"\xed\xb3\xbc", b"\xed", b"\xb3", b"\xb2", b"\x80", b"\xc0", b"\xed\xb3\x80", b"\\", b"\\udcfc", b'"', b"ud", b"\n", b"\x01",
+                     "\N{VIDEOCASSETTE}".encode(), "\N{GRINNING FACE}".encode(), "\ud55c\uae00".encode(), "\N{REPLACEMENT CHARACTER}".encode()])
+).map(b"".join)  # fmt: skip
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.lists(st.tuples(ODD_TEXTS, ODD_TEXTS, ODD_TEXTS), min_size=1, max_size=20))
+def test_text_of_any_bytes_is_valid_as_shown_and_exact_beside_it(texts: list[tuple[bytes, bytes, bytes]]) -> None:
+    """Python's sqlite3, as sqlite-utils and Datasette, refuses a whole view for one invalid text."""
+    with TemporaryDirectory() as folder:
+        ll = Layerlog(Path(folder, "store"))
+        with Store.open_or_create(ll.store) as store:
+            for author, message, host in texts:
+                named = Context({"login": "ada", "uid": 1, "host": os.fsdecode(host)}, ("layerlog", os.fsdecode(author)), os.fsdecode(author))
+                with writing(store, named) as writer:
+                    commands.create_store(writer)
+                    made = commands.create_container(writer, f"c{len(message)}-{os.urandom(9).hex()}", None)
+                    commands.commit(writer, made, parent=None, message=os.fsdecode(message), author=named.author, allow_empty=True)
+        with closing(sqlite3.connect(Path(ll.store, "log.db"))) as db:
+            for view in VIEWS:
+                db.execute(f"SELECT * FROM {view}").fetchall()
+            rows = db.execute("SELECT author, author_bytes, message, message_bytes, host, host_bytes, command FROM commits ORDER BY position").fetchall()
+            assert [[exact(row[n], row[n + 1]) for n in (0, 2, 4)] for row in rows] == [[*text] for text in texts]
+            assert [row[0:6:2] for row in rows] == [tuple(map(legible, text)) for text in texts]
+            assert [json.loads(row[6])[1] for row in rows] == [row[0] for row in rows]
+            assert db.execute("SELECT json_extract(detail, '$.author') FROM event_log WHERE event = 'Committed' ORDER BY position").fetchall() == [row[:1] for row in rows]
+
+
+def exact(text: str | None, stored: bytes | None) -> bytes:
+    return (text or "").encode() if stored is None else stored
+
+
+def legible(text: bytes) -> str:
+    return "".join(f"\\x{ord(c) - 0xDC00:02x}" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in os.fsdecode(text))
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\udc00", "\ud83d\ud83d\udcfc", "\udfff\ud83d"])
+def test_any_lone_surrogate_becomes_text(tmp_path: Path, text: str) -> None:
+    """Bytes leave those from dc80 to dcff alone; a program that uses the library could give others."""
+    ll = Layerlog(tmp_path / "store")
+    with Store.open_or_create(ll.store) as store, writing(store, Context({}, (), text)) as writer:
+        commands.create_store(writer)
+    with closing(sqlite3.connect(Path(ll.store, "log.db"))) as db:
+        assert db.execute("SELECT author FROM event_log").fetchall() == [(shown(json.loads(json.dumps(text))),)]
+
+
+def test_a_path_has_its_bytes_beside_it_where_it_is_escaped(told: Layerlog) -> None:
+    with closing(sqlite3.connect(Path(told.store, "log.db"))) as db:
+        rows = db.execute("SELECT DISTINCT path, path_bytes FROM event_log WHERE path LIKE '/srv/sub/%' OR path IN ('/\N{LATIN SMALL LETTER E WITH ACUTE}', '/srv')")
+        assert dict(rows)["/srv/sub/od\\xff d\\nname\\x1b"] == b"/srv/sub/" + ODD
+        assert {stored for path, stored in rows if "sub" not in path} <= {None}
+
+
+@pytest.mark.parametrize("when", [-1, -1_000_000_000, -1_500_000_001, 0, 999_999_999, 1_700_000_000_000_000_001, -(2**62)])
+def test_times_are_those_of_all_listings_before_1970_too(tmp_path: Path, when: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    ll = Layerlog(tmp_path / "store")
+    monkeypatch.setattr("time.time_ns", lambda: when)
+    ll("create", "--name", "c", "scratch")
+    with closing(sqlite3.connect(Path(ll.store, "log.db"))) as db:
+        assert db.execute("SELECT DISTINCT time FROM event_log").fetchall() == [(rfc3339(when),)]
 
 
 def test_views_change_nothing(told: Layerlog) -> None:

@@ -1,5 +1,6 @@
 """Strict JSON: what is refused, and that what is written is read back."""
 
+import json
 from contextlib import suppress
 from typing import Any
 
@@ -52,3 +53,14 @@ class TestJson:
     def test_any_bytes_are_read_or_refused(self, data: bytes) -> None:
         with suppress(InvalidError):
             documents.read_object(data, "x")
+
+
+@given(st.binary())
+def test_what_is_no_text_is_replaced_byte_by_byte(data: bytes) -> None:
+    """As configs of encoder 3 are; those before spell three for each, which their digests hold."""
+    text = data.decode(errors="surrogateescape")
+    lost = sum("\udc80" <= c <= "\udcff" for c in text)
+    for encode, each in ((documents.encode, 1), (documents.encode_thrice, 3)):
+        written = json.loads(encode({"author": text}))["author"]
+        assert written.replace("\N{REPLACEMENT CHARACTER}", "") == "".join(c for c in text if not "\udc80" <= c <= "\udcff").replace("\N{REPLACEMENT CHARACTER}", "")
+        assert written.count("\N{REPLACEMENT CHARACTER}") == each * lost + text.count("\N{REPLACEMENT CHARACTER}")

@@ -121,7 +121,7 @@ def test_save_records_where_it_went(ll: Layerlog, tmp_path: Path) -> None:
     with ll.writer() as writer:
         row = writer.log.db.execute("SELECT detail, content FROM event WHERE kind = 43").fetchone()
     assert json.loads(row[0]) == {
-        "config": config_digest(found).removeprefix("sha256:"), "destination": f"{tmp_path}/saved.tar", "encoder": 2,
+        "config": config_digest(found).removeprefix("sha256:"), "destination": f"{tmp_path}/saved.tar", "encoder": 3,
         "names": ["docker.io/library/mine:1"],
     }  # fmt: skip
     assert f"sha256:{row[1].hex()}" == digest_of(build_manifest(found.config, found.layers)) == inspected(ll, made)["Layerlog"]["Manifests"][0]
