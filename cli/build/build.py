@@ -9,6 +9,7 @@ from cli.build import copy, process
 from cli.build.context import Context, HostFiles
 from cli.build.request import Progress, Request
 from cli.build.stage import Doing, Place, StageBuild, begun
+from cli.sandbox.namespaces import StoppedError
 from cli.session.session import Session
 from cli.session.writing import writing
 from eventstore.errors import LayerlogError
@@ -33,9 +34,9 @@ from projections.tree.view import View
 class StepError(LayerlogError):
     """Why a step could not be done, and where; `container` is where one can look into it, None where there is none."""
 
-    def __init__(self, text: str, container: str | None) -> None:
+    def __init__(self, text: str, container: str | None, exit_code: int = 1) -> None:
         super().__init__(text)
-        self.container = container
+        self.container, self.exit_code = container, exit_code
 
 
 class Result(NamedTuple):
@@ -175,9 +176,11 @@ class Build:
         doing = building.doing
         try:
             act()
-        except LayerlogError as error:
+        except (LayerlogError, KeyboardInterrupt) as caught:
+            error = caught if isinstance(caught, LayerlogError) else StoppedError("interrupted")
             reason = error.reason if isinstance(error, DockerfileError) else f"{doing.text.split(maxsplit=1)[0]}: {error}"
-            raise StepError(f"{shown(self.context.name)}:{doing.line}: {reason}", building.container) from error
+            place = f"{shown(self.context.name)}:{doing.line}"
+            raise StepError(f"{place}: {reason}", building.container, error.exit_code) from caught
 
     def _act(self, plan: Plan, building: StageBuild, step: steps.Step) -> None:
         match step:

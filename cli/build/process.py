@@ -1,13 +1,16 @@
 """RUN: a process in the stage's container, found among the steps that were built before by what it was made from, or run."""
 
 import os
+import signal
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from io import BufferedReader, BytesIO
+from typing import Any, BinaryIO
 
 from cli.build import mounts
-from cli.build.request import Progress
+from cli.build.request import LAST_LINES, Progress
 from cli.build.stage import StageBuild
 from cli.sandbox.bundle import Mount, Wishes
 from cli.session import visiting
@@ -20,6 +23,11 @@ from projections.oci.documents import Json, field, items
 
 HOSTNAME = "build"
 NONE = "none"
+LONGEST = 4 << 10
+"""Bytes of a line that are shown."""
+MOST_SHOWN = 2 << 20
+"""Bytes that are shown of what a process prints, as with BuildKit."""
+TAIL = 64 << 10
 
 
 def run(stage: StageBuild, step: Process, files_of: mounts.FilesOf) -> None:
@@ -61,7 +69,7 @@ def _visited(stage: StageBuild, step: Process, taken: mounts.Shown, stack: ExitS
     wishes = Wishes(
         step.args, "", tuple(f"{name}={value}" for name, value in step.variables.items()), hostname=HOSTNAME,
         mounts=(*script, *taken.mounts), network=_network(stage, step),
-        secrets=tuple(taken.secrets), private=tuple(taken.variables), output=output, latest=stage.latest,
+        secrets=tuple(taken.secrets), private=tuple(taken.variables), output=output, latest=stage.latest, stops=True,
     )  # fmt: skip
     try:
         return visiting.run(stage.s, stage.container, wishes, without_secrets(step.args), None)
@@ -91,9 +99,10 @@ def _lines(told: Callable[[str], None]) -> Iterator[int]:
     reading, writing_end = os.pipe()
 
     def follow() -> None:
-        with open(reading, encoding="utf-8", errors="replace") as file:
-            for line in file:
-                told(line.rstrip("\n"))
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are the main thread's
+        with open(reading, "rb") as file:
+            for line in _bounded(file):
+                told(line)
 
     thread = threading.Thread(target=follow)
     thread.start()
@@ -104,6 +113,33 @@ def _lines(told: Callable[[str], None]) -> Iterator[int]:
         thread.join()
 
 
+def _bounded(file: BufferedReader) -> Iterator[str]:
+    """Yield lines, each cut where it is too long; of what floods, its beginning and its last lines.  Memory stays flat."""
+    left = MOST_SHOWN
+    for line in _cut(file):
+        yield line
+        left -= len(line) + 1
+        if left <= 0:
+            break
+    else:
+        return
+    tail = b""
+    while piece := file.read1(MOST_SHOWN):
+        tail = (tail + piece)[-TAIL:]
+    if tail:
+        yield f"(it prints more than {MOST_SHOWN >> 20} MiB: the last lines follow when it has ended)"
+        yield from deque(_cut(BytesIO(tail)), LAST_LINES)
+
+
+def _cut(file: BinaryIO) -> Iterator[str]:
+    while line := file.readline(LONGEST):
+        is_cut = len(line) == LONGEST and not line.endswith(b"\n")
+        yield line.removesuffix(b"\n").decode(errors="replace") + (" ..." if is_cut else "")
+        while is_cut:
+            line = file.readline(LONGEST)
+            is_cut = len(line) == LONGEST and not line.endswith(b"\n")
+
+
 def _failure(code: int, progress: Progress) -> str:
-    last = "".join(f"\n  | {line}" for line in progress.last) if progress.quiet else ""
+    last = "".join(f"\n  | {line}" for line in progress.last) if progress.hides else ""
     return f"its process ended with exit code {code}{last}"

@@ -1,7 +1,9 @@
 """What is asked of a build, and what it says while it goes on."""
 
+import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -12,7 +14,9 @@ from projections.oci.config import Platform
 from projections.refs.targets import Target
 
 LAST_LINES = 20
-_FAINT, _PLAIN = "\x1b[2m", "\x1b[0m"
+NARROW = 80
+"""Columns of a terminal that does not know its own."""
+_EVERY = 0.05  # seconds between two pictures
 
 
 class Request(NamedTuple):
@@ -36,17 +40,27 @@ class Request(NamedTuple):
 
 
 class Progress:
-    """Tells of steps on stderr, as `docker build --progress plain` does; what they print goes there, too."""
+    """Tells of steps on stderr, as `docker build --progress plain` does; what they print goes there, too.
 
-    def __init__(self, *, quiet: bool, explain: bool) -> None:
-        self.quiet, self.explain = quiet, explain
+    Where it is *live*, on a terminal, lines fit its width, and of what a step prints the last line is shown while it runs.
+    """
+
+    def __init__(self, *, quiet: bool, explain: bool, live: bool) -> None:
+        self.quiet, self.explain, self._live = quiet, explain, live
         self.steps = self.reused = 0
-        self.last: list[str] = []
+        self.last: deque[str] = deque(maxlen=LAST_LINES)
         self._began = time.monotonic()
+        self._next = 0.0
+        self._is_drawn = False
+
+    @property
+    def hides(self) -> bool:
+        """Whether nobody has seen what steps printed."""
+        return self.quiet or self._live
 
     def begin(self, stage: Stage, number: int, total: int, instruction: str) -> None:
         self.steps += 1
-        self.last = []
+        self.last.clear()
         self._began = time.monotonic()
         self._say(f"[{stage.called} {number}/{total}] {shown(instruction.replace(chr(10), ' '))[:200]}")
 
@@ -64,13 +78,39 @@ class Progress:
 
     def printed(self, line: str) -> None:
         """Tell a line of what a process prints."""
-        self.last = [*self.last, line][-LAST_LINES:]
-        if not self.quiet:
+        self.last.append(line)
+        if self._live and not self.quiet:
+            self._draw(f"  | {shown(line)}")
+        elif not self.quiet:
             print(f"  | {shown(line)}", file=sys.stderr)
 
     def end(self) -> None:
         self._say(f"{counted(self.steps, 'step')}, {self.reused} reused")
 
+    def clear(self) -> None:
+        """Leave nothing of a step's output on the terminal."""
+        if self._is_drawn:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            self._is_drawn = False
+
+    def _draw(self, text: str) -> None:
+        if time.monotonic() >= self._next:
+            print(f"\r\x1b[K{_fitted(text)}", end="", file=sys.stderr, flush=True)
+            self._is_drawn, self._next = True, time.monotonic() + _EVERY
+
     def _say(self, text: str) -> None:
         if not self.quiet:
-            print(text, file=sys.stderr, flush=True)
+            self.clear()
+            print(_fitted(text) if self._live else text, file=sys.stderr, flush=True)
+
+
+def _fitted(text: str) -> str:
+    """Return as much of a text as fits one line of the terminal."""
+    from unicodedata import east_asian_width
+
+    room = (os.get_terminal_size(sys.stderr.fileno()).columns or NARROW) - 1
+    for number, character in enumerate(text):
+        room -= 2 if east_asian_width(character) in "WF" else 1
+        if room < 0:
+            return text[:number]
+    return text

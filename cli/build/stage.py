@@ -72,6 +72,8 @@ class StageBuild:
         self.doing = Doing(0, stage.line, "")
         self._waiting: list[_Waiting] = []
         self._told: list[tuple[str, str]] = []
+        self._anew = 0
+        """The line of the last step that was not found."""
         self._is_natural = True
         """Whether the commits under `place` are just the steps that were told, each one."""
 
@@ -166,7 +168,15 @@ class StageBuild:
     def explain(self, text: bytes) -> None:
         if self.request.explain:
             place = (self.stage.called, self.doing.number, self.doing.text)
-            self.progress.missed(inputs.changed(self.s.log, self.s.store.content, *place, text))
+            self.progress.missed(inputs.changed(self.s.log, self.s.store.content, *place, text, self._moved()))
+        self._anew = self.doing.line
+
+    def _moved(self) -> str:
+        if self._anew:
+            return f"the step in line {self._anew} was built anew"
+        if self.place.tree == self.start.tree:
+            return f"what FROM names in line {self.stage.line} is another image now"
+        return "what it stands on changed"
 
     # -- the end
 

@@ -22,6 +22,20 @@ def host_paths(_ctx: click.Context, _param: click.Parameter, incomplete: str) ->
     return _items(_host_paths(incomplete))
 
 
+def stages(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
+    """The names of the stages in the Dockerfile that is to be built."""
+    import re
+
+    place = ctx.params.get("place") or next(iter(ctx.args), ".")
+    path = ctx.params.get("file") or os.path.join(place, "Dockerfile")
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            names = re.findall(r"(?im)^[ \t]*FROM[ \t].*[ \t]AS[ \t]+(\S+)", file.read(1 << 20))
+    except (OSError, ValueError):
+        return []
+    return _items(_starting(((name, "stage") for name in names), incomplete))
+
+
 def _found(ctx: click.Context, find: Callable[[Any], Iterator[Name]]) -> list[Any]:
     from itertools import islice
 

@@ -63,6 +63,7 @@ class Wishes(NamedTuple):
 
     `private` variables never reach the disk; `output` is the file descriptor that its output and its errors go to, None for
     this command's own.  What the process changes has no time after `latest` (ns), where one is given.
+    It `stops` by ^C and SIGTERM, which otherwise go on to it.
     """
 
     command: tuple[str, ...] = ()
@@ -83,6 +84,7 @@ class Wishes(NamedTuple):
     private: tuple[str, ...] = ()
     output: int | None = None
     latest: int | None = None
+    stops: bool = False
 
 
 class Process(NamedTuple):

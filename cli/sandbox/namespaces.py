@@ -18,6 +18,13 @@ _PASSED_ON = {
     signal.SIGCONT, signal.SIGTSTP, signal.SIGWINCH,
 }  # fmt: skip
 _BY_KERNEL = 0x80
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class StoppedError(LayerlogError):
+    """Somebody stopped what runs."""
+
+    exit_code = 130
 
 
 def is_mapped() -> bool:
@@ -89,12 +96,12 @@ def _map_parent(ready: int, go: int, maps: list[list[str]]) -> int:
     return max(codes)
 
 
-def contained(run: Callable[[], int], started: Callable[[int], object]) -> int:
+def contained(run: Callable[[], int], started: Callable[[int], object], *, stops: bool = False) -> int:
     """Return the exit code of *run*, called as the first process of new pid and mount namespaces.
 
     All processes in them die with this one, or with *run*, however those end, and the mounts go with them.  *started* is told
     the first process's id.  Signals that somebody sends to this process go on to it; those of the terminal every process
-    in the foreground gets by itself.
+    in the foreground gets by itself.  Where it *stops*, ^C and the like kill them all, and StoppedError is raised.
     """
     own = os.getpid()
     signal.pthread_sigmask(signal.SIG_BLOCK, {*_PASSED_ON, signal.SIGCHLD})
@@ -105,9 +112,10 @@ def contained(run: Callable[[], int], started: Callable[[int], object]) -> int:
             _exit_with(lambda: _monitored(own, run, writing))
         os.close(writing)
         with open(reading, "rb") as told:
-            if first := told.read():
-                _noted(started, int(first), monitor)
-        return supervised(monitor)
+            first = int(told.read() or 0)
+        if first:
+            _noted(started, first, monitor)
+        return supervised(monitor, first if stops else 0)
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {*_PASSED_ON, signal.SIGCHLD})
 
@@ -171,20 +179,29 @@ def _inside(parent: int, first: int, run: Callable[[], int], *, users: bool) -> 
     return supervised(child)
 
 
-def supervised(child: int) -> int:
-    """Wait for *child*, pass on what signals come, bury whoever else ends; return its exit code, 128 + N for a signal."""
+def supervised(child: int, stopped: int = 0) -> int:
+    """Wait for *child*, pass on what signals come, bury whoever else ends; return its exit code, 128 + N for a signal.
+
+    A signal to stop kills the process *stopped* instead, where one is given; StoppedError is raised when *child* has ended.
+    """
+    is_stopped = False
     while True:
         try:
             ended, status = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
             return 255
         if ended == child:
+            if is_stopped:
+                raise StoppedError("interrupted")
             code = os.waitstatus_to_exitcode(status)
             return code if code >= 0 else 128 - code
         if ended:
             continue
         got = signal.sigwaitinfo({*_PASSED_ON, signal.SIGCHLD})
-        if got.si_signo != signal.SIGCHLD and got.si_code != _BY_KERNEL:
+        if stopped and got.si_signo in _STOPPING:
+            is_stopped = True
+            os.kill(stopped, signal.SIGKILL)
+        elif got.si_signo != signal.SIGCHLD and got.si_code != _BY_KERNEL:
             os.kill(child, got.si_signo)
 
 

@@ -160,7 +160,7 @@ def _contained(
         closed = not (wishes.interactive or wishes.terminal)
         return namespaces.supervised(runtime.spawned(command, closed_input=closed, output=wishes.output))
 
-    code = namespaces.contained(first_process, lambda first: visit._replace(first=first).write(store.path))
+    code = namespaces.contained(first_process, lambda first: visit._replace(first=first).write(store.path), stops=wishes.stops)
     failure = runtime.failure(engine.log) if code else None
     if failure:
         raise failure

@@ -70,10 +70,10 @@ def parent(found: Found) -> str | None:
     return Seal.of(found.seal).parent
 
 
-def changed(log: Log, content: Content, stage: str, number: int, instruction: str, now: bytes) -> list[str]:
+def changed(log: Log, content: Content, stage: str, number: int, instruction: str, now: bytes, moved: str) -> list[str]:
     """Return why a step isn't found: what differs from the latest step of the same instruction, or of the same place.
 
-    [] where there was none.  O(steps ever built + the step's files).
+    *moved* says why it may stand on something else.  [] where there was none.  O(steps ever built + the step's files).
     """
     event = step_like(log, stage, number, instruction)
     if event is None or event.content is None:
@@ -82,13 +82,16 @@ def changed(log: Log, content: Content, stage: str, number: int, instruction: st
         before = content.read_all(event.content)
     except ErasedError:
         return []
-    return list(_differences(before.decode(), now.decode()))
+    return list(_differences(before.decode(), now.decode(), moved))
 
 
-def _differences(before: str, now: str) -> Iterator[str]:
+def _differences(before: str, now: str, moved: str) -> Iterator[str]:
     (old, old_files), (new, new_files) = _parsed(before), _parsed(now)
     for name in sorted(old.keys() | new.keys()):
-        yield from _of_value(name, old.get(name), new.get(name))
+        if name == "base" and old.get(name) != new.get(name):
+            yield moved
+        else:
+            yield from _of_value(name, old.get(name), new.get(name))
     names = sorted(old_files.keys() | new_files.keys())
     differing = [name for name in names if old_files.get(name) != new_files.get(name)]
     for name in differing[:MOST_NAMED]:
@@ -110,8 +113,6 @@ def _of_value(name: str, old: Any, new: Any) -> Iterator[str]:
         for key in sorted(old.keys() | new.keys()):
             if old.get(key) != new.get(key):
                 yield f"{name} {key}: {_shown(old.get(key))} became {_shown(new.get(key))}"
-    elif name == "base":
-        yield "what it stands on changed"
     else:
         yield f"{name}: {_shown(old)} became {_shown(new)}"
 

@@ -1,6 +1,7 @@
 """`build`: an image from a Dockerfile."""
 
 import os
+import signal
 import sys
 from contextlib import suppress
 from functools import partial
@@ -32,9 +33,12 @@ MAX_SECRET = 500 << 10
 
 @click.command()
 @click.argument("place", metavar="CONTEXT|-|TAR", shell_complete=completion.host_paths)
-@click.option("-f", "--file", metavar="FILE", help="The Dockerfile, - for standard input.  [default: CONTEXT/Dockerfile]")
-@click.option("-t", "--tag", "tags", multiple=True, metavar="NAME[:TAG]", help="What the image is called; can be given again.")
-@click.option("--target", metavar="STAGE", help="Build this stage and what it needs.  [default: the last]")
+@click.option("-f", "--file", metavar="FILE", shell_complete=completion.host_paths,
+              help="The Dockerfile, - for standard input.  [default: CONTEXT/Dockerfile]")  # fmt: skip
+@click.option("-t", "--tag", "tags", multiple=True, metavar="NAME[:TAG]", shell_complete=completion.images,
+              help="What the image is called; can be given again.")  # fmt: skip
+@click.option("--target", metavar="STAGE", shell_complete=completion.stages,
+              help="Build this stage and what it needs.  [default: the last]")  # fmt: skip
 @click.option("--build-arg", "arguments", multiple=True, metavar="NAME[=VALUE]", help="The value of an ARG.")
 @click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="One more label.")
 @click.option("--secret", "secrets", multiple=True, metavar="id=ID,src=FILE|env=NAME", help="For RUN --mount=type=secret.")
@@ -42,7 +46,8 @@ MAX_SECRET = 500 << 10
 @click.option("--no-cache", is_flag=True, help="Reuse no step that was built before.")
 @pull_option
 @click.option("--platform", metavar="OS/ARCH", help="What the image is for; default: this machine's.")
-@click.option("--progress", type=click.Choice(["auto", "plain"]), default="auto", help="How steps are told of.")
+@click.option("--progress", type=click.Choice(["auto", "plain"]), default="auto",
+              help="plain: all that steps print; auto: on a terminal only their last line, while they run.")  # fmt: skip
 @click.option("-q", "--quiet", is_flag=True, help="Print the image's id alone.")
 @click.option("--iidfile", metavar="FILE", help="Write the image's id to a file, too.")
 @click.option("--check", is_flag=True, help="Build nothing; say what is doubtful in the Dockerfile, with exit code 1.")
@@ -63,7 +68,7 @@ def build(
       layerlog build -f Dockerfile.dev --target test .
     """
     named = [new_name(tag) for tag in tags]
-    progress = Progress(quiet=options["quiet"], explain=options["explain"])
+    progress = Progress(quiet=options["quiet"], explain=options["explain"], live=_is_live(options["progress"]))
     with contexts.opened(place, file) as context:
         flaws = _flaws(ctx, context, options["platform"])
         if check:
@@ -106,15 +111,22 @@ def _set_by(store: str, name: str) -> set[str] | None:
     return None
 
 
+def _is_live(asked: str) -> bool:
+    return asked == "auto" and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
 def _built(building: Build) -> Result:
+    with suppress(ValueError):  # not the main thread's matter
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return building.build()
     except StepError as error:
+        building.progress.clear()
         if error.container is not None:
             name = error.container[:12]
             print(f"layerlog: look into it: `layerlog diff {name}`, `layerlog run {name} sh`", file=sys.stderr)
-        raise LayerlogError(str(error)) from error
-
+            print("          then mend the Dockerfile and build again: the steps before are reused", file=sys.stderr)
+        raise
 
 def _request(s: Session, tags: list[str], options: dict[str, Any]) -> Request:
     arguments = dict(_argument(text) for text in options["arguments"])

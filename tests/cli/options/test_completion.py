@@ -69,6 +69,16 @@ def test_what_completes(ll: Layerlog, line: str, expected: list[str]) -> None:
     assert completed(ll.store, f"layerlog {line}") == expected
 
 
+def test_build_completes_dockerfiles_stages_and_tags(ll: Layerlog, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM base:1 AS made\n  from --platform=x made as Tested\nRUN echo FROM a AS b\nFROM made\n")
+    file = str(tmp_path / "Dockerfile")
+    assert completed(ll.store, f"layerlog build -f {tmp_path}/D") == [file]
+    assert completed(ll.store, f"layerlog build -f {file} --target ") == ["made", "Tested"]
+    assert completed(ll.store, f"layerlog build {tmp_path} --target m") == ["made"]
+    assert completed(ll.store, f"layerlog build -f {tmp_path}/nothing --target ") == []
+    assert completed(ll.store, "layerlog build -t a") == ["app:2"]
+
+
 def test_cp_completes_this_machines_paths_too(ll: Layerlog, tmp_path: Path) -> None:
     (tmp_path / "a folder").mkdir()
     (tmp_path / "a file").touch()
