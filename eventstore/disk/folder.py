@@ -43,6 +43,12 @@ def require(path: str) -> None:
         raise StoreError(f"no store at {shown(path)}; check the spelling (`load`, `import` and `create scratch` make one)")
 
 
+def identity(path: str) -> tuple[int, int] | None:
+    """Return what tells a store from another one that was put in its place (device and inode of its log), None without one."""
+    found = _status(os.path.join(path, "log.db"))
+    return found and (found.st_dev, found.st_ino)
+
+
 def make(path: str) -> None:
     """Make the folder, durably, as its user's alone; raise StoreError where it cannot be."""
     missing = path

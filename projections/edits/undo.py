@@ -10,7 +10,7 @@ from eventstore.log.log import Log
 from eventstore.model.changes import Change, attributes, delete, link, move
 from eventstore.model.entries import Entry
 from eventstore.model.events import Kind
-from eventstore.model.paths import order
+from eventstore.model.paths import order, split
 from eventstore.store.store import Store
 from projections.diff.tree_diff import Difference, differ, paired, touched_by
 from projections.refs.containers import view_at
@@ -102,13 +102,28 @@ def as_edits(differences: Iterable[Difference], linked: set[int]) -> Iterator[Ch
 
 
 def restored(live: View, path: bytes, source: View, top: bytes) -> Iterator[Change]:
-    """Yield the Changes that make *path* of a container, with all below it, what *top* is in *source*."""
+    """Yield the Changes that make *path* of a container, with all below it, what *top* is in *source*; the directories above it
+    that are gone come first.
+    """
+    yield from map(as_change, gone_above(live, path, source, top))
     linked = linked_nodes(source) | linked_nodes(live)
     differences = (
         d for d in paired(walk(live, path), beneath(below(source, top), path))
         if differ(d.before, d.after) or (d.after is not None and d.after.node in linked)
     )  # fmt: skip
-    return as_edits(differences, linked)
+    yield from as_edits(differences, linked)
+
+
+def gone_above(live: View, path: bytes, source: View, top: bytes) -> list[Entry]:
+    """Return the directories above *path* that *live* lacks, topmost first, as those above *top* are in *source*: as far up as
+    they are called the same.
+    """
+    found: list[Entry] = []
+    above, wanted = split(path)[0], split(top)[0]
+    while above and wanted and live.lookup(above) is None and split(above)[1] == split(wanted)[1]:
+        found.append(source.get(wanted)._replace(path=above))
+        above, wanted = split(above)[0], split(wanted)[0]
+    return found[::-1]
 
 
 def _what_it_is(entry: Entry) -> tuple[object, ...]:

@@ -14,8 +14,11 @@ from cli.options.regexes import matcher
 from cli.options.sizes_and_times import date_option, period_options
 from cli.session.named_paths import say_meant
 from cli.session.session import session
+from eventstore.disk.folder import identity
+from eventstore.errors import StoreError
 from eventstore.log.log import Log
 from eventstore.model.paths import shown
+from eventstore.store.store import Store
 from projections.audit import event_filter
 from projections.events.records import Record
 from projections.events.rows import event_row
@@ -75,7 +78,7 @@ def events(
             last = until_last if last is None else min(last, until_last)
         wanted = event_filter.wanted(s.log, filters, matcher)
         say_meant(s.log, wanted.patterns)
-        for head in heads(s.log, last, keep_on=follow):
+        for head in heads(s.store, last, keep_on=follow):
             points = Points(s.log)  # anew, as others may have renamed a container meanwhile
             for record in event_filter.select(s.log, wanted, first, head):
                 print(json_line(event_row(record)) if shape == "json" else _line(s.log, record, points))
@@ -102,11 +105,12 @@ def _subject(log: Log, record: Record, points: Points) -> str:
     return ""
 
 
-def heads(log: Log, last: int | None, *, keep_on: bool) -> Iterator[int]:
+def heads(store: Store, last: int | None, *, keep_on: bool) -> Iterator[int]:
     """Yield the position up to which there are events: now, and with *keep_on* each time that others appended.
 
-    Ends once *last*, where given, is there.
+    Ends once *last*, where given, is there; raise StoreError once the store is no longer where it was.
     """
+    log, opened = store.log, identity(store.path)
     while True:
         seen = log.others_commits()
         head = log.head().position
@@ -115,3 +119,8 @@ def heads(log: Log, last: int | None, *, keep_on: bool) -> Iterator[int]:
             return
         while log.others_commits() == seen:
             time.sleep(PAUSE)
+            if identity(store.path) != opened:
+                raise StoreError(
+                    f"the store {shown(store.path)} was moved away or replaced, as by a backup: its events were followed up to "
+                    f"{head}; `layerlog events -f --from {head + 1}` follows what is there now, see first where that ends"
+                )

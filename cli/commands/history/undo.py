@@ -1,5 +1,6 @@
 """Taking back, all as new events: the last changes of a container, one commit, one path, or a removal."""
 
+import stat
 import sys
 from collections.abc import Callable
 
@@ -170,7 +171,8 @@ def _commit(s: Session, text: str) -> Commit:
 def restore(source: str, place: str | None) -> None:
     r"""Bring a path, with all below it, back as it was at a point of history, and print what that changed.
 
-    What came since is deleted where it was not there then. Without CONTAINER:PATH it comes back where it was.
+    What came since is deleted where it was not there then. Without CONTAINER:PATH it comes back where it was. A directory
+    above it that is gone comes back too, with the mode and owner that it had then.
 
     \b
       layerlog restore web@42:/etc
@@ -188,7 +190,11 @@ def restore(source: str, place: str | None) -> None:
         top = led(view, top)
         found, path = s.place(place) if place is not None else (target.container or "", top)
         view.get(top)
-        _print_changes(s, found, *change(s, found, lambda now: undo.restored(now, follow(now, path, last=False), view, top)))
+        before, version = change(s, found, lambda now: undo.restored(now, follow(now, path, last=False), view, top))
+        _print_changes(s, found, before, version)
+        for entry in undo.gone_above(before, follow(before, path, last=False), view, top):
+            whose = f"{stat.filemode(entry.mode)} {entry.uid}:{entry.gid}"
+            print(f"layerlog: /{shown(entry.path)} was gone: it is back, {whose} as it was then", file=sys.stderr)
 
 
 @click.command()

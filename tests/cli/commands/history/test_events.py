@@ -1,9 +1,11 @@
 """`events`: every event in order, as JSON and as a table, and as they come."""
 
 import json
+import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -125,6 +127,29 @@ def test_a_follower_sees_every_event_once(ll: Layerlog) -> None:
     finally:
         follower.kill()
     assert [json.loads(line)["position"] for line in out.splitlines()] == list(range(start, start + 30))
+
+
+@pytest.mark.parametrize("in_its_place", ["nothing", "a backup", "a new one"])
+def test_a_follower_notices_that_its_store_was_replaced(ll: Layerlog, tmp_path: Path, in_its_place: str) -> None:
+    backup = str(tmp_path / "backup")
+    ll("backup", backup)
+    last = ll.head()[1]
+    argv = [sys.executable, "-c", "from cli.main import main; main()", "--store", ll.store, "events", "--from", str(last), "-f"]
+    follower = subprocess.Popen(argv, cwd=ROOT, env=clean({}), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert follower.stdout is not None
+        assert json.loads(follower.stdout.readline())["position"] == last
+        os.rename(ll.store, tmp_path / "away")
+        if in_its_place == "a backup":
+            ll("backup", "--restore", backup)
+        elif in_its_place == "a new one":
+            ll("create", "--name", "new", "scratch")
+        _, said = follower.communicate(timeout=30)
+    finally:
+        follower.kill()
+    assert follower.returncode == 1
+    assert "was moved away or replaced" in said
+    assert f"--from {last + 1}" in said
 
 
 @pytest.mark.parametrize("wanted", ["4755", "-4000", "/6000", "2755", "-6000", "/0002", "0", "-0", "644"])

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.cli.invoking import BASE, Layerlog, with_loaded
 
 
@@ -165,6 +167,46 @@ def test_restore_of_one_file_from_an_image_to_another_name(ll: Layerlog) -> None
     assert ll("cat", "web:/srv/motd") == "bye\n"
     assert "say where to bring it back" in ll.refused("restore", "far:1:/etc/motd")
     assert "make it first" in ll.refused("restore", "far:1:/etc/motd", "web:/nowhere/motd")
+
+
+ABOVE = {
+    "its own directory": (["delete", "-r", "web:/one/two"], ["/one/two"]),
+    "all above it": (["delete", "-r", "web:/one"], ["/one", "/one/two"]),
+    "one that moved away": (["move", "web:/one", "web:/elsewhere"], ["/one", "/one/two"]),
+    "none": (["delete", "web:/one/two/f"], []),
+}
+
+
+@pytest.mark.parametrize("by_link", [False, True])
+@pytest.mark.parametrize("gone", ABOVE)
+def test_restore_brings_the_directories_above_back_as_they_were(ll: Layerlog, gone: str, *, by_link: bool) -> None:
+    command, back = ABOVE[gone]
+    ll("mkdir", "-p", "web:/one/two")
+    for number, path in enumerate(("/one", "/one/two")):
+        ll("chmod", f"27{number}0", f"web:{path}")
+        ll("chown", f"{number}:7", f"web:{path}")
+    ll("write", "--text", "x", "web:/one/two/f")
+    ll("link", "-s", "one", "web:/way")
+    ll("commit", "-m", "1", "web", "r:1")
+    ll("chmod", "777", "web:/one")
+    changed = ll.json("stat", "r:1:/one", "r:1:/one/two") if back else []
+    ll(*command)
+    path = "/way/two/f" if by_link else "/one/two/f"
+    found = ll.run("restore", f"r:1:{path}", f"web:{path}")
+    assert found.exit_code == 0, found.stderr
+    assert [line.split()[1] for line in found.stderr.splitlines() if "was gone" in line] == back
+    now = {row["path"]: row for row in ll.json("stat", "web:/one", "web:/one/two")}
+    for was in changed:
+        if was["path"] in back:
+            assert {key: now[was["path"]][key] for key in ("mode", "uid", "gid")} == {key: was[key] for key in ("mode", "uid", "gid")}
+    assert ll("cat", "web:/one/two/f") == "x"
+
+
+def test_restore_to_another_place_makes_up_no_directories(ll: Layerlog) -> None:
+    ll("write", "--text", "x", "web:/srv/f")
+    ll("commit", "-m", "1", "web", "r:1")
+    assert "make it first" in ll.refused("restore", "r:1:/srv/f", "web:/other/f")
+    assert "make it first" in ll.refused("restore", "r:1:/srv/f", "web:/other/srv/f")
 
 
 def test_restore_refuses_what_was_not_there(ll: Layerlog) -> None:
