@@ -23,6 +23,7 @@ from projections.tree.view import View
 T = TypeVar("T")
 TRIES = 20
 LONG = 1.0
+MOST_TOLD = 3
 
 
 @contextmanager
@@ -48,7 +49,9 @@ def record(s: Session, writer: Writer, container: str, make: Callable[[View], It
 
     def act() -> int:
         view = next(views)
-        return commands.record(writer, container, make(view), view, expected=view.version)
+        version = commands.record(writer, container, make(view), view, expected=view.version)
+        _tell_erased(s, container, view.version, version)
+        return version
 
     return repeated(act)
 
@@ -84,7 +87,24 @@ def append(
     with closing(Staged(s.store, changes)) as staged:
         require_allowed(staged, now)
         with writing(s, context=context) as writer:
-            return commands.record(writer, container, staged, now, configs=configs, expected=now.version)
+            version = commands.record(writer, container, staged, now, configs=configs, expected=now.version)
+    _tell_erased(s, container, now.version, version)
+    return version
+
+
+def _tell_erased(s: Session, container: str, before: int, after: int) -> None:
+    """Say which files that came after version *before* have only their names, since their contents were erased."""
+    if after == before or not s.store.content.has_erasures():
+        return
+    from cli.display.formats import listed
+    from eventstore.retention.reachability import lacked
+
+    gone = lacked(s.log)
+    written = s.log.written(s.log.existing("container", container).id, before + 1, after)
+    paths = sorted({b"/" + s.log.path_text(path) for path, digest in written if path is not None and digest in gone})
+    if paths:
+        only = "came without its bytes, which were" if len(paths) == 1 else "came without their bytes, which were"
+        print(f"layerlog: {listed(paths, MOST_TOLD)} {only} erased; `layerlog blame` says by whom and why", file=sys.stderr)
 
 
 def _migrate(s: Session) -> None:

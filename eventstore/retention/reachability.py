@@ -73,6 +73,12 @@ def erased(log: Log) -> dict[bytes, int]:
     return {digest: position for digest, (position, kind) in latest.items() if kind == Kind.CONTENT_ERASED}
 
 
+def lacked(log: Log) -> frozenset[bytes]:
+    """Return every content that was erased once and is not here, though it may be let return by now: O(erasures) look-ups."""
+    absent = "content IS NOT NULL AND content NOT IN (SELECT digest FROM content)"
+    return frozenset(row[0] for row in log.db.execute(f"SELECT content FROM event WHERE {ERASURES} AND {absent}"))
+
+
 def mark_live(log: Log, *, originals: bool = True) -> None:
     """Fill temp.live with the digest of every content that the log needs; without *originals*, of blobs only those that
     something else needs too.

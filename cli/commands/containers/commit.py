@@ -1,5 +1,6 @@
 """`commit` and `sign`: the seal, and the signature over it."""
 
+import sys
 from typing import Any, NamedTuple
 
 import click
@@ -10,6 +11,7 @@ from cli.session import logs
 from cli.session.session import Session, session
 from cli.session.writing import repeated, writing
 from eventstore.errors import ConflictError, InvalidError, LayerlogError
+from eventstore.model.paths import shown
 from eventstore.store import commands, visits
 from projections.refs import containers, targets
 from projections.refs.containers import Container
@@ -28,6 +30,7 @@ class Wanted(NamedTuple):
     allowed: tuple[str, ...]
     changes: tuple[str, ...]
     allow_empty: bool
+    allow_erased: bool
 
 
 @click.command(cls=Signing)
@@ -37,6 +40,7 @@ class Wanted(NamedTuple):
 @click.option("-a", "--author", help='Who did it: "Ada <ada@example.org>".  [env: LAYERLOG_AUTHOR; default: as git has it]')
 @click.option("-c", "--change", multiple=True, metavar="INSTRUCTION", help="Set config as a Dockerfile does: 'CMD [\"run\"]'.")
 @click.option("--allow-empty", is_flag=True, help="Seal even where nothing changed.")
+@click.option("--allow-erased", is_flag=True, help="Seal even what holds erased contents, and so can never be saved.")
 @click.option(
     "--guard", "rules", multiple=True, metavar="RULE", envvar="LAYERLOG_GUARDS",
     help="Refuse secrets, setuid, size=BYTES, a missing author or message.  [env: LAYERLOG_GUARDS, several by spaces]",
@@ -48,7 +52,8 @@ class Wanted(NamedTuple):
 @signing_options
 def commit(
     container: str, name: str | None, message: tuple[str, ...], author: str | None, change: tuple[str, ...],
-    rules: tuple[str, ...], allowed: tuple[str, ...], *, allow_empty: bool, dry_run: bool, sign: bool, signing_key: str | None,
+    rules: tuple[str, ...], allowed: tuple[str, ...], *, allow_empty: bool, allow_erased: bool, dry_run: bool, sign: bool,
+    signing_key: str | None,
 ) -> None:  # fmt: skip
     r"""Seal a container's changes as a new image, and print the image's id.
 
@@ -66,7 +71,8 @@ def commit(
     and in the instructions that set it. The line's own layerlog:allow-secret lets one through, and the commit says so; one of
     the config, --guard-allow 'ENV NAME' or 'ENV (history)'.
     """
-    wanted = Wanted(author, "\n\n".join(message) or None, new_name(name) if name else None, rules, allowed, change, allow_empty)
+    tag = new_name(name) if name else None
+    wanted = Wanted(author, "\n\n".join(message) or None, tag, rules, allowed, change, allow_empty, allow_erased)
     with session() as s:
         if dry_run:
             from cli.commands.containers.preview import preview
@@ -95,12 +101,36 @@ def _seal(s: Session, container: str, wanted: Wanted) -> bytes:
         config = run_config.change(s.log, s.store.content, target, config_changes.read(wanted.changes))
     elif not wanted.allow_empty:
         commands.require_unsealed(s.log, found.id)
+    if s.store.content.has_erasures():
+        _look_for_erased(s, found, allowed=wanted.allow_erased)
     with writing(s, wanted.author) as writer:
         return commands.commit(
             writer, found.id, parent=targets.last_commit(s.log, target), message=wanted.message,
             author=writer.context.author, config=config, tag=wanted.tag, allow_empty=wanted.allow_empty, expected=found.version,
             guards=guards,
         )  # fmt: skip
+
+
+def _look_for_erased(s: Session, found: Container, *, allowed: bool) -> None:
+    """Raise ConflictError where what is to be sealed, or is under it, holds what was erased; say so where that is *allowed*."""
+    from cli.display.formats import listed
+    from projections.images import images
+    from projections.images.lacking import lacking
+    from projections.layers.layers import SealedLayer
+
+    layers = images.exported_layers(s.log, images.at(s.log, found.id, found.version))
+    gone = list(lacking(s.log, s.store.content, layers))
+    if not gone:
+        return
+    own = [path for layer, path, _ in gone if layer == layers[-1] and isinstance(layer, SealedLayer) and not layer.commit]
+    paths = sorted({b"/" + path for _, path, _ in gone if path is not None})
+    what = f"{listed(paths, 3) or 'something in a layer'} of {shown(found.name)}"
+    said = f"{what} was erased, so that its image can never be saved"
+    if allowed:
+        print(f"layerlog: {said}", file=sys.stderr)
+        return
+    anew = "go on in a container of an image that `layerlog erase --derive` makes anew"
+    raise ConflictError(f"{said}; {'delete it' if len(own) == len(gone) else anew}, or seal it all the same with --allow-erased")
 
 
 def _guarded(s: Session, container: str, wanted: Wanted) -> tuple[Container, dict[str, Any] | None]:

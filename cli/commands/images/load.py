@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from cli.display.formats import counted
+from cli.display.formats import counted, listed
 from cli.display.output import progress
 from cli.options import completion
 from cli.options.sizes_and_times import parse_size
@@ -111,6 +111,22 @@ def load_images(s: Session, found: Sequence[OciImage], where: str, *, quiet: boo
             print(f"Loaded image: {shown(name)}")
         if not one.names:
             print(f"Loaded image ID: sha256:{one.id}")
+        tell_lacking(s, one.id, next(iter(tags.shown_names(one.names)), one.id[:12]))
+
+
+def tell_lacking(s: Session, image: str, name: str) -> None:
+    """Say which files of an image that is here now have no bytes: its layers were here, without them, and were not read."""
+    if not s.store.content.has_erasures():
+        return
+    from projections.images import images
+    from projections.images.lacking import lacking
+
+    layers = images.exported_layers(s.log, images.get(s.log, image))
+    gone = list(lacking(s.log, s.store.content, layers))
+    if gone:
+        paths = listed(sorted({b"/" + path for _, path, _ in gone if path is not None}), MOST_TOLD) or "a layer's framing"
+        back = f"`layerlog erase --let-return --content {named(gone[0][2])} --reason TEXT`, then `layerlog repair --from FILE`"
+        print(f"layerlog: {shown(name)} lacks what was erased here: {paths}; {back} brings that back", file=sys.stderr)
 
 
 def _tell_completed(image: OciImage, layers: Sequence[LayerBlob]) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import click
 
-from cli.commands.images.load import PLATFORM, max_layer_size, tell_layer
+from cli.commands.images.load import PLATFORM, max_layer_size, tell_lacking, tell_layer
 from cli.display.bars import bars
 from cli.display.formats import counted, human_size
 from cli.display.output import json_line
@@ -112,6 +112,7 @@ def pulled(
     with bars(quiet=quiet) as shown_bars, writing(s, known="imported") as writer:
         advance, unpacked = registries.drawn(shown_bars), registries.drawn_together(shown_bars, "unpacked", size)
         found = pulling.pull(writer, repository, image, advance, unpacked, max_layer=max_layer, came=tell_layer)
+    tell_lacking(s, found.id, name.repository if not image.names else ":".join(familiar(image.names[0])))
     full = image.names[0] if image.names else f"{name.repository}@{name.digest}"
     digest, index = digest_of(manifest_of(image)), None if image.index is None else digest_of(image.index)
     return Pulled(full, found.id, digest, index, len(image.layers), len(lacking), size, found.id != before)
