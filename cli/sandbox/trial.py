@@ -36,9 +36,9 @@ def attempt(view: View, command: Sequence[str], name: str) -> int:
             signal.signal(number, handler)
 
 
-def _end(number: int, _: object) -> None:
+def _end(_number: int, _frame: object) -> None:
     """Whoever ends this process finds no checkout left behind."""
-    raise SystemExit(128 + number)
+    raise KeyboardInterrupt
 
 
 def program(command: Sequence[str]) -> list[str]:
