@@ -13,7 +13,7 @@ from cli.distribution import send
 from cli.maintenance import layer_digests
 from cli.maintenance.layer_check import differences
 from eventstore.errors import ErasedError, LayerlogError
-from eventstore.integrity import chain, derived_columns, presence, root_causes, scrub
+from eventstore.integrity import chain, clocks, derived_columns, presence, root_causes, scrub
 from eventstore.integrity.findings import Advance, Finding, of_event
 from eventstore.model.events import DEPARTURES, Kind
 from eventstore.model.facts import Departure, tar_size
@@ -146,7 +146,7 @@ def _without_hashing(path: str, *, quick: bool) -> list[Finding]:
     """Return what is found without hashing: SQLite does the work, so that it runs beside the thread that hashes."""
     with Store.open(path) as store:
         checks: list[Callable[[], Iterator[Finding]]]
-        checks = [lambda: derived_columns.schema(store.log), lambda: presence.check(store)]
+        checks = [lambda: derived_columns.schema(store.log), lambda: presence.check(store), lambda: clocks.check(store.log)]
         if not quick:
             checks += [lambda: derived_columns.check(store.log), lambda: derived_columns.pages(store.log)]
         return [finding for check in checks for finding in to_the_end(check, "log.db")]

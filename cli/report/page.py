@@ -86,7 +86,8 @@ def lines(value: str) -> str:
 def _period(actions: Sequence[Action]) -> str:
     if not actions:
         return "nothing happened yet"
-    return f"{shown_minute(actions[0].record.time)} to {shown_minute(actions[-1].record.time)}"
+    times = [action.record.time for action in actions]
+    return f"{shown_minute(min(times))} to {shown_minute(max(times))}"
 
 
 def _sums(actions: Sequence[Action], authors: Sequence[Group]) -> str:
@@ -115,7 +116,8 @@ def _departures(actions: Sequence[Action]) -> set[int]:
 
 def timeline(actions: Sequence[Action]) -> str:
     """Return an SVG: a lane for each author with the most commits, one for the others, one for all that is no commit."""
-    first, last = actions[0].record.time, max(actions[-1].record.time, actions[0].record.time + 1)
+    times = [action.record.time for action in actions]
+    first, last = min(times), max(*times, min(times) + 1)
     lanes = _lanes(actions, first, last)
     height = LANE * len(lanes) + AXIS
     svg = f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="Commits and other actions over time">'

@@ -9,10 +9,11 @@ from typing import TypeVar
 from cli.session import logs
 from cli.session.session import Session
 from eventstore.errors import ConcurrencyError
-from eventstore.log.log import Context
+from eventstore.log.log import PARTED, Context, Log
 from eventstore.model.changes import Change
 from eventstore.model.facts import ConfigChange
 from eventstore.model.paths import shown
+from eventstore.model.times import local
 from eventstore.store import commands
 from eventstore.store import writer as writers
 from eventstore.store.rules import require_allowed
@@ -31,9 +32,11 @@ def writing(
     s: Session, author: str | None = None, known: str = "recorded",
     *, context: Context | None = None, opened: Callable[..., AbstractContextManager[Writer]] = writers.writing,
 ) -> Iterator[Writer]:  # fmt: skip
-    """Write in this command's name, or as *context* says; says in the operational log what was appended."""
+    """Write in this command's name, or as *context* says; says in the operational log what was appended, and on stderr where
+    the clock has gone back.
+    """
     _migrate(s)
-    with opened(s.store, context or s.context(author, known)) as writer, _told(writer):
+    with opened(s.store, context or s.context(author, known)) as writer, _told(writer), _clocked(s.log):
         commands.create_store(writer)
         yield writer
 
@@ -113,6 +116,19 @@ def _migrate(s: Session) -> None:
         logs.event("migrated", before=old, after=s.store.schema)
         now = f"brought from schema {old} to schema {s.store.schema}"
         print(f"layerlog: the store {shown(s.store.path)} was {now}", file=sys.stderr)
+
+
+@contextmanager
+def _clocked(log: Log) -> Iterator[None]:
+    """Warn once, where the clock begins to say less than it had said by more than a minute: nobody knows which was wrong."""
+    before = log.behind()
+    yield
+    if before <= PARTED < log.behind():
+        last = log.changeset(log.head().position)
+        print(
+            f"layerlog: the clock says {local(last.wall)}, and had said {local(last.time)} for an earlier write: one of them "
+            "is wrong; correct the clock if it is this one (order is kept, and `layerlog verify` tells where)", file=sys.stderr,
+        )  # fmt: skip
 
 
 @contextmanager

@@ -170,7 +170,7 @@ class Content:
 def how_erased(db: sqlite3.Connection, position: int) -> str:
     """Return, on one line, what the event at *position* that erased a content says: when, by whom and why."""
     when, body = db.execute(
-        "SELECT c.time, x.body FROM changeset c JOIN context x ON x.id = c.context WHERE c.first <= ? "
+        "SELECT c.wall, x.body FROM changeset c JOIN context x ON x.id = c.context WHERE c.first <= ? "
         "ORDER BY c.first DESC LIMIT 1",
         (position,),
     ).fetchone()

@@ -4,23 +4,36 @@ from bisect import bisect_right
 
 from eventstore.log.log import Log
 
+_SET_BACK = "SELECT number FROM changeset WHERE time <> wall AND number > ? AND wall <= ? ORDER BY number"
 
-def position_at(log: Log, when: int, *, after: bool = False) -> int:
-    """Return the last position not later than *when* (ns), or, with *after*, the first that is not earlier."""
-    if after:
-        number = _changesets_before(log, when - 1) + 1
-        return log.number("SELECT first FROM changeset WHERE number = ?", (number,)) or log.head().position + 1
+
+def position_at(log: Log, when: int) -> int:
+    """Return the last position not later than *when* (ns), 0 if there is none.
+
+    Where clocks ran ahead or were set back, that is the point which the fewest of them contradict, as later up to it or as
+    earlier behind it; the last such point.  O(log changesets), and O(those set back) where some were.
+    """
     number = _changesets_before(log, when)
     return log.number("SELECT first + events - 1 FROM changeset WHERE number = ?", (number,)) or 0
 
 
 def _changesets_before(log: Log, when: int) -> int:
-    """Return how many changesets bear a time not later than *when*: a binary search, as times never go back."""
+    """Return how many changesets *when* lies behind.
+
+    The chain's times never go back, so a binary search finds what came before by every clock.  Beyond that a point may be
+    better at a changeset that was set back: if more clocks in between say so than not.
+    """
 
     def time(number: int) -> int:
         return int(log.db.execute("SELECT time FROM changeset WHERE number = ?", (number,)).fetchone()[0])
 
-    return bisect_right(range(1, log.head().changesets + 1), when, key=time)
+    sure = found = bisect_right(range(1, log.head().changesets + 1), when, key=time)
+    most = 0
+    for earlier, number in enumerate(log.column(_SET_BACK, (sure, when)), 1):
+        others = number - sure - earlier
+        if earlier - others >= most:
+            found, most = number, earlier - others
+    return found
 
 
 def version_at(log: Log, stream: int, position: int) -> int:

@@ -10,9 +10,9 @@ Advance = Callable[[int], None]
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong; a `note` tells of an erasure and is no fault.
+    """One thing that is wrong; a `note` tells of an erasure or a clock and is no fault.
 
-    `check` is schema, chain, index, content, layer, view, cache, checkpoint or signature.  `digests` (raw) and `events`
+    `check` is schema, chain, clock, index, content, layer, view, cache, checkpoint or signature.  `digests` (raw) and `events`
     (ranges of positions, first and last) are what is damaged, so that others can tell what it touches; `cause` is events
     or context where a changeset differs because of these.
     """

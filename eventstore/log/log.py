@@ -16,6 +16,8 @@ from eventstore.model.memory import Memory
 
 ROOT_ID = 1
 REMEMBERED = 10_000
+PARTED = 60_000_000_000
+"""By how many ns clocks may differ before anybody is told."""
 DatabaseError = sqlite3.DatabaseError
 """What reading raises where log.db is damaged, busy or cannot be read: for whoever goes on without the answer."""
 
@@ -41,7 +43,9 @@ class Context:
 
 
 class Changeset(NamedTuple):
-    """`time` and `wall` are ns since 1970 UTC; the events are [first, first + events)."""
+    """`wall` is what the clock said, `time` the latest that one had said so far, ns since 1970 UTC; the events are
+    [first, first + events).
+    """
 
     number: int
     first: int
@@ -245,8 +249,12 @@ class Log:
         return Changeset(*row)
 
     def time_of(self, position: int) -> int:
-        """Return when the event at *position* came into the log, ns since 1970."""
-        return self.changeset(position).time
+        """Return when the event at *position* came into the log by the clock of then, ns since 1970: that may go back."""
+        return self.changeset(position).wall
+
+    def behind(self) -> int:
+        """Return by how many ns the clock of the last changeset was behind the latest that one had said since 1970."""
+        return self.number("SELECT iif(time > 0, time - wall, 0) FROM changeset ORDER BY number DESC LIMIT 1") or 0
 
     def path_id(self, path: bytes) -> int | None:
         """Return the interned id of *path*, or None where no event was ever about it: O(depth) index look-ups."""

@@ -38,7 +38,8 @@ class Record(NamedTuple):
 
     @property
     def time(self) -> int:
-        return self.changeset.time
+        """When it was done by the clock of then, ns; that of a later one may be earlier."""
+        return self.changeset.wall
 
     @property
     def author(self) -> str | None:

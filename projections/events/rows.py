@@ -3,7 +3,7 @@
 All keys are always there; null where an event has no such thing.
 
     position   its place in the global order, from 1; what --from takes
-    time       RFC 3339, UTC, nine digits; never goes back
+    time       RFC 3339, UTC, nine digits, as the clock said; order is by position
     changeset  number of the changeset it came in
     stream     what it is about: container, layer, image, tag or store
     name       the container's id, the layer's diff_id, the image's id, the tag

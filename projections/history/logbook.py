@@ -171,10 +171,14 @@ def _opened(origins: commits.Origins, record: Record, commit: commits.Commit | N
 
 
 def kept(items: Iterable[Item], wanted: Filter) -> Iterator[Item]:
-    """Yield the items that the filter keeps, and stop at the first that came when it was too old: what comes after it, or was
-    made before it came, is older.
+    """Yield the items that the filter keeps, and stop at the first that came when it was too old by every clock so far: what
+    comes after it, or was made before it came, is older.
     """
-    return filter(wanted.keeps, takewhile(lambda item: item.layer is not None or wanted.recent(item), items))
+
+    def near(item: Item) -> bool:
+        return wanted.since is None or item.layer is not None or record_of(item).changeset.time >= wanted.since
+
+    return filter(wanted.keeps, takewhile(near, items))
 
 
 def beyond(items: Iterable[Item], known: View, view: View) -> Iterator[Item]:

@@ -213,18 +213,19 @@ def config(log: Log, content: Content, image: Image, diff_id: Callable[[Layer], 
     base = base_config(log, content, lowest) if isinstance(lowest, ImageBase) else None
     if image.seal is None and base is not None:
         return base
+    encoder = Seal.of(image.seal).encoder if image.id and image.seal else ENCODER
     exported = exported_layers(log, image)
     made = {layer.commit for layer in exported if isinstance(layer, SealedLayer)}
     return build_config(
         base,
         layers=[diff_id(layer) for layer in exported],
         added=[
-            step.history(log, filled=step.commit in made or step.verb == "import")
+            step.history(log, encoder, filled=step.commit in made or step.verb == "import")
             for step in build_steps(log, image)
         ],
         changes=config_changes_under(log, containers_under(log, image)[::-1]),
         platform=parse_platform(platform_of(lowest) or "linux/amd64"),  # on every machine alike
-        encoder=Seal.of(image.seal).encoder if image.id and image.seal else ENCODER,
+        encoder=encoder,
     )
 
 
@@ -279,11 +280,11 @@ class BuildStep(NamedTuple):
     verb: str
     created_by: str = ""
 
-    def history(self, log: Log, *, filled: bool) -> History:
-        """Return how an OCI config tells it; *filled* says whether there is a layer for it."""
+    def history(self, log: Log, encoder: int, *, filled: bool) -> History:
+        """Return how an OCI config of *encoder* tells it; *filled* says whether there is a layer for it."""
         seal = Seal.of(self.event) if self.event.kind == Kind.COMMITTED else None
-        stated = seal.created if seal else None
-        created = rfc3339(log.time_of(self.event.position) if stated is None else stated)
+        stated, changeset = seal.created if seal else None, log.changeset(self.event.position)
+        created = rfc3339((changeset.time if encoder < 3 else changeset.wall) if stated is None else stated)
         author, message = (seal.author or "", seal.message or "") if seal else ("", "")
         if self.created_by:  # who builds is no author: MAINTAINER names one
             author = author if self.created_by.startswith("MAINTAINER ") else ""

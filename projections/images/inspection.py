@@ -197,4 +197,4 @@ def _steps_made(log: Log, content: Content, image: images.Image) -> Iterator[His
         if step.verb == "import":
             folder = layers.of_base(log, lineage.base_of(log, event.stream))
             size += sum(images.layer_size(log, content, layer) for layer in folder)
-        yield HistoryRow(step.commit or None, step.history(log, filled=size > 0), size)
+        yield HistoryRow(step.commit or None, step.history(log, ENCODER, filled=size > 0), size)

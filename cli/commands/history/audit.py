@@ -122,7 +122,7 @@ def _carried(s: Session, text: str) -> movements.Carried:
 
 def between(s: Session, since: int | None, until: int | None) -> tuple[int, int]:
     """Return the first and the last position of the time."""
-    first = position_at(s.log, since, after=True) if since is not None else 1
+    first = position_at(s.log, since - 1) + 1 if since is not None else 1
     last = position_at(s.log, until) if until is not None else s.log.head().position
     return first, last
 
