@@ -130,7 +130,8 @@ def _look_for_erased(s: Session, found: Container, *, allowed: bool) -> None:
         print(f"layerlog: {said}", file=sys.stderr)
         return
     anew = "go on in a container of an image that `layerlog erase --derive` makes anew"
-    raise ConflictError(f"{said}; {'delete it' if len(own) == len(gone) else anew}, or seal it all the same with --allow-erased")
+    step = "delete it" if len(own) == len(gone) else anew
+    raise ConflictError(f"{said}; {step}, or seal it all the same with --allow-erased")
 
 
 def _guarded(s: Session, container: str, wanted: Wanted) -> tuple[Container, dict[str, Any] | None]:
