@@ -7,8 +7,8 @@ from eventstore.log.log import PARTED, Log
 from eventstore.model.times import utc
 
 MOST = 20
-_BACK = f"""SELECT min(number), max(number), time, min(wall) FROM changeset WHERE time <> wall AND time > 0 AND time - wall > {PARTED}
-    GROUP BY time ORDER BY 1 LIMIT {MOST}"""
+_BACK = f"""SELECT min(number), max(number), time, min(wall) FROM changeset
+    WHERE time <> wall AND time > 0 AND time - wall > {PARTED} GROUP BY time ORDER BY 1 LIMIT {MOST}"""
 
 
 def check(log: Log) -> Iterator[Finding]:
