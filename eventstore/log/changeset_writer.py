@@ -148,26 +148,32 @@ class _Paths:
 
     def find(self, path: bytes) -> int | None:
         """Return the id of *path* if it has one."""
-        found = self._ids.get(path)
-        if found is None:
-            parent, _, name = path.rpartition(b"/")
-            above = self._ids.get(parent) or self.find(parent)
-            if above is None or above in self._new:
+        missing: list[bytes] = []
+        while (found := self._ids.get(path)) is None:
+            missing.append(path)
+            path = path.rpartition(b"/")[0]
+        for below in reversed(missing):
+            if found in self._new:
                 return None
-            found = self._known_child(above, name)
-            if found is None:
-                self._absent = path
-            else:
-                self._ids[path] = found
+            child = self._known_child(found, below.rpartition(b"/")[2])
+            if child is None:
+                self._absent = below
+                return None
+            found = self._ids[below] = child
         return found
 
     def intern(self, path: bytes) -> int:
         """Return the id of *path*, given to it now if it has none."""
-        found = None if path and path == self._absent else self.find(path)
-        if found is None:
-            parent, name = split(path)
-            found = self._ids[path] = self._add(self.intern(parent), name)
-            self._absent = b""
+        is_absent = path and path == self._absent
+        found = self.find(split(path)[0] if is_absent else path)
+        if found is not None and not is_absent:
+            return found
+        missing = [path]
+        while (found := self._ids.get(split(missing[-1])[0])) is None:
+            missing.append(split(missing[-1])[0])
+        for below in reversed(missing):
+            found = self._ids[below] = self._add(found, split(below)[1])
+        self._absent = b""
         return found
 
     def flush(self) -> None:

@@ -129,6 +129,9 @@ class Recording:
         self._rules = Rules(self._find)
         self._buffered: set[bytes] = set()
         self._about: set[bytes] = set()
+        self._bare: set[bytes] = set()
+        """Directories that this has made where nothing was: of what may lie in them only `_within` has been."""
+        self._within: set[bytes] = set()
         self._moves = self._db.execute("SELECT 1 FROM event WHERE source IS NOT NULL LIMIT 1").fetchone() is not None
 
     def add(self, change: Change) -> None:
@@ -140,6 +143,7 @@ class Recording:
         fresh = not known or not self._touched(change.path)
         self._appending.add(self._stream, change, about_path=True, node=node, fresh=fresh)
         self._remember(change)
+        self._remember_bare(change, found)
         self._rules.passed(change, found)
 
     def _find(self, path: bytes) -> Entry | None:
@@ -160,6 +164,8 @@ class Recording:
         return row is not None
 
     def _lookup(self, path: bytes) -> Entry | None:
+        if path and path not in self._within and path.rpartition(b"/")[0] in self._bare:
+            return None
         if path in self._buffered or not self._buffered.isdisjoint(ancestors(path)):
             self._flush()
         return self._tree.lookup(path)
@@ -172,6 +178,17 @@ class Recording:
             self._moves = True
         if len(self._buffered) > 4096:
             self._flush()
+
+    def _remember_bare(self, change: Change, found: Entry | None) -> None:
+        if len(self._within) > 4096 or change.kind not in (Kind.FILE_WRITTEN, Kind.LINK_MADE, Kind.ATTRIBUTES_CHANGED):
+            self._bare.clear()
+            self._within.clear()
+        elif change.path.rpartition(b"/")[0] in self._bare:
+            self._within.add(change.path)
+        if change.kind == Kind.FILE_WRITTEN and change.path and found is None and stat.S_ISDIR(change.mode):
+            self._bare.add(change.path)
+        elif found is not None and found.is_dir and change.kind != Kind.ATTRIBUTES_CHANGED:
+            self._bare.discard(change.path)
 
     def _flush(self) -> None:
         self._appending.flush()

@@ -15,7 +15,7 @@ from eventstore.index.paths import known_below, with_names
 from eventstore.log.log import ROOT_ID, Log
 from eventstore.log.path_table import PathTable
 from eventstore.model.events import TREE_KINDS
-from eventstore.model.paths import ancestors, shown
+from eventstore.model.paths import ancestors, shown, split
 from projections.events.globs import glob, longest_literal
 from projections.events.path_events import Touch, restates, touches
 from projections.tree.symlinks import ever_followed, follow
@@ -200,11 +200,13 @@ def _selected(view: View, patterns: Sequence[Pathspec]) -> Selected:
     if len(tops) < len(patterns):
         tops += [*paths.values(), *_moved_in(view, patterns)]
     above: dict[int, list[bytes]] = {}
-    ids: dict[bytes, int | None] = {}
+    ids: dict[bytes, int | None] = {b"": ROOT_ID}
     for top in tops:
         for directory in ancestors(top):
             if directory not in ids:
-                ids[directory] = view.log.path_id(directory)
+                parent, name = split(directory)
+                above_id = ids[parent]
+                ids[directory] = None if above_id is None else view.log.child_id(above_id, name)
             path_id = ids[directory]
             if path_id is not None and path_id not in paths:
                 above.setdefault(path_id, []).append(top)

@@ -43,6 +43,8 @@ class Floor(NamedTuple):
     moved: Event | None
 
 
+NO_FLOOR = Floor(BOTTOM, None)
+
 Above = tuple[list[int], list[bytes], Floor]
 
 
@@ -85,8 +87,7 @@ class View:
         """Yield what a directory holds, by name; raise NotFoundError or ConflictError where it is none."""
         if not self.get(path).is_dir:
             raise ConflictError(f"/{shown(path)} is not a directory")
-        ids, rest = self.prefix_ids(path)
-        floor = self.floor_below(ids)
+        ids, rest, floor = self._directory(path)
         names = set() if rest else set(paths.child_names(self.log, ids[-1]))
         if floor.moved is not None:
             before, source = self.origin(floor, path, ids)
@@ -224,11 +225,22 @@ class View:
         """Return the same for what lies in a directory; asked once for all of it."""
         found = self._directories.get(path)
         if found is None:
-            ids, rest = self.prefix_ids(path)
-            found = ids, rest, self.floor_below(ids)
+            parent, name = split(path)
+            above = self._directories.get(parent) if path else None
+            found = self._looked_up(path) if above is None else self._one_down(above, name)
             if self._memory is not None:
                 self._directories[path] = found
         return found
+
+    def _looked_up(self, path: bytes) -> Above:
+        ids, rest = self.prefix_ids(path)
+        return ids, rest, self.floor_below(ids)
+
+    def _one_down(self, above: Above, name: bytes) -> Above:
+        """Return the same for a directory in one that was asked for: however deep it lies, it costs no more."""
+        ids, rest, floor = above
+        found = None if rest else self._child_id(ids[-1], name)
+        return (ids, [*rest, name], floor) if found is None else ([*ids, found], [], self.floor_below([found], floor))
 
     def origin(self, floor: Floor, path: bytes, ids: list[int]) -> tuple["View", bytes]:
         """Return the view before the move that *floor* stands for, and where *path* lay in it."""
@@ -256,15 +268,17 @@ class View:
                 known[parent, name] = found
         return found
 
-    def floor_below(self, ids: Sequence[int]) -> Floor:
-        """Return what the latest event hides of all that lies below the directory whose prefixes are *ids*."""
-        floor, position = BOTTOM, 0
+    def floor_below(self, ids: Sequence[int], above: Floor = NO_FLOOR) -> Floor:
+        """Return what the latest event hides of all that lies below the directory whose prefixes are *ids*, those that *above*
+        is the floor of left out.
+        """
+        floor, position = above.order, None
         found = tree_events.hiding(self.log, ids, FEW_EVENTS)
         for stream, version, moved in self._latest_hiding(ids) if found is None else found:
             order = self.order(stream, version)
             if order is not None and order >= floor:
                 floor, position = order, moved
-        return Floor(floor, self.log.at(position) if position else None)
+        return above if position is None else Floor(floor, self.log.at(position) if position else None)
 
     def _latest_hiding(self, ids: Iterable[int]) -> Iterator[tree_events.Hiding]:
         """Yield the latest in each stream of what hides something below one of *ids*."""
