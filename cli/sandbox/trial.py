@@ -19,16 +19,18 @@ from projections.tree.walk import walk
 STDERR = 2
 
 
-def attempt(view: View, command: Sequence[str], name: str) -> int:
+def attempt(view: View, command: Sequence[str], name: str, erased: Callable[[bytes], object] | None = None) -> int:
     """Return the exit code of *command* run in a checkout of *view*; what it prints goes to stderr.
 
+    Where *erased* tells of a content, by its digest, whether it was erased, files that were are left out.
     LAYERLOG_POINT tells it *name*.  Raise NotFoundError or InvalidError where it cannot be run at all.
     """
     folder = tempfile.mkdtemp(prefix="layerlog-bisect-")
     before = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         root = os.path.join(folder, "root")
-        checkout(walk(view), view.read, root, linked=linked_nodes(view))
+        entries = (entry for entry in walk(view) if not (erased and entry.content and erased(entry.content)))
+        checkout(entries, view.read, root, linked=linked_nodes(view))
         return _run(command, root, name)
     finally:
         _remove(folder)

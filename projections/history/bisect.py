@@ -8,6 +8,7 @@ from eventstore.index import seals
 from eventstore.index.streams import tree_versions
 from eventstore.log.log import Log
 from eventstore.model.paths import shown
+from projections.history.derivation import whole_before
 from projections.refs.points import Points
 from projections.refs.targets import Target, as_base, bottom, containers_under
 
@@ -20,8 +21,11 @@ class Point(NamedTuple):
 
 
 class Segment(NamedTuple):
+    """A container up to a version; `erased` where what lies above was made anew without contents that were erased."""
+
     container: str
     upto: int
+    erased: bool = False
 
 
 Line = list[Segment]
@@ -57,19 +61,29 @@ class Step(NamedTuple):
 
 def line_to(log: Log, target: Target) -> Line:
     """Return the line that ends at *target*; raise ConflictError for an image made elsewhere."""
-    under = containers_under(log, target)
-    if not under:
+    line = _line_to(log, target)
+    if not line:
         raise ConflictError(
             f"{shown(target.text)} was made elsewhere, so its writes are not known; bisect a container or an image made here"
         )
-    return [Segment(log.stream_of(stream).name, version) for stream, version in under[::-1]]
+    return line
+
+
+def _line_to(log: Log, target: Target) -> Line:
+    """Return the line; it goes on below an image that an erasure made anew, in the one that this was made of."""
+    older = whole_before(log, target)
+    below = [] if older is None else [segment._replace(erased=True) for segment in _line_to(log, older)]
+    return [*below, *(Segment(log.stream_of(stream).name, version) for stream, version in containers_under(log, target)[::-1])]
 
 
 def point_of(log: Log, line: Line, target: Target) -> Point:
     """Return where *target* lies on the line; an image made elsewhere that it begins with is its first point."""
     if target.container is None and as_base(target) == bottom(log, Target("", None, line[0].container, 0)):
         return Point(0, 0)
-    for index, (container, upto) in enumerate(line):
+    older = whole_before(log, target) if target.container is None else None
+    if older is not None:
+        return point_of(log, line, older._replace(text=target.text))
+    for index, (container, upto, _) in enumerate(line):
         if container == target.container and target.version <= upto:
             return Point(index, target.version)
     raise InvalidError(f"{shown(target.text)} is no point of what is bisected ({point_text(log, line, end(line))} and before)")
@@ -124,7 +138,7 @@ def _spans(log: Log, state: State) -> Iterator[tuple[int, int, int, int]]:
     """Yield (segment, stream, first, last) of what lies after the good point, up to the bad one, in order."""
     good, bad = state.good or Point(0, 0), state.bad or Point(0, 0)
     for segment in range(good.segment, bad.segment + 1):
-        container, upto = state.line[segment]
+        container, upto, _ = state.line[segment]
         first = good.version + 1 if segment == good.segment else 1
         yield segment, log.existing("container", container).id, first, upto if segment < bad.segment else bad.version
 

@@ -1,15 +1,19 @@
 """Derivation: an image that an erasure made anew has, but for what is gone, the history of the one that it was made of."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from eventstore.errors import NotFoundError
 from eventstore.log.log import Log
 from eventstore.model.entries import same_node
+from eventstore.model.events import Event
 from eventstore.model.facts import Arrival, ImageBase
+from projections.events.pathspecs import Pathspec
 from projections.events.records import Record, Records
+from projections.history import logbook
 from projections.history.blame import Blame, Cause, Causes, blame
+from projections.history.logbook import Item
 from projections.refs.targets import Target, bottom, of_image, spans
 from projections.tree import lineage
 from projections.tree.view import View
@@ -35,6 +39,36 @@ def made_of(log: Log, target: Target) -> Target | None:
     arrival = Records(log).of(lineage.arrival(log, base.image))
     source = _SOURCE.fullmatch(Arrival.of(arrival.event).source)
     return of_image(log, source[1][:12], source[1]) if source and arrival.known == "recorded" else None
+
+
+def whole_before(log: Log, target: Target) -> Target | None:
+    """As `made_of`; None, too, of what is or stands on but some of an image's layers."""
+    base = bottom(log, target)
+    return made_of(log, target) if isinstance(base, ImageBase) and base.layers is None else None
+
+
+def sealed(log: Log, image: str) -> Event | None:
+    """Return the seal of an image that was made here, or of the one that an erasure made it of; None of any other."""
+    seal = log.seal(image)
+    older = made_of(log, of_image(log, image, image)) if seal is None else None
+    return seal if older is None else sealed(log, older.image or "")
+
+
+def of_paths(view: View, target: Target, patterns: Sequence[Pathspec], *, follow: bool) -> Iterator[Item]:
+    """As `logbook.of_paths`; what came with an image made anew is told as it was in the one that this was made of."""
+    items, older = logbook.of_paths(view, target, patterns, follow=follow), whole_before(view.log, target)
+    if older is None:
+        yield from items
+        return
+    reached = True  # what is nowhere here may have been there
+    for item in items:
+        reached = item.container is None
+        if item.container is not None:
+            yield item
+            if item.names is not None:
+                patterns = [patterns[0]._replace(path=item.names[1])]
+    if reached or not follow:
+        yield from of_paths(View(view.log, view.content, spans(view.log, older)), older, patterns, follow=follow)
 
 
 def traced(asked: Subject) -> Blame:

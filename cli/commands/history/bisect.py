@@ -87,7 +87,7 @@ def run(ctx: click.Context, /, command: tuple[str, ...], *, in_container: bool) 
 
     It runs in the checkout's root; LAYERLOG_POINT names the point. A higher code, or a signal, stops the bisection. Where a
     shell says by 126 or 127 that it could not run something, the good point is tried first: if that says so, too, nobody is
-    accused. A point whose contents were erased is skipped.
+    accused. A point whose contents were erased is skipped; below an image that `erase --derive` made anew they are left out.
     """
     from cli.sandbox.trial import attempt, program
 
@@ -97,7 +97,8 @@ def run(ctx: click.Context, /, command: tuple[str, ...], *, in_container: bool) 
         target = halving.target_of(state.line, point)
         if in_container:
             return _inside(s, target, argv, ctx.obj.argv)
-        return attempt(s.view(target), argv, halving.point_text(s.log, state.line, point))
+        erased = s.store.content.erased if state.line[point.segment].erased else None
+        return attempt(s.view(target), argv, halving.point_text(s.log, state.line, point), erased)
 
     if in_container:
         become_root()

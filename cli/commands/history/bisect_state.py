@@ -55,7 +55,7 @@ def _path(store: str) -> str:
 
 
 def _read(stated: dict[str, Any]) -> Kept:
-    line = [Segment(str(container), int(upto)) for container, upto in stated["line"]]
+    line = [Segment(str(container), int(upto), *map(bool, erased)) for container, upto, *erased in stated["line"]]
     good, bad = (None if stated[key] is None else Point(*map(int, stated[key])) for key in ("good", "bad"))
     skipped = tuple(Point(*map(int, pair)) for pair in stated["skipped"])
     return Kept(State(line, good, bad, skipped), tuple(map(str, stated["said"])))

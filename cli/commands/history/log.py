@@ -20,11 +20,11 @@ from cli.session.session import Session, session
 from eventstore.errors import InvalidError
 from eventstore.model.batches import growing_batches
 from eventstore.model.paths import as_bytes
-from projections.diff.between import differences
+from projections.diff.between import Around, differences
 from projections.events.pathspecs import Pathspec, matcher
 from projections.events.records import PeopleFilter, Records
 from projections.events.rows import place
-from projections.history import commits, logbook
+from projections.history import commits, derivation, logbook
 from projections.history.commits import Signed
 from projections.history.logbook import Filter, Item
 from projections.history.pickaxe import Pickaxe
@@ -150,7 +150,8 @@ def _all_items(s: Session, asked: Asked, options: dict[str, Any]) -> Iterator[It
             raise InvalidError("log --all: what changed in a path is shown of a container or image; name it in place of --all")
         return logbook.of_paths_everywhere(_views(s), patterns, follow=options["follow"])
     if target is not None and view is not None and patterns:
-        return logbook.of_paths(view, target, patterns, follow=options["follow"])
+        of_paths = derivation.of_paths if asked.known is None else logbook.of_paths
+        return of_paths(view, target, patterns, follow=options["follow"])
     author = optional_matcher(options["author"], "--author")
     if author is not None and not author(""):  # what nobody is named for is in no index
         return logbook.by_author(s.log, s.store.content, target, author)
@@ -190,7 +191,7 @@ def _struck(s: Session, asked: Asked, items: Iterable[Item], text: str | None) -
         found = compared(s, asked.view, item)
         rows = found.rows
         if matches is not None and item.names is None:  # all that is below a directory that an event is about, too
-            rows = (row for row in differences(logbook.around(asked.view or _view_of(s, item), item)) if matches(row.path))
+            rows = (row for row in differences(_around(s, asked.view, item)) if matches(row.path))
         if pickaxe.strikes(found.before, found.after, rows):
             yield item
     note({"erased contents": len(pickaxe.erased)}, "not searched")
@@ -222,9 +223,14 @@ def _show_item(s: Session, asked: Asked, item: Item, known: tuple[list[str], lis
 
 
 def compared(s: Session, view: View | None, item: Item) -> Compared:
-    found = logbook.around(view or _view_of(s, item), item)
+    found = _around(s, view, item)
     rows = logbook.differences_at(found, item, s.log) if item.touched else differences(found)
     return Compared(found.before, found.after, rows)
+
+
+def _around(s: Session, view: View | None, item: Item) -> Around:
+    """Return the views around an item; a layer may be one of the image that the one in *view* was made of."""
+    return logbook.around(_view_of(s, item) if view is None or item.layer is not None else view, item)
 
 
 def _view_of(s: Session, item: Item) -> View:

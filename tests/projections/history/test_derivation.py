@@ -1,5 +1,6 @@
 """An image that an erasure made anew has the history of the one before: whoever wrote a file there wrote it."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +83,73 @@ def test_an_archive_that_calls_itself_so_is_traced_to_nothing(held: Layerlog) ->
     (row,) = held.json("blame", "evil:1:/etc/motd")
     assert row["content"]["layer"] is not None
     held.refused("blame", "evil:1:/secret")
+
+
+def anew(held: Layerlog) -> str:
+    """Make app:1 anew without its secrets; return the id of the one before."""
+    old = str(held.json("log", "c")[0]["commit"])
+    for path in ("/secret", "/dir/key"):
+        held("erase", "--derive", "-y", "--reason", "x", "--path", f"c:{path}")
+    return old
+
+
+def logged(ll: Layerlog, *asked: str) -> list[dict[str, Any]]:
+    return [{**json.loads(line), "tags": None} for line in ll.lines("log", "--format", "json", *asked)]
+
+
+@pytest.mark.parametrize("ways", [(), ("--follow",), ("-p",), ("--reverse", "-n", "2")])
+def test_log_of_a_path_in_an_image_made_anew_is_that_of_the_one_before(held: Layerlog, ways: tuple[str, ...]) -> None:
+    old = anew(held)
+    for path in ("/moved", "/link", "/etc/motd", "/symlink", "/secret", "/dir/key", "*o*"):
+        ways = ways if "*" not in path else ()
+        assert logged(held, *ways, "app:1", "--", path) == logged(held, *ways, old, "--", path) != [], path
+
+
+def test_log_above_an_image_made_anew_goes_on_below_it(held: Layerlog) -> None:
+    old = anew(held)
+    held("create", "--name", "above", "app:1")
+    held("move", "above:/moved", "above:/renamed")
+    held("write", "--text", "new", "above:/own")
+    own, *below = logged(held, "--follow", "above", "--", "/renamed")
+    assert [event["event"] for event in own["events"]] == ["PathMoved"]
+    assert below == logged(held, "--follow", old, "--", "/moved")
+    assert len(logged(held, "--follow", "above", "--", "/own")) == 1
+    assert [row["container"] for row in logged(held, "above~0", "--", "/moved")] == [row["container"] for row in logged(held, old, "--", "/moved")]
+
+
+@pytest.mark.parametrize("where", ["c", "above"])
+def test_an_image_made_anew_is_reverted_as_the_one_before(held: Layerlog, where: str) -> None:
+    old = anew(held)
+    held("create", "--name", "above", "app:1")
+    before = paths(held, where)
+    by_old, as_it_was = held.run("revert", old, where), paths(held, where)
+    assert (by_old.exit_code, as_it_was == before) == (0, False), by_old.stderr
+    held.run("undo", where)
+    by_new = held.run("revert", "app:1", where)
+    assert (by_new.stdout, by_new.stderr) == (by_old.stdout, by_old.stderr)
+    assert paths(held, where) == as_it_was
+
+
+@pytest.mark.parametrize("test", ["grep -q two moved one", "test -L symlink", "test -e etc/motd && exit 1 || exit 0", "test -d dir"])
+def test_bisect_finds_the_write_below_an_image_made_anew(held: Layerlog, test: str) -> None:
+    """The test is good while what it looks for is not there yet; the guilty write is the one that would be found without it."""
+    command = ("bisect", "run", "sh", "-c", f"! ({test})")
+
+    def guilty(bad: str) -> str:
+        held("bisect", "start", bad, "c@3")
+        result = held.run(*command)
+        assert result.exit_code == 0, result.stderr
+        return result.stdout.split(" ")[0]
+
+    before = guilty("c")
+    anew(held)
+    held("create", "--name", "above", "app:1")
+    held("write", "--text", "x", "above:/later")
+    assert guilty("app:1") == guilty("above") == before
+    assert before.startswith("c@")
+
+
+def test_an_image_from_elsewhere_made_anew_has_no_writes_here(held: Layerlog) -> None:
+    held("erase", "--derive", "-y", "--reason", "x", "--path", "far:1:/bin/sh")
+    for command in ("revert", "bisect start"):
+        assert "made elsewhere" in held.refused(*command.split(), "far:1")
