@@ -9,7 +9,7 @@ from cli.session.session import Session
 from cli.session.writing import writing
 from eventstore.index.stream_paths import has_tree_events
 from eventstore.model.changes import Change
-from eventstore.model.events import Event, Kind
+from eventstore.model.events import Event
 from eventstore.model.facts import Base, ConfigChange, ContainerBase, EmptyBase, Seal, Step
 from eventstore.store import commands
 from eventstore.store.writer import Writer
@@ -216,9 +216,9 @@ class StageBuild:
     def _is_whole(self, seal: Event) -> bool:
         """Whether nothing of a commit was erased."""
         log, first = self.s.log, Seal.of(seal).first
-        if next(log.of_kind(Kind.CONTENT_ERASED), None) is None:
+        if not self.s.store.content.has_erasures():
             return True
-        return not any(self.s.store.content.erased(digest) for digest in log.contents(seal.stream, first, seal.version))
+        return all(map(self.s.store.content.has, log.contents(seal.stream, first, seal.version)))
 
     def _stand_on(self, found: Found) -> None:
         self.container = None

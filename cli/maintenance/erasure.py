@@ -53,9 +53,9 @@ def plan(store: Store, digests: Collection[bytes]) -> Plan:
     )  # fmt: skip
 
 
-def carry_out(store: Store, writer: Writer, planned: Plan, reason: str) -> None:
-    """Erase; needs the exclusive lock."""
-    erasure.erase(store, writer, planned.extent, reason, planned.blobs)
+def carry_out(store: Store, writer: Writer, planned: Plan, reason: str, *, returns: bool = False) -> None:
+    """Erase; needs the exclusive lock.  What *returns* comes back with whoever puts it again."""
+    erasure.erase(store, writer, planned.extent, reason, planned.blobs, returns=returns)
 
 
 def _blobs(store: Store, layers: set[str]) -> Iterator[bytes]:

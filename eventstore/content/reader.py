@@ -96,6 +96,11 @@ class Content:
         ).fetchone()
         return row[0] if row and row[1] == Kind.CONTENT_ERASED else None
 
+    def may_return(self, position: int) -> bool:
+        """Whether the erasure at *position* lets its content come back with whoever puts it again."""
+        row = self._db.execute("SELECT json_extract(detail, '$.returns') FROM event WHERE position = ?", (position,)).fetchone()
+        return bool(row and row[0])
+
     def has_erasures(self) -> bool:
         """Whether any content was ever erased."""
         any_erased = f"SELECT EXISTS (SELECT 1 FROM event WHERE {ERASURES} AND content IS NOT NULL)"

@@ -46,6 +46,8 @@ class ContentWriter:
         self._wholes: list[Row] = []
         self._unnamed: list[Row] = []
         self._erasures: bool | None = None
+        self.returning: list[bytes] = []
+        """What was erased and is put again, which its erasure allows: the log has to say so in the same transaction."""
 
     def put(self, data: bytes, like: bytes | None = None) -> bytes:
         """Return the digest of *data*, stored if it was not; *like* names the content that it replaces, if any.
@@ -115,6 +117,7 @@ class ContentWriter:
         """Say that the transaction which `name` was part of is committed."""
         self._unnamed.clear()
         self._recent.clear()
+        self.returning.clear()
 
     def close(self) -> None:
         self._packer.close()
@@ -125,7 +128,9 @@ class ContentWriter:
         if self._erasures is None:  # none can come while a writer is open
             self._erasures = self._content.has_erasures()
         position = self._content.erased(digest) if self._erasures else None
-        if position is not None:
+        if position is not None and self._content.may_return(position):
+            self.returning.append(digest)
+        elif position is not None:
             raise ConflictError(
                 f"content {named(digest)} {how_erased(self._db, position)}; it may not come back, unless "
                 f"`layerlog erase --let-return --content {named(digest)} --reason TEXT` lets it"

@@ -68,7 +68,9 @@ def _neighbours(store: Store, rows: frozenset[bytes]) -> frozenset[bytes]:
     return frozenset(row[3] for row in chunks if row[:2] in places or row[2] in rows) - rows
 
 
-def erase(store: Store, writer: Writer, found: Extent, reason: str, blobs: Iterable[bytes] = ()) -> None:
+def erase(
+    store: Store, writer: Writer, found: Extent, reason: str, blobs: Iterable[bytes] = (), *, returns: bool = False
+) -> None:
     """Erase what *found* says, with an event for each content that was asked for; *blobs* that are kept are dropped.
 
     Needs the exclusive lock (`writer.alone`).  The log says so before a byte goes: interrupted, the next `gc` or the same
@@ -83,7 +85,7 @@ def erase(store: Store, writer: Writer, found: Extent, reason: str, blobs: Itera
     with writer.transaction():
         if kept:
             commands.drop_originals(writer, kept, reason)
-        commands.erase_contents(writer, found.sizes, reason)
+        commands.erase_contents(writer, found.sizes, reason, returns=returns)
         for digest in _dependent_first(store, found.rewritten):
             data = _read(store, digest)
             store.db.execute("DELETE FROM content WHERE digest = ?", (digest,))

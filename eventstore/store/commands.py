@@ -372,12 +372,16 @@ def sign_commit(writer: Writer, commit_id: str, signature: str, signer: str) -> 
     _append_fact(writer, IMAGE, commit_id, Kind.COMMIT_SIGNED, vars(Signature(commit_id, signature, signer)))
 
 
-def erase_contents(writer: Writer, sizes: Mapping[bytes, int], reason: str) -> None:
-    """Record that the contents (digest -> bytes) are erased and may not come back; `retention.erasure` removes the bytes."""
+def erase_contents(writer: Writer, sizes: Mapping[bytes, int], reason: str, *, returns: bool = False) -> None:
+    """Record that the contents (digest -> bytes) are erased; `retention.erasure` removes the bytes.
+
+    They may not come back, but where each *returns* with whoever puts it again.
+    """
     with writer.changeset() as appending:
         stream = appending.open(STORE, "store")
         for digest, size in sizes.items():
-            _add_fact(appending, stream, Kind.CONTENT_ERASED, {"reason": reason, "size": size}, digest)
+            stated = {"reason": reason, "size": size} | ({"returns": True} if returns else {})
+            _add_fact(appending, stream, Kind.CONTENT_ERASED, stated, digest)
 
 
 def let_return(writer: Writer, digest: bytes, reason: str) -> None:

@@ -8,7 +8,11 @@ from eventstore.content.writer import ContentWriter
 from eventstore.disk.lock import exclusive, shared
 from eventstore.log.changeset_writer import Appending, changeset
 from eventstore.log.log import Context
+from eventstore.model.changes import Change
+from eventstore.model.events import Kind
 from eventstore.store.store import Store
+
+_AGAIN = '{"reason":"made again"}'
 
 
 def writing(store: Store, context: Context) -> AbstractContextManager["Writer"]:
@@ -65,6 +69,7 @@ class Writer:
         self._open = True
         try:
             yield
+            self._readmit()
             for content in self._contents():
                 content.name()
             self.store.db.execute("COMMIT")
@@ -76,6 +81,15 @@ class Writer:
             raise
         finally:
             self._open = False
+
+    def _readmit(self) -> None:
+        """Record which contents came back that were erased until somebody would make them again."""
+        digests = [digest for content in self._contents() for digest in content.returning]
+        if digests:
+            with changeset(self.log, self.context) as appending:
+                stream = appending.open("store", "store")
+                for digest in digests:
+                    appending.add(stream, Change(Kind.CONTENT_READMITTED, b"", content=digest, detail=_AGAIN), about_path=False)
 
     @contextmanager
     def changeset(self, key: str | None = None) -> Iterator[Appending]:

@@ -23,13 +23,13 @@ def listed(log: Log) -> Iterator[images.Image]:
     named = tags.current(log)
     heads = map(images.of_seal, seals.last_of_each(log))
     shown = (image for image in (*images.arrived(log), *heads) if image.id in named or image.id not in made_from)
-    found = {image.id: image for image in shown if image.id in named or not _is_step(log, image)}
+    found = {image.id: image for image in shown if image.id in named or not is_step(log, image)}
     for name in named.keys() - found.keys():
         found[name] = images.get(log, name)
     yield from (image for image in images.newest_first(log, found.values()) if not image.removed)
 
 
-def _is_step(log: Log, image: images.Image) -> bool:
+def is_step(log: Log, image: images.Image) -> bool:
     """Whether an image is what a stage of a build came to on the way to another one."""
     if image.seal is None or not Seal.of(image.seal).is_step:
         return False

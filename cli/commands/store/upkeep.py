@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 
 import click
 
@@ -17,6 +18,7 @@ from cli.session.settings import Settings
 from cli.session.writing import alone, writing
 from eventstore.disk import cache_mounts
 from eventstore.errors import ConflictError, NotFoundError
+from eventstore.log.log import Log
 from eventstore.model.digests import named, parsed
 from eventstore.model.paths import shown as escape
 from eventstore.retention import compaction
@@ -64,39 +66,48 @@ def _listed(parts: dict[str, int]) -> str:
 
 @click.command()
 @click.option("--contents-before", metavar="TIME", callback=begins, help="Only of what was removed before then (local time).")
-@click.option("--build-cache", is_flag=True, help="Remove the cache mounts of builds instead; no image needs them.")
+@click.option("--build-cache", is_flag=True, help="Instead what builds keep for the next: steps, cache mounts.")
 @_DRY_RUN
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 def prune(contents_before: int | None, *, build_cache: bool, dry_run: bool, yes: bool) -> None:
     r"""Erase, for ever, the contents that only removed containers and images hold.
 
     What happened stays in the log; the bytes do not. undelete brings such a thing back without them.
-    --build-cache removes what `RUN --mount=type=cache` has gathered, but for what a build uses now.
+    --build-cache erases what only steps of builds hold that lie under no name and no container, and removes what
+    `RUN --mount=type=cache` has gathered, but for what a build uses now. The next build does those steps again.
 
     \b
       layerlog prune --dry-run
       layerlog prune --contents-before '30 days ago'
       layerlog prune --build-cache
     """
+    from projections.audit.prunable import NEVER, of_build_cache, prunable
+
     if build_cache:
         if contents_before is not None:
-            raise click.UsageError("--contents-before is of contents, and --build-cache removes none; give one of them.")
+            raise click.UsageError("--contents-before is of what was removed; give it or --build-cache.")
+        _prune_contents(of_build_cache, "steps of builds", dry_run=dry_run, yes=yes, may_return=True)
         _prune_mounts(dry_run=dry_run, yes=yes)
         return
-    from projections.audit.prunable import NEVER, prunable
-
     before = NEVER if contents_before is None else contents_before
+    _prune_contents(lambda log: prunable(log, before), "removed things", dry_run=dry_run, yes=yes)
+
+
+def _prune_contents(
+    found: Callable[[Log], set[bytes]], holders: str, *, dry_run: bool, yes: bool, may_return: bool = False
+) -> None:
+    """Erase what is *found*, once it is confirmed; what *may_return* comes back with whoever makes it again."""
     with whole_session() as s:
-        planned = erasure.plan(s.store, prunable(s.log, before))
+        planned = erasure.plan(s.store, found(s.log))
         if dry_run or not yes or not planned.extent.sizes:
-            print(f"would erase {_contents(planned)} that only removed things hold")
+            print(f"would erase {_contents(planned)} that only {holders} hold")
         if dry_run or not planned.extent.sizes:
             return
         _confirm(yes, "Erase them for ever?")
         with alone(s) as writer:
-            planned = erasure.plan(s.store, prunable(s.log, before))
-            erasure.carry_out(s.store, writer, planned, "pruned")
-        print(f"erased {_contents(planned)} that only removed things held")
+            planned = erasure.plan(s.store, found(s.log))
+            erasure.carry_out(s.store, writer, planned, "pruned", returns=may_return)
+        print(f"erased {_contents(planned)} that only {holders} held")
 
 
 def _prune_mounts(*, dry_run: bool, yes: bool) -> None:

@@ -120,3 +120,20 @@ def test_listings_show_the_result_of_a_build_alone(builder: Builder) -> None:
     assert len(rows) == before + 1
     assert [row["id"] for row in rows if row["repository"] is None] == [done.stdout.strip()]
     assert len(builder.ll.json("images", "-a")) == before + 8
+
+
+def test_prune_takes_the_steps_that_nothing_needs(builder: Builder) -> None:
+    """Of a stage that is no result the contents go, of the image nothing; the next build does those steps again."""
+    text = "FROM base:1 AS made\nRUN echo only here > /srv/aside; echo kept > /srv/kept\nFROM base:1\nCOPY --from=made /srv/kept /srv/\n"
+    builder(text)
+    builder.ll("create", "--name", "other", "base:1")
+    builder.ll("write", "--text", "removed", "other:/f")
+    builder.ll("rm", "other")
+    assert "would erase 2 contents" in builder.ll("prune", "--build-cache", "-n"), "the file, and what its step was made from"
+    assert "erased 2 contents" in builder.ll("prune", "--build-cache", "-y")
+    assert builder.ll("cat", "site:/srv/kept") == "kept\n"
+    builder.ll("save", "-q", "-o", "/dev/null", "site")
+    assert "sound" in builder.ll("verify")
+    builder.ll("undelete", "other")
+    assert builder.ll("cat", "other:/f") == "removed"
+    assert builder.reused(text) == ["COPY --from=made /srv/kept /srv/"]

@@ -220,8 +220,10 @@ def test_df_shows_cache_mounts_and_prune_removes_them(builder: Builder) -> None:
 
 
 def test_prune_leaves_a_cache_that_a_build_uses(builder: Builder) -> None:
-    building = started(builder, "shared", "sleep 2; echo x > /c/f && cat /c/f")
-    time.sleep(1.2)
+    building = started(builder, "shared", "sleep 6; echo x > /c/f && cat /c/f")
+    until = time.monotonic() + 30
+    while not any(row["process"] == "running" for row in builder.ll.json("ps")) and time.monotonic() < until:
+        time.sleep(0.1)
     assert "removed 0 cache mounts" in builder.ll("prune", "--build-cache", "-y")
     building.communicate(timeout=60)
     assert building.returncode == 0
