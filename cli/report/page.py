@@ -11,7 +11,6 @@ from cli.report.style import STYLE
 from eventstore.model.paths import shown
 from projections.audit.actions import Action, Group, Sealed
 from projections.events.records import actor_text
-from projections.refs.points import Points
 from projections.refs.tags import shown_names
 
 MOST_TEXT = 400
@@ -22,7 +21,7 @@ COLOURS = ("#2f6fb5", "#c2571a", "#3d8b4a", "#8a55b0", "#b3435c", "#6b7280", "#0
 
 
 def page(
-    actions: Sequence[Action], authors: Sequence[Group], store_id: str, head: int, points: Points,
+    actions: Sequence[Action], authors: Sequence[Group], store_id: str, head: int,
     files: Callable[[Action], Iterable[str]] | None = None, about: str = "",
 ) -> Iterator[str]:  # fmt: skip
     """Yield the page in pieces; *actions* are the oldest first, *head* is the log's last position.
@@ -41,7 +40,7 @@ def page(
     if actions:
         yield f"<h2>Timeline</h2>\n{timeline(actions)}\n"
     yield from _authors(authors)
-    yield from _actions(actions, points, linked=files is not None)
+    yield from _actions(actions, linked=files is not None)
     if files is not None:
         yield "<h2>What each commit changed</h2>\n"
         for action in reversed(actions):
@@ -184,18 +183,18 @@ def _authors(groups: Sequence[Group]) -> Iterator[str]:
     yield "</tbody></table>\n"
 
 
-def _actions(actions: Sequence[Action], points: Points, *, linked: bool) -> Iterator[str]:
+def _actions(actions: Sequence[Action], *, linked: bool) -> Iterator[str]:
     yield '<h2>Everything, newest first</h2>\n<table class="actions"><colgroup>'
     yield "".join(f'<col style="width:{width}%">' for width in (13, 8, 10, 19, 13, 15, 22))
     yield (
         "</colgroup><thead><tr><th>When</th><th>What</th><th>Id</th><th>Who</th>"
         '<th class="n">Sealed</th><th>Names, and where it went</th><th>Message</th></tr></thead><tbody>\n'
     )
-    yield from (_action(action, points, linked=linked) for action in reversed(actions))
+    yield from (_action(action, linked=linked) for action in reversed(actions))
     yield "</tbody></table>\n"
 
 
-def _action(action: Action, points: Points, *, linked: bool) -> str:
+def _action(action: Action, *, linked: bool) -> str:
     short = text(action.object.rpartition(":")[2][:12])
     if linked and action.sealed is not None:
         short = f'<a href="#commit-{text(action.object)}">{short}</a>'
@@ -203,16 +202,18 @@ def _action(action: Action, points: Points, *, linked: bool) -> str:
     names = f"{text(action.author or 'nobody named')}<br><span class=\"soft\">{text(actor_text(action.record))}</span>"
     return (
         f'<tr><td class="t">{shown_minute(action.record.time)}</td><td>{what}</td><td class="id" title="{text(action.object)}">'
-        f"{short}{_point(action, points)}{_signed(action)}</td><td>{names}</td>"
+        f"{short}{_point(action)}{_signed(action)}</td><td>{names}</td>"
         f'<td class="n">{_held(action.sealed or action.came)}</td><td>{_went(action)}</td>'
         f'<td class="said">{lines(action.said)}</td></tr>\n'
     )
 
 
-def _point(action: Action, points: Points) -> str:
-    """Return the point that brings a container's event back, on a line of its own."""
-    record = action.record
-    return f"<br>{text(points.spelled(record.name, record.event.version))}" if record.kind == "container" else ""
+def _point(action: Action) -> str:
+    """Return, on a line of its own, a container's event by the name that the container had then, and by its id over it."""
+    if action.name is None:
+        return ""
+    version, container = action.record.event.version, action.record.name
+    return f'<br><span title="{text(container)}@{version}">{text(action.name)}@{version}</span>'
 
 
 def _signed(action: Action) -> str:

@@ -25,9 +25,9 @@ def bearers(log: Log, name: str) -> list[tuple[int, str]]:
     ).fetchall()
 
 
-def name_of(log: Log, stream: int) -> str:
-    """Return what a container is called now, or was last."""
-    named = log.latest(Kind.CONTAINER_RENAMED, stream) or log.latest(Kind.CONTAINER_CREATED, stream)
+def name_of(log: Log, stream: int, upto: int = 2**62) -> str:
+    """Return what a container was called when its version *upto* was done, else what it is called now, or was last."""
+    named = log.latest(Kind.CONTAINER_RENAMED, stream, upto) or log.latest(Kind.CONTAINER_CREATED, stream)
     assert named is not None
     return str(named.stated["name"])
 

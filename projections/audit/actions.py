@@ -14,7 +14,7 @@ from eventstore.model.paths import order, path_of
 from eventstore.model.times import rfc3339
 from projections.events.records import Record, Records
 from projections.history import commits
-from projections.refs import containers, targets
+from projections.refs import targets
 from projections.refs.targets import Target
 from projections.tree import lineage
 
@@ -23,6 +23,7 @@ OTHERS = {
     Kind.IMAGE_LOADED: "load", Kind.IMAGE_PULLED: "pull", Kind.IMAGE_SAVED: "save", Kind.IMAGE_PUSHED: "push",
     Kind.IMAGE_SERVED: "serve",
     Kind.TAG_MOVED: "tag", Kind.TAG_DELETED: "untag", Kind.IMAGE_REMOVED: "remove", Kind.CONTAINER_REMOVED: "remove",
+    Kind.CONTAINER_RENAMED: "rename",
     Kind.IMAGE_RESTORED: "undelete", Kind.CONTAINER_RESTORED: "undelete", Kind.HISTORY_RECEIVED: "receive",
     Kind.CONTENT_ERASED: "erase", Kind.CONTENT_READMITTED: "readmit", Kind.ORIGINALS_DROPPED: "drop",
 }  # fmt: skip
@@ -40,7 +41,8 @@ class Action(NamedTuple):
     """`what` is commit, load, ...; `object` the commit's or image's id (hex), the container's, or the content's digest.
 
     Of a tag (`tags` has its name) `object` is the image that it names from then on, and `before` the one that it named
-    until then; of an untag `object` is that one.
+    until then; of an untag `object` is that one.  Of what was done to a container, `name` is what this was called then; of a
+    rename that is its new one, and `before` its old one.
     Of a commit alone: what it `sealed` (the first one over an imported folder that, too), `signer` of its signature (None:
     unsigned), `tags` it ever got and `sent`, where it went.  Of a load or pull, the layers that no earlier one brought `came`.
     `said` is the commit's message, or what the event itself says.
@@ -58,6 +60,7 @@ class Action(NamedTuple):
     sent: tuple[commits.Sent, ...] = ()
     before: str | None = None
     came: Sealed | None = None
+    name: str | None = None
 
 
 Run = tuple[int, int, int]
@@ -72,6 +75,8 @@ def taken(log: Log, since: int = 1, until: int = 2**62, *, only_commits: bool = 
         event = log.at(position)
         if event.kind == Kind.COMMITTED:
             yield _of_commit(log, records, event)
+        elif event.kind == Kind.CONTAINER_RENAMED:
+            yield from _of_rename(log, records.of(event))
         else:
             action = _other(log, records.of(event))
             yield action._replace(came=brought.by(event)) if event.kind in ARRIVALS else action
@@ -82,6 +87,7 @@ def _of_commit(log: Log, records: Records, seal: Event) -> Action:
     return Action(
         "commit", commit.id, commit.record, commit.author, commit.message, commit.container, _sums(log, _sealed_by(log, seal)),
         signer=signer(log, commit.id), tags=tuple(names.tags_ever(log, commit.id)), sent=tuple(commits.sent(log, commit.id)),
+        name=names.name_of(log, seal.stream, seal.version),
     )  # fmt: skip
 
 
@@ -123,17 +129,25 @@ class _Brought:
         return _sums(self._log, (_whole(self._log, layer) for layer in new))
 
 
+def _of_rename(log: Log, record: Record) -> Iterator[Action]:
+    """Yield the rename, where it is one: bringing a container back names it, too, mostly as it was called before."""
+    stream, version = record.event.stream, record.event.version
+    name, before = (names.name_of(log, stream, upto) for upto in (version, version - 1))
+    if name != before:
+        yield Action("rename", record.name, record, record.author, f"was {before}", before=before, name=name)
+
+
 def _other(log: Log, record: Record) -> Action:
     kind = Kind(record.event.kind)
     if record.kind == "tag":
         return _of_tag(record, OTHERS[kind], TagMove.of(record.event))
-    names, place = travelled(record.event)
+    tags, place = travelled(record.event)
     content = record.event.content
     of_content = kind in (Kind.CONTENT_ERASED, Kind.CONTENT_READMITTED)
-    name = named(content) if of_content and content is not None else record.name
-    container = containers.get(log, record.name).name if record.kind == "container" else ""
-    said = reason_of(record.event) or place or container
-    return Action(OTHERS[kind], name, record, record.author, said, tags=tuple(names))
+    about = named(content) if of_content and content is not None else record.name
+    name = names.name_of(log, record.event.stream, record.event.version) if record.kind == "container" else None
+    said = reason_of(record.event) or place or name or ""
+    return Action(OTHERS[kind], about, record, record.author, said, tags=tuple(tags), name=name)
 
 
 def _of_tag(record: Record, what: str, move: TagMove) -> Action:

@@ -56,7 +56,7 @@ def audit(
     sealed (events, files, bytes written), every tag it ever got, and where it was saved or pushed to. Of a tag that was
     moved, the image that it names from then on and the one that it named before; of an untag, the one that it named.
     Single changes of files are in `layerlog log` and `events`. Whether the record itself can be trusted, `layerlog
-    verify` says.
+    verify` says. A container is named as it was called then; renames are listed.
 
     \b
       layerlog audit --since 2026-11-01
@@ -155,7 +155,6 @@ def _write_page(s: Session, found: list[Action], about: str, path: bytes) -> Non
     """Write the page; where it is *about* one thing, with what each commit changed at and below *path*."""
     from cli.report.differences import files
     from cli.report.page import page
-    from projections.refs.points import Points
 
     authors, told = actions.by(found, actions.author), (lambda action: files(s.store, action, path)) if about else None
-    sys.stdout.writelines(page(found, authors, store_id(s.log), s.log.head().position, Points(s.log), told, about))
+    sys.stdout.writelines(page(found, authors, store_id(s.log), s.log.head().position, told, about))
