@@ -10,6 +10,7 @@ from typing import BinaryIO, NamedTuple
 from cli.streams.files import Extent, OpenFile
 from cli.streams.reader import chunks_of, pieces_of, verified
 from eventstore.disk.atomic import replacing
+from eventstore.disk.lock import acquire
 from eventstore.errors import InvalidError, LayerlogError, MismatchError, NotFoundError
 from eventstore.model.paths import shown
 from projections.oci import listing, oci_layout
@@ -60,7 +61,7 @@ def write(path: str, images: Sequence[OciImage]) -> None:
     os.makedirs(path, exist_ok=True)
     with about(path):
         folder = _Folder(path)
-        fcntl.flock(folder.root.descriptor, fcntl.LOCK_EX)
+        acquire(folder.root.descriptor, fcntl.LOCK_EX, f"the layout {shown(path)}")
         old = _prepare(folder)
         for descriptor, opener in blobs_of(images):
             if not folder.holds(descriptor):

@@ -4,6 +4,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
+from functools import partial
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -86,6 +87,7 @@ class _Wanted:
 
     def __init__(self, writer: Writer, wanted: frozenset[bytes]) -> None:
         self._content = writer.content
+        self._folder = partial(spool_folder, writer.store)
         self._wanted = wanted
 
     def put(self, data: bytes) -> bytes:
@@ -94,7 +96,7 @@ class _Wanted:
 
     def put_stream(self, chunks: Iterable[bytes]) -> bytes:
         digest = sha256()
-        with spooled(tee(chunks, digest.update)) as again:
+        with spooled(tee(chunks, digest.update), self._folder) as again:
             return self._content.put_stream(again()) if digest.digest() in self._wanted else digest.digest()
 
 

@@ -109,11 +109,18 @@ def explained(error: BaseException, store: str) -> tuple[str, int]:
     name = getattr(error, "sqlite_errorname", "")  # SQLITE_IOERR_WRITE is a kind of SQLITE_IOERR
     primary = "_".join(name.split("_")[:2])
     if primary in _SQLITE_STEPS:  # what else it says is no fault of the disk, of another process or of the file
-        return f"store {store}: {error}; {_SQLITE_STEPS[primary]}", 1
+        return f"store {store}: {error}; {_SQLITE_STEPS[primary]}{_who_locks(store) if primary == 'SQLITE_BUSY' else ''}", 1
     if damage := _damage_of_log(store):
         return f"store {store}: its log is damaged ({damage}); run `layerlog repair`, then `layerlog verify`", 1
     first_line = str(error).partition("\n")[0]
     return f"{type(error).__name__}: {first_line}; this is a bug; run with -v for details", BUG
+
+
+def _who_locks(store: str) -> str:
+    from cli.session.waiting import who
+    from eventstore.disk import folder
+
+    return f" (locked by {who(found)})" if (found := folder.lockers(store)) else ""
 
 
 def _damage_of_log(store: str) -> str | None:

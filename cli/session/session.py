@@ -60,6 +60,12 @@ class Session:
         """Who the author is where none is named: git is asked once, however often a command writes."""
         return claimed_author(None)
 
+    def spool_folder(self) -> str:
+        """Return where large unnamed files may be put while the command runs."""
+        from cli.distribution.send import spool_folder
+
+        return spool_folder(self.store)
+
     def resolve(self, ref: str) -> Target:
         found = references.resolve(self.log, ref, _end_of)
         logs.detail("resolved", ref=ref, image=found.image, container=found.container, version=found.version)

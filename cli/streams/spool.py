@@ -1,22 +1,20 @@
 """A file's new content on its way from standard input into the store."""
 
-import sys
+import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
+from typing import BinaryIO
 
+from cli.streams.files import unnamed_file
 from eventstore.content.writer import ContentWriter
-from eventstore.model.paths import as_bytes
 
 SMALL = 128 << 10
 PIECE = 1 << 20
 IN_MEMORY = 8 << 20
-
-
-def given(text: str | None) -> Iterator[bytes]:
-    """Return *text*, or standard input to its end."""
-    if text is not None:
-        return iter([as_bytes(text)])
-    return iter(lambda: sys.stdin.buffer.read(PIECE), b"")
+Folder = Callable[[], str]
+"""Where large unnamed files may be put, made where it is not there."""
 
 
 def put(keeper: ContentWriter, data: Iterator[bytes], like: bytes | None) -> tuple[bytes, int]:
@@ -37,16 +35,42 @@ def put(keeper: ContentWriter, data: Iterator[bytes], like: bytes | None) -> tup
 
 
 @contextmanager
-def spooled(data: Iterator[bytes]) -> Iterator[Callable[[], Iterator[bytes]]]:
+def spooled(data: Iterator[bytes], folder: Folder) -> Iterator[Callable[[], Iterator[bytes]]]:
     """Read *data* to its end, and give what reads it as often as wanted: what the block locks never waits for its source."""
-    from tempfile import SpooledTemporaryFile
-
-    with SpooledTemporaryFile(IN_MEMORY) as file:
-        for piece in data:
-            file.write(piece)
+    with received(data, folder) as file:
 
         def again() -> Iterator[bytes]:
             file.seek(0)
             return iter(lambda: file.read(PIECE), b"")
 
         yield again
+
+
+def received(data: Iterator[bytes], folder: Folder) -> BinaryIO:
+    """Read *data* to its end; return a file of it: in memory, or without a name in *folder* where it is large."""
+    head = BytesIO()
+    for piece in data:
+        head.write(piece)
+        if head.tell() > IN_MEMORY:
+            break
+    else:
+        head.seek(0)
+        return head
+    spool = unnamed_file(folder())
+    file = open(os.dup(spool.descriptor), "w+b")  # noqa: SIM115 - the caller closes it
+    file.write(head.getbuffer())
+    file.writelines(data)
+    file.seek(0)
+    return file
+
+
+def at_hand(stream: BinaryIO, folder: Folder) -> BinaryIO:
+    """Return *stream* with all of it at hand: who reads it under a lock keeps nobody waiting for whoever writes it."""
+    return stream if _is_file(stream) else received(iter(lambda: stream.read(PIECE), b""), folder)
+
+
+def _is_file(stream: BinaryIO) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except OSError:
+        return False

@@ -4,11 +4,13 @@ import os
 import stat
 
 from eventstore.disk.fsync import sync_folder
+from eventstore.disk.lock import Holder, holders
 from eventstore.errors import StoreError
 from eventstore.model.paths import shown
 
 FOLDERS = ("content", "content/segments", "content/originals", "cache")
-_PARTS = ("lock", "log.db", "log.db-wal", "log.db-shm", *FOLDERS)
+_LOG = ("log.db", "log.db-wal", "log.db-shm")
+_PARTS = ("lock", *_LOG, *FOLDERS)
 _ROOM_TO_READ = 128 << 10
 _CHOOSE = "choose another with --store DIR"
 
@@ -75,10 +77,35 @@ def fill(path: str) -> None:
 
 def next_step(path: str) -> str:
     """Return what to do where SQLite could not open the log: it needs some room even to read."""
+    if locking := lockers(path):
+        return f"pid {locking[0].pid} has it locked: let that end, then run the command again"
+    for part in _LOG:
+        found = _status(os.path.join(path, part))
+        if found is not None and not _is_usable(path, part, found):
+            owned = f"uid {found.st_uid}'s, mode {found.st_mode & 0o7777:04o}"
+            state = owned if stat.S_ISREG(found.st_mode) else "it is no file"
+            return f"{part} cannot be read and written ({state}): put that right, and remove nothing"
     disk = os.statvfs(path)
     if disk.f_bavail * disk.f_frsize < _ROOM_TO_READ:
         return "its disk is full: free some space, then run the command again"
     return "check its files and its disk, and that you may read and write them"
+
+
+def _is_usable(path: str, part: str, found: os.stat_result) -> bool:
+    needed = os.R_OK | os.W_OK if os.access(path, os.W_OK) else os.R_OK
+    return stat.S_ISREG(found.st_mode) and os.access(os.path.join(path, part), needed)
+
+
+def lockers(path: str) -> tuple[Holder, ...]:
+    """Return the other processes that lock the log for writing, in any way that SQLite does."""
+    return holders([found for part in _LOG if (found := _status(os.path.join(path, part)))], kind="POSIX", alone=True)
+
+
+def unusual_journal(path: str) -> str:
+    """Return ", whose ..." where somebody took the log out of WAL, in which readers and writers do not wait for each other."""
+    with open(os.path.join(path, "log.db"), "rb") as file:
+        header = file.read(20)
+    return "" if header[18:20] == b"\2\2" else ", whose journal_mode is no longer WAL (`layerlog repair` sets it)"
 
 
 def _check_parts(path: str) -> None:

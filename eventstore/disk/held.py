@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import count, repeat
 
+from eventstore.disk.lock import acquire
+
 LOWER = "lower"
 """The folder of cache/ whose folders are held: what containers' roots are mounted from."""
 
@@ -33,9 +35,10 @@ class Held:
         """
         lock = os.open(os.path.join(self.folder, f"{name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         self._locks.append(lock)
-        fcntl.flock(lock, fcntl.LOCK_SH)
+        what = f"the unpacked layer cache/{LOWER}/{name}"
+        acquire(lock, fcntl.LOCK_SH, what)
         if os.pread(lock, 100, 0) != _boot():
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            acquire(lock, fcntl.LOCK_EX, what)
             if os.pread(lock, 100, 0) != _boot():
                 self._make(name, make)
                 os.ftruncate(lock, 0)

@@ -1,10 +1,12 @@
 """What log.db holds beside the truth: derived columns, path spellings, and the schema that protects the rows."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from typing import NamedTuple
 
+from eventstore.disk import folder
 from eventstore.integrity.findings import Finding, of_event
 from eventstore.log.log import Log
 from eventstore.log.schema import KINDS, migrate, version
@@ -98,6 +100,9 @@ def schema(log: Log) -> Iterator[Finding]:
             if name not in there or expected.type == "view":
                 problem += "; `layerlog repair` makes it anew"
             yield Finding("schema", f"{expected.type} {name}", problem)
+    path = os.path.dirname(log.db.execute("PRAGMA database_list").fetchone()[2])
+    if why := path and folder.unusual_journal(path):
+        yield Finding("schema", "log.db", f"is a log{why}: readers and writers wait for each other")
     titles = dict(log.db.execute("SELECT id, name FROM kind"))
     for kind in KINDS[version(log.db)]:
         if titles.get(kind) != kind.title:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from eventstore.content.packer import Row
 from eventstore.content.reader import PART
 from eventstore.content.segments import Place
+from eventstore.disk import folder
 from eventstore.disk.fsync import sync_folder
 from eventstore.disk.lock import exclusive
 from eventstore.errors import DamagedError
@@ -40,7 +41,7 @@ def find(store: Store, advance: Advance) -> list[Finding]:
 
 
 def mend_schema(store: Store) -> list[str]:
-    """Make indexes, triggers and views that are missing anew, and views that were changed; return their names."""
+    """Make indexes, triggers, views and the WAL mode that are missing anew, and views that were changed; return their names."""
     expected = derived_columns.expected_objects(store.schema)
     for name, sql in store.db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'view'").fetchall():
         if name in expected and expected[name] != sql:
@@ -49,6 +50,9 @@ def mend_schema(store: Store) -> list[str]:
     missing = {name: sql for name, sql in expected.items() if name not in there}
     for sql in missing.values():
         store.db.execute(sql)
+    if folder.unusual_journal(store.path):
+        store.db.execute("PRAGMA journal_mode = WAL")
+        missing["log.db's WAL"] = ""
     return sorted(missing)
 
 
@@ -132,10 +136,10 @@ def _give_up(store: Store, row: Row) -> None:
     except (DamagedError, OSError):
         store.db.execute("INSERT INTO content VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
         return
-    folder = os.path.join(store.path, "quarantine")
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    with open(os.path.join(folder, row[0].hex()), "wb") as file:
+    aside = os.path.join(store.path, "quarantine")
+    os.makedirs(aside, mode=0o700, exist_ok=True)
+    with open(os.path.join(aside, row[0].hex()), "wb") as file:
         file.write(block)
         file.flush()
         os.fsync(file.fileno())
-    sync_folder(folder)
+    sync_folder(aside)

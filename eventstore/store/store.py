@@ -2,19 +2,22 @@
 
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from eventstore.content.reader import Content
 from eventstore.disk import folder
 from eventstore.disk.cache import Cache
 from eventstore.disk.fsync import sync_folder
-from eventstore.disk.lock import exclusive
+from eventstore.disk.lock import exclusive, telling
 from eventstore.errors import StoreError
 from eventstore.log.log import Log
 from eventstore.log.schema import SCHEMA, add_temporary_views, migrate, version
 
+T = TypeVar("T")
 APPLICATION_ID = 0x4C4C4F47  # "LLOG"
 BUSY_MS = 60_000
 _PRAGMAS = (
@@ -121,9 +124,7 @@ def _connect(path: str, file: str) -> tuple[sqlite3.Connection, int]:
     db = None
     try:
         db = sqlite3.connect(f"file:{_quoted(file)}?mode={mode}", uri=True, isolation_level=None)
-        for pragma in (f"busy_timeout = {BUSY_MS}", *_PRAGMAS):
-            db.execute(f"PRAGMA {pragma}")
-        found, version = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+        found, version = when_unlocked(db, path, partial(_set_up, db))
     except (sqlite3.Error, UnicodeDecodeError) as error:  # what SQLite says of a damaged file may be no text
         if db is not None:
             db.close()
@@ -132,6 +133,27 @@ def _connect(path: str, file: str) -> tuple[sqlite3.Connection, int]:
         db.close()
         raise StoreError(f"{file} is not a layerlog store; choose another with --store DIR")
     return db, version
+
+
+def _set_up(db: sqlite3.Connection) -> tuple[int, int]:
+    for pragma in _PRAGMAS:
+        db.execute(f"PRAGMA {pragma}")
+    found, version = (int(db.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("application_id", "user_version"))
+    return found, version
+
+
+def when_unlocked(db: sqlite3.Connection, path: str, act: Callable[[], T]) -> T:
+    """Return what *act* does with the log of the store at *path*, when no other process locks it; who waits is told."""
+    db.execute("PRAGMA busy_timeout = 0")
+    try:
+        return act()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            raise
+    finally:
+        db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    with telling(f"the store's log{folder.unusual_journal(path)}", partial(folder.lockers, path)):
+        return act()
 
 
 def _quoted(file: str) -> str:

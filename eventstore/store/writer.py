@@ -10,7 +10,7 @@ from eventstore.log.changeset_writer import Appending, changeset
 from eventstore.log.log import Context
 from eventstore.model.changes import Change
 from eventstore.model.events import Kind
-from eventstore.store.store import Store
+from eventstore.store.store import Store, when_unlocked
 
 _AGAIN = '{"reason":"made again"}'
 
@@ -64,7 +64,7 @@ class Writer:
         for content in self._contents():
             content.sync()
         began = monotonic()
-        self.store.db.execute("BEGIN IMMEDIATE")
+        when_unlocked(self.store.db, self.store.path, lambda: self.store.db.execute("BEGIN IMMEDIATE"))
         self.waited += monotonic() - began
         self._open = True
         try:

@@ -146,6 +146,113 @@ def test_saving_holds_off_collections_and_nobody_else(tmp_path: Path) -> None:
     assert "app:1" in ll("load", "-i", str(tmp_path / "app.tar"))
 
 
+HOLDING = {
+    "flock": "import fcntl; held = open(sys.argv[1] + '/lock', 'r+b'); fcntl.flock(held, fcntl.LOCK_EX)",
+    "layout": "import fcntl; held = os.open(sys.argv[1] + '/../layout', os.O_RDONLY); fcntl.flock(held, fcntl.LOCK_EX)",
+    "write": "held = sqlite3.connect(sys.argv[1] + '/log.db', isolation_level=None); held.execute('BEGIN IMMEDIATE')",
+    "alone": "held = sqlite3.connect(sys.argv[1] + '/log.db', isolation_level=None); "
+    "held.execute('PRAGMA journal_mode = DELETE'); held.execute('BEGIN EXCLUSIVE')",
+}
+"""How another program may lock a store, or what is written beside it."""
+
+
+@contextmanager
+def locked_by_another(store: str, how: str) -> Iterator[subprocess.Popen[bytes]]:
+    program = f"import os, sqlite3, sys; {HOLDING[how]}; print('held', flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", program, store], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        yield holder
+
+
+def begun(ll: Layerlog, *args: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", "from cli.main import main; main()", "--store", ll.store, *args]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, env=clean({}), stdin=pipe, stdout=pipe, stderr=pipe)
+
+
+@pytest.mark.parametrize(
+    ("how", "command", "what"),
+    [
+        ("flock", ["write", "--text", "x", "web:/f"], "the store's lock"),
+        ("flock", ["gc"], "the store's lock"),
+        ("flock", ["verify", "--quick"], "the store's lock"),
+        ("flock", ["backup", "{tmp}/copy"], "the store's lock"),
+        ("layout", ["save", "--format", "oci-dir", "-o", "{tmp}/layout", "base:1"], "the layout {tmp}/layout"),
+        ("write", ["tag", "base:1", "other:1"], "the store's log"),
+        ("alone", ["ps"], "the store's log, whose journal_mode is no longer WAL (`layerlog repair` sets it)"),
+        ("alone", ["mkdir", "web:/d"], "the store's log, whose journal_mode is no longer WAL (`layerlog repair` sets it)"),
+    ],
+)
+def test_who_waits_says_for_what_and_for_whom(tmp_path: Path, how: str, command: list[str], what: str) -> None:
+    ll = with_base(tmp_path / "mine")
+    ll("save", "--format", "oci-dir", "-o", str(tmp_path / "layout"), "base:1")
+    with locked_by_another(ll.store, how) as holder:
+        waiting = begun(ll, *(word.format(tmp=tmp_path) for word in command))
+        assert waiting.stderr is not None
+        said = waiting.stderr.readline().decode()
+        holder.communicate()
+        waiting.communicate()
+    expected = f"layerlog: waiting for {what.format(tmp=tmp_path)}, held by pid {holder.pid} ({sys.executable} -c "
+    assert said.startswith(expected), said
+    assert said.endswith("; it goes on when that ends, ^C gives up\n")
+    assert waiting.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        (["write", "web:/f"], "web:/f"), (["write", "--append", "web:/etc/motd"], "web:/etc/motd"),
+        (["cp", "-", "web:/srv"], "web:/srv/f"), (["import", "-", "made:1"], "made:1:/f"), (["load"], ""),
+    ],
+)  # fmt: skip
+def test_who_waits_for_its_input_holds_no_lock(tmp_path: Path, command: list[str], path: str) -> None:
+    ll = with_base(tmp_path / "store")
+    data = b"some text\n" * 300_000
+    (tmp_path / "f").write_bytes(data)
+    if command[0] in ("cp", "import"):
+        sent = subprocess.run(["tar", "c", "-C", tmp_path, "f"], capture_output=True, check=True).stdout
+    else:
+        sent = ll.raw("save", "base:1") if command == ["load"] else data
+    with begun(ll, *command) as reading:
+        assert reading.stdin is not None
+        reading.stdin.write(sent[: len(sent) // 2])
+        reading.stdin.flush()
+        assert "freeing" in asked(ll, ["gc"], tmp_path).stdout.decode()
+        said = reading.communicate(sent[len(sent) // 2 :])
+    assert reading.returncode == 0, said
+    assert not path or ll.raw("cat", path).endswith(data)
+    assert ll("verify").endswith("all of it is sound\n")
+
+
+@pytest.mark.parametrize("what", ["directory", pytest.param("mode", marks=pytest.mark.skipif(not os.geteuid(), reason="root reads all"))])
+def test_a_wal_that_cannot_be_read_is_named(tmp_path: Path, what: str) -> None:
+    ll = with_base(tmp_path / "store")
+    wal = os.path.join(ll.store, "log.db-wal")
+    with closing(sqlite3.connect(os.path.join(ll.store, "log.db"))) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    if what == "directory":
+        os.mkdir(wal)
+    else:
+        os.close(os.open(wal, os.O_CREAT, 0o000))
+    state = "it is no file" if what == "directory" else f"uid {os.geteuid()}'s, mode 0000"
+    assert f"; log.db-wal cannot be read and written ({state}): put that right" in ll.run("ps").stderr
+    (os.rmdir if what == "directory" else os.unlink)(wal)
+    assert ll("verify").endswith("all of it is sound\n")
+
+
+@pytest.mark.parametrize("mode", ["delete", "truncate", "persist"])
+def test_a_log_out_of_its_journal_mode_is_named_and_mended(tmp_path: Path, mode: str) -> None:
+    ll = with_base(tmp_path / "store")
+    with closing(sqlite3.connect(os.path.join(ll.store, "log.db"))) as db:
+        db.execute(f"PRAGMA journal_mode = {mode}")
+    assert "log.db: is a log, whose journal_mode is no longer WAL" in ll.run("verify", "--quick").stdout
+    ll("write", "--text", "goes on", "web:/f")
+    assert "made anew: log.db's WAL\n" in ll("repair")
+    assert ll("verify").endswith("all of it is sound\n")
+    assert ll("cat", "web:/f") == "goes on"
+
+
 @pytest.mark.parametrize("path", ["/etc/motd", "/etc/new"])
 def test_a_write_asks_the_log_few_questions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     """What is known is not asked again; PRAGMAs, which set the connection up, ask the log nothing."""

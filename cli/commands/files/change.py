@@ -1,5 +1,6 @@
 """Changing files in a container: each command is one changeset, all or nothing."""
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
@@ -9,7 +10,8 @@ import click
 from cli.options import completion
 from cli.session.session import session
 from cli.session.writing import change, record, writing
-from cli.streams.spool import given, put, spooled
+from cli.streams.reader import pieces_of
+from cli.streams.spool import at_hand, put, spooled
 from eventstore.errors import InvalidError
 from eventstore.model.changes import Change
 from eventstore.model.paths import as_bytes
@@ -52,12 +54,13 @@ def write(place: str, text: str | None, mode: str | None, *, append: bool, paren
         container, path = s.place(place)
         now = s.now(container)
         require_allowed(written(now, b"", 0), now)
+        data = iter([as_bytes(text)]) if text is not None else pieces_of(at_hand(sys.stdin.buffer, s.spool_folder))
         if append:  # what it is added to may be another file by the time that it is recorded
-            with spooled(given(text)) as again, writing(s) as writer:
+            with spooled(data, s.spool_folder) as again, writing(s) as writer:
                 record(s, writer, container, lambda view: written(view, *_put(writer, view, path, again, append=True)), now)
         else:
             with writing(s) as writer:
-                new = _put(writer, now, path, lambda: given(text))
+                new = _put(writer, now, path, lambda: data)
                 record(s, writer, container, lambda view: written(view, *new), now)
 
 

@@ -14,6 +14,7 @@ from cli.hostfs import scan
 from cli.options import completion
 from cli.session.session import Session, session
 from cli.session.writing import record, writing
+from cli.streams.spool import at_hand
 from cli.streams.tee import tee
 from eventstore.errors import ConflictError, InvalidError
 from eventstore.model.changes import Change
@@ -109,7 +110,8 @@ def _incoming(s: Session, source: str, there: There, path: bytes, how: How) -> _
         if there is not There.DIRECTORY:
             raise ConflictError(f"/{shown(path)} is not a directory, and a tar is unpacked into one; make it first")
         whole = Source(b"", directory=True, contents=True)
-        return _Incoming(whole, lambda writer, like: plain_tar.decoded(_standard_input(), writer.content, like))
+        tar = _standard_input(s)
+        return _Incoming(whole, lambda writer, like: plain_tar.decoded(tar, writer.content, like))
     if _in_view(s, source):
         view, found, described = _of_view(s, source, how)
         return _Incoming(described, lambda *_: as_changes(view, below(view, found)))
@@ -152,12 +154,12 @@ def _like(view: View, top: bytes) -> Like:
     return like
 
 
-def _standard_input() -> BinaryIO:
+def _standard_input(s: Session) -> BinaryIO:
     from cli.streams.compression import decompressed
 
     if sys.stdin.isatty():
         raise InvalidError("'-' reads a tar from standard input, which is a terminal; pipe one in")
-    return decompressed(sys.stdin.buffer, what="standard input")
+    return decompressed(at_hand(sys.stdin.buffer, s.spool_folder), what="standard input")
 
 
 # -- out of a view

@@ -16,6 +16,7 @@ from cli.session import logs
 from cli.session.session import Session, first_session
 from cli.session.writing import writing
 from cli.streams.compression import MAX_SIZE
+from cli.streams.spool import at_hand
 from eventstore.model.digests import named
 from eventstore.model.events import Kind
 from eventstore.model.paths import shown
@@ -182,7 +183,7 @@ def import_(
     with first_session() as s, progress(None, "Importing", "items" if folder else "bytes") as advance:
         author, runs_on = s.context().author, wanted_platform(platform, os.uname().machine)
         making = root_import.Making(where, full_name, message or f"Imported from {where}", author, config, runs_on)
-        stream = None if folder else _stream(source)
+        stream = None if folder else at_hand(_stream(source), s.spool_folder)
         with writing(s, known="recorded" if folder else "imported") as writer:
             if stream is None:
                 image = root_import.folder(writer, source, making, skipped, advance, max_size=max_layer_size)
