@@ -275,10 +275,10 @@ def backup(settings: Settings, folder: str, *, restore: bool) -> None:
     with Store.open(source) as store, progress(None, "Copying", "bytes") as advance:
         copied = backups.back_up(store, target, advance)
     head = f"{counted(copied.head.position, 'event')} in {counted(copied.head.changesets, 'changeset')}"
-    print(f"{head}; {human_size(copied.bytes)} of contents copied and verified")
+    print(f"{head}; {human_size(copied.bytes)} of contents copied and verified", flush=True)
     if copied.kept:
         here = f"{counted(copied.kept, 'content')} missing here"
         print(f"layerlog: {here} stayed in the backup; `layerlog repair --from` it brings back what was lost", file=sys.stderr)
     if copied.replaced:
         kinds = listed([f"{left.title} at {shown_time(left.time)}" for left in copied.replaced])
-        print(f"layerlog: no longer recorded in the backup, and nowhere else: {kinds}", file=sys.stderr)
+        print(f"layerlog: recorded in the backup alone, and replaced by this: {kinds}", file=sys.stderr)
