@@ -102,9 +102,12 @@ def lockers(path: str) -> tuple[Holder, ...]:
 
 
 def unusual_journal(path: str) -> str:
-    """Return ", whose ..." where somebody took the log out of WAL, in which readers and writers do not wait for each other."""
-    with open(os.path.join(path, "log.db"), "rb") as file:
-        header = file.read(20)
+    """Return ", whose ..." where somebody took the log out of WAL, in which readers and writers do not wait for each other.
+
+    The file stays open until the process ends: closing it would drop the locks that SQLite holds on it in this process,
+    and another one could take the WAL away from under it.
+    """
+    header = os.pread(os.open(os.path.join(path, "log.db"), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), 20, 0)
     return "" if header[18:20] == b"\2\2" else ", whose journal_mode is no longer WAL (`layerlog repair` sets it)"
 
 

@@ -84,6 +84,18 @@ def test_what_many_processes_append_at_once_is_all_there(ll: Layerlog) -> None:
     assert sorted(ll.lines("cat", "web:/log")) == [str(n) for n in range(6)]
 
 
+@pytest.mark.parametrize("command", [["mkdir", "web:/made{n}"], ["write", "--append", "--text", "{n}\n", "web:/log"]])
+def test_what_many_write_who_wait_for_each_other_is_all_there(ll: Layerlog, command: list[str]) -> None:
+    """Who waits looks at the log's file; that must not take the locks away that SQLite holds on it."""
+    for turn in range(3):
+        words = [[word.format(n=f"{turn}-{n}") for word in command] for n in range(8)]
+        program = [sys.executable, "-c", "from cli.main import main; main()", "--store", ll.store]
+        before = ll.head()[1]
+        running = [subprocess.Popen([*program, *args], cwd=ROOT, env=clean({})) for args in words]
+        assert [process.wait() for process in running] == [0] * 8
+        assert ll.head()[1] == before + 8
+
+
 # -- delete, move, mkdir
 
 
