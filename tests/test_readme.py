@@ -124,7 +124,7 @@ def test_the_first_screen_is_a_result() -> None:
 def test_the_tests_are_one_command() -> None:
     """.ci/run takes it from here."""
     assert [line for block in blocks("sh") for line in block.splitlines() if "pytest" in line] == [
-        "python3 -m pip install '.[test]' && python3 -m pytest"
+        "python3 -m pip install '.[test]' && python3 -m pytest -n auto --dist loadfile"
     ]
 
 
