@@ -139,7 +139,7 @@ def event_lines(record: Record, points: Points) -> Iterator[str]:
     for key in keys:
         yield from (f"{(key + ':') * (not n):<11}{line}" for n, line in enumerate(_field(key, record, row[key])))
     if row["mtime"] is not None:
-        yield f"mtime:     {shown_time(row['mtime'], exact=True)}"
+        yield f"mtime:     {shown_time(record.event.mtime, exact=True)}"
     together, when = counted(record.changeset.events, "event"), shown_time(record.time, exact=True)
     yield f"changeset: {row['changeset']}, {together}, at {when}"
     if record.known == "imported":
