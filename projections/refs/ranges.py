@@ -9,6 +9,7 @@ from eventstore.log.log import Log
 from eventstore.model.paths import shown
 from projections.refs.references import without_points
 
+_PARENT = re.compile(r"[:/]\.\.(/|$)")
 _DOTS = re.compile(r"(?P<first>(?:\{[^}]*\}|(?!\.\.)[^{])*)\.\.(?P<second>.*)", re.DOTALL)
 
 
@@ -22,10 +23,13 @@ class Range(NamedTuple):
 def range_of(log: Log, text: str) -> Range | None:
     """Return the range that *text* spells, None where it is a reference: A.. is from A to what its name means now.
 
-    Dots behind ":/" are a path's, those in {...} a time's, and a container's own name comes first. Raise InvalidError for
+    Dots behind ":/", or that are a part of a path by themselves (web:../etc), are a path's, those in {...} a time's, and a
+    container's own name comes first. Raise InvalidError for
     a range without any end, of three dots, or of three ends.
     """
     place, _, path = text.partition(":/")
+    if _PARENT.search(place):
+        return None
     found = _DOTS.fullmatch(place) if ".." in place and container_named(log, place) is None else None
     if found is None:
         return None
