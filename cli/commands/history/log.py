@@ -24,7 +24,7 @@ from projections.diff.between import Around, differences
 from projections.events.pathspecs import Pathspec, matcher
 from projections.events.records import PeopleFilter, Records
 from projections.events.rows import place
-from projections.history import commits, derivation, logbook
+from projections.history import commits, logbook
 from projections.history.commits import Signed
 from projections.history.logbook import Filter, Item
 from projections.history.pickaxe import Pickaxe
@@ -150,6 +150,8 @@ def _all_items(s: Session, asked: Asked, options: dict[str, Any]) -> Iterator[It
             raise InvalidError("log --all: what changed in a path is shown of a container or image; name it in place of --all")
         return logbook.of_paths_everywhere(_views(s), patterns, follow=options["follow"])
     if target is not None and view is not None and patterns:
+        from projections.history import derivation
+
         of_paths = derivation.of_paths if asked.known is None else logbook.of_paths
         return of_paths(view, target, patterns, follow=options["follow"])
     author = optional_matcher(options["author"], "--author")

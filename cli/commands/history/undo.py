@@ -24,7 +24,7 @@ from projections.edits import revert as reverting
 from projections.edits import undo
 from projections.events.records import Records
 from projections.events.rows import place
-from projections.history import derivation, logbook, undo_stack
+from projections.history import logbook, undo_stack
 from projections.history.commits import Commit, of_seal
 from projections.history.undo_stack import Step
 from projections.images import images, run_config
@@ -157,6 +157,8 @@ def _print_changes(s: Session, container: str, before: View, version: int) -> No
 
 
 def _commit(s: Session, text: str) -> Commit:
+    from projections.history import derivation  # `undo` needs none of it
+
     seal = derivation.sealed(s.log, s.image(text))
     if seal is None:
         raise ConflictError(
