@@ -106,12 +106,13 @@ def test_points_of_the_audit_page(ll: Layerlog) -> None:
     """Of each commit, and of what removed a container."""
     page = ll("audit", "--format", "html")
     found = re.findall(r'title="([0-9a-f]{64})">[0-9a-f]{12}<br><span title="([0-9a-f]{64}@\d+)">', page)
-    events = {row["id"] or row["name"]: row for row in ll.json("events") if row["event"] in ("Committed", "ContainerRemoved")}
-    assert {identity for identity, _ in found} == set(events)
+    told = ("Committed", "ContainerRemoved", "ContainerRenamed", "ContainerRestored")
+    events = {f"{row['name']}@{row['version']}": row for row in ll.json("events") if row["event"] in told}
+    assert {point for _, point in found} == {*events}, "by id, as the name over it may be another container's now"
     for identity, point in found:
-        row = events[identity]
+        row = events[point]
+        assert identity == (row["id"] or row["name"])
         assert ll.json("show", point) == ll.json("show", str(row["position"]))
-        assert point == f"{row['name']}@{row['version']}", "as the name over it may be another container's now"
 
 
 def test_what_is_no_container_s_is_shown_by_its_position(ll: Layerlog) -> None:
