@@ -113,7 +113,7 @@ def test_while_it_runs_it_is_the_only_writer_and_commit_takes_what_is_there(ll: 
 
 def test_what_ran_beside_is_on_record_as_the_writer_is(ll: Runner) -> None:
     """Each program that ran has an event of its own, with its user, its end and its words, without secrets; none that did not."""
-    process = ll.start("run", "--name", "web", "base:1", "sh", "-c", "echo ready; while ! test -e /tmp/end; do sleep 0.1; done")
+    process = ll.start("run", "--name", "web", "base:1", "sh", "-c", "echo ready; while ! test -e /tmp/end; do sleep 0.1; done; sleep 1")
     until_printed(process, "ready")
     before = time.time_ns()
     assert ll.run("exec", "-u", "web", "-e", "KEY=hidden", "web", "sh", "-c", f"echo {SECRET} > /dev/null; exit 9").returncode == 9
@@ -123,7 +123,7 @@ def test_what_ran_beside_is_on_record_as_the_writer_is(ll: Runner) -> None:
     rows = [row for row in ll.json("events") if row["event"] == "ProcessExited"]
     shell, touch, first = (row["detail"] for row in rows)
     assert [(one["program"], one["user"], one["exit"]) for one in (shell, touch, first)] == [("sh", "33:44", 9), ("touch", "0:0", 0), ("sh", "0:0", 0)]
-    assert before < shell["started"] < shell["ended"] < touch["started"]
+    assert before < int(shell["started"]) < int(shell["ended"]) < int(touch["started"])
     assert len({one["process"] for one in (shell, touch, first)}) == 3
     assert SECRET not in ll("events")
     assert "hidden" not in ll("events")
