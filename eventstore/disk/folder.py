@@ -101,13 +101,22 @@ def lockers(path: str) -> tuple[Holder, ...]:
     return holders([found for part in _LOG if (found := _status(os.path.join(path, part)))], kind="POSIX", alone=True)
 
 
+_HEADERS: dict[tuple[int, int], int] = {}
+"""The logs that this process has open to read their headers."""
+
+
 def unusual_journal(path: str) -> str:
     """Return ", whose ..." where somebody took the log out of WAL, in which readers and writers do not wait for each other.
 
-    The file stays open until the process ends: closing it would drop the locks that SQLite holds on it in this process,
-    and another one could take the WAL away from under it.
+    The file stays open until the process ends, once: closing it would drop the locks that SQLite holds on it in this
+    process, and another one could take the WAL away from under it.
     """
-    header = os.pread(os.open(os.path.join(path, "log.db"), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), 20, 0)
+    file = os.path.join(path, "log.db")
+    found = os.stat(file)
+    identity = found.st_dev, found.st_ino
+    if identity not in _HEADERS:
+        _HEADERS[identity] = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    header = os.pread(_HEADERS[identity], 20, 0)
     return "" if header[18:20] == b"\2\2" else ", whose journal_mode is no longer WAL (`layerlog repair` sets it)"
 
 

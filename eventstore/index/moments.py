@@ -3,6 +3,7 @@
 from bisect import bisect_right
 
 from eventstore.log.log import Log
+from eventstore.model.times import clamped
 
 _SET_BACK = "SELECT number FROM changeset WHERE time <> wall AND number > ? AND wall <= ? ORDER BY number"
 
@@ -13,7 +14,7 @@ def position_at(log: Log, when: int) -> int:
     Where clocks ran ahead or were set back, that is the point which the fewest of them contradict, as later up to it or as
     earlier behind it; the last such point.  O(log changesets), and O(those set back) where some were.
     """
-    number = _changesets_before(log, when)
+    number = _changesets_before(log, clamped(when))
     return log.number("SELECT first + events - 1 FROM changeset WHERE number = ?", (number,)) or 0
 
 

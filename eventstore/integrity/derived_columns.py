@@ -101,7 +101,7 @@ def schema(log: Log) -> Iterator[Finding]:
                 problem += "; `layerlog repair` makes it anew"
             yield Finding("schema", f"{expected.type} {name}", problem)
     path = os.path.dirname(log.db.execute("PRAGMA database_list").fetchone()[2])
-    if why := path and folder.unusual_journal(path):
+    if why := path and os.access(path, os.W_OK) and folder.unusual_journal(path):  # who only reads needs no WAL
         yield Finding("schema", "log.db", f"is a log{why}: readers and writers wait for each other")
     titles = dict(log.db.execute("SELECT id, name FROM kind"))
     for kind in KINDS[version(log.db)]:
