@@ -5,6 +5,7 @@ import os
 import signal
 import stat
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,7 @@ def test_who_ends_it_finds_no_checkout(ll: Layerlog, tmp_path: Path, number: sig
     assert process.stderr is not None
     assert process.stderr.readline() == "here\n"
     assert [name for name in os.listdir(tmp_path) if "bisect" in name]
+    time.sleep(1)  # a program that is only being started outlives who starts it
     process.send_signal(number)
     process.communicate(timeout=30)
     assert process.returncode == 130, "as with ^C"
