@@ -32,7 +32,7 @@ HEADINGS: dict[str, dict[str, Entry]] = {
         "inspect": Entry(IMAGES, "inspect", "Show all that is known of an image or a container"),
         "history": Entry(IMAGES, "history", "List the layers of an image, newest first"),
         "tag": Entry(NAMES, "tag", "Give an image one more name"),
-        "reflog": Entry(NAMES, "reflog", "List what tags named before, and who moved them"),
+        "reflog": Entry("cli.commands.images.reflog", "reflog", "List what tags named before, and who moved them"),
         "rmi": Entry(NAMES, "rmi", "Remove an image (undelete brings it back)"),
         "build": Entry("cli.commands.images.build", "build", "Build an image from a Dockerfile"),
         "pull": Entry("cli.commands.images.pull", "pull", "Get an image from a registry"),
