@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from cli.build import copy, process
 from cli.build.context import Context, HostFiles
@@ -39,15 +38,6 @@ class StepError(LayerlogError):
         self.container, self.exit_code = container, exit_code
 
 
-class Result(NamedTuple):
-    """`image` is the commit, or, where the Dockerfile does nothing, the image that it begins with."""
-
-    image: str
-    build: str
-    steps: int
-    reused: int
-
-
 class Build:
     """One run of `build`."""
 
@@ -59,8 +49,11 @@ class Build:
         self._stages: list[StageBuild] = []
         self._given = Given(request.platform, request.own_platform, request.network, request.secret)
 
-    def build(self) -> Result:
-        """Build, tag, and record it; raise StepError for a step that fails: the steps before it stand."""
+    def build(self) -> str:
+        """Build, tag, and record it; return the image's id: the commit's, or, where the Dockerfile does nothing, its base's.
+
+        Raise StepError for a step that fails: the steps before it stand.
+        """
         try:
             plan = self._plan()
             last = stages.target(plan, self.request.target)
@@ -78,7 +71,7 @@ class Build:
             raise StepError(f"{shown(self.context.name)}:{last.line}: {reason}", None)
         self._tell_undeclared(plan)
         self._end(image, last)
-        return Result(image, self.id, self.progress.steps, self.progress.reused)
+        return image
 
     def _plan(self) -> Plan:
         given = of_platforms(self.request.own_platform, self.request.platform, self.request.target or "default")
@@ -134,8 +127,7 @@ class Build:
         own = [*inherited, *stage.instructions, *(self._labels() if stage is last else ())]
         for number, instruction in enumerate(own, 1):
             self._do(plan, building, instruction, number, len(own))
-        building.doing = Doing(0, stage.line, "FROM")
-        self.s.build = building.told_of(building.doing)
+        building.begin(Doing(0, stage.line, "FROM"))
         self._checked(building, building.finish)
         return building.place
 
@@ -159,8 +151,7 @@ class Build:
     # -- a step
 
     def _do(self, plan: Plan, building: StageBuild, instruction: Instruction, number: int, total: int) -> None:
-        building.doing = Doing(number, instruction.line, instruction.text)
-        self.s.build = building.told_of(building.doing)
+        building.begin(Doing(number, instruction.line, instruction.text))
         self.progress.begin(building.stage, number, total, instruction.text)
 
         def act() -> None:

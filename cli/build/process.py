@@ -22,7 +22,6 @@ from projections.build.steps import SCRIPTS, Process
 from projections.oci.documents import Json, field, items
 
 HOSTNAME = "build"
-NONE = "none"
 LONGEST = 4 << 10
 """Bytes of a line that are shown."""
 MOST_SHOWN = 2 << 20

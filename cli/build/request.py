@@ -49,7 +49,6 @@ class Progress:
         self.quiet, self.explain, self._live = quiet, explain, live
         self.steps = self.reused = 0
         self.last: deque[str] = deque(maxlen=LAST_LINES)
-        self._began = time.monotonic()
         self._next = 0.0
         self._is_drawn = False
 
@@ -61,7 +60,6 @@ class Progress:
     def begin(self, stage: Stage, number: int, total: int, instruction: str) -> None:
         self.steps += 1
         self.last.clear()
-        self._began = time.monotonic()
         self._say(f"[{stage.called} {number}/{total}] {shown(instruction.replace(chr(10), ' '))[:200]}")
 
     def found(self) -> None:
@@ -72,9 +70,6 @@ class Progress:
         if self.explain:
             for reason in reasons or ["nothing like it was built before"]:
                 self._say(f"  not reused: {shown(reason)}")
-
-    def built(self) -> None:
-        self._say(f"  done in {time.monotonic() - self._began:.1f} s")
 
     def printed(self, line: str) -> None:
         """Tell a line of what a process prints."""

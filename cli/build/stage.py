@@ -1,6 +1,6 @@
 """A stage while it is built: each step is found among those built before, or done in the stage's container and sealed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -14,10 +14,10 @@ from eventstore.model.facts import Base, ConfigChange, ContainerBase, EmptyBase,
 from eventstore.store import commands
 from eventstore.store.writer import Writer
 from projections.build import inputs
-from projections.build.inputs import Found
 from projections.build.scope import Scope
 from projections.build.stages import Stage
 from projections.images import images, run_config
+from projections.oci.config import difference
 from projections.oci.documents import Json
 from projections.refs import containers, targets
 from projections.refs.targets import Target
@@ -76,8 +76,15 @@ class StageBuild:
         """The line of the last step that was not found."""
         self._is_natural = True
         """Whether the commits under `place` are just the steps that were told, each one."""
+        self._has_files = False
+        """Whether the last commit has files of its own."""
 
     # -- where it stands
+
+    def begin(self, doing: Doing) -> None:
+        """Go on to an instruction."""
+        self.doing = doing
+        self._tell_log(doing)
 
     def view(self) -> View:
         """Return the tree as it is now."""
@@ -148,7 +155,7 @@ class StageBuild:
         found = self._find(text)
         if found is None:
             return False
-        natural = self._is_natural and not self._waiting and inputs.parent(found) == (self.place.image or None)
+        natural = self._is_natural and not self._waiting and Seal.of(found).parent == (self.place.image or None)
         self._waiting = []
         self._is_natural = natural
         self._stand_on(found)
@@ -209,9 +216,10 @@ class StageBuild:
 
     # -- inside
 
-    def _find(self, text: bytes) -> Found | None:
+    def _find(self, text: bytes) -> Event | None:
+        """Return the seal of a step that was built of the same, and can be used."""
         found = inputs.find(self.s.log, inputs.key(text)) if self.request.reuse else None
-        return found if found is not None and self._is_whole(found.seal) else None
+        return found if found is not None and self._is_whole(found) else None
 
     def _is_whole(self, seal: Event) -> bool:
         """Whether nothing of a commit was erased."""
@@ -220,12 +228,12 @@ class StageBuild:
             return True
         return all(map(self.s.store.content.has, log.contents(seal.stream, first, seal.version)))
 
-    def _stand_on(self, found: Found) -> None:
+    def _stand_on(self, seal: Event) -> None:
         self.container = None
-        self._sealed(found.commit, found.seal)
+        self._sealed(seal)
 
-    def _sealed(self, commit: str, seal: Event) -> None:
-        container = self.s.log.stream_of(seal.stream).name
+    def _sealed(self, seal: Event) -> None:
+        container, commit = self.s.log.stream_of(seal.stream).name, seal.commit
         self._has_files = has_tree_events(self.s.log, seal.stream, Seal.of(seal).first, seal.version)
         tree = sha256(f"{self.place.tree} {commit}".encode()).hexdigest() if self._has_files else self.place.tree
         self.place = self.place._replace(base=ContainerBase(container, seal.version), image=commit, tree=tree, chain=commit)
@@ -237,7 +245,7 @@ class StageBuild:
         assert self.container is not None
         writer.content.put_stream([text])
         now = containers.get(self.s.log, self.container)
-        self.s.build = self.told_of(doing)
+        self._tell_log(doing)
         writer.context = self.s.context()
         step = Step(self.build, self.stage.called, doing.line, doing.text, inputs.key(text).hex(), doing.number)
         commit = commands.seal_step(
@@ -247,16 +255,16 @@ class StageBuild:
         )  # fmt: skip
         seal = self.s.log.seal(commit.hex())
         assert seal is not None
-        self._sealed(commit.hex(), seal)
+        self._sealed(seal)
 
     @property
     def latest(self) -> int | None:
         """The time (ns) that the image is made at, and that nothing made in it is later than; None for any."""
         return None if self.request.epoch is None else self.request.epoch * SECOND
 
-    def told_of(self, doing: Doing) -> Mapping[str, Any]:
-        """Return what the events of a step say of it."""
-        return {"id": self.build, "stage": self.stage.called, "line": doing.line, "instruction": doing.text}
+    def _tell_log(self, doing: Doing) -> None:
+        """Let the events that come say of which step they are."""
+        self.s.build = {"id": self.build, "stage": self.stage.called, "line": doing.line, "instruction": doing.text}
 
 
 def begun(s: Session, found: Target | None, platform: str) -> Place:
@@ -274,6 +282,5 @@ def _point(base: Base) -> tuple[str | None, int]:
 
 
 def _difference(old: Json, new: Json, instruction: str) -> ConfigChange | None:
-    differs = {field: value for field, value in new.items() if old.get(field) != value}
-    gone = tuple(sorted(old.keys() - new.keys()))
-    return ConfigChange((instruction,) if instruction else (), differs, gone) if differs or gone else None
+    found = difference(old, new, [instruction] if instruction else [])
+    return found if found.set or found.unset else None

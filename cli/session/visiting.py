@@ -4,8 +4,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from cli.display.formats import counted
 from cli.sandbox import bundle, namespaces, recording, runtime, users
@@ -126,9 +126,7 @@ def recover(s: Session, container: str) -> bool:
     """Record what a killed process left in a container; return whether there was something to record."""
     if visits.state(s.store.path, container) != visits.UNRECORDED:
         return False
-    become_root()
-    lock = visits.take(s.store.path, container)
-    try:
+    with _taken_over(s, container):
         visit = visiting.read(s.store.path, container)
         if visit is None:  # killed before anything ran
             visiting.forget(s.store.path, container)
@@ -136,25 +134,30 @@ def recover(s: Session, container: str) -> bool:
         _end(s, visit, visit.exit)
         print(f"layerlog: recorded what a process left in container {container[:12]}", file=sys.stderr)
         return True
-    finally:
-        os.close(lock)
 
 
 def discard(s: Session, container: str) -> bool:
     """Throw away, unrecorded, what a killed process left in a container; return whether there was anything."""
     if visits.state(s.store.path, container) != visits.UNRECORDED:
         return False
-    become_root()
-    lock = visits.take(s.store.path, container)
-    try:
+    with _taken_over(s, container):
         with suppress(StoreError):
             if visit := visiting.read(s.store.path, container):
                 visiting.remove_leftovers(visit, visits.folder(s.store.path, container))
         visiting.forget(s.store.path, container)
-    finally:
-        os.close(lock)
     print(f"layerlog: threw away what a process left in container {container[:12]}", file=sys.stderr)
     return True
+
+
+@contextmanager
+def _taken_over(s: Session, container: str) -> Iterator[None]:
+    """Hold the lock of a visit that nobody is in any more."""
+    become_root()
+    lock = visits.take(s.store.path, container)
+    try:
+        yield
+    finally:
+        os.close(lock)
 
 
 def _pass(s: Session, visit: Visit, exited: Exit | None) -> Passed:

@@ -5,7 +5,7 @@ are matched and so NamedTuples; the others are plain classes, as every command t
 NamedTuple costs as much as ten of them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind
@@ -235,6 +235,12 @@ class Pass(NamedTuple):
         }  # fmt: skip
 
 
+def _values(event: Event, fields: Iterable[str]) -> Iterator[Any]:
+    """Yield what an event states under each of *fields*, None where it states nothing."""
+    said = event.stated
+    return (said.get(field) for field in fields)
+
+
 class Exit(NamedTuple):
     """ProcessExited: `process` is a visit's random id; `program` and `command` are what ran, with secrets hidden.
 
@@ -253,8 +259,7 @@ class Exit(NamedTuple):
 
     @classmethod
     def of(cls, event: Event) -> "Exit":
-        said = event.stated
-        return cls(*(said.get(field) for field in cls._fields))  # type: ignore[arg-type]
+        return cls(*_values(event, cls._fields))
 
     @property
     def stated(self) -> dict[str, Any]:
@@ -277,8 +282,7 @@ class Step(NamedTuple):
 
     @classmethod
     def of(cls, event: Event) -> "Step":
-        said = event.stated
-        return cls(*(said.get(field) for field in cls._fields))  # type: ignore[arg-type]
+        return cls(*_values(event, cls._fields))
 
 
 class Built(NamedTuple):
@@ -294,8 +298,7 @@ class Built(NamedTuple):
 
     @classmethod
     def of(cls, event: Event) -> "Built":
-        said = event.stated
-        return cls(*(said.get(field) for field in cls._fields))  # type: ignore[arg-type]
+        return cls(*_values(event, cls._fields))
 
 
 class Serving(NamedTuple):

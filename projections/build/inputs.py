@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from itertools import zip_longest
-from typing import Any, NamedTuple
+from typing import Any
 
 from eventstore.content.reader import Content
 from eventstore.errors import ErasedError
@@ -16,7 +16,6 @@ from eventstore.index.provenance import step_like, step_with
 from eventstore.log.log import Log
 from eventstore.model.changes import Change, extras
 from eventstore.model.events import Event, Kind
-from eventstore.model.facts import Seal, Step
 from eventstore.model.paths import shown
 
 MOST_NAMED = 5
@@ -49,25 +48,13 @@ def _detail(text: str) -> str:
 # -- what was built before
 
 
-class Found(NamedTuple):
-    """A step that was built of the same: the commit that sealed it, and whether that has files of its own."""
-
-    commit: str
-    seal: Event
-    step: Step
-
-
-def find(log: Log, wanted: bytes) -> Found | None:
-    """Return the latest step with that key: O(steps ever built), by the index of their kind."""
+def find(log: Log, wanted: bytes) -> Event | None:
+    """Return the seal of the latest step with that key: O(steps ever built), by the index of their kind."""
     event = step_with(log, wanted)
     if event is None:
         return None
     seal = log.event(event.stream, event.version + 1)
-    return Found(seal.commit, seal, Step.of(event)) if seal.kind == Kind.COMMITTED else None
-
-
-def parent(found: Found) -> str | None:
-    return Seal.of(found.seal).parent
+    return seal if seal.kind == Kind.COMMITTED else None
 
 
 def changed(log: Log, content: Content, stage: str, number: int, instruction: str, now: bytes, moved: str) -> list[str]:

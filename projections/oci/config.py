@@ -135,10 +135,13 @@ def change_of(config: Json, instructions: Sequence[Instruction]) -> ConfigChange
     """Return what *instructions* (of `config_changes`) change of a run config; InvalidError where one is wrong."""
     from projections.oci.config_changes import applied  # noqa: PLC0415 - most commands read configs and change none
 
-    found = applied(config, instructions)
-    differs = {field: value for field, value in found.items() if config.get(field) != value}
-    gone = tuple(sorted(config.keys() - found.keys()))
-    return ConfigChange(tuple(instruction.text for instruction in instructions), differs, gone)
+    return difference(config, applied(config, instructions), [instruction.text for instruction in instructions])
+
+
+def difference(old: Json, new: Json, texts: Iterable[str]) -> ConfigChange:
+    """Return what makes one run config into another, as the instructions of *texts* said it."""
+    differs = {field: value for field, value in new.items() if old.get(field) != value}
+    return ConfigChange(tuple(texts), differs, tuple(sorted(old.keys() - new.keys())))
 
 
 def _signed(config: Json, added: Sequence[History]) -> Json:

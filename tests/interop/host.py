@@ -20,7 +20,7 @@ def snapshot(root: Path) -> Snapshot:
     """Return what is below *root* (type, mode, owner, ns mtime, data, target, device, xattrs), and who shares a node."""
     found: dict[bytes, Any] = {}
     names: dict[int, list[bytes]] = {}
-    for path in _walk(os.fsencode(root)):
+    for path in walk(os.fsencode(root)):
         status, relative = os.lstat(path), os.path.relpath(path, os.fsencode(root))
         xattrs = {name: os.getxattr(path, name, follow_symlinks=False) for name in os.listxattr(path, follow_symlinks=False)}
         found[relative] = (stat.filemode(status.st_mode), status.st_uid, status.st_gid, status.st_mtime_ns, _data(path, status), xattrs)
@@ -29,11 +29,11 @@ def snapshot(root: Path) -> Snapshot:
     return found, {tuple(sorted(paths)) for paths in names.values() if len(paths) > 1}
 
 
-def _walk(path: bytes) -> Iterator[bytes]:
+def walk(path: bytes) -> Iterator[bytes]:
     yield path
     if stat.S_ISDIR(os.lstat(path).st_mode):
         for name in os.listdir(path):
-            yield from _walk(os.path.join(path, name))
+            yield from walk(os.path.join(path, name))
 
 
 def _data(path: bytes, status: os.stat_result) -> object:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from cli.build import context as contexts
-from cli.build.build import Build, Result, StepError
+from cli.build.build import Build, StepError
 from cli.build.context import Context
 from cli.build.request import Progress, Request
 from cli.commands.images.missing import pull_option, pulled_base
@@ -26,7 +26,6 @@ from projections.oci.config import Platform, wanted_platform
 from projections.oci.config_values import environment
 from projections.oci.dockerfile import DockerfileError
 from projections.refs.tags import new_name
-from projections.refs.targets import Target
 
 MAX_SECRET = 500 << 10
 
@@ -70,28 +69,27 @@ def build(
     named = [new_name(tag) for tag in tags]
     progress = Progress(quiet=options["quiet"], explain=options["explain"], live=_is_live(options["progress"]))
     with contexts.opened(place, file) as context:
-        flaws = _flaws(ctx, context, options["platform"])
+        own, wanted = (wanted_platform(asked, os.uname().machine) for asked in (None, options["platform"]))
+        flaws = _flaws(ctx, context, of_platforms(own, wanted, ""))
         if check:
             print(*flaws or [f"{shown(context.name)}: nothing found"], sep="\n")
             ctx.exit(1 if flaws else 0)
         become_root()
         with first_session() as s:
-            result = _built(Build(s, context, _request(s, named, options), progress))
+            image = _built(Build(s, context, _request(s, named, own, wanted, options), progress))
     progress.end()
     if flaws and not options["quiet"]:
         print(f"layerlog: {counted(len(flaws), 'doubt')} about the Dockerfile: `layerlog build --check` tells", file=sys.stderr)
     if iidfile:
         with replacing(os.path.abspath(iidfile)) as fd, open(fd, "w", encoding="ascii", closefd=False) as output:
-            output.write(f"sha256:{result.image}")
-    print(f"sha256:{result.image}")
+            output.write(f"sha256:{image}")
+    print(f"sha256:{image}")
 
 
-def _flaws(ctx: click.Context, context: Context, platform: str | None) -> list[str]:
+def _flaws(ctx: click.Context, context: Context, given: dict[str, str]) -> list[str]:
     """Return what the rules find, a line each; raise LayerlogError where the Dockerfile says that nothing may be found."""
     from projections.build import checks
 
-    machine = os.uname().machine
-    given = of_platforms(wanted_platform(None, machine), wanted_platform(platform, machine), "")
     try:
         found = checks.check(context.dockerfile, given, context.ignored, partial(_set_by, ctx.obj.store))
     except DockerfileError as error:
@@ -115,7 +113,7 @@ def _is_live(asked: str) -> bool:
     return asked == "auto" and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _built(building: Build) -> Result:
+def _built(building: Build) -> str:
     with suppress(ValueError):  # not the main thread's matter
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -128,7 +126,8 @@ def _built(building: Build) -> Result:
             print("          then mend the Dockerfile and build again: the steps before are reused", file=sys.stderr)
         raise
 
-def _request(s: Session, tags: list[str], options: dict[str, Any]) -> Request:
+
+def _request(s: Session, tags: list[str], own: Platform, wanted: Platform, options: dict[str, Any]) -> Request:
     arguments = dict(_argument(text) for text in options["arguments"])
     for name in PROXIES:
         if name in os.environ:
@@ -136,14 +135,11 @@ def _request(s: Session, tags: list[str], options: dict[str, Any]) -> Request:
     for label in options["labels"]:
         if not label.partition("=")[0]:
             raise InvalidError(f"--label {shown(label)}: not NAME=VALUE")
-    machine = os.uname().machine
-    own = wanted_platform(None, machine)
-    wanted = wanted_platform(options["platform"], machine)
     secrets = dict(map(_secret, options["secrets"]))
     return Request(
         arguments, options["target"], tags, options["labels"], options["network"], not options["no_cache"],
-        options["explain"], wanted, own, _epoch(arguments), partial(_image, s, options["pull"]),
-        lambda name: _read(secrets, name),
+        options["explain"], wanted, own, _epoch(arguments),
+        lambda name, platform: pulled_base(s, name, options["pull"], str(platform)), partial(_read, secrets),
     )  # fmt: skip
 
 
@@ -162,10 +158,6 @@ def _epoch(arguments: dict[str, str]) -> int | None:
         if 0 <= int(text) < 1 << 33:
             return int(text)
     raise InvalidError(f"{EPOCH}={shown(text)}: seconds since 1970 were expected")
-
-
-def _image(s: Session, pull: str, name: str, platform: Platform) -> Target:
-    return pulled_base(s, name, pull, str(platform))
 
 
 # -- secrets

@@ -8,6 +8,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from tests.interop.host import walk
+
 FIELDS = (
     "Cmd", "Entrypoint", "Env", "ExposedPorts", "Healthcheck", "Labels", "OnBuild", "Shell", "StopSignal", "User", "Volumes", "WorkingDir",
 )  # fmt: skip
@@ -32,17 +34,10 @@ def read_json(path: Path) -> Any:
 
 def _nodes(root: bytes) -> Iterator[tuple[str, str]]:
     first: dict[int, str] = {}
-    for path in sorted(_walk(root)):
+    for path in sorted(walk(root)):
         status, name = os.lstat(path), "/" + os.fsdecode(os.path.relpath(path, root))
         same = first.setdefault(status.st_ino, name)
         yield name.removesuffix("."), _described(path, status) if same == name else f"one more name of {same}"
-
-
-def _walk(path: bytes) -> Iterator[bytes]:
-    yield path
-    if stat.S_ISDIR(os.lstat(path).st_mode):
-        for name in os.listdir(path):
-            yield from _walk(os.path.join(path, name))
 
 
 def _described(path: bytes, status: os.stat_result) -> str:
