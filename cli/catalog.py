@@ -23,7 +23,8 @@ DIFF = "cli.commands.files.diff"
 VIEWS = "cli.commands.files.export"
 UNDO = "cli.commands.history.undo"
 STORE = "cli.commands.store.store"
-UPKEEP = "cli.commands.store.upkeep"
+ERASE = "cli.commands.store.erase"
+COPIES = "cli.commands.store.copies"
 PROOF = "cli.commands.store.proof"
 
 HEADINGS: dict[str, dict[str, Entry]] = {
@@ -88,18 +89,18 @@ HEADINGS: dict[str, dict[str, Entry]] = {
         "redo": Entry(UNDO, "redo", "Bring back what undo took back"),
         "revert": Entry(UNDO, "revert", "Take back one commit, keeping later ones"),
         "restore": Entry(UNDO, "restore", "Bring a path back as it was at a point of history"),
-        "undelete": Entry(UNDO, "undelete", "Bring back a removed container, image or tag"),
+        "undelete": Entry("cli.commands.history.undelete", "undelete", "Bring back a removed container, image or tag"),
         "bisect": Entry("cli.commands.history.bisect", "bisect", "Find the event that broke something, by halving"),
     },
     "Store": {
         "verify": Entry(STORE, "verify", "Check the chain of events and every content"),
         "df": Entry(STORE, "df", "Show where the disk space goes"),
         "rebuild": Entry(STORE, "rebuild", "Compute the cache anew from the log"),
-        "gc": Entry(UPKEEP, "gc", "Free space that nothing names"),
-        "prune": Entry(UPKEEP, "prune", "Erase contents that only removed things hold"),
-        "erase": Entry(UPKEEP, "erase", "Erase one content for ever, and record that and why"),
-        "repair": Entry(UPKEEP, "repair", "Bring back damaged contents from a copy"),
-        "backup": Entry(UPKEEP, "backup", "Copy the store while it is in use"),
+        "gc": Entry("cli.commands.store.gc", "gc", "Free space that nothing names"),
+        "prune": Entry(ERASE, "prune", "Erase contents that only removed things hold"),
+        "erase": Entry(ERASE, "erase", "Erase one content for ever, and record that and why"),
+        "repair": Entry(COPIES, "repair", "Bring back damaged contents from a copy"),
+        "backup": Entry(COPIES, "backup", "Copy the store while it is in use"),
         "serve": Entry("cli.commands.store.serve", "serve", "Let docker and podman pull from the store, any moment of it"),
         "checkpoint": Entry(PROOF, "checkpoint", "Print the head of the log, to sign or keep elsewhere"),
         "prove": Entry(PROOF, "prove", "Prove that an event is in the log, to a stranger"),

@@ -15,7 +15,7 @@ from cli.session.actor import observed_actor
 from cli.session.redact import redacted
 from cli.session.settings import Settings, default_store
 from cli.version import VERSION
-from eventstore.disk.lock import WAITING
+from eventstore.disk import lock
 from eventstore.errors import UnrecordedError
 
 _ALL = "layerlog.all"
@@ -215,7 +215,7 @@ def cli(ctx: click.Context, store: str | None, verbose: int, log_format: str, *,
     if store == "":
         raise click.BadParameter("it names no folder; leave the option out for the default store", param_hint="--store")
     ctx.obj = ctx.obj._replace(store=store or ctx.obj.store, verbosity=verbose, log_format=log_format)
-    WAITING.set(waiting.say)
+    lock.tell = waiting.say
     logs.configure(verbose, log_format)
     if verbose:
         logs.bind(store=ctx.obj.store, command=ctx.invoked_subcommand, actor=observed_actor()["login"])

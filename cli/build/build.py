@@ -12,8 +12,8 @@ from cli.sandbox.namespaces import StoppedError
 from cli.session.session import Session
 from cli.session.writing import writing
 from eventstore.errors import LayerlogError
-from eventstore.model.facts import Built
 from eventstore.model.paths import shown
+from eventstore.model.process_facts import Built
 from eventstore.store import commands
 from projections.build import demands, flags, scope, stages, steps
 from projections.build.demands import Given

@@ -10,13 +10,14 @@ from cli.session.writing import writing
 from eventstore.index.stream_paths import has_tree_events
 from eventstore.model.changes import Change
 from eventstore.model.events import Event
-from eventstore.model.facts import Base, ConfigChange, ContainerBase, EmptyBase, Seal, Step
+from eventstore.model.facts import Base, ConfigChange, ContainerBase, EmptyBase, Seal
+from eventstore.model.process_facts import Step
 from eventstore.store import commands
 from eventstore.store.writer import Writer
 from projections.build import inputs
 from projections.build.scope import Scope
 from projections.build.stages import Stage
-from projections.images import images, run_config
+from projections.images import images, oci_form, run_config
 from projections.oci.config import difference
 from projections.oci.documents import Json
 from projections.refs import containers, targets
@@ -206,7 +207,7 @@ class StageBuild:
             self._stand_on(found)
         else:
             target = Target("", self.start.image or None, *_point(self.start.base))
-            kept = len(list(images.build_steps(self.s.log, images.of_target(self.s.log, target)))) if self.start.image else 0
+            kept = len(list(oci_form.build_steps(self.s.log, images.of_target(self.s.log, target)))) if self.start.image else 0
             actual = self._actual_config()
             self._waiting = []
             with writing(self.s) as writer, writer.transaction():

@@ -24,7 +24,7 @@ from eventstore.model.times import rfc3339
 from projections.events.records import Record, actor_text
 from projections.events.rows import event_row, place, placed
 from projections.history.blame import Blame, Cause, Line
-from projections.history.commits import ImageLayer
+from projections.history.origins import ImageLayer
 from projections.refs.points import Points
 
 

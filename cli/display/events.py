@@ -8,13 +8,10 @@ from eventstore.model.digests import named
 from eventstore.model.events import ARRIVALS, DEPARTURES, Kind
 from eventstore.model.facts import (
     Arrival,
-    Built,
     ContainerBase,
     Departure,
-    Exit,
     FolderBase,
     ImageBase,
-    Pass,
     Referrer,
     TagMove,
     base_in,
@@ -77,12 +74,16 @@ def _created(record: Record) -> str:
 def _exited(record: Record) -> str:
     import shlex
 
+    from eventstore.model.process_facts import Exit
+
     found = Exit.of(record.event)
     command = subject(shlex.join(found.command or ()))
     return f"{command}: {'killed' if found.exit is None else f'exit code {found.exit}'}"
 
 
 def _recorded(record: Record) -> str:
+    from eventstore.model.process_facts import Pass
+
     found = Pass.of(record.event)
     counts = {"unstable": len(found.unstable), "refused": len(found.refused)}
     rest = (f", {counted(count, 'path')} {what}" for what, count in counts.items() if count)
@@ -137,6 +138,8 @@ def _step(record: Record) -> str:
 
 
 def _built(record: Record) -> str:
+    from eventstore.model.process_facts import Built
+
     found = Built.of(record.event)
     return f"from the stage {subject(found.target)}: {counted(found.steps, 'step')}, {found.reused} reused"
 

@@ -5,7 +5,7 @@ Events within rows are as `projections/events/rows.py` says.
 
 import stat
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cli.display.entries import TYPES
 from cli.display.events import NOTHING, built_text, stated_text, step_text, what
@@ -16,10 +16,13 @@ from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from projections.events import rows
 from projections.events.records import Record, actor_text
-from projections.history.commits import Commit, ImageLayer, Signed
-from projections.history.logbook import Item
+from projections.history.commits import Commit, Signed
+from projections.history.origins import ImageLayer
 from projections.refs.points import Points
 from projections.refs.tags import shown_names
+
+if TYPE_CHECKING:
+    from projections.history.logbook import Item
 
 NAME = 60
 _TIMES = ("started", "ended", "created")
@@ -105,7 +108,7 @@ def source_text(layer: ImageLayer) -> str:
     return f" from {shown(str(source))}" if source else ""
 
 
-def item_lines(item: Item, tags: list[str], signed: Sequence[Signed], points: Points) -> Iterator[str]:
+def item_lines(item: "Item", tags: list[str], signed: Sequence[Signed], points: Points) -> Iterator[str]:
     """Yield the head of an item, ending in an empty line."""
     if item.commit is not None:
         yield from commit_lines(item.commit, tags, signed)
@@ -117,7 +120,7 @@ def item_lines(item: Item, tags: list[str], signed: Sequence[Signed], points: Po
         yield from (paint("not yet sealed", "yellow") + f" (container {points.container(item.container or '')})", "")
 
 
-def oneline(item: Item, tags: list[str]) -> str:
+def oneline(item: "Item", tags: list[str]) -> str:
     if item.commit is not None:
         return f"{paint(short_id(item.commit.id), 'yellow')}{names_text(tags)} {subject(item.commit.message)}"
     if item.layer is not None:
@@ -221,7 +224,7 @@ def layer_row(layer: ImageLayer, tags: list[str]) -> dict[str, Any]:
     }
 
 
-def item_row(item: Item, tags: list[str], signed: Sequence[Signed], *, touched: bool) -> dict[str, Any]:
+def item_row(item: "Item", tags: list[str], signed: Sequence[Signed], *, touched: bool) -> dict[str, Any]:
     """Return a commit's, a layer's or (both null) the unsealed rest's row; `events` are there where paths were asked for."""
     if item.commit is not None:
         row = commit_row(item.commit, tags) | {"signatures": list(map(_signature_row, signed))}

@@ -7,7 +7,7 @@ from cli.display.formats import human_size, short_id, shown_stated
 from cli.display.output import Column
 from eventstore.content.reader import Content
 from eventstore.log.log import Log
-from projections.images import image_list, images, inspection
+from projections.images import image_list, inspection, oci_form
 from projections.images.images import Image
 from projections.images.inspection import HistoryRow
 from projections.refs.tags import familiar
@@ -43,7 +43,7 @@ def image_rows(log: Log, content: Content, rows: Sequence[tuple[Image, str | Non
             "tag": tag,
             "digest": f"sha256:{digests[0]}" if digests else None,
             "id": f"sha256:{image.id}",
-            "created": images.created(log, content, image),
+            "created": oci_form.created(log, content, image),
             "size": sizes[image.id],
         }
 

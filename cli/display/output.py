@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import zip_longest
@@ -376,5 +376,5 @@ def _approximate(value: Any, text: Any) -> bool:
 
 def _base64(value: Any) -> Any:
     if isinstance(value, str | bytes):
-        return b64encode(_raw(value)).decode()
+        return b2a_base64(_raw(value), newline=False).decode()
     return [_base64(item) for item in value] if isinstance(value, list | tuple) else _text(value)

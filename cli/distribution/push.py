@@ -14,7 +14,7 @@ from cli.streams.threads import Measured
 from cli.streams.workers import in_threads
 from eventstore.model.digests import digest_of
 from eventstore.store.store import Store
-from projections.images import images
+from projections.images import oci_form
 from projections.images.images import Image
 from projections.layers.layers import Layer, LeftOut, ignored
 from projections.oci import oci_image as oci
@@ -50,7 +50,7 @@ def push(store: Store, image: Image, way: Way, tags: Sequence[str], earlier: Map
     *earlier* is, by diff_id (hex), in which blobs a layer left before: one that the registry has is not made again.
     Raise RegistryError; the tags are as they were then.
     """
-    exported, came = images.exported_layers(store.log, image), send.blobs_that_came(store, image)
+    exported, came = oci_form.exported_layers(store.log, image), send.blobs_that_came(store, image)
     as_it_came = way._replace(compress="")
     plain = send.plain_in_manifest(store, image)
     known = [send.known_form(store, layer) for layer in exported]  # here: a thread that only asks the registry opens no store
@@ -61,7 +61,7 @@ def push(store: Store, image: Image, way: Way, tags: Sequence[str], earlier: Map
     futures = in_threads(AT_ONCE, reversed(tasks))  # the top first: it is the one that a registry lacks
     brought = [future.result() for future in reversed(futures)]
     diff_ids = {layer: blob.diff_id for layer, (blob, _) in zip(exported, brought, strict=True)}
-    config = images.config(store.log, store.content, image, diff_ids.__getitem__)
+    config = oci_form.config(store.log, store.content, image, diff_ids.__getitem__)
     found = send.assembled(store, image, config, [blob for blob, _ in brought], tags)
     _send_small(way, Descriptor(oci.OCI_CONFIG, digest_of(config), len(config)), config)
     for tag in tags:

@@ -116,7 +116,7 @@ def _as_here(log: Log, layer: LayerBlob) -> LayerBlob:
     diff_id = layer.diff_id.hex()
     if log.stream("layer", diff_id) is None:
         return layer
-    return replace(layer, descriptor=replace(layer.descriptor, size=tar_size(images.imported_layer(log, diff_id))))
+    return replace(layer, descriptor=layer.descriptor._replace(size=tar_size(images.imported_layer(log, diff_id))))
 
 
 def recompressed(content: Content, image: OciImage) -> list[LayerBlob]:

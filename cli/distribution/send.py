@@ -16,7 +16,7 @@ from eventstore.model.digests import named, raw
 from eventstore.model.events import ARRIVALS, Event
 from eventstore.model.facts import Arrival, tar_size
 from eventstore.store.store import Store
-from projections.images import images
+from projections.images import images, oci_form
 from projections.images.images import Image
 from projections.layers import layers, sizes
 from projections.layers.layers import FolderLayer, ImportedLayer, Layer, LeftOut, SealedLayer, ignored
@@ -47,10 +47,10 @@ def oci_image(
     are kept.
     """
     came = blobs_that_came(store, image)
-    exported = images.exported_layers(store.log, image)
+    exported = oci_form.exported_layers(store.log, image)
     spool = Spool(store)
     found = {layer: layer_blob(store, layer, spool, came, compress=compress, left_out=left_out) for layer in exported}
-    config = images.config(store.log, store.content, image, lambda layer: found[layer].diff_id)
+    config = oci_form.config(store.log, store.content, image, lambda layer: found[layer].diff_id)
     return assembled(store, image, config, [found[layer] for layer in exported], names)
 
 
@@ -70,7 +70,7 @@ def blobs_that_came(store: Store, image: Image) -> dict[str, Descriptor]:
 
 def image_config(store: Store, image: Image) -> bytes:
     """Return the image's OCI config; the layers born here are encoded once for it, and their digests cached."""
-    return images.config(store.log, store.content, image, lambda layer: plain_form(store, layer).diff_id)
+    return oci_form.config(store.log, store.content, image, lambda layer: plain_form(store, layer).diff_id)
 
 
 def plain_in_manifest(store: Store, image: Image) -> set[Layer]:

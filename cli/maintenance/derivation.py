@@ -16,7 +16,7 @@ from eventstore.store.store import Store
 from eventstore.store.writer import Writer
 from projections.events.records import Records
 from projections.history.derivation import SOURCE
-from projections.images import images
+from projections.images import images, oci_form
 from projections.images.images import Image
 from projections.layers.layers import ImportedLayer, Layer
 from projections.oci.oci_image import LAYER_TYPES, Descriptor, LayerBlob, OciImage
@@ -49,8 +49,8 @@ def derive(store: Store, writer: Writer, held: Collection[str], gone: Collection
 def _without(store: Store, image: Image, gone: frozenset[bytes], names: Iterable[str]) -> OciImage:
     dropped: set[bytes] = set()
     spool = send.Spool(store)
-    blobs = [_layer(store, layer, gone, dropped, spool) for layer in images.exported_layers(store.log, image)]
-    config = json.loads(images.config(store.log, store.content, image, _old_diff_id))
+    blobs = [_layer(store, layer, gone, dropped, spool) for layer in oci_form.exported_layers(store.log, image)]
+    config = json.loads(oci_form.config(store.log, store.content, image, _old_diff_id))
     config["rootfs"]["diff_ids"] = [named(blob.diff_id) for blob in blobs]
     return OciImage(json.dumps(config, separators=(",", ":")).encode(), tuple(blobs), names=tuple(names), hub=True)
 

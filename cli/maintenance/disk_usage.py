@@ -7,7 +7,7 @@ from typing import Any
 from eventstore.disk import cache_mounts
 from eventstore.retention import collection, compaction
 from eventstore.store.store import Store
-from projections.images import images
+from projections.images import images, oci_form
 from projections.images.images import Image
 from projections.layers import layers
 from projections.layers.layers import Layer, SealedLayer
@@ -46,8 +46,8 @@ def _images(store: Store) -> dict[str, Any]:
         count += not image.removed
         newest.setdefault((image.seal.stream if image.seal else image.id, image.removed), image)
     for image in newest.values():  # it has the layers of all older ones of its container
-        (gone if image.removed else alive).update(images.layers_of(log, image))
-    sizes = {layer: images.layer_size(log, store.content, layer) for layer in alive | gone}
+        (gone if image.removed else alive).update(oci_form.layers_of(log, image))
+    sizes = {layer: oci_form.layer_size(log, store.content, layer) for layer in alive | gone}
     return _row("images", count, sum(sizes.values()), sum(sizes[layer] for layer in gone - alive), "prune")
 
 
@@ -59,7 +59,7 @@ def _containers(store: Store) -> dict[str, Any]:
     for container in containers.all_containers(log):
         count += not container.removed
         own = (layer for layer in layers.of_container(log, container.id, container.version) if isinstance(layer, SealedLayer))
-        held = sum(images.layer_size(log, store.content, layer) for layer in own if layer.container == container.id)
+        held = sum(oci_form.layer_size(log, store.content, layer) for layer in own if layer.container == container.id)
         size += held
         gone += held if container.removed and not container.sealed else 0
     return _row("containers", count, size, gone, "prune")

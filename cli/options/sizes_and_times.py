@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_SIZE = re.compile(r"(\d{1,15})\s?(?:([kmgt])(i?)b?|b)?", re.ASCII | re.IGNORECASE)
+_SIZE = r"(?ai)(\d{1,15})\s?(?:([kmgt])(i?)b?|b)?"
 
 
 def parse_size(text: str) -> int:
     """Return the bytes that *text* says: 5000, 64GiB, 10 MB; units with i, or of one letter (as in Docker), are of 1,024."""
-    match = _SIZE.fullmatch(text.strip())
+    match = re.fullmatch(_SIZE, text.strip())
     if match is None:
         raise InvalidError(f"{shown(text[:40])!r} is not a size; write bytes, or as 512MiB or 64GiB")
     number, unit, binary = match.groups()

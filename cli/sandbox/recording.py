@@ -10,8 +10,8 @@ from cli.sandbox import visit as visiting
 from cli.sandbox.observe import Observation, Seen, Trees, UpperScan, redirects
 from cli.sandbox.visit import Visit
 from eventstore.model.changes import Change
-from eventstore.model.facts import Exit, Pass
 from eventstore.model.paths import shown
+from eventstore.model.process_facts import Exit, Pass
 from eventstore.store import commands
 from eventstore.store.staging import Staged
 from eventstore.store.writer import Writer

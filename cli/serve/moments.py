@@ -18,7 +18,7 @@ from eventstore.disk.lock import undisturbed
 from eventstore.errors import MismatchError
 from eventstore.model.digests import digest_of, named
 from eventstore.store.store import Store
-from projections.images import images
+from projections.images import oci_form
 from projections.images.images import Image
 from projections.layers.layers import ImportedLayer, Layer, SealedLayer
 from projections.oci import oci_image as oci
@@ -80,7 +80,7 @@ class Moments:
     def made(self, store: Store, image: Image) -> Moment:
         """Return the moment that *image* is; a layer that was never packed is encoded for it."""
         with undisturbed(store.path):
-            exported, came = images.exported_layers(store.log, image), send.blobs_that_came(store, image)
+            exported, came = oci_form.exported_layers(store.log, image), send.blobs_that_came(store, image)
             kept = [send.kept_blob(store, layer, came) for layer in exported]
             plain = send.plain_in_manifest(store, image)
             pairs = zip(exported, kept, strict=True)
@@ -88,7 +88,7 @@ class Moments:
                 original or self._packed["" if layer in plain else COMPRESSION].blob(store, layer) for layer, original in pairs
             ]
             known = {layer: blob.diff_id for layer, blob in zip(exported, layers, strict=True)}
-            config = images.config(store.log, store.content, image, known.__getitem__)
+            config = oci_form.config(store.log, store.content, image, known.__getitem__)
             sent = send.assembled(store, image, config, layers, ())
         found = Moment(image, sent, _blobs(config, exported, layers, kept))
         self._remember(digest_of(found.manifest), found)

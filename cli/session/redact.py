@@ -16,9 +16,9 @@ _CREDENTIALS = ("-u", "--creds")
 _CHANGES = ("-c", "--change")
 _PROSE = ("-m", "--message", "-a", "--author")
 _ALSO_FLAGS = (*_CREDENTIALS, *_CHANGES, *_PROSE)  # of some command: the option behind one is not its value
-_SECRET = re.compile(r"--([\w-]*(password|passphrase|token)|text)")
-_SHORT_PAIR = re.compile(r"(-[A-Za-z]{0,20}e)(?:[A-Za-z_]\w*=.*)?", re.DOTALL)
-_URL_PASSWORD = re.compile(r"(\b\w++://[^/\s:@]*:)[^/\s]*@")
+_HIDING = r"--([\w-]*(password|passphrase|token)|text)"
+_SHORT_PAIR = r"(?s)(-[A-Za-z]{0,20}e)(?:[A-Za-z_]\w*=.*)?"
+_URL = r"(\b\w++://[^/\s:@]*:)[^/\s]*@"
 
 
 def redacted(argv: Sequence[str]) -> list[str]:
@@ -68,19 +68,19 @@ def _redacted(argv: Sequence[str]) -> Iterator[str]:
 def _parted(item: str) -> tuple[str, str, str | None]:
     """Return (option, "=" or "", value): no value where the next item is it, no option where it is none of ours."""
     name, glue, value = item.partition("=")
-    if name.startswith("--") and (name in (*_PAIRS, *_ALSO_FLAGS) or _SECRET.fullmatch(name)):
+    if name.startswith("--") and (name in (*_PAIRS, *_ALSO_FLAGS) or re.fullmatch(_HIDING, name)):
         return name, glue, value if glue else None
     for short in (*_ALSO_FLAGS, *_PAIRS):
         if item.startswith(short) and not short.startswith("--"):
             return short, "", item[2:] or None
-    cluster = _SHORT_PAIR.fullmatch(item)
+    cluster = re.fullmatch(_SHORT_PAIR, item) if item.startswith("-") else None
     return (cluster[1], "", item[cluster.end(1) :] or None) if cluster else ("", "", None)
 
 
 def _hidden(option: str, value: str) -> str:
     if option in _PROSE:
         return value
-    if _SECRET.fullmatch(option):
+    if re.fullmatch(_HIDING, option):
         return HIDDEN
     if option in _CREDENTIALS:
         return _after(":", value)
@@ -88,7 +88,7 @@ def _hidden(option: str, value: str) -> str:
         return _hidden_instruction(value)
     if option:
         return _after("=", value)
-    return _URL_PASSWORD.sub(rf"\g<1>{HIDDEN}@", value)
+    return re.sub(_URL, rf"\g<1>{HIDDEN}@", value) if "://" in value else value
 
 
 def _after(mark: str, value: str) -> str:

@@ -17,8 +17,8 @@ from cli.session.session import Session, become_root
 from cli.session.writing import repeated, writing
 from eventstore.disk.held import remove
 from eventstore.errors import ConflictError, StoreError
-from eventstore.model.facts import Exit
 from eventstore.model.paths import shown
+from eventstore.model.process_facts import Exit
 from eventstore.store import commands, visits
 from projections.images import run_config
 from projections.refs import containers, targets

@@ -1,13 +1,12 @@
 """The lock of a store: shared by those who write, held alone by those who must not be disturbed (FORMAT.md, "Locks").
 
-Who waits for a lock, of any kind, for longer than `PATIENCE` tells `WAITING` of it.
+Who waits for a lock, of any kind, for longer than `PATIENCE` has `tell` say it.
 """
 
 import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from contextvars import ContextVar
 from typing import NamedTuple
 
 PATIENCE = 1.0  # seconds
@@ -27,8 +26,8 @@ class Waiting(NamedTuple):
     holders: tuple[Holder, ...]
 
 
-WAITING: ContextVar[Callable[[Waiting], object]] = ContextVar("waiting", default=len)
-"""Who is told."""
+tell: Callable[[Waiting], object] = len
+"""Who is told, whichever thread waits: a program puts its own here."""
 
 
 def shared(path: str) -> AbstractContextManager[None]:
@@ -70,7 +69,6 @@ def telling(what: str, find: Callable[[], tuple[Holder, ...]]) -> Iterator[None]
     """Tell of a block that takes longer than `PATIENCE` that it waits for *what*, which those whom *find* gives hold."""
     from threading import Timer  # noqa: PLC0415 - only who waits needs it
 
-    tell = WAITING.get()
     timer = Timer(PATIENCE, lambda: tell(Waiting(what, find())))
     timer.daemon = True
     timer.start()

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from eventstore.disk import folder
 from eventstore.integrity.findings import Finding, of_event
 from eventstore.log.log import Log
-from eventstore.log.schema import KINDS, migrate, version
+from eventstore.log.migrations import KINDS, migrate
+from eventstore.log.schema import version
 from eventstore.model.events import Kind
 from eventstore.model.paths import shown_name
 

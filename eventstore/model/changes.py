@@ -6,7 +6,7 @@ is decided in `rules.py` alone.  A Change has the fields that its event will hav
 
 import json
 import stat
-from base64 import b64decode, b64encode
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -80,7 +80,8 @@ def move(source: bytes, path: bytes) -> Change:
 def _detail(xattrs: Xattrs | None, rdev: tuple[int, int] | None) -> str | None:
     detail: dict[str, object] = {"rdev": rdev} if rdev else {}
     if xattrs:
-        texts = ((name.decode("utf-8", "surrogateescape"), b64encode(value).decode()) for name, value in xattrs.items())
+        names = (name.decode("utf-8", "surrogateescape") for name in xattrs)
+        texts = zip(names, (b2a_base64(value, newline=False).decode() for value in xattrs.values()), strict=True)
         detail["xattrs"] = dict(texts)
     return json.dumps(detail, sort_keys=True, separators=(",", ":")) if detail else None
 
@@ -90,6 +91,6 @@ def extras(detail: str | None) -> tuple[dict[bytes, bytes], tuple[int, int] | No
     if not detail:
         return {}, None
     stated = json.loads(detail)
-    xattrs = {k.encode("utf-8", "surrogateescape"): b64decode(v) for k, v in stated.get("xattrs", {}).items()}
+    xattrs = {k.encode("utf-8", "surrogateescape"): a2b_base64(v) for k, v in stated.get("xattrs", {}).items()}
     rdev = stated.get("rdev")
     return xattrs, (rdev[0], rdev[1]) if rdev else None

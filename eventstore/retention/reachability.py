@@ -11,7 +11,7 @@ from eventstore.model.digests import raw
 from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind
 from eventstore.model.facts import Arrival, Referrer
 
-_HEX = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+_HEX = r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])"
 NOT_KEPT = (*DEPARTURES, Kind.CONTENT_ERASED, Kind.CONTENT_READMITTED)
 """Kinds whose digest says what left the store, or what is gone: nothing needs to be here for it."""
 _KEEPING = (*ARRIVALS, Kind.REFERRER_KEPT)
@@ -114,7 +114,7 @@ def _in_details(log: Log, *, originals: bool) -> Iterator[bytes]:
         if kind in ARRIVALS and not originals:
             detail = json.dumps({key: value for key, value in json.loads(detail).items() if key != "blobs"})
         if kind not in past:
-            yield from map(bytes.fromhex, _HEX.findall(detail))
+            yield from map(bytes.fromhex, re.findall(_HEX, detail))
 
 
 class Needs:
@@ -168,5 +168,5 @@ def occurrences(log: Log, digests: Iterable[bytes]) -> Iterator[Occurrence]:
     yield from map(Occurrence._make, log.db.execute(f"{rows} WHERE NOT e.{ERASURES}").fetchall())
     keeping = f"SELECT position, stream, version, detail FROM event WHERE path IS NULL AND kind IN {tuple(map(int, _KEEPING))}"
     for position, stream, version, detail in log.db.execute(keeping).fetchall():
-        for digest in set(map(bytes.fromhex, _HEX.findall(detail or ""))) & sought:
+        for digest in set(map(bytes.fromhex, re.findall(_HEX, detail or ""))) & sought:
             yield Occurrence(digest, position, stream, version, None)

@@ -6,7 +6,7 @@ Each function is one intent: all or nothing, durable when it returns.  Rules tha
 import json
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eventstore.errors import ConflictError, NotFoundError
 from eventstore.index.names import container_named, tag_target
@@ -18,18 +18,14 @@ from eventstore.model.events import ENCODER, Kind
 from eventstore.model.facts import (
     Arrival,
     Base,
-    Built,
     ConfigChange,
     Departure,
-    Exit,
     FolderBase,
     History,
-    Pass,
     Referrer,
     Seal,
     Serving,
     Signature,
-    Step,
     TagMove,
     base_stated,
 )
@@ -39,6 +35,9 @@ from eventstore.store import visits
 from eventstore.store.rules import Recording, check_name
 from eventstore.store.staging import Staged
 from eventstore.store.writer import Writer
+
+if TYPE_CHECKING:
+    from eventstore.model.process_facts import Built, Exit, Pass, Step
 
 CONTAINER, LAYER, IMAGE, TAG, STORE = "container", "layer", "image", "tag", "store"
 
@@ -134,8 +133,8 @@ def record(
 
 
 def record_visit(
-    writer: Writer, container: str, changes: Iterable[Change], tree: Tree, *, expected: int, passed: Pass,
-    exited: Exit | None = None,
+    writer: Writer, container: str, changes: Iterable[Change], tree: Tree, *, expected: int, passed: "Pass",
+    exited: "Exit | None" = None,
 ) -> int:  # fmt: skip
     """As `record`, of what a process in the container changed since the last pass, and that it has *exited*, where it has.
 
@@ -152,7 +151,7 @@ def record_visit(
     return stream.version
 
 
-def record_exit(writer: Writer, container: str, exited: Exit) -> None:
+def record_exit(writer: Writer, container: str, exited: "Exit") -> None:
     """Record the end of a process that ran beside the container's writer: what it changed is in that one's passes."""
     _append_fact(writer, CONTAINER, container, Kind.PROCESS_EXITED, exited.stated)
 
@@ -187,7 +186,7 @@ def commit(
 
 
 def seal_step(
-    writer: Writer, container: str, changes: Iterable[Change], tree: Tree, *, step: Step, parent: str | None,
+    writer: Writer, container: str, changes: Iterable[Change], tree: Tree, *, step: "Step", parent: str | None,
     author: str | None, config: ConfigChange | None, created: int | None, created_by: str | None,
     history: History | None = None, expected: int,
 ) -> bytes:  # fmt: skip
@@ -210,7 +209,7 @@ def seal_step(
 
 
 def end_build(
-    writer: Writer, image: str, dockerfile: bytes, built: Built, *, tags: Iterable[str], containers: Iterable[str]
+    writer: Writer, image: str, dockerfile: bytes, built: "Built", *, tags: Iterable[str], containers: Iterable[str]
 ) -> None:
     """Record that *image* was built from a Dockerfile (its digest), move *tags* to it and remove the stages' *containers*."""
     with writer.changeset() as appending:

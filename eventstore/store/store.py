@@ -15,7 +15,7 @@ from eventstore.disk.fsync import sync_folder
 from eventstore.disk.lock import exclusive, telling
 from eventstore.errors import StoreError
 from eventstore.log.log import Log
-from eventstore.log.schema import SCHEMA, add_temporary_views, migrate, version
+from eventstore.log.schema import SCHEMA, version
 
 T = TypeVar("T")
 APPLICATION_ID = 0x4C4C4F47  # "LLOG"
@@ -59,7 +59,9 @@ class Store:
                 f"the store {path} was written by a newer layerlog (schema {schema}, this one knows {SCHEMA}); update layerlog"
             )
         if schema < SCHEMA:
-            add_temporary_views(db)
+            from eventstore.log import migrations  # noqa: PLC0415 - a store of today's schema does not need it
+
+            migrations.add_temporary_views(db)
         return cls(path, db, schema)
 
     @classmethod
@@ -76,9 +78,11 @@ class Store:
         """Bring an older store to today's schema, in one transaction and alone; return whether nobody else had done it."""
         if self.schema == SCHEMA:
             return False
+        from eventstore.log import migrations  # noqa: PLC0415
+
         with exclusive(self.path):
             self.schema = version(self.db)
-            migrate(self.db)
+            migrations.migrate(self.db)
         was, self.schema = self.schema, SCHEMA
         return was < SCHEMA
 
@@ -110,10 +114,12 @@ def _create(path: str) -> None:
 
 
 def _create_log(file: str) -> None:
+    from eventstore.log import migrations  # noqa: PLC0415
+
     with closing(sqlite3.connect(file, isolation_level=None)) as db:
         os.chmod(file, 0o600)
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        migrate(db)
+        migrations.migrate(db)
         db.execute("PRAGMA journal_mode = WAL")
 
 

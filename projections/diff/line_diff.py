@@ -6,7 +6,6 @@ O(n log n) where lines are mostly distinct; the close comparison is bounded, bey
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher
 
 CLOSE = 250_000  # pairs of lines compared in one gap
 PROBE = 8_000  # bytes in which git looks for a NUL
@@ -89,6 +88,8 @@ def _around(anchors: list[tuple[int, int]], low: int, high: int, start: int, end
 def _closely(old: Lines, new: Lines, low: int, high: int, start: int, end: int) -> Iterator[Match]:
     if (high - low) * (end - start) > CLOSE:
         return
+    from difflib import SequenceMatcher  # noqa: PLC0415 - who compares no texts does not pay for it
+
     for match in SequenceMatcher(None, old[low:high], new[start:end], autojunk=False).get_matching_blocks():
         if match.size:
             yield low + match.a, start + match.b, match.size

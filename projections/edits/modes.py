@@ -13,9 +13,9 @@ from projections.tree.view import View
 Remode = Callable[[int], int]
 """Returns the new mode of a node by its old one; type bits stay."""
 
-_OCTAL = re.compile(r"[0-7]{1,4}", re.ASCII)
-_CLAUSE = re.compile(r"([ugoa]*)((?:[-+=](?:[rwxXst]*|[ugo]))+)", re.ASCII)
-_ACTION = re.compile(r"([-+=])([ugo]|[rwxXst]*)", re.ASCII)
+_OCTAL = r"[0-7]{1,4}"
+_CLAUSE = r"([ugoa]*)((?:[-+=](?:[rwxXst]*|[ugo]))+)"
+_ACTION = r"([-+=])([ugo]|[rwxXst]*)"
 _CLASSES = {"u": 0o4700, "g": 0o2070, "o": 0o1007}
 _SHIFTS = {"u": 6, "g": 3, "o": 0}
 _BITS = {"r": 0o444, "w": 0o222, "x": 0o111, "s": 0o6000, "t": 0o1000}
@@ -25,7 +25,7 @@ MAX_FILE = 16 << 20
 
 def octal(text: str) -> int:
     """Return the permissions that *text* states in octal; raise InvalidError."""
-    if not _OCTAL.fullmatch(text):
+    if not re.fullmatch(_OCTAL, text):
         raise InvalidError(f"mode {shown(text)!r}: not an octal number up to 7777, as 0644")
     return int(text, 8)
 
@@ -39,8 +39,8 @@ def parse_mode(text: str) -> Remode:
     if text.isdigit():
         fixed = octal(text)
         return lambda mode: stat.S_IFMT(mode) | fixed | (mode & 0o6000 if stat.S_ISDIR(mode) else 0)
-    clauses = [_CLAUSE.fullmatch(clause) for clause in text.split(",")]
-    found = [(match[1], _ACTION.findall(match[2])) for match in clauses if match]
+    clauses = [re.fullmatch(_CLAUSE, clause) for clause in text.split(",")]
+    found = [(match[1], re.findall(_ACTION, match[2])) for match in clauses if match]
     if len(found) != len(clauses):
         raise InvalidError(f"mode {shown(text)!r}: not understood; write it in octal (0755) or as u+x,go-w")
 

@@ -5,20 +5,21 @@ r"""Globs as git's pathspecs have them (gitglossary(7), wildmatch): which paths 
 """
 
 import re
-import string
+from collections.abc import Callable
 from typing import NamedTuple
 
-_TOKEN = re.compile(
-    rb"""(?P<parts>(?:(?<=/)|\A)\*\*(?:/|\Z)) | (?P<star>\*+) | (?P<one>\?) | \\(?P<escaped>.)
-    | \[(?P<not>[!^])?(?P<set>\]?(?:\[:[a-z]+:\]|\\.|[^\]\\])*)\] | (?P<plain>.)""",
-    re.DOTALL | re.VERBOSE,
-)
-_MEMBER = re.compile(rb"\[:(?P<class>[a-z]+):\]|\\?(?P<first>.)(?:-\\?(?P<last>.))?", re.DOTALL)
-_CLASSES = {
-    b"alpha": string.ascii_letters, b"digit": string.digits, b"alnum": string.ascii_letters + string.digits,
-    b"upper": string.ascii_uppercase, b"lower": string.ascii_lowercase, b"xdigit": string.hexdigits, b"blank": " \t",
-    b"space": string.whitespace, b"punct": string.punctuation,
+_TOKEN = rb"""(?sx)(?P<parts>(?:(?<=/)|\A)\*\*(?:/|\Z)) | (?P<star>\*+) | (?P<one>\?) | \\(?P<escaped>.)
+    | \[(?P<not>[!^])?(?P<set>\]?(?:\[:[a-z]+:\]|\\.|[^\]\\])*)\] | (?P<plain>.)"""
+_MEMBER = rb"(?s)\[:(?P<class>[a-z]+):\]|\\?(?P<first>.)(?:-\\?(?P<last>.))?"
+_CLASSES: dict[bytes, Callable[[bytes], bool]] = {
+    b"alpha": bytes.isalpha, b"digit": bytes.isdigit, b"alnum": bytes.isalnum, b"upper": bytes.isupper, b"lower": bytes.islower,
+    b"xdigit": b"0123456789abcdefABCDEF".__contains__, b"blank": b" \t".__contains__, b"space": bytes.isspace,
+    b"punct": lambda byte: b"!" <= byte <= b"~" and not byte.isalnum(),
 }  # fmt: skip
+
+
+def _is_in_none(_: bytes) -> bool:
+    return False
 
 
 class Glob(NamedTuple):
@@ -30,7 +31,7 @@ class Glob(NamedTuple):
 
 def glob(text: bytes, *, by_parts: bool = False) -> Glob:
     """Return what a glob matches."""
-    tokens = list(_TOKEN.finditer(text))
+    tokens = list(re.finditer(_TOKEN, text))
     fixed = next((number for number, token in enumerate(tokens) if _is_special(token)), len(tokens))
     start = b"".join(token["escaped"] or token["plain"] for token in tokens[:fixed])
     return Glob(start, None if fixed == len(tokens) else _expression(tokens, by_parts=by_parts))
@@ -39,7 +40,7 @@ def glob(text: bytes, *, by_parts: bool = False) -> Glob:
 def longest_literal(text: bytes) -> bytes:
     """Return the longest run of bytes that all that a glob matches must hold."""
     found, run = b"", b""
-    for token in _TOKEN.finditer(text):
+    for token in re.finditer(_TOKEN, text):
         run = b"" if _is_special(token) else run + (token["escaped"] or token["plain"])
         found = max(found, run, key=len)
     return found
@@ -74,9 +75,10 @@ def _single(token: re.Match[bytes], *, by_parts: bool) -> bytes:
 
 def _set(token: re.Match[bytes], *, by_parts: bool) -> bytes:
     found: set[int] = set()
-    for member in _MEMBER.finditer(token["set"]):
+    for member in re.finditer(_MEMBER, token["set"]):
         if member["class"]:
-            found.update(_CLASSES.get(member["class"], "").encode())
+            is_in = _CLASSES.get(member["class"], _is_in_none)
+            found.update(number for number in range(256) if is_in(bytes([number])))
         else:
             found.update(member["first"], range(member["first"][0], (member["last"] or member["first"])[0] + 1))
     if token["not"]:

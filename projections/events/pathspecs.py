@@ -23,7 +23,7 @@ from projections.tree.view import Order, View
 from projections.tree.walk import walk
 
 MOST_NAMES = 1_000
-_MAGIC = re.compile(rb":\(([a-z, ]*)\)(.*)", re.DOTALL)
+_MAGIC = rb"(?s):\(([a-z, ]*)\)(.*)"
 
 
 class Pathspec(NamedTuple):
@@ -84,7 +84,7 @@ def anywhere(log: Log, text: bytes) -> list[Pathspec]:
 
 def _magic(text: bytes) -> tuple[bytes, bytes]:
     """Return the word before a pathspec, b"" where there is none, and the rest."""
-    match = _MAGIC.fullmatch(text)
+    match = re.fullmatch(_MAGIC, text)
     if match is None:
         return b"", text
     if match[1] not in (b"literal", b"glob"):

@@ -14,7 +14,8 @@ from projections.diff.line_diff import MAX_TEXT, is_binary, matches
 from projections.events.path_events import MAKING, NAMING, Touch, touches
 from projections.events.records import Record, Records
 from projections.history import brought_back
-from projections.history.commits import Commit, ImageLayer, Origins
+from projections.history.commits import Commit
+from projections.history.origins import ImageLayer, Origins
 from projections.refs import containers, tags
 from projections.tree.view import View
 

@@ -18,10 +18,11 @@ from projections.diff.tree_diff import Difference, differ
 from projections.events.path_events import Touch, touches
 from projections.events.pathspecs import Pathspec, touched_by_any
 from projections.events.records import Matches, PeopleFilter, Record, Records
-from projections.history import commits
+from projections.history import commits, origins
+from projections.history.derivation import whole_before
 from projections.layers import layers
 from projections.refs import references
-from projections.refs.targets import Target, containers_under
+from projections.refs.targets import Target, containers_under, spans
 from projections.tree import lineage
 from projections.tree.view import View
 
@@ -34,7 +35,7 @@ class Item(NamedTuple):
     """
 
     commit: commits.Commit | None
-    layer: commits.ImageLayer | None
+    layer: origins.ImageLayer | None
     container: str | None
     first: int
     touched: list[Record]
@@ -69,13 +70,13 @@ class Filter(NamedTuple):
 def of_target(log: Log, content: Content, target: Target) -> Iterator[Item]:
     """Yield the commits and imported layers that *target* stands on, newest first, streaming."""
     yield from map(of_commit, commits.commits_under(log, target))
-    yield from map(of_layer, commits.image_layers_under(log, content, target))
+    yield from map(of_layer, origins.image_layers_under(log, content, target))
 
 
 def of_everything(log: Log, content: Content) -> Iterator[Item]:
     """Yield every commit of the store and the layers of every image taken from elsewhere, what came last first, streaming."""
     made = map(of_commit, commits.of_seals(Records(log), seals.newest(log)))
-    return _as_they_came(made, map(of_layer, commits.image_layers_everywhere(log, content)))
+    return _as_they_came(made, map(of_layer, origins.image_layers_everywhere(log, content)))
 
 
 def _as_they_came(*items: Iterable[Item]) -> Iterator[Item]:
@@ -87,9 +88,9 @@ def by_author(log: Log, content: Content, target: Target | None, matches: Matche
     names = [name for name in seals.authors(log) if matches(name)]
     made = map(of_commit, commits.of_seals(Records(log), map(log.at, _positions_by(log, target, names))))
     if target is None:
-        layers: Iterable[commits.ImageLayer] = commits.image_layers_everywhere(log, content)
+        layers: Iterable[origins.ImageLayer] = origins.image_layers_everywhere(log, content)
     else:
-        layers = commits.image_layers_under(log, content, target)
+        layers = origins.image_layers_under(log, content, target)
     theirs = (of_layer(layer) for layer in layers if matches(layer.author))
     return _as_they_came(made, theirs) if target is None else chain(made, theirs)
 
@@ -130,19 +131,36 @@ def _name_before(record: Record, name: bytes) -> bytes:
 
 def _grouped(view: View, target: Target, found: Iterable[Touch]) -> Iterator[Item]:
     """Yield the events under their commits and layers."""
-    origins = commits.Origins(view.log, view.content, target)
+    known = origins.Origins(view.log, view.content, target)
     item: Item | None = None
-    for batch in growing_batches(origins.records.each(touch.event for touch in found)):
-        sealed = commits.over(origins.records, [record.event.position for record in batch if record.kind == "container"])
+    for batch in growing_batches(known.records.each(touch.event for touch in found)):
+        sealed = commits.over(known.records, [record.event.position for record in batch if record.kind == "container"])
         for record in batch:
             if item is not None and _holds(item, record):
                 item.touched.append(record)
                 continue
             if item is not None:
                 yield item
-            item = _opened(origins, record, sealed.get(record.event.position))
+            item = _opened(known, record, sealed.get(record.event.position))
     if item is not None:
         yield item
+
+
+def of_paths_traced(view: View, target: Target, patterns: Sequence[Pathspec], *, follow: bool) -> Iterator[Item]:
+    """As `of_paths`; what came with an image made anew is told as it was in the one that this was made of."""
+    items, older = of_paths(view, target, patterns, follow=follow), whole_before(view.log, target)
+    if older is None:
+        yield from items
+        return
+    reached = True  # what is nowhere here may have been there
+    for item in items:
+        reached = item.container is None
+        if item.container is not None:
+            yield item
+            if item.names is not None:
+                patterns = [patterns[0]._replace(path=item.names[1])]
+    if reached or not follow:
+        yield from of_paths_traced(View(view.log, view.content, spans(view.log, older)), older, patterns, follow=follow)
 
 
 def of_paths_everywhere(views: Iterable[tuple[View, Target]], patterns: Sequence[Pathspec], *, follow: bool) -> Iterator[Item]:
@@ -162,7 +180,7 @@ def _holds(item: Item, record: Record) -> bool:
     return record.event.stream == item.touched[0].event.stream and record.event.version >= item.first
 
 
-def _opened(origins: commits.Origins, record: Record, commit: commits.Commit | None) -> Item:
+def _opened(origins: origins.Origins, record: Record, commit: commits.Commit | None) -> Item:
     """Return the item that an event belongs to, with no other event yet; *commit* is the one over a container's event."""
     if record.kind != "container":
         return Item(origins.commit(record), origins.layer(record), None, 0, [record])
@@ -222,11 +240,11 @@ def of_commit(commit: commits.Commit) -> Item:
 def of_layer_alone(log: Log, content: Content, text: str) -> Item | None:
     """Return the layer whose id *text* is or begins, or the commit that made it of a folder; None where it is no layer's."""
     layer = references.layer_alone(log, text)
-    maker = commits.maker_of(log, content, layer) if layer is not None else None
-    return of_layer(maker) if isinstance(maker, commits.ImageLayer) else of_commit(maker) if maker is not None else None
+    maker = origins.maker_of(log, content, layer) if layer is not None else None
+    return of_layer(maker) if isinstance(maker, origins.ImageLayer) else of_commit(maker) if maker is not None else None
 
 
-def of_layer(layer: commits.ImageLayer) -> Item:
+def of_layer(layer: origins.ImageLayer) -> Item:
     return Item(None, layer, None, 0, [])
 
 

@@ -7,7 +7,7 @@ from eventstore.index import provenance, seals
 from eventstore.log.log import Log
 from eventstore.model.events import Kind
 from eventstore.model.facts import Seal
-from projections.images import images
+from projections.images import images, oci_form
 from projections.layers import sizes as layer_sizes
 from projections.refs import containers, tags
 
@@ -56,7 +56,7 @@ def users(log: Log, image: images.Image) -> list[str]:
 
 
 def sizes(log: Log, content: Content, found: Iterable[images.Image]) -> dict[str, int]:
-    """Return image id -> the bytes of its layers, as `images.layer_size` counts each: once, and then from cache/."""
+    """Return image id -> the bytes of its layers, as `oci_form.layer_size` counts each: once, and then from cache/."""
     return {image.id: _size(log, content, image) for image in found}
 
 
@@ -64,7 +64,7 @@ def _size(log: Log, content: Content, image: images.Image) -> int:
     name = f"image-{image.id}" if image.id and image.seal is not None else None
     known = layer_sizes.remembered(log, name) if name else None
     if known is None:
-        known = sum(images.layer_size(log, content, layer) for layer in images.exported_layers(log, image))
+        known = sum(oci_form.layer_size(log, content, layer) for layer in oci_form.exported_layers(log, image))
         if name:
             layer_sizes.remember(log, name, known)
     return known

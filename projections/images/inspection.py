@@ -14,7 +14,7 @@ from eventstore.model.facts import Arrival, ContainerBase, ImageBase, Seal, base
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from eventstore.retention import reachability
-from projections.images import image_list, images, referrers, run_config
+from projections.images import image_list, images, oci_form, referrers, run_config
 from projections.layers import layers
 from projections.oci.config import History, history, parse_config
 from projections.oci.documents import Json
@@ -32,9 +32,9 @@ def image_document(log: Log, content: Content, image: images.Image, diff_id: Cal
 
     What was erased stands under Layerlog.Erased, and what can no longer be known for it is null or empty.
     """
-    exported = images.exported_layers(log, image)
+    exported = oci_form.exported_layers(log, image)
     known = {layer: _unless_erased(partial(diff_id, layer)) for layer in exported}
-    config = _unless_erased(lambda: images.config(log, content, image, lambda layer: known[layer] or UNKNOWN))
+    config = _unless_erased(lambda: oci_form.config(log, content, image, lambda layer: known[layer] or UNKNOWN))
     stated = {} if config is None else parse_config(config, "config")
     steps = history(stated)
     names = tags.now(log, image.id)
@@ -110,7 +110,8 @@ def _own(log: Log, content: Content, image: images.Image, config: bytes | None) 
         seal = Seal.of(image.seal)
         own |= {"Commit": image.id, "Container": log.stream_of(image.seal.stream).name, "Version": image.seal.version}
         own |= {"Events": seal.events, "Message": seal.message or ""}
-    sized = [_layer(layer) | {"Size": images.layer_size(log, content, layer)} for layer in images.exported_layers(log, image)]
+    exported = oci_form.exported_layers(log, image)
+    sized = [_layer(layer) | {"Size": oci_form.layer_size(log, content, layer)} for layer in exported]
     about = [referrers.document(event) for event in referrers.kept(log, image.id)]
     return own | {"Layers": sized, "Referrers": about, "Erased": list(_erased(log, image))}
 
@@ -129,7 +130,7 @@ def _erased(log: Log, image: images.Image) -> Iterator[Json]:
     base = images.base_image(log, image)
     keeping = [*lineage.travels(log, base or "", ARRIVALS), *referrers.kept(log, image.id)]
     beside = {digest for event in keeping for digest in (*reachability.kept_by(event), event.content) if digest}
-    runs = (images.events_of(log, layer) for layer in dict.fromkeys(images.layers_of(log, image)))
+    runs = (oci_form.events_of(log, layer) for layer in dict.fromkeys(oci_form.layers_of(log, image)))
     written = (found for run in runs for found in log.written(*run))
     for path_id, digest in chain(((None, digest) for digest in sorted(beside)), written):
         if digest in gone:
@@ -166,7 +167,7 @@ def _time(log: Log, position: int) -> str:
 
 
 class HistoryRow(NamedTuple):
-    """`id` is set where the step left an image that this store knows; `size` as `images.layer_size` counts."""
+    """`id` is set where the step left an image that this store knows; `size` as `oci_form.layer_size` counts."""
 
     id: str | None
     step: History
@@ -183,18 +184,18 @@ def history_rows(log: Log, content: Content, image: images.Image) -> list[Histor
 
 
 def _steps_taken(log: Log, content: Content, base: ImageBase) -> Iterator[HistoryRow]:
-    sizes = iter([images.layer_size(log, content, layer) for layer in layers.of_base(log, base)])
-    for step in history(parse_config(images.base_config(log, content, base), "config")):
+    sizes = iter([oci_form.layer_size(log, content, layer) for layer in layers.of_base(log, base)])
+    for step in history(parse_config(oci_form.base_config(log, content, base), "config")):
         yield HistoryRow(None, step, 0 if step.empty_layer else next(sizes, 0))
     yield from (HistoryRow(None, History(), size) for size in sizes)
 
 
 def _steps_made(log: Log, content: Content, image: images.Image) -> Iterator[HistoryRow]:
-    for step in images.build_steps(log, image):
+    for step in oci_form.build_steps(log, image):
         event = step.event
         made = layers.SealedLayer(log.stream_of(event.stream).name, step.first, event.version, step.commit, ENCODER)
-        size = images.layer_size(log, content, made)
+        size = oci_form.layer_size(log, content, made)
         if step.verb == "import":
             folder = layers.of_base(log, lineage.base_of(log, event.stream))
-            size += sum(images.layer_size(log, content, layer) for layer in folder)
+            size += sum(oci_form.layer_size(log, content, layer) for layer in folder)
         yield HistoryRow(step.commit or None, step.history(log, ENCODER, filled=size > 0), size)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from eventstore.content.reader import Content
 from eventstore.log.log import Log
 from eventstore.retention import reachability
-from projections.images.images import events_of
+from projections.images.oci_form import events_of
 from projections.layers import sizes
 from projections.layers.layers import ImportedLayer, Layer
 

@@ -8,7 +8,7 @@ from eventstore.index.stream_paths import has_tree_events
 from eventstore.log.log import Log
 from eventstore.model.events import Kind
 from projections.diff.tree_diff import between
-from projections.images import images, waste
+from projections.images import images, oci_form, waste
 from projections.layers.layers import FolderLayer, Layer, SealedLayer
 from projections.refs import references
 from projections.refs.points import Points
@@ -29,7 +29,7 @@ class Amount(NamedTuple):
 
 
 class Stacked(NamedTuple):
-    """A layer over those below it: `point` is the reference of the tree that ends with it; `size` as `images.layer_size`
+    """A layer over those below it: `point` is the reference of the tree that ends with it; `size` as `oci_form.layer_size`
     counts; `wasted` and `efficiency` as `waste.weighed` does.
     """
 
@@ -66,7 +66,7 @@ def stacked(log: Log, content: Content, target: Target) -> Iterator[Stacked]:
             letter = difference.letter if number else "A"  # there is a root before the first layer, too
             paths, size = amounts[letter]
             amounts[letter] = Amount(paths + 1, size + (entry.size if entry is not None and entry.is_file else 0))
-        size = images.layer_size(log, content, layer)
+        size = oci_form.layer_size(log, content, layer)
         wasted, efficiency = weights.wasted[number], weights.efficiency[number]
         yield Stacked(point, layer, size, amounts["A"], amounts["C"], amounts["D"], wasted, efficiency)
 
@@ -81,14 +81,14 @@ def largest(log: Log, content: Content, target: Target, count: int) -> Iterator[
 
 def _layers(log: Log, target: Target) -> list[Layer]:
     """Return the layers of *target*, lowest first: a folder's and the seal that `import` put over it are one."""
-    found = images.layers_of(log, images.of_target(log, target))
+    found = oci_form.layers_of(log, images.of_target(log, target))
     if len(found) > 1 and isinstance(found[0], FolderLayer) and _is_bare_seal(log, found[1]):
         del found[1]
     return found
 
 
 def _is_bare_seal(log: Log, layer: Layer) -> bool:
-    return isinstance(layer, SealedLayer) and layer.commit != "" and not has_tree_events(log, *images.events_of(log, layer))
+    return isinstance(layer, SealedLayer) and layer.commit != "" and not has_tree_events(log, *oci_form.events_of(log, layer))
 
 
 def points(log: Log, target: Target, found: list[Layer]) -> list[str]:

@@ -12,7 +12,7 @@ from eventstore.model.changes import Change
 from eventstore.model.entries import node_of
 from eventstore.model.events import Event, Kind
 from eventstore.model.paths import path_of, split
-from projections.images import images
+from projections.images import oci_form
 from projections.layers import sizes
 from projections.layers.layers import Layer, SealedLayer
 
@@ -64,7 +64,7 @@ def _held(log: Log, content: Content, layer: Layer) -> Iterator[Change]:
     """Yield what a layer changes, as its events say it."""
     if isinstance(layer, SealedLayer):
         return sizes.held(log, content, layer._replace(encoder=1))  # later encoders name more directories, and no other file
-    stream, first, last = images.events_of(log, layer)
+    stream, first, last = oci_form.events_of(log, layer)
     rows = ((path_of(key), Event._make(row[:_COLUMNS])) for key, row in in_order(log, stream, first, last))
     return (Change(Kind(event.kind), path, *node_of(event)) for path, event in rows)
 

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import reduce
+from typing import NamedTuple
 
 from eventstore.errors import InvalidError
 from eventstore.model.digests import check_digest, named, raw
@@ -13,13 +13,12 @@ from eventstore.model.paths import shown
 from projections.oci.dockerfile import Instruction
 from projections.oci.documents import MAX_CONFIG, Json, check_spelling, encode, encode_thrice, field, items, read_object
 
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
+_RFC_3339 = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"
 UNKNOWN_STEP = "no history was recorded for this layer"
 """The comment that stands for a base layer whose config says nothing of it."""
 
 
-@dataclass(frozen=True)
-class Platform:
+class Platform(NamedTuple):
     os: str
     architecture: str
     variant: str = ""
@@ -28,8 +27,7 @@ class Platform:
         return "/".join(filter(None, (self.os, self.architecture, self.variant)))
 
 
-@dataclass(frozen=True)
-class History:
+class History(NamedTuple):
     """One step of an image's making; `created` is RFC 3339 text, "" where nothing is said."""
 
     created: str = ""
@@ -164,9 +162,9 @@ def _padded(config: Json) -> list[Json]:
 
 
 def _step(step: History) -> Json:
-    if not _RFC_3339.fullmatch(step.created):
+    if not re.fullmatch(_RFC_3339, step.created):
         raise InvalidError(f"history: {step.created!r} is not a time by RFC 3339, as 2026-11-24T10:00:00Z")
-    return {key: value for key, value in vars(step).items() if value}
+    return {key: value for key, value in step._asdict().items() if value}
 
 
 def _check_layers(base: Sequence[bytes], layers: Sequence[bytes], added: Sequence[History]) -> None:

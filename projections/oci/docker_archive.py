@@ -3,7 +3,7 @@
 import posixpath
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from eventstore.errors import InvalidError
 from eventstore.model.digests import check_digest
@@ -18,8 +18,7 @@ _TAGGED = re.compile(
 _CLAIM = re.compile(r"(?:blobs/sha256/([^/]*)|(?:sha256:)?([0-9a-f]{64})(?:\.json)?)")
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One image: the members that hold its config and its layers (lowest first), and its names."""
 
     config: str

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 MAX_WORK = 10**8
 """How many steps the pattern of one ${NAME#PATTERN} may cost at the most: it is matched by a regular expression."""
-_PATTERN = re.compile(r"\$\{\w+[#%/]")
-_DIRECTIVE = re.compile(r"#\s*(syntax|escape|check)\s*=\s*(.+)", re.IGNORECASE)
-_BLAME = re.compile(r"Dockerfile parse error on line \d+: ")
+_PATTERN = r"\$\{\w+[#%/]"
+_DIRECTIVE = r"(?i)#\s*(syntax|escape|check)\s*=\s*(.+)"
+_BLAME = r"Dockerfile parse error on line \d+: "
 
 
 class Heredoc(NamedTuple):
@@ -67,7 +67,7 @@ def read(text: str, escape: str = "\\") -> list[Instruction]:
     try:
         found = parse_dockerfile_ast(above + text)
     except DockerfileSyntaxError as error:
-        raise DockerfileError(shown(_BLAME.sub("", str(error), count=1)[:200]), (error.line or 1) - skipped) from None
+        raise DockerfileError(shown(re.sub(_BLAME, "", str(error), count=1)[:200]), (error.line or 1) - skipped) from None
     except RecursionError:
         raise DockerfileError("a JSON array that is nested too deeply", 1) from None
     return [
@@ -89,7 +89,7 @@ def directives(text: str) -> dict[str, str]:
     """Return what the comments at the top of a text direct, by their names in small letters: `syntax`, `escape`, `check`."""
     found: dict[str, str] = {}
     for line in text.removeprefix("\ufeff").split("\n"):
-        match = _DIRECTIVE.fullmatch(line.rstrip())
+        match = re.fullmatch(_DIRECTIVE, line.rstrip())
         if match is None or match[1].lower() in found:
             break
         found[match[1].lower()] = match[2]
@@ -141,7 +141,7 @@ def _expanded(instruction: Instruction, argument: str, env: Mapping[str, str]) -
 
 
 def _check_work(argument: str, env: Mapping[str, str]) -> None:
-    if _PATTERN.search(argument):
+    if re.search(_PATTERN, argument):
         longest = max(map(len, env.values()), default=0) + 1
         if longest ** (argument.count("*") + 1) > MAX_WORK:
             raise InvalidError(f"{shown(argument[:60])!r}: the pattern has too many * for values of {longest} characters")

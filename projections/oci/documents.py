@@ -20,8 +20,8 @@ MAX_CONFIG = 8 << 20
 Json = dict[str, Any]
 T = TypeVar("T")
 
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-_LONE = re.compile("[\ud800-\udfff]")
+_SURROGATE = rb"\\u[dD][89a-fA-F]"
+_LONE = "[\ud800-\udfff]"
 
 
 def read_object(data: bytes, what: str, *, limit: int = MAX_DOCUMENT, known: Collection[str] = ()) -> Json:
@@ -50,7 +50,7 @@ def check_spelling(document: Json, known: Collection[str], what: str) -> None:
 
 def encode(value: Any) -> bytes:
     """Return the one compact UTF-8 spelling of *value*: keys sorted, no spaces, one U+FFFD for each byte that is not text."""
-    return _LONE.sub("\N{REPLACEMENT CHARACTER}", _compact(value)).encode()
+    return re.sub(_LONE, "\N{REPLACEMENT CHARACTER}", _compact(value)).encode()
 
 
 def encode_thrice(value: Any) -> bytes:
@@ -102,7 +102,7 @@ def _read(data: bytes, what: str, limit: int, kind: type[T]) -> T:
     try:
         text = data.decode("utf-8")
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
-        if _SURROGATE.search(data):
+        if re.search(_SURROGATE, data):
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeError:
         raise InvalidError(f"{what}: not UTF-8 text") from None

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 from eventstore.errors import InvalidError, MismatchError, NotFoundError
 from eventstore.model.digests import check_digest, digest_of
@@ -60,8 +60,7 @@ _ATTESTATION = "vnd.docker.reference.type"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+/-]*")
 
 
-@dataclass(frozen=True)
-class Descriptor:
+class Descriptor(NamedTuple):
     """A blob by media type, digest ("sha256:" and 64 lower-case hex digits) and size in bytes."""
 
     media_type: str
@@ -119,8 +118,7 @@ class Blobs(Protocol):
         """Return whether a large blob is there, and to be had at once."""
 
 
-@dataclass(frozen=True)
-class Reference:
+class Reference(NamedTuple):
     """One entry of an index: a descriptor, the platform it is for and the names it was given, whatever they are."""
 
     descriptor: Descriptor
@@ -214,7 +212,7 @@ def parse_index(data: bytes, media_type: str, what: str) -> list[Reference]:
 
 def build_manifest(config: bytes, layers: Sequence[LayerBlob]) -> bytes:
     """Return the OCI manifest of an image that has none: equal inputs give equal bytes."""
-    stored = [replace(layer.descriptor, media_type=as_oci(layer.descriptor.media_type)) for layer in layers]
+    stored = [layer.descriptor._replace(media_type=as_oci(layer.descriptor.media_type)) for layer in layers]
     return documents.encode(
         {
             "schemaVersion": 2,

@@ -9,8 +9,8 @@ from eventstore.log.log import Log
 from eventstore.model.paths import shown
 from projections.refs.references import without_points
 
-_PARENT = re.compile(r"[:/]\.\.(/|$)")
-_DOTS = re.compile(r"(?P<first>(?:\{[^}]*\}|(?!\.\.)[^{])*)\.\.(?P<second>.*)", re.DOTALL)
+_PARENT = r"[:/]\.\.(/|$)"
+_DOTS = r"(?s)(?P<first>(?:\{[^}]*\}|(?!\.\.)[^{])*)\.\.(?P<second>.*)"
 
 
 class Range(NamedTuple):
@@ -28,9 +28,9 @@ def range_of(log: Log, text: str) -> Range | None:
     a range without any end, of three dots, or of three ends.
     """
     place, _, path = text.partition(":/")
-    if _PARENT.search(place):
+    if re.search(_PARENT, place):
         return None
-    found = _DOTS.fullmatch(place) if ".." in place and container_named(log, place) is None else None
+    found = re.fullmatch(_DOTS, place) if ".." in place and container_named(log, place) is None else None
     if found is None:
         return None
     first, second = found["first"], found["second"]
@@ -38,6 +38,6 @@ def range_of(log: Log, text: str) -> Range | None:
         raise InvalidError(f"{shown(text)} names no end; a range is A..B, as in web@3..web@9, or A.. or ..B")
     if second.startswith("."):
         raise InvalidError(f"{shown(text)}: a range has two dots: {shown(first or 'A')}..{shown(second.lstrip('.') or 'B')}")
-    if _DOTS.fullmatch(second):
+    if re.fullmatch(_DOTS, second):
         raise InvalidError(f"{shown(text)} has three ends; a range is A..B, as in web@3..web@9")
     return Range(first or None, (second or without_points(first)) + (f":/{path}" if ":/" in text else ""))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cli.sandbox.seccomp import profile
 from eventstore.model.events import Kind
-from eventstore.model.facts import Exit
+from eventstore.model.process_facts import Exit
 from eventstore.store.store import Store
 from tests.bench import peers
 from tests.bench.bench import Bench, ours

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cli.distribution import send
 from eventstore.store.store import Store
-from projections.images import images
+from projections.images import images, oci_form
 from tests.bench.bench import Bench
 from tests.bench.figures import Case, Target, above_last, to_best
 from tests.bench.runner import ROOT, Command, Side, inside, layerlog
@@ -73,7 +73,7 @@ def moment(store: str, address: str) -> dict[str, float]:
         began = time.perf_counter()
         assert ask(f"http://{address}/v2/web/manifests/v{container.version}").status == 200
         served = time.perf_counter() - began
-        layer = images.exported_layers(opened.log, images.at(opened.log, container.name, container.version))[-1]
+        layer = oci_form.exported_layers(opened.log, images.at(opened.log, container.name, container.version))[-1]
         began = time.perf_counter()
         send.layer_blob(opened, layer, send.Spool(opened), compress="gzip")
         return {"served": served, "encoded": time.perf_counter() - began}

@@ -65,7 +65,7 @@ def test_skopeo_reads_our_archive_as_a_docker_archive(tmp_path: Path, how: tuple
 def test_an_image_with_docker_s_own_manifest_stays_readable(tmp_path: Path) -> None:
     image = images.image(names=(NAME,))
     kind = "application/vnd.docker.image.rootfs.diff.tar.gzip"
-    layers = [oci_image.describe(replace(layer.descriptor, media_type=kind)) for layer in image.layers]
+    layers = [oci_image.describe(layer.descriptor._replace(media_type=kind)) for layer in image.layers]
     config = images.describe(oci_image.DOCKER_CONFIG, image.config)
     document = {"schemaVersion": 2, "mediaType": oci_image.DOCKER_MANIFEST, "config": config, "layers": layers}
     image = replace(image, manifest=json.dumps(document).encode(), manifest_type=oci_image.DOCKER_MANIFEST)

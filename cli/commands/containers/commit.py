@@ -114,11 +114,11 @@ def _seal(s: Session, container: str, wanted: Wanted) -> bytes:
 def _look_for_erased(s: Session, found: Container, *, allowed: bool) -> None:
     """Raise ConflictError where what is to be sealed, or is under it, holds what was erased; say so where that is *allowed*."""
     from cli.display.formats import listed
-    from projections.images import images
+    from projections.images import images, oci_form
     from projections.images.lacking import lacking
     from projections.layers.layers import SealedLayer
 
-    layers = images.exported_layers(s.log, images.at(s.log, found.id, found.version))
+    layers = oci_form.exported_layers(s.log, images.at(s.log, found.id, found.version))
     gone = list(lacking(s.log, s.store.content, layers))
     if not gone:
         return

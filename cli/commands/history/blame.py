@@ -12,7 +12,7 @@ from cli.session.session import session
 from eventstore.errors import InvalidError
 from eventstore.model.paths import shown
 from projections.history import blame as blaming
-from projections.history import derivation
+from projections.history import traced_blame
 from projections.history.blame import Line, blame_lines
 from projections.refs.points import Points
 
@@ -44,12 +44,12 @@ def blame(place: str, shape: str, *, lines: bool) -> None:
         target = s.resolve(ref)
         view, causes = s.view(target), blaming.Causes(s.log, s.store.content, target)
         path = led(view, path)
-        asked = derivation.Subject(causes, view, path)
+        asked = traced_blame.Subject(causes, view, path)
         if lines:
-            causes, view, path = derivation.origin(asked)
+            causes, view, path = traced_blame.origin(asked)
             _show_lines(causes, blame_lines(view, path), path, shape)
             return
-        found = derivation.traced(asked)
+        found = traced_blame.traced(asked)
         print(json_line(blame_row(found)) if shape == "json" else "\n".join(blame_text(found, Points(s.log))))
 
 

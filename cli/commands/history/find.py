@@ -10,7 +10,7 @@ import click
 from cli.commands.history.attributes import attribute_options, node_test
 from cli.display.formats import listed
 from cli.display.output import Shape, listing, note, progress, say_nothing_found
-from cli.options import completion, image_filters
+from cli.options import completion
 from cli.options.sizes_and_times import date_option
 from cli.report.occurrences import COLUMNS, WITH_ATTRIBUTES, Rows
 from cli.session.named_paths import specs_anywhere
@@ -159,6 +159,8 @@ def _limit(s: Session, refs: Sequence[str], globs: Sequence[str]) -> Limit:
         images = frozenset(target.image for _, target in targets if target.image is not None)
         steps.append((images, frozenset(target.container or "" for _, target in targets if target.image is None)))
     if globs:
+        from cli.options import image_filters
+
         steps.append((image_filters.tagged(s, globs), frozenset()))
 
     def limit(found: Iterable[Any]) -> Iterator[Any]:

@@ -17,7 +17,7 @@ from eventstore.model.events import Event, Kind
 from eventstore.model.paths import shown
 from projections.events.records import Record, Records
 from projections.events.rows import event_row
-from projections.history import commits, logbook
+from projections.history import commits, logbook, origins
 from projections.history.logbook import Item
 from projections.images import images
 from projections.refs import references, tags, targets
@@ -81,7 +81,7 @@ def _found(s: Session, what: str) -> Item | Record:
     if isinstance(target, Event):
         return records.of(target)
     if target.container is None:
-        layers = commits.image_layers_under(s.log, s.store.content, target)
+        layers = origins.image_layers_under(s.log, s.store.content, target)
         return logbook.of_layer(layers[0]) if layers else records.of(targets.event_of(s.log, target))
     if target.image is None and re.search(r"@\d+\Z", what):
         return records.of(targets.event_of(s.log, target))

@@ -119,10 +119,10 @@ def tell_lacking(s: Session, image: str, name: str) -> None:
     """Say which files of an image that is here now have no bytes: its layers were here, without them, and were not read."""
     if not s.store.content.has_erasures():
         return
-    from projections.images import images
+    from projections.images import images, oci_form
     from projections.images.lacking import lacking
 
-    layers = images.exported_layers(s.log, images.get(s.log, image))
+    layers = oci_form.exported_layers(s.log, images.get(s.log, image))
     gone = list(lacking(s.log, s.store.content, layers))
     if gone:
         paths = listed(sorted({b"/" + path for _, path, _ in gone if path is not None}), MOST_TOLD) or "a layer's framing"

@@ -43,13 +43,13 @@ def pulled_base(s: Session, ref: str, pull: str, platform: str | None = None) ->
 
     *platform* says which of several images is pulled, None for this machine's.
     """
-    name = _pullable(ref)
-    if name is not None and pull == "always":
+    if pull == "always" and (name := _pullable(ref)) is not None:
         _pull(s, name, platform)
     try:
         return s.base(ref)
     except NotFoundError as missing:
-        if name is None or pull != "missing":
+        name = _pullable(ref) if pull == "missing" else None
+        if name is None:
             raise
         registry = shown(name.repository.partition("/")[0])
         print(f"layerlog: {shown(ref)} is not here; getting it from {registry}", file=sys.stderr)

@@ -177,7 +177,7 @@ def document(name: ImageName, *, plain_http: bool) -> Json:
         "Created": config.get("created") or "",
         "Author": config.get("author") or "",
         "Config": config.get("config") or {},
-        **{key.capitalize(): value for key, value in vars(platform_of(config)).items() if value},
+        **{key.capitalize(): value for key, value in platform_of(config)._asdict().items() if value},
         "Size": sum(layer.descriptor.size for layer in image.layers),
         "RootFS": {"Type": "layers", "Layers": [named(diff_id) for diff_id in diff_ids(config)]},
         "Layerlog": {

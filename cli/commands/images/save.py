@@ -17,7 +17,7 @@ from cli.session.session import Session, session
 from cli.session.writing import writing
 from eventstore.disk.lock import shared
 from eventstore.model.paths import shown
-from projections.images import images
+from projections.images import images, oci_form
 from projections.images.images import Image
 from projections.oci.oci_image import OciImage, as_oci_image, blobs_of
 from projections.refs import references, tags
@@ -106,7 +106,7 @@ def _had(s: Session, inventory_file: BinaryIO | None, since: str | None) -> froz
     had = parse_inventory(inventory_file.read(MAX_INVENTORY + 1), inventory_file.name) if inventory_file else frozenset[bytes]()
     if since is None:
         return had
-    return had.union(send.plain_form(s.store, layer).diff_id for layer in images.exported_layers(s.log, s.exported(since)))
+    return had.union(send.plain_form(s.store, layer).diff_id for layer in oci_form.exported_layers(s.log, s.exported(since)))
 
 
 @click.command()

@@ -10,7 +10,7 @@ from cli.serve.moments import PackedLayers
 from cli.streams.files import Extent
 from eventstore.model.digests import digest_of
 from eventstore.store.store import Store
-from projections.images import images
+from projections.images import images, oci_form
 from projections.layers.layers import Layer
 from projections.oci.oci_image import Descriptor
 from tests.cli.invoking import Layerlog
@@ -28,7 +28,7 @@ def layers(ll: Layerlog, tmp_path: Path) -> list[Layer]:
         ll("commit", "web")
     with Store.open(ll.store) as store:
         container = ll.json("ps")[0]
-        return images.exported_layers(store.log, images.at(store.log, container["id"], container["version"]))[-4:]
+        return oci_form.exported_layers(store.log, images.at(store.log, container["id"], container["version"]))[-4:]
 
 
 def packed(ll: Layerlog, layer: Layer, folder: Path, bound: int = 1 << 30) -> tuple[Descriptor, bytes]:

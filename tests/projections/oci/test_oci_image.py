@@ -242,7 +242,7 @@ class TestAssemble:
 
     def test_two_sizes_for_one_digest_are_refused(self) -> None:
         image = images.image()
-        lying = replace(image.layers[0], descriptor=replace(image.layers[0].descriptor, size=1))
+        lying = replace(image.layers[0], descriptor=image.layers[0].descriptor._replace(size=1))
         with pytest.raises(MismatchError, match="two sizes"):
             list(oci_image.blobs_of([image, replace(image, layers=(lying,))]))
 

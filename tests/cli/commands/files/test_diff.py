@@ -326,6 +326,8 @@ def test_git_applies_what_diff_prints(tmp_path_factory: pytest.TempPathFactory, 
     for nodes in (old, new):
         if any(path.startswith(b"sub/") for path in nodes):
             nodes.pop(b"sub", None)
+    if old.get(b"sub") == (0o120777, b"sub/c"):  # git follows a link that leads to itself for ever, in its own diffs, too
+        del old[b"sub"]
     written(ll, "old", old)
     written(ll, "new", new)
     (folder / "tree").mkdir()

@@ -96,6 +96,7 @@ def test_log_audit_and_events_mean_the_same_people(
     """Commits by Bo, by Cy and by nobody named."""
     monkeypatch.delenv("LAYERLOG_AUTHOR", raising=False)
     monkeypatch.setenv("HOME", ll.store)
+    monkeypatch.chdir(ll.store)  # out of this repository, whose config may name somebody
     for number, author in enumerate(["Bo <b@x>", "Cy <c@x>", ""]):
         write_and_commit(ll, f"{number}", *(("-a", author) if author else ()), "web")
     base = ll.json("images", "base:1")[0]["id"].removeprefix("sha256:")
