@@ -119,6 +119,16 @@ SELDOM = {
 }  # fmt: skip
 """What the first screen of the help leaves to `layerlog help -a`."""
 
+WRITING = {
+    "build", "chmod", "chown", "commit", "config", "copy", "cp", "create", "delete", "erase", "exec", "fork", "gc", "import",
+    "link", "load", "mkdir", "move", "prune", "pull", "push", "recover", "redo", "rename", "restore", "revert", "rm", "rmi",
+    "run", "save", "sign", "tag", "undelete", "undo", "write",
+}  # fmt: skip
+"""What appends to the log in its user's name: each takes --author (and so does `bisect run`)."""
+
+OTHER_A = {"copy", "cp", "create", "prune", "pull", "push", "rm", "rmi", "run", "tag"}
+"""Of these, whose -a is another option here, or in the fingers of docker's, podman's, skopeo's and git's users."""
+
 DESTROYING = {"delete", "erase", "gc", "prune", "rm", "rmi"}
 """What is proposed to nobody who wrote something else, but for a slip of one letter."""
 

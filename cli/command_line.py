@@ -8,10 +8,10 @@ from typing import Any, NoReturn
 
 import click
 
-from cli.catalog import COMMANDS, DESTROYING, GROUPS, HEADINGS, INSTEAD, SELDOM, SYNONYMS
+from cli.catalog import COMMANDS, DESTROYING, GROUPS, HEADINGS, INSTEAD, OTHER_A, SELDOM, SYNONYMS, WRITING
 from cli.options import completion
 from cli.session import failures, logs, waiting
-from cli.session.actor import observed_actor
+from cli.session.actor import author_option, observed_actor
 from cli.session.redact import redacted
 from cli.session.settings import Settings, default_store
 from cli.version import VERSION
@@ -43,7 +43,7 @@ class Commands(click.Group):
             return None
         command = getattr(import_module(entry.module), entry.attribute)
         assert isinstance(command, click.Command)
-        return _with_points(_with_examples(command))
+        return _with_author(cmd_name, _with_points(_with_examples(command)))
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         _with_examples(self)
@@ -106,6 +106,13 @@ def _with_points(command: click.Command) -> click.Command:
     return command
 
 
+def _with_author(name: str, command: click.Command) -> click.Command:
+    """Return *command*, which takes --author where what it does is recorded."""
+    if name in WRITING and all(param.name != "author" for param in command.params):
+        author_option(*(() if name in OTHER_A else ("-a",)))(command)
+    return command
+
+
 def run(group: click.Group, arguments: list[str]) -> int:
     """Return the exit code; what failed has been said on stderr."""
     settings = Settings(default_store(), argv=tuple(redacted(["layerlog", *arguments])))
@@ -123,7 +130,8 @@ def run(group: click.Group, arguments: list[str]) -> int:
             try:
                 attempt(arguments)
             except UnrecordedError as left:
-                attempt(["--store", context.obj.store if context else settings.store, "recover", left.container])
+                settings = context.obj if context else settings
+                attempt(["--store", settings.store, "recover", left.container])
                 attempt(arguments)
         except click.exceptions.Exit as stop:
             code = stop.exit_code

@@ -1,8 +1,13 @@
 """The two names for "who": what the machine saw, and what the user says."""
 
 import os
+from collections.abc import Callable
 from functools import cache
+from typing import Any, TypeVar
 
+import click
+
+F = TypeVar("F", bound=Callable[..., Any] | click.Command)
 UNSET_LOGIN = 4294967295  # (uid_t) -1: no login session stands behind the process
 
 
@@ -23,12 +28,24 @@ def observed_actor() -> dict[str, str | int | None]:
     return {"login": login, "uid": uid, "login_uid": _login_uid(), "host": os.uname().nodename}
 
 
+def author_option(*short: str) -> Callable[[F], F]:
+    """Return --author, and what is *short* for it: whoever it names is the author of all that the command records."""
+    said = 'Who did it: "Ada <ada@example.org>".  [env: LAYERLOG_AUTHOR; default: as git has it]'
+    return click.option(*short, "--author", expose_value=False, callback=_claim, help=said)
+
+
 def claimed_author(option: str | None) -> str | None:
-    """Return the first of *option* (-a), LAYERLOG_AUTHOR and git's identity, exactly as written; None if there is none.
+    """Return the first of *option* (--author), LAYERLOG_AUTHOR and git's identity, exactly as written; None if there is none.
 
     May run `git config` once (about 3 ms): only git knows its includes and the current folder's own settings.
     """
     return option or os.environ.get("LAYERLOG_AUTHOR") or _git_identity()
+
+
+def _claim(ctx: click.Context, _param: click.Parameter, author: str | None) -> None:
+    """Tell the command, and whatever is done on the way to it."""
+    for each in (ctx, ctx.find_root()) if author and ctx.obj else ():
+        each.obj = each.obj._replace(author=author)
 
 
 def _login_uid() -> int | None:

@@ -43,22 +43,21 @@ class Session:
             self.store.cache.asked = lambda name, found: logs.detail("cache hit" if found else "cache miss", file=name)
 
     def context(
-        self, author: str | None = None, known: str = "recorded", process: tuple[str, Sequence[str]] | None = None, *,
+        self, known: str = "recorded", process: tuple[str, Sequence[str]] | None = None, *,
         undoes: Sequence[tuple[int, int]] = (), redoes: Sequence[tuple[int, int]] = (),
     ) -> Context:  # fmt: skip
         """Return who and why, as the log keeps it; of what a *process* in a container did, its id and how it was begun; of an
         undo or a redo, what it takes or brings back.
         """
         name, argv = process or (None, self.settings.argv)
-        claimed = author or self._usual_author
         return Context(
-            observed_actor(), tuple(argv), claimed, known, name, undoes=undoes, redoes=redoes, build=self.build
+            observed_actor(), tuple(argv), self._author, known, name, undoes=undoes, redoes=redoes, build=self.build
         )
 
     @cached_property
-    def _usual_author(self) -> str | None:
-        """Who the author is where none is named: git is asked once, however often a command writes."""
-        return claimed_author(None)
+    def _author(self) -> str | None:
+        """Who says to have done it: git is asked once, however often a command writes."""
+        return claimed_author(self.settings.author)
 
     def spool_folder(self) -> str:
         """Return where large unnamed files may be put while the command runs."""

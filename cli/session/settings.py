@@ -5,12 +5,13 @@ from typing import NamedTuple
 
 
 class Settings(NamedTuple):
-    """*argv* is the command line as it may be recorded: secrets redacted."""
+    """*argv* is the command line as it may be recorded: secrets redacted; *author* is whom the command names by --author."""
 
     store: str
     verbosity: int = 0
     log_format: str = "text"
     argv: tuple[str, ...] = ()
+    author: str | None = None
 
 
 def default_store() -> str:

@@ -29,14 +29,14 @@ MOST_TOLD = 3
 
 @contextmanager
 def writing(
-    s: Session, author: str | None = None, known: str = "recorded",
-    *, context: Context | None = None, opened: Callable[..., AbstractContextManager[Writer]] = writers.writing,
+    s: Session, known: str = "recorded", *, context: Context | None = None,
+    opened: Callable[..., AbstractContextManager[Writer]] = writers.writing,
 ) -> Iterator[Writer]:  # fmt: skip
     """Write in this command's name, or as *context* says; says in the operational log what was appended, and on stderr where
     the clock has gone back.
     """
     _migrate(s)
-    with opened(s.store, context or s.context(author, known)) as writer, _told(writer), _clocked(s.log):
+    with opened(s.store, context or s.context(known)) as writer, _told(writer), _clocked(s.log):
         commands.create_store(writer)
         yield writer
 

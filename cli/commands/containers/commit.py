@@ -23,7 +23,6 @@ class Wanted(NamedTuple):
     those of the config.
     """
 
-    author: str | None
     message: str | None
     tag: str | None
     rules: tuple[str, ...]
@@ -37,7 +36,6 @@ class Wanted(NamedTuple):
 @click.argument("container", shell_complete=completion.containers)
 @click.argument("name", metavar="[NAME[:TAG]]", required=False, shell_complete=completion.images)
 @click.option("-m", "--message", multiple=True, help="What was done and why; each one more is a paragraph.")
-@click.option("-a", "--author", help='Who did it: "Ada <ada@example.org>".  [env: LAYERLOG_AUTHOR; default: as git has it]')
 @click.option("-c", "--change", multiple=True, metavar="INSTRUCTION", help="Set config as a Dockerfile does: 'CMD [\"run\"]'.")
 @click.option("--allow-empty", is_flag=True, help="Seal even where nothing changed.")
 @click.option("--allow-erased", is_flag=True, help="Seal even what holds erased contents, and so can never be saved.")
@@ -51,9 +49,8 @@ class Wanted(NamedTuple):
 @click.option("--dry-run", is_flag=True, help="Show what would be sealed, with digests, and seal nothing.")
 @signing_options
 def commit(
-    container: str, name: str | None, message: tuple[str, ...], author: str | None, change: tuple[str, ...],
-    rules: tuple[str, ...], allowed: tuple[str, ...], *, allow_empty: bool, allow_erased: bool, dry_run: bool, sign: bool,
-    signing_key: str | None,
+    container: str, name: str | None, message: tuple[str, ...], change: tuple[str, ...], rules: tuple[str, ...],
+    allowed: tuple[str, ...], *, allow_empty: bool, allow_erased: bool, dry_run: bool, sign: bool, signing_key: str | None,
 ) -> None:  # fmt: skip
     r"""Seal a container's changes as a new image, and print the image's id.
 
@@ -72,7 +69,7 @@ def commit(
     the config, --guard-allow 'ENV NAME' or 'ENV (history)'.
     """
     tag = new_name(name) if name else None
-    wanted = Wanted(author, "\n\n".join(message) or None, tag, rules, allowed, change, allow_empty, allow_erased)
+    wanted = Wanted("\n\n".join(message) or None, tag, rules, allowed, change, allow_empty, allow_erased)
     with session() as s:
         if dry_run:
             from cli.commands.containers.preview import preview
@@ -103,7 +100,7 @@ def _seal(s: Session, container: str, wanted: Wanted) -> bytes:
         commands.require_unsealed(s.log, found.id)
     if s.store.content.has_erasures():
         _look_for_erased(s, found, allowed=wanted.allow_erased)
-    with writing(s, wanted.author) as writer:
+    with writing(s) as writer:
         return commands.commit(
             writer, found.id, parent=targets.last_commit(s.log, target), message=wanted.message,
             author=writer.context.author, config=config, tag=wanted.tag, allow_empty=wanted.allow_empty, expected=found.version,
@@ -148,8 +145,7 @@ def _guarded(s: Session, container: str, wanted: Wanted) -> tuple[Container, dic
         return found, None
     from cli.commands.containers.guards import guard
 
-    author = s.context(wanted.author).author
-    return found, guard(s.store, found, wanted.rules, wanted.allowed, author, wanted.message, wanted.changes)
+    return found, guard(s.store, found, wanted.rules, wanted.allowed, s.context().author, wanted.message, wanted.changes)
 
 
 def _sign_made(s: Session, made: str, key: str | None) -> None:

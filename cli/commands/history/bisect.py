@@ -12,6 +12,7 @@ from cli.commands.history.bisect_state import Kept
 from cli.display import blame, events
 from cli.display.formats import counted, short_id, subject
 from cli.options import completion
+from cli.session.actor import author_option
 from cli.session.session import Session, become_root, session
 from cli.session.writing import writing
 from eventstore.errors import ConflictError, ErasedError, InvalidError
@@ -80,6 +81,7 @@ def skip(point: str | None) -> None:
 
 @bisect.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.argument("command", nargs=-1, required=True, metavar="COMMAND [ARG]...")
+@author_option("-a")
 @click.option("--in-container", is_flag=True, help="Run it inside, on a fork of each point, and not in a checkout.")
 @click.pass_context
 def run(ctx: click.Context, /, command: tuple[str, ...], *, in_container: bool) -> None:
