@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import IO, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from cli.display.output import progress
+from cli.display.bars import progress
 from cli.registry.addresses import origin
 from cli.registry.http import BrokenError, Http, Response, led_to, place
 from cli.session import logs

@@ -1,21 +1,19 @@
 """What is asked of a build, and what it says while it goes on."""
 
-import os
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from cli.display.formats import counted
+from cli.display.bars import LiveLines, terminal_size
+from cli.display.formats import counted, fitted
 from eventstore.model.paths import shown
 from projections.build.stages import Stage
 from projections.oci.config import Platform
 from projections.refs.targets import Target
 
 LAST_LINES = 20
-NARROW = 80
-"""Columns of a terminal that does not know its own."""
 _EVERY = 0.05  # seconds between two pictures
 
 
@@ -50,7 +48,7 @@ class Progress:
         self.steps = self.reused = 0
         self.last: deque[str] = deque(maxlen=LAST_LINES)
         self._next = 0.0
-        self._is_drawn = False
+        self._lines = LiveLines()
 
     @property
     def hides(self) -> bool:
@@ -84,28 +82,13 @@ class Progress:
 
     def clear(self) -> None:
         """Leave nothing of a step's output on the terminal."""
-        if self._is_drawn:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-            self._is_drawn = False
+        self._lines.clear()
 
     def _draw(self, text: str) -> None:
         if time.monotonic() >= self._next:
-            print(f"\r\x1b[K{_fitted(text)}", end="", file=sys.stderr, flush=True)
-            self._is_drawn, self._next = True, time.monotonic() + _EVERY
+            self._lines.draw([text])
+            self._next = time.monotonic() + _EVERY
 
     def _say(self, text: str) -> None:
         if not self.quiet:
-            self.clear()
-            print(_fitted(text) if self._live else text, file=sys.stderr, flush=True)
-
-
-def _fitted(text: str) -> str:
-    """Return as much of a text as fits one line of the terminal."""
-    from unicodedata import east_asian_width
-
-    room = (os.get_terminal_size(sys.stderr.fileno()).columns or NARROW) - 1
-    for number, character in enumerate(text):
-        room -= 2 if east_asian_width(character) in "WF" else 1
-        if room < 0:
-            return text[:number]
-    return text
+            self._lines.say(fitted(text, terminal_size()[0] - 1) if self._live else text)

@@ -41,6 +41,23 @@ def human_duration(seconds: float) -> str:
     return f"{int(seconds / 3600) // 24 // 365} years"
 
 
+def columns_of(text: str) -> int:
+    """Return how many columns of a terminal *text* takes: East Asian wide characters two, combining ones none (UAX #11)."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import category, east_asian_width
+
+    return sum(0 if category(one) in ("Mn", "Me", "Cf") else 2 if east_asian_width(one) in "WF" else 1 for one in text)
+
+
+def fitted(text: str, columns: int) -> str:
+    """Return as much of *text* as fits into so many columns of a terminal."""
+    fits = text[: max(columns, 0)]
+    while columns_of(fits) > columns:
+        fits = fits[:-1]
+    return fits
+
+
 def ago(when: int, now: int | None = None) -> str:
     """Return how long before *now* (the present) *when* was, both ns since 1970: "2 days ago", or "in 2 days"."""
     seconds = ((time.time_ns() if now is None else now) - when) / SECOND

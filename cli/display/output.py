@@ -4,16 +4,13 @@ import functools
 import json
 import os
 import sys
-import time
 from binascii import b2a_base64
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
 from itertools import zip_longest
 from typing import Any, NamedTuple, TextIO, TypeVar, cast
 
 import click
 
-from cli.display.formats import human_size
 from eventstore.model.batches import batches
 from eventstore.model.paths import shown as escape
 
@@ -26,7 +23,6 @@ _DOCKERS = {"created": ("CreatedSince", "RunningFor", "CreatedAt"), "name": ("Na
 """What docker's templates call the values of our keys, beside their own names and those of their columns."""
 REMEMBERED = 500
 GAP, INDENT = 2, 4
-_BAR_DELAY = 0.5  # seconds: what is over before that needs no bar
 
 
 def plain(value: Any) -> str:
@@ -279,52 +275,6 @@ def colours(stream: TextIO) -> bool:
 def paint(text: str, colour: str) -> str:
     """Return *text* in *colour* (click's names) where stdout takes colours."""
     return click.style(text, fg=colour) if colours(sys.stdout) else text
-
-
-@contextmanager
-def progress(
-    total: int | None, label: str, unit: str = "items", *, quiet: bool = False
-) -> Iterator[Callable[[int], None]]:
-    """Give a function that is told of each step: *unit* is "items" or "bytes", *total* None if not known.
-
-    A bar appears on stderr if that is a terminal and the work takes over half a second; else nothing is shown.
-    """
-    if quiet or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    with ExitStack() as shown:
-        yield _Bar(total, label, unit, shown).advance
-
-
-class _Bar:
-    def __init__(self, total: int | None, label: str, unit: str, shown: ExitStack) -> None:
-        self.total, self.label, self.shown = total, label, shown
-        self.text = human_size if unit == "bytes" else str
-        self.done = self.drawn = 0
-        self.start = time.monotonic()
-        self.bar: Any = None
-
-    def advance(self, steps: int) -> None:
-        self.done += steps
-        if self.bar is None and time.monotonic() - self.start >= _BAR_DELAY:
-            self.bar = self._opened()
-        if self.bar is not None:
-            self.bar.update(self.done - self.drawn, self.done)
-            self.drawn = self.done
-
-    def _opened(self) -> Any:
-        bar = click.progressbar(
-            None if self.total is not None else iter(int, 1),
-            length=self.total,
-            label=escape(self.label),
-            item_show_func=self._position,
-            file=sys.stderr,
-            update_min_steps=max(1, (self.total or 0) // 500),
-        )
-        return self.shown.enter_context(bar)
-
-    def _position(self, _item: object) -> str:
-        return self.text(self.done) + (f" of {self.text(self.total)}" if self.total is not None else "")
 
 
 class Ready(list[dict[str, Any]]):

@@ -57,7 +57,7 @@ def _structlog(verbosity: int, log_format: str) -> Any:
     json = log_format == "json"
     renderer = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=colours(sys.stderr))
     return structlog.wrap_logger(
-        structlog.PrintLogger(sys.stderr),
+        _Screen(),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -66,6 +66,17 @@ def _structlog(verbosity: int, log_format: str) -> Any:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO if verbosity == 1 else logging.DEBUG),
     )
+
+
+class _Screen:
+    """Where structlog's lines go: to stderr, above the bars that are shown."""
+
+    def info(self, line: str) -> None:
+        from cli.display.bars import say
+
+        say(line)
+
+    debug = info
 
 
 def _escaped(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

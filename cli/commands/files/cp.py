@@ -9,7 +9,8 @@ from typing import BinaryIO, NamedTuple
 import click
 
 from cli.commands.files.outgoing import counted, tar_output, write_tar
-from cli.display.output import note, progress
+from cli.display.bars import progress
+from cli.display.output import note
 from cli.hostfs import scan
 from cli.options import completion
 from cli.session.session import Session, session

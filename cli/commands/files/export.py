@@ -5,7 +5,8 @@ from contextlib import nullcontext
 import click
 
 from cli.commands.files.outgoing import counted, reader_of, tar_output, write_tar
-from cli.display.output import note, progress
+from cli.display.bars import progress
+from cli.display.output import note
 from cli.options import completion
 from cli.session import logs
 from cli.session.session import session

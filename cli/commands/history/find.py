@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import click
 
 from cli.commands.history.attributes import attribute_options, node_test
+from cli.display.bars import progress
 from cli.display.formats import listed
-from cli.display.output import Shape, listing, note, progress, say_nothing_found
+from cli.display.output import Shape, listing, note, say_nothing_found
 from cli.options import completion
 from cli.options.sizes_and_times import date_option
 from cli.report.occurrences import COLUMNS, WITH_ATTRIBUTES, Rows

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from cli.display.bars import progress
 from cli.display.formats import counted, listed
-from cli.display.output import progress
 from cli.options import completion
 from cli.options.sizes_and_times import parse_size
 from cli.session import logs

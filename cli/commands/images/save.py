@@ -8,8 +8,8 @@ from typing import BinaryIO
 
 import click
 
+from cli.display.bars import progress
 from cli.display.formats import listed
-from cli.display.output import progress
 from cli.options import completion
 from cli.options.compressing import Compressing, compress_option
 from cli.session import logs

@@ -5,8 +5,8 @@ import sys
 import click
 
 from cli.display import integrity
+from cli.display.bars import progress
 from cli.display.formats import counted, human_size, listed, shown_time
-from cli.display.output import progress
 from cli.maintenance import verification
 from cli.options import completion
 from cli.session.session import Session, whole_session

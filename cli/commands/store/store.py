@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
+from cli.display.bars import progress
 from cli.display.formats import counted, human_size
-from cli.display.output import Column, Shape, json_line, listing, listing_options, progress
+from cli.display.output import Column, Shape, json_line, listing, listing_options
 from cli.session import logs
 from cli.session.session import Session, session, whole_session
 from eventstore.disk.lock import undisturbed

@@ -1,5 +1,4 @@
 import json
-import re
 import sys
 from base64 import b64decode
 from collections import Counter
@@ -215,44 +214,6 @@ PAINT = "from cli.display.output import paint; print(paint('a', 'red'))"
 def test_colours_are_for_terminals_that_want_them(env: dict[str, str], coloured: bool) -> None:
     assert (b"\x1b" in on_terminal([sys.executable, "-c", PAINT], env)) is coloured
     assert python(PAINT, env=env).stdout == "a\n"
-
-
-STEPS = """
-import sys, time
-from cli.display import output
-output._BAR_DELAY = float(sys.argv[3])
-with output.progress(eval(sys.argv[1]), "Reading\\x1b", sys.argv[2], quiet=len(sys.argv) > 4) as advance:
-    for _ in range(30):
-        advance(1_000_000)
-        time.sleep(0.005)
-"""
-
-
-def bar(*args: str) -> str:
-    return on_terminal([sys.executable, "-c", STEPS, *args], {"TERM": "xterm"}).decode()
-
-
-def test_a_bar_counts_bytes() -> None:
-    text = bar("30_000_000", "bytes", "0.02")
-    assert r"Reading\x1b  [" in text
-    assert "30MB of 30MB" in text
-    assert "100%" in text
-
-
-def test_a_bar_counts_what_has_no_known_end() -> None:
-    text = bar("None", "items", "0.02")
-    assert re.search(r"Reading.* \d+000000\b", text)
-    assert " of " not in text
-
-
-def test_what_is_quick_or_quiet_has_no_bar() -> None:
-    assert bar("30_000_000", "bytes", "60") == ""
-    assert bar("30_000_000", "bytes", "0.02", "quiet") == ""
-
-
-def test_a_bar_is_for_terminals_alone() -> None:
-    done = python(STEPS, "30_000_000", "bytes", "0")
-    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_a_table_longer_than_one_part_has_every_row_and_one_header(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.display.bars import Bars, bars
+from cli.display.bars import bars
 from cli.registry import registry
 from cli.registry.refusals import asked_wait
 from tests.cli.invoking import Layerlog, with_base
@@ -98,13 +98,6 @@ def test_what_asks_for_no_wait(text: str) -> None:
     assert asked_wait(found) == 0
 
 
-def test_what_is_said_stays_above_the_bars(capsys: pytest.CaptureFixture[str]) -> None:
-    shown = Bars()
-    shown.advance("one", 1, 2)
-    shown._draw()
-    shown.say("layerlog: wait")
-    assert capsys.readouterr().err.endswith("\x1b[1A\x1b[Jlayerlog: wait\n")
-    shown.clear()
-    assert capsys.readouterr().err == ""
+def test_who_is_quiet_has_no_bars() -> None:
     with bars(quiet=True) as none:
         assert none is None
