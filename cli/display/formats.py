@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from itertools import accumulate
 
 import click
 
@@ -52,10 +53,15 @@ def columns_of(text: str) -> int:
 
 def fitted(text: str, columns: int) -> str:
     """Return as much of *text* as fits into so many columns of a terminal."""
-    fits = text[: max(columns, 0)]
-    while columns_of(fits) > columns:
-        fits = fits[:-1]
-    return fits
+    if text.isascii():
+        return text[: max(columns, 0)]
+    ends = accumulate(map(columns_of, text))
+    return text[: next((length for length, end in enumerate(ends) if end > columns), len(text))]
+
+
+def padded(text: str, columns: int) -> str:
+    """Return *text* with blanks behind it, as many as bring it to so many columns."""
+    return text + " " * (columns - columns_of(text))
 
 
 def ago(when: int, now: int | None = None) -> str:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TextIO, TypeVar, cast
 
 import click
 
+from cli.display.formats import columns_of, fitted, padded
 from eventstore.model.batches import batches
 from eventstore.model.paths import shown as escape
 
@@ -32,7 +33,7 @@ def plain(value: Any) -> str:
 class Column(NamedTuple):
     """One column of a table: *to_text* shows the row's value of *key*, *full* is for --no-trunc, *none* for no value.
 
-    A list of texts is shown whole.
+    A list of texts is shown whole.  One that is *kept* stands on a terminal even where no row has anything in it.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Column(NamedTuple):
     to_text: Callable[[Any], str | list[str]] = plain
     full: Callable[[Any], str] | None = None
     none: str = ""
+    kept: bool = False
 
     def cell(self, row: Row, shape: "Shape") -> str:
         value = row.get(self.key)
@@ -119,9 +121,9 @@ def _filled(shape: Shape, rows: Iterable[Row], columns: Sequence[Column]) -> Ite
         return
     headers = {name: column.header for column in columns for name in _names(column.key, column.header)}
     cells = [line.split("\t") for line in (template.with_headers(headers), *lines)]
-    widths = [max(len(row[n]) if n < len(row) else 0 for row in cells) for n in range(max(map(len, cells)))]
+    widths = [max(columns_of(row[n]) if n < len(row) else 0 for row in cells) for n in range(max(map(len, cells)))]
     for row in cells:
-        yield (" " * GAP).join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)).rstrip()
+        yield (" " * GAP).join(map(padded, row, widths)).rstrip()
 
 
 def _fields(row: Row, columns: Mapping[str, Column], shape: Shape) -> dict[str, Any]:
@@ -143,22 +145,24 @@ def _names(key: str, header: str) -> list[str]:
 def table_lines(shape: Shape, rows: Iterable[Row], columns: Sequence[Column], room: int | None = None) -> Iterator[str]:
     """Yield Docker's kind of table in parts, so that a very long one takes no more memory than a part.
 
-    A row is one line; where that is wider than *room* (the characters of a terminal's line), the columns that do not fit stand
-    on further ones, indented, with their headers above in the same way.
+    A row is one line.  Where *room* is given (the columns of a terminal), what is wider stands on further lines, indented, with
+    the headers above in the same way; and what is empty in all rows is left out.
     """
     headers, tell = [column.header for column in columns], [_remembering(column, shape) for column in columns]
-    natural, above = list(map(len, headers)), None
+    natural, above = list(map(columns_of, headers)), None
     for batch in batches(rows, ROWS_AT_ONCE):
         lines = [[cell(row) for cell in tell] for row in batch]
-        natural = [max(width, *map(len, cells)) for width, cells in zip(natural, zip(*lines, strict=True), strict=True)]
-        layout = _laid_out(headers, natural, room)
+        by_column = list(zip(*lines, strict=True))
+        natural = [max(width, *map(columns_of, cells)) for width, cells in zip(natural, by_column, strict=True)]
+        told = [n for n, cells in enumerate(by_column) if room is None or columns[n].kept or any(cells)]
+        layout = _laid_out(headers, natural, room, told)
         if layout.places != above:
             above = layout.places
             yield from layout.lines(headers)
         for cells in lines:
             yield from layout.lines(cells)
     if above is None:
-        yield from _laid_out(headers, natural, room).lines(headers)
+        yield from _laid_out(headers, natural, room, range(len(headers))).lines(headers)
 
 
 def _remembering(column: Column, shape: Shape) -> Callable[[Row], str]:
@@ -181,15 +185,15 @@ class _Layout(NamedTuple):
     lines: Callable[[Sequence[str]], Iterable[str]]
 
 
-def _laid_out(headers: Sequence[str], natural: Sequence[int], room: int | None) -> _Layout:
-    *first, last = natural
-    wide = [*(max(width, len(header) + GAP) for width, header in zip(first, headers, strict=False)), last]
-    if room is None or sum(wide) + GAP * len(first) <= room:
-        template = (" " * GAP).join(f"{{:<{width}}}" for width in wide)
-        return _Layout([list(range(len(wide)))], lambda cells: (template.format(*cells).rstrip(),))
-    widths = [min(width, max(room - INDENT, 1)) for width in natural]
+def _laid_out(headers: Sequence[str], natural: Sequence[int], room: int | None, told: Sequence[int]) -> _Layout:
+    """Return how the columns *told* (by their numbers) stand, each as wide as *natural* says."""
+    wide = [max(natural[n], columns_of(headers[n]) + GAP) for n in told[:-1]] + [natural[n] for n in told[-1:]]
+    if room is None or sum(wide) + GAP * (len(wide) - 1) <= room:
+        widths = dict(zip(told, wide, strict=True))
+        return _Layout([list(told)], lambda cells: (_line(cells, widths),))
+    widths = {n: min(natural[n], max(room - INDENT, 1)) for n in told}
     places, used = list[list[int]](), room
-    for column, width in enumerate(widths):
+    for column, width in widths.items():
         if used + GAP + width > room:
             used = (INDENT if places else 0) + width
             places.append([column])
@@ -199,12 +203,16 @@ def _laid_out(headers: Sequence[str], natural: Sequence[int], room: int | None) 
     return _Layout(places, lambda cells: _folded(cells, places, widths))
 
 
-def _folded(cells: Sequence[str], places: Iterable[list[int]], widths: Sequence[int]) -> Iterator[str]:
+def _line(cells: Sequence[str], widths: Mapping[int, int]) -> str:
+    return (" " * GAP).join(padded(cells[column], width) for column, width in widths.items()).rstrip()
+
+
+def _folded(cells: Sequence[str], places: Iterable[list[int]], widths: Mapping[int, int]) -> Iterator[str]:
     """Yield the lines of one row, those of *places* that have something to say."""
     margin = ""
     for place in places:
         for parts in zip_longest(*(_wrapped(cells[column], widths[column]) for column in place), fillvalue=""):
-            line = (f"{part:<{widths[column]}}" for column, part in zip(place, parts, strict=True))
+            line = (padded(part, widths[column]) for column, part in zip(place, parts, strict=True))
             yield (margin + (" " * GAP).join(line)).rstrip()
         margin = " " * INDENT
 
@@ -212,10 +220,11 @@ def _folded(cells: Sequence[str], places: Iterable[list[int]], widths: Sequence[
 def _wrapped(text: str, width: int) -> list[str]:
     """Return *text* in parts that are no wider, cut behind blanks where there are any; [] of nothing."""
     parts = []
-    while len(text) > width:
-        end = text.rfind(" ", 1, width + 1)
-        parts.append(text[: end if end > 0 else width])
-        text = text[end + 1 if end > 0 else width :]
+    while columns_of(text) > width:
+        room = len(fitted(text, width)) or 1  # a wide character takes more than a single column, and must go somewhere
+        end = text.rfind(" ", 1, room + 1)
+        parts.append(text[: end if end > 0 else room])
+        text = text[end + 1 if end > 0 else room :]
     return [*parts, text] if text else parts
 
 

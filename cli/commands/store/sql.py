@@ -42,7 +42,7 @@ def _views(log: Log) -> Answer:
 
 def _print(rows: Any, names: list[str], mode: str) -> None:
     if mode == "table":
-        columns = [Column(name, name.upper(), _cell) for name in names]
+        columns = [Column(name, name.upper(), _cell, kept=True) for name in names]
         listing(Shape(), rows, columns, "")
     elif mode == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
