@@ -10,7 +10,7 @@ from eventstore.index.names import container_named, tag_target
 from eventstore.index.streams import last_event
 from eventstore.log.log import Log
 from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind
-from eventstore.model.facts import Arrival, TagMove
+from eventstore.model.facts import Arrival, Departure, TagMove
 from eventstore.model.paths import shown
 from projections.refs import containers
 from projections.refs.tags import ImageName, image_name, local, now, shown_names, spellings
@@ -19,6 +19,8 @@ from projections.tree import lineage
 
 _POINT = re.compile(r"(?P<ref>.+?)@(?:(?P<version>\d+)|\{(?P<step>\d+)\}|\{(?P<time>[^}]*)\})", re.DOTALL)
 _BACK = re.compile(r"(?P<ref>.+)(?:~(?P<count>\d{0,9})|\^)", re.DOTALL)
+SHOWN = 12
+"""Digits of an id that listings show, here and elsewhere."""
 _ID = re.compile(r"(?:sha256:)?([0-9a-f]{2,64})")
 
 Clock = Callable[[str], int]
@@ -35,9 +37,9 @@ def resolve(log: Log, text: str, clock: Clock) -> Target:
         return back(log, text, resolve(log, steps["ref"], clock), int(steps["count"] or 1))
     match = _POINT.fullmatch(text)
     if match is None:
-        return _resolve(log, text)
+        return _resolve(log, text, clock)
     if match["version"]:
-        return _at_version(log, _resolve(log, match["ref"]), int(match["version"]))
+        return _at_version(log, _resolve(log, match["ref"], clock), int(match["version"]))
     if match["step"]:
         return _at_step(log, match["ref"], int(match["step"]))
     return _at_time(log, match["ref"], clock(match["time"]))
@@ -80,10 +82,14 @@ def resolve_image(log: Log, text: str, clock: Clock) -> str:
             step = f"`layerlog fork {shown(text)}`, then commit that"
             raise ConflictError(f"{shown(text)} is a point, not an image; {step}")
         return found
-    image = tagged(log, text) or _one(text, _images(log, text), "images")
+    image = _image(log, text)
     if image is None:
         _refuse_container(log, text)
-        raise NotFoundError(f"no image {shown(text)}; `layerlog images` lists those there are, `pull` or `load` brings one in")
+        if _point_left(log, text):
+            point = shown(text)
+            raise ConflictError(f"{point} is a point that left, not an image; `layerlog fork {point}`, then commit that")
+        there = "`layerlog images` lists those there are, `pull` or `load` brings one in"
+        raise NotFoundError(f"no image {shown(text)}; {_elsewhere(text) or there}")
     return image
 
 
@@ -102,7 +108,10 @@ def resolve_exported(log: Log, text: str, clock: Clock) -> Target:
     if tagged(log, text) is None and container_named(log, text) is not None:
         point = f"{text}@{log.existing('container', container_named(log, text) or '').version}"
         raise ConflictError(f"{shown(text)} is a container: name a point of it, as {shown(point)} which is now, or commit it")
-    return of_image(log, text, resolve_image(log, text, clock))
+    image = _image(log, text)
+    if image is None and (left := _point_left(log, text)):
+        return resolve(log, left, clock)._replace(text=text)
+    return of_image(log, text, image or resolve_image(log, text, clock))
 
 
 def resolve_base(log: Log, text: str, clock: Clock) -> Target:
@@ -148,7 +157,7 @@ def _digests_in(event: Event) -> set[str]:
     return {digest for digest in digests if digest}
 
 
-def _resolve(log: Log, text: str) -> Target:
+def _resolve(log: Log, text: str, clock: Clock) -> Target:
     container = container_named(log, text)
     if container is not None:
         return _container_target(log, text, container)
@@ -161,8 +170,10 @@ def _resolve(log: Log, text: str) -> Target:
         return _container_target(log, text, containers.pop())
     if images:
         return of_image(log, text, images.pop())
+    if point := _point_left(log, text):
+        return resolve(log, point, clock)._replace(text=text)
     _refuse_layer(log, text)
-    step = _misplaced(log, text) or "`layerlog ps -a` and `layerlog images` list those there are"
+    step = _misplaced(log, text) or _elsewhere(text) or "`layerlog ps -a` and `layerlog images` list those there are"
     raise NotFoundError(f"no container or image {shown(text) or repr(text)}; {step}")
 
 
@@ -209,6 +220,12 @@ def _misplaced(log: Log, text: str) -> str:
     return f"that tag was deleted; {shown(text)}@{{1}} is what it named last" if was_tag else ""
 
 
+def _elsewhere(text: str) -> str:
+    """Return what is to be said where *text* could be what docker and podman show as an image's id."""
+    whole = len(id_prefix(text) or "") >= SHOWN
+    return "an id that docker or podman shows is known here once its image was saved, pushed or served" if whole else ""
+
+
 def _container_target(log: Log, text: str, container: str) -> Target:
     return Target(text, None, container, log.existing("container", container).version)
 
@@ -231,16 +248,35 @@ def _containers(log: Log, text: str) -> set[str]:
     return set() if prefix is None else set(log.beginning("container", prefix))
 
 
+def _image(log: Log, text: str) -> str | None:
+    return tagged(log, text) or _one(text, _images(log, text), "images")
+
+
 def _images(log: Log, text: str) -> set[str]:
     """Return the images whose id, or one of whose recorded digests, begins so."""
+    return {name for name in _travellers(log, text) if _is_image(log, name)}
+
+
+def _is_image(log: Log, name: str) -> bool:
+    return bool(log.seal(name) or lineage.travels(log, name, ARRIVALS))
+
+
+def _point_left(log: Log, text: str) -> str | None:
+    """Return how the point is spelled that left under a config digest, or a manifest's, which begins so; None of none."""
+    found = _one(text, {name for name in _travellers(log, text) if not _is_image(log, name)}, "points")
+    left = lineage.travels(log, found, DEPARTURES) if found else ()
+    return next((point for event in left if (point := Departure.of(event).point)), None)
+
+
+def _travellers(log: Log, text: str) -> set[str]:
+    """Return the images, and by the digests of their configs the points that left, one of whose digests begins so."""
     prefix = id_prefix(text.rpartition("@")[2])
     if prefix is None:
         return set()
     travels = (event for kind in (*ARRIVALS, *DEPARTURES) for event in log.of_kind(kind))
     recorded = (event for event in travels if any(digest.startswith(prefix) for digest in _digests_in(event)))
     begun = {*log.beginning("image", prefix), *seals.beginning(log, prefix)}
-    found = begun or {log.stream_of(event.stream).name for event in recorded}
-    return {name for name in found if log.seal(name) or lineage.travels(log, name, ARRIVALS)}  # others are points that left
+    return begun or {log.stream_of(event.stream).name for event in recorded}
 
 
 # -- points

@@ -55,7 +55,8 @@ def commit(
     r"""Seal a container's changes as a new image, and print the image's id.
 
     The container goes on: its next commit seals only what comes later. However much changed, this takes no time; what a
-    process that runs in it has changed by now is recorded first.
+    process that runs in it has changed by now is recorded first. Docker and podman show another id, its config's digest, which
+    is one here, too, once the image was saved, pushed or served.
 
     \b
       layerlog commit -m "default apps" -a "Ada <ada@example.org>" web mytomcat:1.0

@@ -29,6 +29,9 @@ from projections.oci.documents import Json
 def images(shape: Shape, pattern: str | None, *, all_: bool, digests: bool, filters: tuple[str, ...]) -> None:
     r"""List images, the latest first: those with a name, and those without one that nothing was made from.
 
+    An image that was made here has its commit's id. Docker and podman show its config's digest, which is an id of it here, too,
+    once it was saved, pushed or served.
+
     \b
       layerlog images 'localhost/*'
       layerlog images --filter dangling=true -q
@@ -52,9 +55,10 @@ def images(shape: Shape, pattern: str | None, *, all_: bool, digests: bool, filt
 def inspect(ctx: click.Context, refs: tuple[str, ...], template: str, *, plain_http: bool) -> None:
     r"""Show all that is known of images or containers, as one JSON array; of docker://NAME what its registry says.
 
-    One that is refused does not keep the others.
-    The fields are Docker's; what only layerlog knows stands under "Layerlog". Of Go's templates there are fields, if, range,
-    and the functions json, index, len, join, split, eq, ne, and, or, not, lower, upper, title.
+    One that is refused does not keep the others. The fields are Docker's; what only layerlog knows stands under "Layerlog".
+    Of an image that was made here Id is its commit's, and Layerlog.ConfigDigest what Docker and podman show as its id.
+    Of Go's templates there are fields, if, range, and the functions json, index, len, join, split, eq, ne, and, or, not, lower,
+    upper, title.
 
     \b
       layerlog inspect tomcat
