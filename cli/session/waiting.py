@@ -1,7 +1,5 @@
 """Who waits for a lock is told for what, for whom, and how to go on."""
 
-import sys
-
 from cli.session.redact import redacted
 from eventstore.disk.lock import Holder, Waiting
 from eventstore.model.paths import shown
@@ -12,8 +10,9 @@ WIDTH = 60
 
 def say(waiting: Waiting) -> None:
     """Say it in one line on stderr."""
-    then = "it goes on when that ends, ^C gives up"
-    print(f"layerlog: waiting for {waiting.what}, held by {who(waiting.holders)}; {then}", file=sys.stderr, flush=True)
+    from cli.display import bars
+
+    bars.say(f"layerlog: waiting for {waiting.what}, held by {who(waiting.holders)}; it goes on when that ends, ^C gives up")
 
 
 def who(holders: tuple[Holder, ...]) -> str:

@@ -124,11 +124,13 @@ def _clocked(log: Log) -> Iterator[None]:
     before = log.behind()
     yield
     if before <= PARTED < log.behind():
+        from cli.display import bars
+
         last = log.changeset(log.head().position)
-        print(
+        bars.say(
             f"layerlog: the clock says {local(last.wall)}, and had said {local(last.time)} for an earlier write: one of them "
-            "is wrong; correct the clock if it is this one (order is kept, and `layerlog verify` tells where)", file=sys.stderr,
-        )  # fmt: skip
+            "is wrong; correct the clock if it is this one (order is kept, and `layerlog verify` tells where)"
+        )
 
 
 @contextmanager
