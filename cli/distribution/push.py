@@ -16,7 +16,7 @@ from eventstore.model.digests import digest_of
 from eventstore.store.store import Store
 from projections.images import oci_form
 from projections.images.images import Image
-from projections.layers.layers import Layer, LeftOut, ignored
+from projections.layers.layers import Layer, LeftOut, SealedLayer, ignored
 from projections.oci import oci_image as oci
 from projections.oci.oci_image import Descriptor, LayerBlob, OciImage, manifest_of
 
@@ -114,8 +114,9 @@ def _sent(store: Store, layer: Layer, original: LayerBlob | None, way: Way) -> L
         made.append(Measured(send.layer_tar(store, layer, way.left_out)))
         return PACKERS[way.compress](made[-1]) if way.compress else made[-1]
 
-    name = f"layer {getattr(layer, 'commit', '')[:12]}".rstrip()
+    name = f"layer {(layer.commit if isinstance(layer, SealedLayer) else layer[0])[:12]}"
     digest, size = Uploads(way.repository, lambda size: way.advance(name, size, None)).send(encoded)
+    way.advance(name, 0, size)
     plain = send.Encoded(made[-1].digest.digest(), made[-1].size)
     send.remember(store, layer, plain)
     return _in_registry(way, plain.diff_id, Descriptor(oci.LAYER_TYPES[way.compress], digest, size))
