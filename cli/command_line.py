@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import click
 
-from cli.catalog import COMMANDS, DESTROYING, GROUPS, HEADINGS, INSTEAD, OTHER_A, SELDOM, SYNONYMS, WRITING
+from cli.catalog import COMMANDS, DESTROYING, GROUPS, HEADINGS, INSTEAD, OTHER_A, SELDOM, SYNONYMS, WRITING, Entry
 from cli.options import completion
 from cli.session import failures, logs, waiting
 from cli.session.actor import author_option, observed_actor
@@ -19,6 +19,7 @@ from eventstore.disk import lock
 from eventstore.errors import UnrecordedError
 
 _ALL = "layerlog.all"
+_TYPED = "layerlog.typed"
 _STORE_HELP = "The store; load, import and create make it.  [env: LAYERLOG_STORE; default: ~/.local/share/layerlog]"
 
 POINTS = """\b
@@ -52,6 +53,8 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        if ctx.resilient_parsing:
+            ctx.meta[_TYPED] = args
         args = _translated(ctx, args)
         if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
             ctx.fail(f"No such command {args[0]!r}.{_suggestion(args[0])}")
@@ -67,7 +70,10 @@ class Commands(click.Group):
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
         from click.shell_completion import CompletionItem
 
-        names = [CompletionItem(n, help=e.help) for n, e in COMMANDS.items() if n.startswith(incomplete)]
+        words = _words(ctx.meta.get(_TYPED, []))
+        found = [(word, entry) for word, entry in words.items() if word.startswith(incomplete)]
+        known = [(word, entry) for word, entry in found if entry] or found
+        names = [CompletionItem(word, help=entry and entry.help) for word, entry in known]
         return names + click.Command.shell_complete(self, ctx, incomplete)
 
     def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> NoReturn:
@@ -79,6 +85,8 @@ class Commands(click.Group):
 def _translated(ctx: click.Context, args: list[str]) -> list[str]:
     """Return what the words of docker's and git's users mean here."""
     first, *rest = args
+    if ctx.resilient_parsing and first in ("help", "version"):
+        return args
     if first == "version" and not rest:
         print(f"layerlog version {VERSION}")
         ctx.exit()
@@ -91,6 +99,18 @@ def _translated(ctx: click.Context, args: list[str]) -> list[str]:
     if first in GROUPS and rest and rest[0] in GROUPS[first]:
         return [GROUPS[first][rest[0]], *rest[1:]]
     return [SYNONYMS.get(first, first), *rest]
+
+
+def _words(typed: Sequence[str]) -> dict[str, Entry | None]:
+    """Return what may follow what was typed: commands, and last, without an entry, the words that are no commands of ours."""
+    match typed:
+        case ["help", *rest] if rest != ["help"]:
+            return _words(rest)
+        case []:
+            return {**COMMANDS, **dict.fromkeys(["help", "version", *GROUPS, *SYNONYMS])}
+        case [group] if group in GROUPS:
+            return {word: COMMANDS.get(command) for word, command in GROUPS[group].items()}
+    return {}
 
 
 def _with_examples(command: click.Command) -> click.Command:
@@ -151,7 +171,10 @@ def complete_if_asked(group: click.Group) -> None:
         from cli.options import shells
 
         shells.register()
-        sys.exit(shell_complete(group, {}, "layerlog", "_LAYERLOG_COMPLETE", instruction))
+        try:
+            sys.exit(shell_complete(group, {}, "layerlog", "_LAYERLOG_COMPLETE", instruction))
+        except Exception:  # noqa: BLE001  nobody asked anything, and the prompt is no place to tell of what went wrong
+            sys.exit(1)
 
 
 def _stand_in_for_closed_streams() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from cli.options import filters
+from cli.options.filters import Key
 from cli.options.image_filters import standing_on
 from cli.options.regexes import matcher
 from cli.session.session import Session
@@ -17,22 +18,30 @@ STATES: dict[str, Callable[[Container, int], bool]] = {
     "unchanged": lambda container, count: not container.removed and not count and not container.sealed,
     "removed": lambda container, _: container.removed,
 }
-_KNOWN = f"name=PATTERN, ancestor=IMAGE and status={'|'.join(STATES)}"
 
 
 def wanted(s: Session, given: Sequence[str]) -> Wanted:
     """Return what `--filter KEY=VALUE` asks for; raise InvalidError."""
+    return filters.wanted(s, given, KEYS)
 
-    def make(key: str, value: str) -> Wanted | None:
-        match key:
-            case "name":
-                matches = matcher(value, "--filter name")
-                return lambda container: matches(container.name) or matches(f"/{container.name}")  # Docker's spelling
-            case "ancestor":
-                stands = standing_on(s, s.image(value))
-                return lambda container: stands(targets.of_container(container))
-            case "status" if value in STATES:
-                return lambda container: STATES[value](container, status.count_unsealed(s.log, container))
-        return None
 
-    return filters.wanted(given, make, _KNOWN)
+def _called(_s: Session, pattern: str) -> Wanted:
+    matches = matcher(pattern, "--filter name")
+    return lambda container: matches(container.name) or matches(f"/{container.name}")  # Docker's spelling
+
+
+def _standing_on(s: Session, image: str) -> Wanted:
+    stands = standing_on(s, s.image(image))
+    return lambda container: stands(targets.of_container(container))
+
+
+def _in_state(s: Session, state: str) -> Wanted | None:
+    holds = STATES.get(state)
+    return holds and (lambda container: holds(container, status.count_unsealed(s.log, container)))
+
+
+KEYS: dict[str, Key[Container]] = {
+    "name": Key("CONTAINER|PATTERN", _called),
+    "ancestor": Key("IMAGE", _standing_on),
+    "status": Key("|".join(STATES), _in_state),
+}

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from cli.options import filters
+from cli.options.filters import Key
 from cli.session.session import Session
 from eventstore.errors import NotFoundError
 from eventstore.model.facts import ImageBase
@@ -15,8 +16,6 @@ from projections.images.images import Image
 from projections.refs import tags, targets
 from projections.refs.targets import Target
 from projections.tree import lineage
-
-_KNOWN = "dangling=true, dangling=false, reference=PATTERN, label=NAME[=VALUE], ancestor=IMAGE, before=IMAGE and since=IMAGE"
 
 
 class Named(NamedTuple):
@@ -31,24 +30,7 @@ Wanted = Callable[[Named], bool]
 
 def wanted(s: Session, given: Sequence[str], pattern: str | None) -> Wanted:
     """Return what `--filter KEY=VALUE` and the pattern of the command line ask for; raise InvalidError."""
-
-    def make(key: str, value: str) -> Wanted | None:
-        match key:
-            case "reference":
-                like = _matching(value)
-                return lambda row: like(row.name)
-            case "label":
-                return _labelled(s, value)
-            case "ancestor":
-                return _made_from(s, s.image(value))
-            case "before" | "since":
-                limit = images.get(s.log, s.image(value)).position
-                return lambda row: row.image.position < limit if key == "before" else row.image.position > limit
-            case "dangling" if value in ("true", "false"):
-                return lambda row: (row.name is None) is (value == "true")
-        return None
-
-    accepts, matches = filters.wanted(given, make, _KNOWN), _matching(pattern) if pattern else None
+    accepts, matches = filters.wanted(s, given, KEYS), _matching(pattern) if pattern else None
     return lambda row: accepts(row) and (matches is None or matches(row.name))
 
 
@@ -65,8 +47,18 @@ def standing_on(s: Session, image: str) -> Callable[[Target], bool]:
     return stands
 
 
-def _made_from(s: Session, image: str) -> Wanted:
-    """Images that stand on all of *image*'s layers: a later commit of the same container, too, and one made elsewhere."""
+def _dangling(_s: Session, value: str) -> Wanted | None:
+    return (lambda row: (row.name is None) is (value == "true")) if value in ("true", "false") else None
+
+
+def _called(_s: Session, pattern: str) -> Wanted:
+    like = _matching(pattern)
+    return lambda row: like(row.name)
+
+
+def _made_from(s: Session, ref: str) -> Wanted:
+    """Images that stand on all of *ref*'s layers: a later commit of the same container, too, and one made elsewhere."""
+    image = s.image(ref)
     seal, stands = images.get(s.log, image).seal, standing_on(s, image)
     layers = lineage.layers_of(s.log, image) if seal is None else []
 
@@ -92,6 +84,26 @@ def _labelled(s: Session, label: str) -> Wanted:
         return isinstance(labels, dict) and name in labels and (not equals or labels[name] == value)
 
     return labelled
+
+
+def _before(s: Session, ref: str) -> Wanted:
+    limit = images.get(s.log, s.image(ref)).position
+    return lambda row: row.image.position < limit
+
+
+def _since(s: Session, ref: str) -> Wanted:
+    limit = images.get(s.log, s.image(ref)).position
+    return lambda row: row.image.position > limit
+
+
+KEYS: dict[str, Key[Named]] = {
+    "dangling": Key("true|false", _dangling),
+    "reference": Key("IMAGE|PATTERN", _called),
+    "label": Key("NAME[=VALUE]", _labelled),
+    "ancestor": Key("IMAGE", _made_from),
+    "before": Key("IMAGE", _before),
+    "since": Key("IMAGE", _since),
+}
 
 
 def _matching(pattern: str) -> Callable[[str | None], bool]:

@@ -7,6 +7,10 @@ from eventstore.log.log import Log
 from eventstore.model.events import Kind
 from eventstore.model.spelling import is_id
 
+_NAME = "json_extract(detail, '$.name')"
+_LAST = "e.version = (SELECT max(version) FROM event WHERE stream = s.id)"
+_NAMING = f"({Kind.CONTAINER_CREATED:d}, {Kind.CONTAINER_RENAMED:d})"
+
 
 def container_named(log: Log, name: str) -> str | None:
     """Return the id of the live container that bears *name* now: index look-ups over those that ever did."""
@@ -19,9 +23,25 @@ def bearers(log: Log, name: str) -> list[tuple[int, str]]:
         return []
     return log.db.execute(
         "SELECT s.id, s.name FROM event e JOIN stream s ON s.id = e.stream WHERE json_extract(e.detail, '$.name') = ? "
-        f"AND e.path IS NULL AND e.kind IN ({Kind.CONTAINER_CREATED:d}, {Kind.CONTAINER_RENAMED:d}) "
-        "GROUP BY e.stream ORDER BY max(e.position) DESC",
+        f"AND e.path IS NULL AND e.kind IN {_NAMING} GROUP BY e.stream ORDER BY max(e.position) DESC",
         (name,),
+    ).fetchall()
+
+
+def containers_called(log: Log, begun: str, *, removed: bool, most: int) -> list[tuple[str, str]]:
+    """Return (name, id) of the containers that are there, or of the *removed* ones, whose name begins so, by name: index
+    look-ups for *most* of the names that there ever were of those.
+    """
+    begins = f"{_NAME} BETWEEN ?1 AND ?1 || char(0x10ffff)"
+    naming = f"FROM event WHERE path IS NULL AND kind IN {_NAMING}"
+    named = f"SELECT stream, {_NAME} AS name {naming} AND {begins} ORDER BY {_NAME} LIMIT ?2"
+    last_name = f"SELECT {_NAME} {naming} AND stream = s.id ORDER BY version DESC LIMIT 1"
+    last = "coalesce((SELECT max(version) FROM event WHERE path IS NULL AND kind = {:d} AND stream = s.id), 0)"
+    gone = f"{last.format(Kind.CONTAINER_REMOVED)} > {last.format(Kind.CONTAINER_RESTORED)}"
+    return log.db.execute(
+        f"SELECT DISTINCT n.name, s.name FROM ({named}) n JOIN stream s ON s.id = n.stream "
+        f"WHERE n.name = ({last_name}) AND ({gone}) = ?3 ORDER BY n.name",
+        (begun, most, removed),
     ).fetchall()
 
 
@@ -51,12 +71,22 @@ def tag_target(log: Log, tag: str) -> str | None:
     return str(row[1]) if row and row[0] == Kind.TAG_MOVED else None
 
 
-def current_tags(log: Log) -> Iterator[tuple[str, str]]:
-    """Yield (full name, image id) of every tag that names an image now, by name: O(names there ever were)."""
+def current_tags(log: Log, begun: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (full name, image id) of every tag that begins so and names an image now, by name: O(such there ever were),
+    streaming.
+    """
     return log.db.execute(
-        "SELECT s.name, json_extract(e.detail, '$.image') FROM stream s "
-        "JOIN event e ON e.stream = s.id AND e.version = (SELECT max(version) FROM event WHERE stream = s.id) "
-        f"WHERE s.kind = 'tag' AND e.kind = {Kind.TAG_MOVED:d} ORDER BY s.name"
+        f"SELECT s.name, json_extract(e.detail, '$.image') FROM stream s JOIN event e ON e.stream = s.id AND {_LAST} "
+        f"WHERE s.kind = 'tag' AND s.name BETWEEN ?1 AND ?1 || char(0x10ffff) AND e.kind = {Kind.TAG_MOVED:d} ORDER BY s.name",
+        (begun,),
+    )
+
+
+def deleted_tags(log: Log) -> Iterator[tuple[str, str]]:
+    """Yield (full name, image id that it named last) of every tag that names nothing now, the latest first: O(deletions)."""
+    return log.db.execute(
+        "SELECT s.name, json_extract(e.detail, '$.old') FROM event e JOIN stream s ON s.id = e.stream "
+        f"WHERE e.path IS NULL AND e.kind = {Kind.TAG_DELETED:d} AND {_LAST} ORDER BY e.stream DESC"
     )
 
 

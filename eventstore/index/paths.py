@@ -4,13 +4,16 @@ from collections.abc import Callable, Iterator, Sequence
 
 from eventstore.log.log import Log
 from eventstore.log.path_table import PathTable
+from eventstore.model.paths import MAX_NAME
 
 AT_ONCE = 200
 
 
-def child_names(log: Log, parent: int) -> Iterator[bytes]:
-    """Yield each name in a directory that an event was ever about, in no order: O(such names)."""
-    return (row[0] for row in log.db.execute("SELECT name FROM path WHERE parent = ?", (parent,)))
+def child_names(log: Log, parent: int, begun: bytes = b"") -> Iterator[bytes]:
+    """Yield each name in a directory that begins so and that an event was ever about, in no order: O(such names)."""
+    last = begun + b"\xff" * MAX_NAME
+    rows = log.db.execute("SELECT name FROM path WHERE parent = ? AND name BETWEEN ? AND ?", (parent, begun, last))
+    return (row[0] for row in rows)
 
 
 def with_names(log: Log, matches: Callable[[bytes], object], literal: bytes) -> Iterator[int]:

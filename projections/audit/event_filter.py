@@ -21,7 +21,15 @@ from projections.refs.tags import spellings
 AT_ONCE = 5_000
 FEW = 100
 STREAM_KINDS = ("container", "layer", "image", "tag", "store")
-KEYS = ("stream", "kind", "path", "mode", "author", "actor")
+KEYS = {
+    "stream": "|".join(("CONTAINER", "IMAGE", "ID", *STREAM_KINDS)),
+    "kind": "|".join(kind.title for kind in Kind),
+    "path": "PATH|GLOB",
+    "mode": "MODE",
+    "author": "PATTERN",
+    "actor": "PATTERN",
+}
+"""The keys of filters, and what the value of each is: words in capitals stand for such things, others for themselves."""
 
 
 class Wanted(NamedTuple):

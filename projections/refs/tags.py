@@ -72,6 +72,11 @@ def spellings(text: str) -> tuple[str, ...]:
     return str(name), str(local(name))
 
 
+def beginnings(text: str) -> tuple[str, ...]:
+    """Return how the full names begin that a name that begins with *text* can mean, whether or not that is a name yet."""
+    return (f"{HUB}/library/{text}", f"{HUB}/{text}", f"localhost/{text}", text) if text else (text,)
+
+
 def archive_name(text: str, *, hub: bool) -> str:
     """Return the full name for one found in an archive; InvalidError as `new_name`.
 

@@ -83,16 +83,16 @@ class View:
         """As `lookup`, but raise NotFoundError where there is nothing."""
         return require(self, path)
 
-    def children(self, path: bytes) -> Iterator[Entry]:
-        """Yield what a directory holds, by name; raise NotFoundError or ConflictError where it is none."""
+    def children(self, path: bytes, begun: bytes = b"") -> Iterator[Entry]:
+        """Yield what a directory holds whose name begins so, by name; raise NotFoundError or ConflictError where it is none."""
         if not self.get(path).is_dir:
             raise ConflictError(f"/{shown(path)} is not a directory")
         ids, rest, floor = self._directory(path)
-        names = set() if rest else set(paths.child_names(self.log, ids[-1]))
+        names = set() if rest else set(paths.child_names(self.log, ids[-1], begun))
         if floor.moved is not None:
             before, source = self.origin(floor, path, ids)
             if (origin := before.lookup(source)) is not None and origin.is_dir:
-                names.update(split(e.path)[1] for e in before.children(source))
+                names.update(split(e.path)[1] for e in before.children(source, begun))
         yield from filter(None, (self.lookup(join(path, name)) for name in sorted(names)))
 
     def read(self, entry: Entry, start: int = 0, length: int | None = None) -> Iterator[bytes]:

@@ -318,7 +318,7 @@ def test_names_that_the_encoding_lacks_are_escaped() -> None:
     ],
 )
 def test_completion_needs_no_command_it_does_not_complete(line: str, expected: list[str]) -> None:
-    asked = {"_LAYERLOG_COMPLETE": "bash_complete", "LAYERLOG_LINE": line}
+    asked = {"_LAYERLOG_COMPLETE": "bash_complete", "COMP_WORDS": line, "LAYERLOG_WORD": line.rpartition(" ")[2]}
     assert layerlog(env=asked).stdout.split() == expected
 
 

@@ -34,7 +34,7 @@ class Wanted(NamedTuple):
 
 @click.command(cls=Signing)
 @click.argument("container", shell_complete=completion.containers)
-@click.argument("name", metavar="[NAME[:TAG]]", required=False, shell_complete=completion.images)
+@click.argument("name", metavar="[NAME[:TAG]]", required=False, shell_complete=completion.image_names)
 @click.option("-m", "--message", multiple=True, help="What was done and why; each one more is a paragraph.")
 @click.option("-c", "--change", multiple=True, metavar="INSTRUCTION", help="Set config as a Dockerfile does: 'CMD [\"run\"]'.")
 @click.option("--allow-empty", is_flag=True, help="Seal even where nothing changed.")
@@ -167,7 +167,10 @@ def _sign(s: Session, commit_id: str, key: str | None) -> None:
 
 @click.command()
 @click.argument("image", metavar="COMMIT", shell_complete=completion.images)
-@click.option("--key", metavar="KEY", help="The key's file.  [default: git's signing key, or your own]")
+@click.option(
+    "--key", metavar="KEY", help="The key's file.  [default: git's signing key, or your own]",
+    shell_complete=completion.host_paths,
+)  # fmt: skip
 def sign(image: str, key: str | None) -> None:
     r"""Sign a commit that was made here with SSH, as git does. `verify --allowed-signers` checks it.
 

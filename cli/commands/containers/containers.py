@@ -14,7 +14,10 @@ from projections.refs import containers, references
 
 @click.command()
 @click.option("-a", "--all", "all_", is_flag=True, help="Removed ones too.")
-@click.option("-f", "--filter", "filters", multiple=True, metavar="KEY=VALUE", help="name, ancestor (an image), status.")
+@click.option(
+    "-f", "--filter", "filters", multiple=True, metavar="KEY=VALUE", help="name, ancestor (an image), status.",
+    shell_complete=completion.filters("cli.options.container_filters"),
+)  # fmt: skip
 @click.option("-n", "--last", type=click.IntRange(0), metavar="N", help="Only so many, those made last.")
 @click.option("-l", "--latest", "last", flag_value=1, help="Only the one made last.")
 @date_option("relative")

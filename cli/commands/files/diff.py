@@ -2,8 +2,10 @@
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from cli.display.diff_lines import Compared, print_changes, print_config
 from cli.display.formats import listed
@@ -32,11 +34,20 @@ class WithPaths(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         end = args.index("--") if "--" in args else len(args)
         ctx.params["paths"] = tuple(args[end + 1 :])
-        return super().parse_args(ctx, args[:end])
+        rest = super().parse_args(ctx, args[:end])
+        if end < len(args):
+            for name in ("second", "paths"):  # the first is not what follows, even where it is not there
+                ctx.set_parameter_source(name, ParameterSource.COMMANDLINE)
+        return rest
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        if ctx.get_parameter_source("paths"):
+            return completion.paths_inside(ctx, self.params[0], incomplete)
+        return super().shell_complete(ctx, incomplete)
 
 
 @click.command(cls=WithPaths, options_metavar="[OPTIONS]")
-@click.argument("first", metavar="REF[:PATH]|A..B|LAYER", shell_complete=completion.paths)
+@click.argument("first", metavar="REF[:PATH]|A..B|LAYER", shell_complete=completion.path_ranges)
 @click.argument("second", metavar="[REF[:PATH]] [-- PATH...]", required=False, shell_complete=completion.paths)
 @click.option("--base", is_flag=True, help="All since the container's base, sealed or not: what docker diff shows.")
 @changes_options

@@ -36,7 +36,10 @@ from projections.events.records import PeopleFilter
     help="Where an image, or every image that holds this content in some layer, came from and went.",
     shell_complete=completion.paths,
 )  # fmt: skip
-@click.option("--path", metavar="PATH", help="The commits that changed it, or anything below it.")
+@click.option(
+    "--path", metavar="PATH", help="The commits that changed it, or anything below it.",
+    shell_complete=completion.paths_inside,
+)  # fmt: skip
 @click.option("--commits", "only_commits", is_flag=True, help="Commits alone.")
 @date_option()
 @click.option("--no-trunc", is_flag=True, help="Show ids and texts in full.")

@@ -10,6 +10,7 @@ from cli.commands.history.audit import between
 from cli.display.formats import short_id
 from cli.display.history import event_line
 from cli.display.output import json_line
+from cli.options import completion
 from cli.options.regexes import matcher
 from cli.options.sizes_and_times import date_option, period_options
 from cli.session.named_paths import say_meant
@@ -33,7 +34,10 @@ PAUSE = 0.1
 @click.option("--to", "last", type=click.IntRange(1), metavar="POSITION", help="End with this event.")
 @period_options
 @click.option("-f", "--follow", is_flag=True, help="Go on with those that come.")
-@click.option("--filter", "filters", multiple=True, metavar="KEY=VALUE", help="Only these events; see above.")
+@click.option(
+    "--filter", "filters", multiple=True, metavar="KEY=VALUE", help="Only these events; see above.",
+    shell_complete=completion.filters("projections.audit.event_filter"),
+)  # fmt: skip
 @date_option()
 @click.option("--format", "shape", type=click.Choice(["json", "table"]), default="json", help="table: a line for people.")
 def events(

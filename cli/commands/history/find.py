@@ -31,7 +31,10 @@ Limit = Callable[[Iterable[Any]], Iterator[Any]]
 @click.command(context_settings={"max_content_width": 110})
 @click.argument("patterns", nargs=-1, metavar="[NAME|PATH|GLOB]...")
 @click.option("--path", "paths", multiple=True, metavar="PATH|GLOB", help="This path and all below it, or a glob of such.")
-@click.option("--content", "files", multiple=True, metavar="DIGEST|REF:PATH|./FILE", help="Files with this content.")
+@click.option(
+    "--content", "files", multiple=True, metavar="DIGEST|REF:PATH|./FILE", help="Files with this content.",
+    shell_complete=completion.any_paths,
+)  # fmt: skip
 @click.option("--bytes", "data", metavar="STRING", help="Files that hold these bytes, anywhere; configs and manifests too.")
 @click.option("--text", metavar="STRING", help="Text files that hold this, capitals or not.")
 @attribute_options

@@ -52,8 +52,8 @@ class Counted(click.Command):
 
 
 @click.command(cls=Counted, context_settings={"max_content_width": 110})
-@click.argument("ref", required=False, metavar="[REF[@POINT]|A..B]", shell_complete=completion.references)
-@click.argument("paths", nargs=-1, metavar="[-- PATH...]")
+@click.argument("ref", required=False, metavar="[REF[@POINT]|A..B]", shell_complete=completion.ranges)
+@click.argument("paths", nargs=-1, metavar="[-- PATH...]", shell_complete=completion.paths_inside)
 @click.option("--all", "everything", is_flag=True, help="The whole store, as without REF.")
 @click.option("--oneline", is_flag=True, help="One line each.")
 @click.option("-n", "--max-count", type=click.IntRange(0), help="Show at most so many; -3 is -n 3.")

@@ -5,6 +5,7 @@ import sys
 import click
 
 from cli.display.output import Column, Shape, listing
+from cli.options import completion
 from cli.session.session import Session, session
 from cli.session.writing import writing
 from eventstore.errors import InvalidError
@@ -19,7 +20,7 @@ _REMOVED = (Column("kind", "KIND"), Column("id", "ID"), Column("name", "NAME"))
 
 
 @click.command()
-@click.argument("name", metavar="[CONTAINER|IMAGE|TAG]", required=False)
+@click.argument("name", metavar="[CONTAINER|IMAGE|TAG]", required=False, shell_complete=completion.removed)
 @click.option("--name", "new_name", help="What a container is called from now on, where its old name is taken.")
 def undelete(name: str | None, new_name: str | None) -> None:
     r"""Bring back what `rm` or `rmi` removed: a container, an image with its names, or a tag with its last image.

@@ -34,7 +34,7 @@ MAX_SECRET = 500 << 10
 @click.argument("place", metavar="CONTEXT|-|TAR", shell_complete=completion.host_paths)
 @click.option("-f", "--file", metavar="FILE", shell_complete=completion.host_paths,
               help="The Dockerfile, - for standard input.  [default: CONTEXT/Dockerfile]")  # fmt: skip
-@click.option("-t", "--tag", "tags", multiple=True, metavar="NAME[:TAG]", shell_complete=completion.images,
+@click.option("-t", "--tag", "tags", multiple=True, metavar="NAME[:TAG]", shell_complete=completion.image_names,
               help="What the image is called; can be given again.")  # fmt: skip
 @click.option("--target", metavar="STAGE", shell_complete=completion.stages,
               help="Build this stage and what it needs.  [default: the last]")  # fmt: skip
@@ -48,7 +48,7 @@ MAX_SECRET = 500 << 10
 @click.option("--progress", type=click.Choice(["auto", "plain"]), default="auto",
               help="plain: all that steps print; auto: on a terminal only their last line, while they run.")  # fmt: skip
 @click.option("-q", "--quiet", is_flag=True, help="Print the image's id alone.")
-@click.option("--iidfile", metavar="FILE", help="Write the image's id to a file, too.")
+@click.option("--iidfile", metavar="FILE", shell_complete=completion.host_paths, help="Write the image's id to a file, too.")
 @click.option("--check", is_flag=True, help="Build nothing; say what is doubtful in the Dockerfile, with exit code 1.")
 @click.option("--explain", is_flag=True, help="Say of each step why it was not reused.")
 @click.pass_context

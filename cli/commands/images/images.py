@@ -17,12 +17,13 @@ from projections.oci.documents import Json
 
 
 @click.command()
-@click.argument("pattern", metavar="[REPOSITORY[:TAG]]", required=False, shell_complete=completion.images)
+@click.argument("pattern", metavar="[REPOSITORY[:TAG]]", required=False, shell_complete=completion.image_names)
 @click.option("-a", "--all", "all_", is_flag=True, help="Those too that have no name and that others were made from.")
 @click.option("--digests", is_flag=True, help="Show manifest digests.")
 @click.option(
     "-f", "--filter", "filters", multiple=True, metavar="KEY=VALUE",
     help="ancestor (an image), dangling, reference, label, before, since.",
+    shell_complete=completion.filters("cli.options.image_filters"),
 )  # fmt: skip
 @date_option("relative")
 @listing_options(trunc=True)

@@ -159,7 +159,7 @@ def _where(path: str) -> str:
 
 @click.command("import")
 @click.argument("source", metavar="DIR|TAR|-", shell_complete=completion.host_paths)
-@click.argument("name", metavar="[NAME[:TAG]]", required=False, shell_complete=completion.images)
+@click.argument("name", metavar="[NAME[:TAG]]", required=False, shell_complete=completion.image_names)
 @click.option("-m", "--message", help="What it is.  [default: where it came from]")
 @click.option("-c", "--change", multiple=True, metavar="INSTRUCTION", help="Set config as a Dockerfile does: 'CMD [\"run\"]'.")
 @click.option("--platform", metavar=PLATFORM, help="What it runs on; default: this machine's.")

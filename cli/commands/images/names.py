@@ -19,9 +19,12 @@ from projections.refs import references, tags
 
 @click.command()
 @click.argument("source", metavar="[IMAGE|NAME@{N}", required=False, shell_complete=completion.images)
-@click.argument("name", metavar="NAME[:TAG]]", required=False, shell_complete=completion.images)
+@click.argument("name", metavar="NAME[:TAG]]", required=False, shell_complete=completion.image_names)
 @click.option("-q", "--quiet", is_flag=True, help="Do not say what moved.")
-@click.option("--expect", metavar="IMAGE|none", help="Refuse where the name is another image's now, or anybody's.")
+@click.option(
+    "--expect", metavar="IMAGE|none", help="Refuse where the name is another image's now, or anybody's.",
+    shell_complete=completion.images,
+)  # fmt: skip
 def tag(source: str | None, name: str | None, expect: str | None, *, quiet: bool) -> None:
     r"""Give an image one more name; a name that another image had moves to this one. Alone it lists all names.
 

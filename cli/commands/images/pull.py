@@ -46,7 +46,7 @@ class Pulled(NamedTuple):
 
 
 @click.command()
-@click.argument("name", metavar="NAME[:TAG|@DIGEST]", shell_complete=completion.images)
+@click.argument("name", metavar="NAME[:TAG|@DIGEST]", shell_complete=completion.image_names)
 @click.option("-a", "--all-tags", is_flag=True, help="All tags of the repository.")
 @click.option("--platform", metavar=PLATFORM, help="Which image of several; default: this machine's.")
 @registries.quiet

@@ -60,7 +60,7 @@ class Pushed(NamedTuple):
 
 @click.command(cls=Compressing)
 @click.argument("ref", metavar="IMAGE|REF@POINT", shell_complete=completion.references)
-@click.argument("name", metavar="[NAME[:TAG]]", required=False, shell_complete=completion.images)
+@click.argument("name", metavar="[NAME[:TAG]]", required=False, shell_complete=completion.image_names)
 @click.option("-a", "--all-tags", is_flag=True, help="All tags of the repository.")
 @compress_option("gzip", "How layers made here are packed.")
 @click.option(

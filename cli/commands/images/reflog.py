@@ -17,7 +17,7 @@ from projections.refs import references, tags
 
 
 @click.command()
-@click.argument("name", metavar="[NAME[:TAG]]", required=False, shell_complete=completion.images)
+@click.argument("name", metavar="[NAME[:TAG]]", required=False, shell_complete=completion.image_names)
 @date_option()
 @listing_options(trunc=True)
 def reflog(shape: Shape, name: str | None) -> None:

@@ -56,7 +56,7 @@ _LARGEST = (
 
 
 @click.command()
-@click.argument("repository", metavar="docker://NAME|NAME", shell_complete=completion.images)
+@click.argument("repository", metavar="docker://NAME|NAME", shell_complete=completion.image_names)
 @registries.plain_http
 @listing_options()
 def tags(repository: str, shape: Shape, *, plain_http: bool) -> None:

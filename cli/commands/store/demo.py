@@ -11,6 +11,7 @@ import click
 from cli.command_line import cli, run
 from cli.commands.store.demo_root import write_root
 from cli.display.formats import human_size
+from cli.options import completion
 from eventstore.errors import ConflictError
 from eventstore.model.paths import shown
 
@@ -48,7 +49,10 @@ layerlog verify
 
 
 @click.command()
-@click.option("--keep", metavar="DIR", help="Play in DIR, which must be new or empty, and keep the store to go on with.")
+@click.option(
+    "--keep", metavar="DIR", help="Play in DIR, which must be new or empty, and keep the store to go on with.",
+    shell_complete=completion.host_paths,
+)  # fmt: skip
 @click.pass_context
 def demo(ctx: click.Context, keep: str | None) -> None:
     """Play a small story in a store of its own, in a few seconds and without network.

@@ -9,6 +9,7 @@ import click
 from cli.display import integrity
 from cli.display.formats import counted, human_size
 from cli.maintenance import erasure
+from cli.options import completion
 from cli.options.sizes_and_times import begins
 from cli.session.session import Session, whole_session
 from cli.session.writing import alone, writing
@@ -96,7 +97,10 @@ def _contents(planned: erasure.Plan) -> str:
 
 @click.command()
 @click.option("--content", "digests", metavar="DIGEST", multiple=True, help="sha256:... of a file; may be repeated.")
-@click.option("--path", "paths", metavar="REF:PATH", multiple=True, help="What this file holds; may be repeated.")
+@click.option(
+    "--path", "paths", metavar="REF:PATH", multiple=True, help="What this file holds; may be repeated.",
+    shell_complete=completion.paths,
+)  # fmt: skip
 @click.option("--reason", required=True, metavar="TEXT", help="Why; the log keeps it.")
 @click.option("--let-return", is_flag=True, help="Let a content that was erased come back; erase nothing.")
 @click.option("--derive", is_flag=True, help="Make every named image that held it anew, without it; print old and new ids.")

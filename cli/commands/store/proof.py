@@ -14,8 +14,11 @@ _SIGN = "Sign it, with this SSH or Ed25519 key; without one, git's signing key o
 
 
 @click.command()
-@click.option("--sign", "key", metavar="KEY", is_flag=False, flag_value="", help=_SIGN)
-@click.option("-o", "--output", metavar="FILE", help="Write it there, and its signature to FILE.sig.")
+@click.option("--sign", "key", metavar="KEY", shell_complete=completion.host_paths, is_flag=False, flag_value="", help=_SIGN)
+@click.option(
+    "-o", "--output", metavar="FILE", help="Write it there, and its signature to FILE.sig.",
+    shell_complete=completion.host_paths,
+)  # fmt: skip
 def checkpoint(key: str | None, output: str | None) -> None:
     r"""Print the head of the log: how many changesets and events, the last hash, the head of the tree over all of them.
 
@@ -33,10 +36,16 @@ def checkpoint(key: str | None, output: str | None) -> None:
 
 @click.command()
 @click.argument("event", required=False, metavar="[EVENT|COMMIT]", shell_complete=completion.references)
-@click.option("-o", "--output", metavar="FILE", help="Write the proof there.")
-@click.option("--since", metavar="CHECKPOINT", help="Prove, instead, that the log continues this checkpoint.")
-@click.option("--check", "proof", metavar="FILE", help="Check a proof; needs no store.")
-@click.option("--checkpoint", "kept", metavar="FILE", help="With --check: the head that was kept elsewhere.")
+@click.option("-o", "--output", metavar="FILE", shell_complete=completion.host_paths, help="Write the proof there.")
+@click.option(
+    "--since", metavar="CHECKPOINT", help="Prove, instead, that the log continues this checkpoint.",
+    shell_complete=completion.host_paths,
+)  # fmt: skip
+@click.option("--check", "proof", metavar="FILE", shell_complete=completion.host_paths, help="Check a proof; needs no store.")
+@click.option(
+    "--checkpoint", "kept", metavar="FILE", help="With --check: the head that was kept elsewhere.",
+    shell_complete=completion.host_paths,
+)  # fmt: skip
 def prove(event: str | None, output: str | None, since: str | None, proof: str | None, kept: str | None) -> None:
     r"""Prove that an event (web@42, a position, or a commit) is in the log, to somebody who has a checkpoint and not the log.
 

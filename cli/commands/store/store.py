@@ -11,6 +11,7 @@ import click
 from cli.display.bars import progress
 from cli.display.formats import counted, human_size
 from cli.display.output import Column, Shape, json_line, listing, listing_options
+from cli.options import completion
 from cli.session import logs
 from cli.session.session import Session, session, whole_session
 from eventstore.disk.lock import undisturbed
@@ -39,9 +40,18 @@ def _share(_ctx: click.Context, _param: click.Parameter, text: str | None) -> fl
 @click.command(context_settings={"max_content_width": 110})
 @click.option("--quick", is_flag=True, help="The log alone, and that all it names is there.")
 @click.option("--sample", "share", metavar="N%", callback=_share, help="Of contents, layers and views, a part drawn by chance.")
-@click.option("--checkpoint", metavar="FILE", help="That nothing before this checkpoint was changed, removed or reordered.")
-@click.option("--allowed-signers", metavar="FILE", help="Whose signatures count (as for git and ssh-keygen).")
-@click.option("--export-checker", metavar="FILE", help="Write the checker that needs no layerlog, and check nothing.")
+@click.option(
+    "--checkpoint", metavar="FILE", help="That nothing before this checkpoint was changed, removed or reordered.",
+    shell_complete=completion.host_paths,
+)  # fmt: skip
+@click.option(
+    "--allowed-signers", metavar="FILE", help="Whose signatures count (as for git and ssh-keygen).",
+    shell_complete=completion.host_paths,
+)  # fmt: skip
+@click.option(
+    "--export-checker", metavar="FILE", help="Write the checker that needs no layerlog, and check nothing.",
+    shell_complete=completion.host_paths,
+)  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="json: one object a line.")
 @click.pass_context
 def verify(

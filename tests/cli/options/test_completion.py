@@ -1,33 +1,16 @@
-import os
-import subprocess
-import sys
+import re
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
+import click
 import pytest
 
-from tests.cli.invoking import Layerlog, with_loaded
-from tests.cli.running import ROOT, clean, layerlog, on_terminal
-from tests.peers import peer
-
-TRY = """
-eval "$(layerlog completion bash)"
-compopt() { printf 'option: %s\\n' "$2"; }
-COMP_LINE="$LINE"; COMP_POINT=${#COMP_LINE}
-_layerlog_completion layerlog
-printf '%s\\n' "${COMPREPLY[@]}"
-"""
-
-ZSHRC = """
-autoload -Uz compinit && compinit -u -D
-eval "$(layerlog completion zsh)"
-zle-line-init() {
-    BUFFER=$LINE CURSOR=$#LINE
-    zle complete-word
-    print -r -- "$BUFFER|" > $OUT
-    exit
-}
-zle -N zle-line-init
-"""
+from cli.catalog import COMMANDS, GROUPS
+from cli.options.completion import DIGITS, MOST
+from eventstore.store import commands
+from tests.cli.invoking import Layerlog, with_loaded, write_and_commit
+from tests.cli.running import layerlog
 
 
 @pytest.fixture
@@ -36,24 +19,36 @@ def ll(ll: Layerlog) -> Layerlog:
     return ll
 
 
-def completed(store: str, line: str, breaks: str = "") -> list[str]:
-    """What the program answers to bash's question."""
-    asked = {"_LAYERLOG_COMPLETE": "bash_complete", "LAYERLOG_LINE": line, "LAYERLOG_BREAKS": breaks, "LAYERLOG_STORE": store}
+def described(store: str, line: str) -> dict[str, str]:
+    """What the program offers for the last word of a line, and how it describes that."""
+    asked = {"_LAYERLOG_COMPLETE": "fish_complete", "COMP_WORDS": f"layerlog {line}", "LAYERLOG_STORE": store}
     done = layerlog(env=asked)
-    assert done.stderr == ""
-    return [line for line in done.stdout.split("\n") if line]
+    assert (done.returncode, done.stderr) == (0, ""), line
+    rows = [row.partition("\t") for row in done.stdout.split("\n") if row]
+    return {value: what for value, _, what in rows}
+
+
+def completed(store: str, line: str) -> list[str]:
+    return [*described(store, line)]
+
+
+ROOT = ["/bin", "/etc/", "/srv/", "/usr/"]
+NAMES = ["app:2", "base:1", "localhost/app:2", "localhost/site", "site"]
 
 
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("create ", ["web", "app:2", "base:1", "localhost/app:2", "localhost/site", "site"]),
+        ("create ", ["web", *NAMES]),
         ("create a", ["app:2"]),
         ("create loc", ["localhost/app:2", "localhost/site"]),
+        ("create site:l", ["site:latest"]),
+        ("create docker.io/library/a", []),
         ("rm ", ["web"]),
-        ("commit web ", ["app:2", "base:1", "localhost/app:2", "localhost/site", "site"]),
+        ("commit web ", NAMES),
+        ("tag base:1 s", ["site"]),
         ("ls w", ["web:/"]),
-        ("ls web:/", ["web:/bin", "web:/etc/", "web:/srv/", "web:/usr/"]),
+        ("ls web:/", [f"web:{path}" for path in ROOT]),
         ("ls base:1:/etc/m", ["base:1:/etc/motd"]),
         ("cat web:/bin/s", ["web:/bin/sh", "web:/bin/su"]),
         ("cat web@1:/etc/os", ["web@1:/etc/os-release"]),
@@ -62,118 +57,209 @@ def completed(store: str, line: str, breaks: str = "") -> list[str]:
         ("chmod 600 web:/etc/g", ["web:/etc/group"]),
         ("ls nope:/e", []),
         ("ls web:/nope/x", []),
+        ("ls web:/etc/motd/x", []),
         ("diff web b", ["base:1:/"]),
+        ("diff web ", ["web:/", *(f"{name}:/" for name in NAMES)]),
+        ("diff web base:1 ", []),
+        # paths of the view that stands before
+        ("log web -- ", ROOT),
+        ("log web -- /etc/m", ["/etc/motd"]),
+        ("log web -- etc/m", ["etc/motd"]),
+        ("log web -- /etc/motd /us", ["/usr/"]),
+        ("log web@1..web -p -- /us", ["/usr/"]),
+        ("log nope -- /", []),
+        ("log --all -- /", []),
+        ("diff web -- /etc/m", ["/etc/motd"]),
+        ("diff web base:1 -- /etc/motd /b", ["/bin"]),
+        ("diff --stat web@1..web -- /etc/m", ["/etc/motd"]),
+        ("diff app:2 web:/etc -- /us", ["/usr/"]),
+        ("audit web --path /us", ["/usr/"]),
+        # ranges
+        ("log web@1..b", ["web@1..base:1"]),
+        ("diff web@1..w", ["web@1..web:/"]),
+        ("diff web@1..web:/us", ["web@1..web:/usr/"]),
+        ("log ..w", ["..web"]),
+        # filters
+        ("ps --filter ", ["name=", "ancestor=", "status="]),
+        ("ps -f status=un", ["status=unsealed", "status=unchanged"]),
+        ("ps --filter=status=r", ["--filter=status=removed"]),
+        ("ps -f ancestor=b", ["ancestor=base:1"]),
+        ("ps -f name=w", ["name=web"]),
+        ("ps -f nope=", []),
+        ("container ls --filter st", ["status="]),
+        ("images -f d", ["dangling="]),
+        ("images -f dangling=", ["dangling=true", "dangling=false"]),
+        ("images -f label=", []),
+        ("image ls -f since=b", ["since=base:1"]),
+        ("events --filter ", ["stream=", "kind=", "path=", "mode=", "author=", "actor="]),
+        ("events --filter kind=Tag", ["kind=TagMoved", "kind=TagDeleted"]),
+        ("events --filter stream=t", ["stream=tag"]),
+        ("events --filter stream=w", ["stream=web"]),
+        # words
+        ("ps --format j", []),
+        ("save --format o", ["oci-dir"]),
+        ("save --format=o", ["--format=oci-dir"]),
+        ("rm --fo", ["--force"]),
+        ("version", ["version"]),
+        ("help", ["help"]),
+        ("help rmi", ["rmi"]),
+        ("help rm ", []),
+        ("help image l", ["load", "ls", "list"]),
+        ("ima", ["images"]),
+        ("cont", ["container"]),
+        ("container rena", ["rename"]),
+        ("container rm ", ["web"]),
+        ("image rm b", ["base:1"]),
+        ("nonesuch ", []),
+        ("nonesuch --x ", []),
     ],
 )
 def test_what_completes(ll: Layerlog, line: str, expected: list[str]) -> None:
-    assert completed(ll.store, f"layerlog {line}") == expected
+    assert completed(ll.store, line) == expected
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_dockers_words_complete_to_the_commands_behind_them(ll: Layerlog, group: str) -> None:
+    found = described(ll.store, f"{group} ")
+    assert found == {word: COMMANDS[command].help for word, command in GROUPS[group].items()}
+    assert completed(ll.store, f"help {group} ") == [*found]
+
+
+def test_two_digits_complete_to_ids(ll: Layerlog) -> None:
+    """Commits by what was said of them, images from elsewhere by their names, containers by theirs."""
+    commit = write_and_commit(ll, "x", "-m", "\n The \x1b[1mfirst\x1b[m: 100%\nand more", "web")
+    loaded = with_loaded(ll, "app:2")
+    container = ll.json("ps")[0]["id"]
+    ids = {commit: r"The \x1b[1mfirst\x1b[m: 100%", loaded: "localhost/app:2, localhost/site:latest", container: "container web"}
+    for whole, what in ids.items():
+        short = whole[:DIGITS]
+        assert described(ll.store, f"show {whole[:2]}")[short] == what
+        assert described(ll.store, f"log {whole[:5]}") == {short: what}
+        assert described(ll.store, f"log sha256:{whole[:5]}") == {f"sha256:{short}": what}
+        assert completed(ll.store, f"cat {whole[:5]}") == [f"{short}:/"]
+        assert completed(ll.store, f"log {whole[:20]}") == [whole]
+        assert short not in completed(ll.store, f"log {whole[0]}")
+        assert completed(ll.store, f"rm {whole[:5]}") == [short][: whole == container]
+        assert completed(ll.store, f"rmi {whole[:5]}") == [short][: whole != container]
+
+
+def test_points_complete_behind_an_at(ll: Layerlog) -> None:
+    commits = [write_and_commit(ll, text, "-m", f"of {text}", "web", "app:2") for text in "ab"]
+    assert described(ll.store, "log web@") == {"web@5": "of b", "web@3": "of a"}
+    ll("write", "--text", "c", "web:/f")
+    assert described(ll.store, "cat web@") == {"web@6:/": "now", "web@5:/": "of b", "web@3:/": "of a"}
+    assert completed(ll.store, "cat web@3") == ["web@3:/"]
+    steps = described(ll.store, "tag app:2@")
+    assert steps == {f"app:2@{{{step}}}": commit[:DIGITS] for step, commit in enumerate(reversed(commits))}
+    assert completed(ll.store, "tag app:2@{1") == ["app:2@{1}"]
+    assert completed(ll.store, "log web@{") == []
+    assert completed(ll.store, "log nope@") == []
+
+
+def test_what_was_removed_completes_where_that_is_meant(ll: Layerlog) -> None:
+    commit = write_and_commit(ll, "x", "-m", "gone", "web", "old:1")
+    container = ll.json("ps")[0]["id"]
+    ll("rm", "web")
+    ll("rmi", "old:1")
+    assert described(ll.store, "undelete w") == {"web": f"removed container {container[:DIGITS]}"}
+    assert described(ll.store, "undelete o") == {"old:1": "deleted tag"}
+    assert completed(ll.store, f"undelete {container[:4]}") == [container[:DIGITS]]
+    assert completed(ll.store, f"undelete {commit[:4]}") == [commit[:DIGITS]]
+    assert completed(ll.store, "rm ") == []
+    assert "web" not in completed(ll.store, "create ")
+    assert "old:1" not in completed(ll.store, "create ")
+    assert described(ll.store, f"fork {container[:4]}") == {container[:DIGITS]: "removed container web"}
+    assert completed(ll.store, f"fork {container[:DIGITS]}@") == [f"{container[:DIGITS]}@{version}" for version in (4, 3)]
+    assert completed(ll.store, f"fork {commit[:4]}") == []
+    ll("undelete", "web")
+    ll("undelete", "old:1")
+    assert completed(ll.store, "undelete ") == ["made"]
+    assert completed(ll.store, "rm ") == ["web"]
+
+
+def test_a_renamed_container_has_its_new_name_alone(ll: Layerlog) -> None:
+    ll("rename", "web", "shop")
+    ll("create", "--name", "other", "base:1")
+    ll("rename", "other", "web")
+    ll("rename", "web", "other")
+    assert completed(ll.store, "rm ") == ["other", "shop"]
 
 
 def test_build_completes_dockerfiles_stages_and_tags(ll: Layerlog, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM base:1 AS made\n  from --platform=x made as Tested\nRUN echo FROM a AS b\nFROM made\n")
     file = str(tmp_path / "Dockerfile")
-    assert completed(ll.store, f"layerlog build -f {tmp_path}/D") == [file]
-    assert completed(ll.store, f"layerlog build -f {file} --target ") == ["made", "Tested"]
-    assert completed(ll.store, f"layerlog build {tmp_path} --target m") == ["made"]
-    assert completed(ll.store, f"layerlog build -f {tmp_path}/nothing --target ") == []
-    assert completed(ll.store, "layerlog build -t a") == ["app:2"]
+    assert completed(ll.store, f"build -f {tmp_path}/D") == [file]
+    assert completed(ll.store, f"build -f {file} --target ") == ["made", "Tested"]
+    assert completed(ll.store, f"build {tmp_path} --target m") == ["made"]
+    assert completed(ll.store, f"build -f {tmp_path}/nothing --target ") == []
+    assert completed(ll.store, "build -t a") == ["app:2"]
 
 
-def test_cp_completes_this_machines_paths_too(ll: Layerlog, tmp_path: Path) -> None:
+def test_this_machines_paths(ll: Layerlog, tmp_path: Path) -> None:
     (tmp_path / "a folder").mkdir()
     (tmp_path / "a file").touch()
-    assert completed(ll.store, f"layerlog cp {tmp_path}/a") == [f"{tmp_path}/a\\ file", f"{tmp_path}/a\\ folder/"]
-    assert completed(ll.store, "layerlog cp web:/etc/m") == ["web:/etc/motd"]
-    for line in ("load -i", "import", "save -o", "export -o", "checkout web", "backup", "repair --from", "--store"):
-        assert completed(ll.store, f"layerlog {line} {tmp_path}/a\\ fi") == [f"{tmp_path}/a\\ file"], line
+    assert completed(ll.store, f"cp {tmp_path}/a") == [f"{tmp_path}/a file", f"{tmp_path}/a folder/"]
+    assert completed(ll.store, "cp web:/etc/m") == ["web:/etc/motd"]
+    assert completed(ll.store, f"--store={tmp_path}/a\\ fo") == [f"--store={tmp_path}/a folder/"]
+    for line in ("load -i", "import", "save -o", "export -o", "checkout web", "backup", "repair --from", "--store", "run --env-file"):
+        assert completed(ll.store, f"{line} {tmp_path}/a\\ fi") == [f"{tmp_path}/a file"], line
 
 
-def test_the_store_of_the_line_counts(ll: Layerlog, tmp_path: Path) -> None:
-    assert completed("/nope", f"layerlog --store {ll.store} rm ") == ["web"]
+def parameters() -> Iterator[tuple[str, click.Parameter]]:
+    for name, entry in COMMANDS.items():
+        command: click.Command = getattr(import_module(entry.module), entry.attribute)
+        yield from ((name, param) for param in command.params)
+
+
+NAMED = re.compile(r"(?<![\w/=-])(REF|IMAGE|CONTAINER|COMMIT|FILE|STORE|ARCHIVE|TAR|FOLDER|CHECKPOINT)(?![\w-])")
+
+
+def test_every_parameter_that_names_something_completes() -> None:
+    """What takes a file, a container, an image or a path in one says how it completes."""
+    mute = [
+        f"{name} {param.opts[0]}: {spelled}"
+        for name, param in parameters()
+        if NAMED.search(spelled := param.metavar or (param.human_readable_name if isinstance(param, click.Argument) else ""))
+        and getattr(param, "_custom_shell_complete", None) is None
+    ]
+    assert mute == []
+
+
+def test_the_store_of_the_line_counts(ll: Layerlog) -> None:
+    assert completed("/nope", f"--store {ll.store} rm ") == ["web"]
+    assert completed("/nope", f"--store={ll.store} rm ") == ["web"]
 
 
 def test_completing_makes_no_store_and_never_fails(tmp_path: Path) -> None:
-    assert completed(str(tmp_path / "none"), "layerlog rm ") == []
+    assert completed(str(tmp_path / "none"), "rm ") == []
     assert not (tmp_path / "none").exists()
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken/log.db").write_bytes(b"x" * 5000)
-    assert completed(str(tmp_path / "broken"), "layerlog rm ") == []
+    assert completed(str(tmp_path / "broken"), "rm ") == []
 
 
-def test_only_what_bash_takes_for_the_last_word_is_answered(ll: Layerlog) -> None:
-    breaks = " \t\n\"'@><=;|&(:"
-    assert completed(ll.store, "layerlog cat web:/etc/m", breaks) == ["/etc/motd"]
-    assert completed(ll.store, "layerlog cat web@1:/etc/m", breaks) == ["/etc/motd"]
-    assert completed(ll.store, "layerlog create app", breaks) == ["app:2"]
-    assert completed(ll.store, "layerlog create app:", breaks) == ["2"]
+@pytest.mark.parametrize(
+    "line",
+    [
+        "", " ", "'", '"', "\\", "ls \udcff", "ls web:/\udcff", "ls web:/\x01", "ls web:/etc/\n", "log \udcff -- /", "log web@{nope} -- /",
+        "log ... -- /", "log a...b -- /", "diff -- /", "ls @", "ls @@", "ls :/", "ls web:/../", "ls web@99999999999999999999:/", "ls web~~~^:/",
+        "ls sha256:", "show ffffffffff", "tag @{", "ps --filter =", "ps --filter ==", "--store= ", "--store", "help help help ", "-", "--",
+        "cat -- ", "run web -- ", "load -i ~nobody/", "load -i \x7f", "cp ''/", "audit --path ", "completion x ", "build --target ",
+    ],
+)  # fmt: skip
+def test_no_line_makes_it_say_anything_else(ll: Layerlog, line: str) -> None:
+    assert "\x1b" not in "".join(completed(ll.store, line))
 
 
-# -- the shells themselves
+def test_names_that_a_line_cannot_hold_are_not_offered(ll: Layerlog) -> None:
+    for name in ("a\nb", "a\tb", "a\x1b[1mb", "a b", "a\u202eb"):
+        ll("write", "--text", "x", f"web:/srv/{name}")
+    assert completed(ll.store, "ls web:/srv/") == ["web:/srv/a b"]
 
 
-@pytest.fixture
-def env(ll: Layerlog, tmp_path: Path) -> dict[str, str]:
-    """An environment in which `layerlog` is this one, and a home of its own."""
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "a file").touch()
-    (home / "folder").mkdir()
-    (home / "layerlog").write_text(f'#!/bin/sh\nexec {sys.executable} -c "from cli.main import main; main()" "$@"\n')
-    (home / "layerlog").chmod(0o755)
-    ll("write", "--text", "x", "web:/etc/m n")
-    ll("write", "--text", "x", "web:/etc/x:y,z")
-    ll("mkdir", "web:/etc/conf.d")
-    path = f"{home}:{os.environ['PATH']}"
-    return {"PATH": path, "LAYERLOG_STORE": ll.store, "HOME": str(home), "ZDOTDIR": str(home), "PYTHONPATH": str(ROOT), "TERM": "xterm"}
-
-
-def test_bash_itself(env: dict[str, str]) -> None:
-    bash = peer("bash")
-
-    def ask(line: str) -> list[str]:
-        asked = clean({**env, "LINE": line})
-        return subprocess.run([bash, "--norc", "-c", TRY], env=asked, capture_output=True, text=True, check=True).stdout.split("\n")[:-1]
-
-    assert ask("layerlog cat web:/etc/mo") == ["/etc/motd"]
-    assert ask("layerlog ls web:/us") == ["option: nospace", "/usr/"]
-    assert ask("layerlog comm") == ["commit"]
-    assert ask("layerlog load -i ~/a") == ["~/a\\ file"]
-
-
-def test_zsh_itself(env: dict[str, str], tmp_path: Path) -> None:
-    """The line that stands there after a press of the tabulator."""
-    zsh = peer("zsh")
-    (tmp_path / "home/.zshrc").write_text(ZSHRC)
-
-    def ask(line: str) -> str:
-        on_terminal([zsh, "-i"], {**env, "LINE": line, "OUT": str(tmp_path / "out")}, stdin=True)
-        return (tmp_path / "out").read_text().removesuffix("|\n")
-
-    assert ask("layerlog comm") == "layerlog commit "
-    assert ask("layerlog rm w") == "layerlog rm web "
-    assert ask("layerlog create ap") == "layerlog create app:2 "
-    assert ask("layerlog ls w") == "layerlog ls web:/"
-    assert ask("layerlog ls web:/etc/c") == "layerlog ls web:/etc/conf.d/"
-    assert ask("layerlog cat web:/etc/m\\ ") == "layerlog cat web:/etc/m\\ n "
-    assert ask("layerlog cat web:/etc/x:") == "layerlog cat web:/etc/x:y,z "
-    assert ask("layerlog load -i ~/a") == f"layerlog load -i {env['HOME']}/a\\ file "
-    assert ask("layerlog checkout web ~/f") == f"layerlog checkout web {env['HOME']}/folder/"
-    assert ask("layerlog rm nope") == "layerlog rm nope"
-
-
-def test_fish_itself(env: dict[str, str]) -> None:
-    fish = peer("fish")
-    script = "layerlog completion fish | source; complete -C $LINE"
-
-    def ask(line: str) -> list[str]:
-        asked = clean({**env, "LINE": line})
-        return subprocess.run([fish, "--no-config", "-c", script], env=asked, capture_output=True, text=True, check=True).stdout.splitlines()
-
-    assert ask("layerlog conf") == ["config\tSet a container's command, environment, labels, ..."]
-    assert ask("layerlog rm w") == ["web\tcontainer"]
-    assert ask("layerlog create ap") == ["app:2\timage"]
-    assert ask("layerlog ls web:/etc/c") == ["web:/etc/conf.d/"]
-    assert ask("layerlog cat web:/etc/m") == ["web:/etc/m n", "web:/etc/motd"]
-    assert ask("layerlog cat web:/etc/x") == ["web:/etc/x:y,z"]
-    assert ask("layerlog load -i ~/a") == ["~/a file"]
-    assert ask("layerlog rm nope") == []
+def test_no_more_is_offered_than_can_be_read(ll: Layerlog) -> None:
+    with ll.writer() as writer, writer.transaction():
+        for number in range(MOST + 50):
+            commands.create_container(writer, f"c{number:03}", None)
+    assert len(completed(ll.store, "rm c")) == MOST
+    assert completed(ll.store, "rm c24") == [f"c{number}" for number in range(240, 250)]
