@@ -4,6 +4,7 @@ import json
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -246,7 +247,12 @@ def _spooled(store: Store, layer: Layer, spool: Spool, left_out: LeftOut, *, com
 
 
 def spool_folder(store: Store) -> str:
-    """Return where large unnamed files may be put while a command runs."""
+    """Return where large unnamed files may be put while a command runs: in the cache, of a read-only store in TMPDIR."""
     path = store.cache.path("spool")
-    os.makedirs(path, mode=0o700, exist_ok=True)
-    return path
+    with suppress(OSError):
+        os.makedirs(path, mode=0o700, exist_ok=True)
+    if os.access(path, os.W_OK):
+        return path
+    from tempfile import gettempdir
+
+    return gettempdir()

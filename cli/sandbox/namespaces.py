@@ -41,7 +41,10 @@ def become_root() -> None:
     """
     if os.geteuid() == 0:
         return
-    user = pwd.getpwuid(os.getuid()).pw_name
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a number without a name, which subuid(5) takes, too
+        user = str(os.getuid())
     maps = [_map("newuidmap", SUBUID, user, os.getuid()), _map("newgidmap", SUBGID, user, os.getgid())]
     ready, go = os.pipe()
     child = os.fork()

@@ -12,7 +12,8 @@ import click
 from cli.session import logs
 from cli.session.actor import claimed_author, observed_actor
 from cli.session.settings import Settings
-from eventstore.errors import ConflictError, ErasedError, InvalidError, NotFoundError
+from eventstore.disk.folder import require_writable
+from eventstore.errors import ConflictError, ErasedError, InvalidError, NotFoundError, StoreError
 from eventstore.log.log import Context
 from eventstore.model.events import Event
 from eventstore.model.paths import shown
@@ -204,4 +205,15 @@ def whole_session() -> AbstractContextManager[Session]:
 
 def first_session() -> AbstractContextManager[Session]:
     """As `session`, for the commands that can be a store's first: it is made where it is not there."""
-    return session(Store.open_or_create)
+    return session(_writable)
+
+
+def _writable(path: str) -> Store:
+    """Return the store, open or made anew, before anything is read that could not come in then."""
+    found = Store.open_or_create(path)
+    try:
+        require_writable(found.path)
+    except StoreError:
+        found.close()
+        raise
+    return found

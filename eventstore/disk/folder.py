@@ -45,6 +45,41 @@ def require(path: str) -> None:
         raise StoreError(f"no store at {shown(path)}; check the spelling (`load`, `import` and `create scratch` make one)")
 
 
+def require_readable(path: str) -> None:
+    """Raise StoreError where a folder above *path*, the store there or its log is kept from this user."""
+    file = place = os.path.join(path, "log.db")
+    while _is_hidden(place):
+        place = os.path.dirname(place)
+    asked = (path, file) if place == file and os.path.isfile(file) else ()
+    closed = [place] if place != file else [part for part in asked if not os.access(part, os.R_OK)]
+    if closed:
+        raise StoreError(f"the store {shown(path)} cannot be read: {_kept(path, closed[0])}")
+
+
+def require_writable(path: str, room: int = 0) -> None:
+    """Raise StoreError where the store at *path* cannot be written, or its disk has less than *room* (bytes) left."""
+    disk, parts = os.statvfs(path), (path, os.path.join(path, "lock"), os.path.join(path, "log.db"))
+    closed = [part for part in parts if os.path.lexists(part) and not os.access(part, os.W_OK)]
+    if disk.f_flag & os.ST_RDONLY:
+        why = f"its file system is read-only; {_CHOOSE}"
+    elif closed:
+        why = _kept(path, closed[0])
+    elif disk.f_bavail * disk.f_frsize < room:
+        why = "its disk is full; free some space"
+    else:
+        return
+    raise StoreError(f"the store {shown(path)} cannot be written: {why}")
+
+
+def _kept(path: str, place: str) -> str:
+    """Return whose *place* is, which is kept from this user, and what to do."""
+    found, what = os.lstat(place), "it" if place == path else shown(place)
+    mode = f"{stat.S_IMODE(found.st_mode):04o}"
+    if found.st_uid == os.geteuid():
+        return f"{what} is yours, but of mode {mode}; run `chmod u+rwX` on that"
+    return f"{what} is not yours, but uid {found.st_uid}'s (mode {mode}); run as that user, or {_CHOOSE}"
+
+
 def identity(path: str) -> tuple[int, int] | None:
     """Return what tells a store from another one that was put in its place (device and inode of its log), None without one."""
     found = _status(os.path.join(path, "log.db"))
@@ -85,6 +120,8 @@ def next_step(path: str) -> str:
             owned = f"uid {found.st_uid}'s, mode {found.st_mode & 0o7777:04o}"
             state = owned if stat.S_ISREG(found.st_mode) else "it is no file"
             return f"{part} cannot be read and written ({state}): put that right, and remove nothing"
+    if os.path.exists(os.path.join(path, "log.db-wal")) and not os.access(path, os.W_OK):
+        return "a writer that was killed left log.db-wal: run any command as who may write in the store, which takes it up"
     disk = os.statvfs(path)
     if disk.f_bavail * disk.f_frsize < _ROOM_TO_READ:
         return "its disk is full: free some space, then run the command again"
@@ -136,6 +173,16 @@ def _check_owner(path: str) -> None:
         raise StoreError(f"the store {shown(path)} belongs to uid {folder.st_uid}, not {user}; run as that user, or {_CHOOSE}")
     if folder.st_mode & 0o022 and os.listdir(path):
         raise StoreError(f"others may write in the store {shown(path)}; run `chmod 700` on it, or {_CHOOSE}")
+
+
+def _is_hidden(place: str) -> bool:
+    try:
+        os.lstat(place)
+    except PermissionError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def _status(path: str) -> os.stat_result | None:

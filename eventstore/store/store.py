@@ -50,6 +50,7 @@ class Store:
         Nothing is made or locked, and nothing migrated: a reading command leaves a store as it is, read-only or not.
         """
         path = os.path.abspath(path)
+        folder.require_readable(path)
         folder.require(path)
         folder.check(path)
         db, schema = _connect(path, os.path.join(path, "log.db"))
@@ -68,6 +69,7 @@ class Store:
     def open_or_create(cls, path: str) -> Self:
         """As `open`, but make the store, empty, where nothing is."""
         path = os.path.abspath(path)
+        folder.require_readable(path)
         folder.check(path)
         if not os.path.exists(os.path.join(path, "log.db")):
             folder.check_unused(path)
@@ -80,6 +82,7 @@ class Store:
             return False
         from eventstore.log import migrations  # noqa: PLC0415
 
+        folder.require_writable(self.path)
         with exclusive(self.path):
             self.schema = version(self.db)
             migrations.migrate(self.db)

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from time import monotonic
 
 from eventstore.content.writer import ContentWriter
+from eventstore.disk.folder import require_writable
 from eventstore.disk.lock import exclusive, shared
 from eventstore.log.changeset_writer import Appending, changeset
 from eventstore.log.log import Context
@@ -27,6 +28,7 @@ def alone(store: Store, context: Context) -> AbstractContextManager["Writer"]:
 
 @contextmanager
 def _behind(lock: Callable[[str], AbstractContextManager[None]], store: Store, context: Context) -> Iterator["Writer"]:
+    require_writable(store.path)
     store.migrate()
     began = monotonic()
     with lock(store.path), closing(Writer(store, context)) as writer:

@@ -9,6 +9,7 @@ from cli.distribution import transports
 from cli.distribution.transports import Place, parse_place
 from cli.options import completion, registries
 from cli.session.session import Session, first_session, session
+from eventstore.disk.folder import require_writable
 from eventstore.errors import ConflictError, InvalidError
 from eventstore.model.paths import shown
 from projections.oci.oci_image import config_digest
@@ -84,6 +85,7 @@ def _give(s: Session, ref: str, place: Place, *, quiet: bool, plain_http: bool, 
         return
     from cli.commands.images.save import save_images
 
+    require_writable(s.store.path)
     name = place.name or references.tag_name(s.log, ref)
     form = "oci-dir" if place.transport == transports.LAYOUT else "archive"
     save_images(s, {s.exported(ref): [name] if name else []}, place.rest, form, quiet=quiet)

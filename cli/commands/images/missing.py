@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from cli.session.session import Session, first_session, session
+from eventstore.disk.folder import require_readable
 from eventstore.errors import InvalidError, LayerlogError, NotFoundError
 from eventstore.model.paths import shown
 from projections.refs.tags import ImageName, image_name
@@ -26,6 +27,7 @@ pull_option: Callable[[F], F] = click.option(
 def pulling_session(ref: str, pull: str) -> Iterator[Session]:
     """As `session`; a store that is not there is made where *ref* can be pulled, once its registry has said that it can."""
     store = click.get_current_context().obj.store
+    require_readable(os.path.abspath(store))
     name = None if pull == "never" or os.path.exists(store) else _pullable(ref)
     if name is None:
         with session() as s:

@@ -22,6 +22,7 @@ from cli.session import logs
 from cli.session.session import Session, session
 from cli.session.writing import writing
 from cli.streams.compression import packed_by
+from eventstore.disk.folder import require_writable
 from eventstore.disk.lock import shared
 from eventstore.log.log import Log
 from eventstore.model.digests import digest_of
@@ -109,6 +110,7 @@ def _destinations(s: Session, ref: str, name: str | None, *, all_tags: bool) -> 
 
 def push_image(s: Session, image: Image, full_names: Sequence[str], way: Way, *, quiet: bool) -> Pushed:
     """Give an image to a registry under names of one repository, with a bar for each blob unless *quiet*, and record that."""
+    require_writable(s.store.path)
     repository_name = full_names[0].rpartition(":")[0]
     held = travels.holders(s.log, repository_name.partition("/")[0])
     also = tuple(sorted({holder for holders in held.values() for holder in holders})[:MAX_SCOPES])

@@ -15,7 +15,9 @@ from cli.options.compressing import Compressing, compress_option
 from cli.session import logs
 from cli.session.session import Session, session
 from cli.session.writing import writing
-from eventstore.disk.lock import shared
+from eventstore.disk.folder import require_writable
+from eventstore.disk.lock import undisturbed
+from eventstore.errors import StoreError
 from eventstore.model.paths import shown
 from projections.images import images, oci_form
 from projections.images.images import Image
@@ -23,6 +25,8 @@ from projections.oci.oci_image import OciImage, as_oci_image, blobs_of
 from projections.refs import references, tags
 
 STREAM = "-"
+ROOM = 1 << 17
+"""Bytes that recording a save may take."""
 
 
 @click.command(cls=Compressing)
@@ -38,10 +42,11 @@ STREAM = "-"
     shell_complete=completion.host_paths,
 )  # fmt: skip
 @click.option("--since", metavar="IMAGE", help="Leave out the layers of this image.", shell_complete=completion.images)
+@click.option("--no-record", is_flag=True, help="Leave it out of the store's log, as where that cannot be written.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def save(
     refs: tuple[str, ...], output: str, form: str, *, compress: str, inventory_file: BinaryIO | None, since: str | None,
-    quiet: bool,
+    no_record: bool, quiet: bool,
 ) -> None:  # fmt: skip
     r"""Write images, or points of a container's history, to an archive that docker, podman and skopeo load.
 
@@ -59,21 +64,33 @@ def save(
     if form == "oci-dir" and output == STREAM:
         raise click.UsageError("An OCI layout is a folder; name it with -o.")
     with session() as s:
+        if not no_record:
+            _require_recordable(s.store.path)
         without, chosen = _had(s, inventory_file, since), _chosen(s, refs)
-        save_images(s, chosen, output, form, compress=compress, without=without, quiet=quiet)
+        save_images(s, chosen, output, form, compress=compress, without=without, quiet=quiet, record=not no_record)
         _tell_nameless(s, chosen)
+        if no_record:
+            print("layerlog: saved, and not recorded: the log does not say that it left", file=sys.stderr)
+
+
+def _require_recordable(store: str) -> None:
+    """Raise StoreError before anything is written that could not be recorded then."""
+    try:
+        require_writable(store, ROOM)
+    except StoreError as error:
+        raise StoreError(f"{error}; `save --no-record` saves all the same") from None
 
 
 def save_images(
     s: Session, chosen: Mapping[Image, Sequence[str]], output: str, form: str, *, compress: str = "",
-    without: frozenset[bytes] = frozenset(), quiet: bool,
+    without: frozenset[bytes] = frozenset(), quiet: bool, record: bool = True,
 ) -> None:  # fmt: skip
-    """Write images under their full names to *output*, an "archive" or an "oci-dir", and record that."""
+    """Write images under their full names to *output*, an "archive" or an "oci-dir", and *record* that."""
     from cli.distribution import departures, layout, send
     from cli.distribution.thin import thin
 
     left_out: list[bytes] = []
-    with shared(s.store.path):  # no collection takes originals away meanwhile; others write and read as they like
+    with undisturbed(s.store.path):  # no collection takes originals away meanwhile; others write and read as they like
         found = {
             image: thin(send.oci_image(s.store, image, names, compress=compress, left_out=left_out.append), without)
             for image, names in chosen.items()
@@ -85,8 +102,9 @@ def save_images(
                 layout.write(output, [as_oci_image(image) for image in found.values()])
             else:
                 _write_archive(output, list(found.values()), quiet=quiet)
-    with writing(s) as writer:
-        departures.record_saved(writer, found, output if output == STREAM else os.path.abspath(output))
+    if record:
+        with writing(s) as writer:
+            departures.record_saved(writer, found, output if output == STREAM else os.path.abspath(output))
     tell_left_out(left_out)
 
 

@@ -12,6 +12,7 @@ from cli.options import completion
 from cli.session.session import Session, whole_session
 from cli.session.settings import Settings
 from cli.session.writing import alone
+from eventstore.disk.folder import require_writable
 from eventstore.model.paths import shown as escape
 from eventstore.store.store import Store
 
@@ -38,6 +39,7 @@ def repair(ctx: click.Context, source: str | None) -> None:
 
     repairs.require_source(source)
     with whole_session() as s:
+        require_writable(s.store.path)
         if mending.mend_indexes(s.store):
             print("written anew: log.db, whose indexes did not hold what its rows say")
         _mend(ctx, s, source)

@@ -14,6 +14,7 @@ from cli.display.output import Column, Shape, json_line, listing, listing_option
 from cli.options import completion
 from cli.session import logs
 from cli.session.session import Session, session, whole_session
+from eventstore.disk.folder import require_writable
 from eventstore.disk.lock import undisturbed
 from eventstore.errors import InvalidError, NotFoundError
 from eventstore.integrity.findings import Finding
@@ -166,6 +167,7 @@ def rebuild(ctx: click.Context) -> None:
     from cli.maintenance import layer_digests
 
     with whole_session() as s:
+        require_writable(s.store.path)
         remembered = layer_digests.encoded(s.store)
         with progress(len(remembered), "Rebuilding") as advance:
             done: dict[str, Any] = layer_digests.rebuild(s.store, remembered, advance)

@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.build.building import Builder
-from tests.cli.sandbox.conftest import ll, public
+from tests.cli.sandbox.conftest import ll
 from tests.cli.sandbox.running import Runner
 
-__all__ = ["ll", "public"]
+__all__ = ["ll"]
 
 
 @pytest.fixture

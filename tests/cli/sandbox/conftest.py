@@ -1,18 +1,9 @@
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.sandbox.running import Runner, as_root, as_user, copy_packages
-
-
-@pytest.fixture(scope="session")
-def public() -> Iterator[Path]:
-    """The packages, where every user may read them."""
-    with tempfile.TemporaryDirectory(prefix="layerlog-public-") as folder:
-        Path(folder).chmod(0o755)
-        yield copy_packages(Path(folder))
+from tests.cli.sandbox.running import Runner, as_root, as_user
 
 
 @pytest.fixture(params=["root", "user"])

@@ -20,10 +20,11 @@ import pytest
 
 from tests.cli.build.building import Builder
 from tests.cli.build.conftest import builder
+from tests.cli.conftest import public
 from tests.cli.hosttrees import as_root
 from tests.cli.invoking import Layerlog
 from tests.cli.running import clean
-from tests.cli.sandbox.conftest import ll, public
+from tests.cli.sandbox.conftest import ll
 from tests.cli.sandbox.running import PROGRAM
 from tests.interop.dockerfiles import builders
 from tests.interop.dockerfiles.builders import ours, write
