@@ -164,6 +164,15 @@ def _references(s: "Session", typed: str) -> Iterable[Name]:
     return chain.from_iterable(find(s, typed) for find in (_containers, _images, _ids, _points))
 
 
+def _authors(s: "Session", _typed: str) -> Iterator[Name]:
+    """Yield who is said to have made commits, as a regular expression that means just that."""
+    import re
+
+    from eventstore.index.seals import authors
+
+    return ((re.sub(r"[\\^$*+?{}\[\]|()]", r"\\\g<0>", author), "author") for author in islice(authors(s.log), LOOKED_AT))
+
+
 # -- paths
 
 
@@ -233,7 +242,7 @@ def _host_paths(incomplete: str) -> Iterator[Name]:
 
 def filters(module: str) -> Complete:
     """The keys in the KEYS of *module*, and then what these say of their values: small letters are such words themselves."""
-    things: dict[str, Find] = {"CONTAINER": _containers, "IMAGE": _images, "ID": _ids}
+    things: dict[str, Find] = {"CONTAINER": _containers, "IMAGE": _images, "ID": _ids, "AUTHOR": _authors}
 
     def find(s: "Session", typed: str) -> Iterator[Name]:
         from importlib import import_module
@@ -269,6 +278,7 @@ image_names = _completing(_images)
 images = _completing(_images, _image_ids, _points)
 references = _completing(_references)
 ranges = _completing(partial(_ranges, find=_references))
+authors = _completing(_authors)
 removed = _completing(
     partial(_containers, removed=True), partial(_images, deleted=True),
     partial(_container_ids, removed=True), partial(_image_ids, removed=True),

@@ -31,8 +31,8 @@ _ZSH = r"""#compdef %(prog_name)s
             '='*) closed+=("${item#?}") ;;
         esac
     done
-    _describe -V unsorted open -U -i "$IPREFIX" -S ''
-    _describe -V unsorted closed -U -i "$IPREFIX"
+    _describe -V unsorted open -S ''
+    _describe -V unsorted closed
 }
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
     %(complete_func)s "$@"

@@ -26,7 +26,7 @@ KEYS = {
     "kind": "|".join(kind.title for kind in Kind),
     "path": "PATH|GLOB",
     "mode": "MODE",
-    "author": "PATTERN",
+    "author": "AUTHOR|PATTERN",
     "actor": "PATTERN",
 }
 """The keys of filters, and what the value of each is: words in capitals stand for such things, others for themselves."""

@@ -29,7 +29,10 @@ from projections.events.records import PeopleFilter
 @click.option("--by", type=click.Choice(["author", "day", "prefix"]), help="Add up the commits by this.")
 @click.option("--depth", type=click.IntRange(1), default=1, help="How many parts of a path a prefix has.", show_default=True)
 @period_options
-@click.option("--author", metavar="PATTERN", help="The claimed author matches this regular expression.")
+@click.option(
+    "--author", metavar="PATTERN", help="The claimed author matches this regular expression.",
+    shell_complete=completion.authors,
+)  # fmt: skip
 @click.option("--actor", metavar="PATTERN", help="The observed actor matches it: login@host (uid N, login uid N).")
 @click.option(
     "--distribution", "carried", metavar="IMAGE|DIGEST|REF:/PATH",

@@ -58,7 +58,10 @@ class Counted(click.Command):
 @click.option("--oneline", is_flag=True, help="One line each.")
 @click.option("-n", "--max-count", type=click.IntRange(0), help="Show at most so many; -3 is -n 3.")
 @period_options
-@click.option("--author", metavar="PATTERN", help="Who is claimed to have made it matches this regular expression.")
+@click.option(
+    "--author", metavar="PATTERN", help="Who is claimed to have made it matches this regular expression.",
+    shell_complete=completion.authors,
+)  # fmt: skip
 @click.option("--actor", metavar="PATTERN", help="The observed actor matches it: login@host (uid N, login uid N).")
 @click.option("--grep", metavar="PATTERN", help="The message matches it.")
 @click.option("-S", "text", metavar="TEXT", help="It made TEXT occur more or less often in some file, of PATH where given.")

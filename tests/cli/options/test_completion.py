@@ -156,6 +156,15 @@ def test_points_complete_behind_an_at(ll: Layerlog) -> None:
     assert completed(ll.store, "log nope@") == []
 
 
+def test_authors_complete_as_patterns_that_mean_them(ll: Layerlog) -> None:
+    author = "Bo (they) [x] <b+o@example.org>"
+    commit = write_and_commit(ll, "x", "-a", author, "web")
+    (_, found) = completed(ll.store, "log --author ")
+    assert completed(ll.store, "audit --author B") == [found]
+    assert completed(ll.store, "events --filter author=B") == [f"author={found}"]
+    assert [row["commit"] for row in ll.json("log", "--author", found)] == [commit]
+
+
 def test_what_was_removed_completes_where_that_is_meant(ll: Layerlog) -> None:
     commit = write_and_commit(ll, "x", "-m", "gone", "web", "old:1")
     container = ll.json("ps")[0]["id"]
