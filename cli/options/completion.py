@@ -12,6 +12,7 @@ from cli.session.settings import Settings, default_store
 
 if TYPE_CHECKING:
     from cli.session.session import Session
+    from eventstore.model.events import Event
 
 MOST = 200
 LOOKED_AT = 1000
@@ -41,12 +42,11 @@ def _found(ctx: click.Context, typed: str, *finds: Find) -> list[Any]:
         try:
             s = Session(Settings(store))
             try:
-                for find in finds:
-                    for name, what in find(s, typed):
-                        if name.startswith(typed):
-                            found.setdefault(name, what)
-                        if len(found) == MOST:
-                            break
+                for name, what in chain.from_iterable(find(s, typed) for find in finds):
+                    if name.startswith(typed):
+                        found.setdefault(name, what)
+                    if len(found) == MOST:
+                        break
             finally:
                 s.store.close()
         except (LayerlogError, DatabaseError, OSError):
@@ -123,10 +123,8 @@ def _short(typed: str, whole: str) -> str:
     return scheme + (whole if len(typed) > len(scheme) + DIGITS else whole[:DIGITS])
 
 
-def _message(seal: Any) -> str:
-    from eventstore.model.paths import shown
-
-    return shown((seal.stated.get("message") or "").strip().partition("\n")[0][:DESCRIBED]) if seal else ""
+def _message(seal: "Event | None") -> str:
+    return (seal.stated.get("message") or "").strip().partition("\n")[0][:DESCRIBED] if seal else ""
 
 
 def _points(s: "Session", typed: str) -> Iterator[Name]:

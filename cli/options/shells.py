@@ -90,7 +90,7 @@ class _Shell(ShellComplete):
         """Return what completes the last word, with the --option= in it, of which click knows the value alone."""
         option = incomplete[: incomplete.find("=") + 1] if incomplete.startswith("--") else ""
         found = super().get_completions(args, incomplete)
-        return [CompletionItem(option + item.value, item.type, item.help) for item in found]
+        return [CompletionItem(option + item.value, item.type, shown(item.help or "")) for item in found]
 
     def offer(self, item: CompletionItem[str], words: list[str], quote: str) -> str:
         """Return the line by which the shell is offered what completes the last of *words*, in which *quote* is open."""

@@ -270,5 +270,7 @@ def test_no_more_is_offered_than_can_be_read(ll: Layerlog) -> None:
     with ll.writer() as writer, writer.transaction():
         for number in range(MOST + 50):
             commands.create_container(writer, f"c{number:03}", None)
-    assert len(completed(ll.store, "rm c")) == MOST
+    assert len(completed(ll.store, "rm ")) == MOST
+    assert len(completed(ll.store, "create ")) == MOST
+    assert len(completed(ll.store, "undelete ")) == 1
     assert completed(ll.store, "rm c24") == [f"c{number}" for number in range(240, 250)]
