@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from cli.display.formats import human_size, listed, shown_time
+from cli.display.formats import counted, human_size, listed, shown_time
 from cli.display.output import json_line
 from cli.maintenance.erasure import Plan
 from cli.maintenance.verification import Report
@@ -20,12 +20,18 @@ from projections.audit.proofs import Growth, Proved
 from projections.refs import containers
 from projections.refs.tags import shown_names
 
+MOST_NOTES = 20
+
 
 def show(log: Log, reports: Sequence[Report], form: str) -> None:
-    """Print every report: what is wrong first, erasures last."""
-    for report in sorted(reports, key=lambda report: report.finding.note):
+    """Print every report: what is wrong first; then erasures and other notes, as text the first of them."""
+    wrong, notes = ([report for report in reports if report.finding.note is note] for note in (False, True))
+    more = len(notes) - MOST_NOTES if form != "json" else 0
+    for report in [*wrong, *(notes[:MOST_NOTES] if more > 0 else notes)]:
         row = finding_row(log, report)
         print(json_line(row) if form == "json" else _text(row))
+    if more > 0:
+        print(f"and {counted(more, 'more note')} of such; `layerlog verify --format json` prints them all")
 
 
 def finding_row(log: Log, report: Report) -> dict[str, Any]:

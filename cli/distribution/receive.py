@@ -20,6 +20,7 @@ from eventstore.model.digests import named, raw
 from eventstore.model.events import Kind
 from eventstore.model.facts import Arrival, tar_size
 from eventstore.model.paths import shown
+from eventstore.retention.reachability import returning_layers
 from eventstore.store import commands
 from eventstore.store.staging import Staged
 from eventstore.store.writer import Writer
@@ -77,9 +78,11 @@ def receive(
 def unread(log: Log, found: Iterable[OciImage]) -> list[LayerBlob]:
     """Return the layers of images not born here whose bodies must be read, each once.
 
-    Those are the ones that are not here, and of those at hand the ones that never came in this compression.
+    Those are the ones that are not here, and of those at hand the ones that never came in this compression, or whose contents
+    were pruned and come back with them.
     """
     came: set[tuple[str, str]] | None = None
+    returning = returning_layers(log)
     missing: dict[tuple[bytes, str], LayerBlob] = {}
     foreign = (image for image in found if images.born_as(log, _config(image)) is None)
     for layer in (layer for image in foreign for layer in image.layers):
@@ -87,7 +90,7 @@ def unread(log: Log, found: Iterable[OciImage]) -> list[LayerBlob]:
         if here and layer.at_hand and not _is_plain(layer):
             came = {(diff_id, blob["digest"]) for diff_id, blob in images.layer_blobs(log)} if came is None else came
             here = (layer.diff_id.hex(), layer.descriptor.digest) in came
-        if not here:
+        if not here or (layer.at_hand and layer.diff_id.hex() in returning):
             missing.setdefault((layer.diff_id, layer.descriptor.digest), layer)
     return list(missing.values())
 
@@ -202,11 +205,14 @@ def _staged(
     writer: Writer, layers: list[LayerBlob], advance: Advance, until: ExitStack, max_layer: int, came: Came
 ) -> dict[bytes, StagedLayer]:
     staged: dict[bytes, StagedLayer] = {}
+    returning = returning_layers(writer.log)
     for layer in layers:
         began = monotonic()
         with _reading(writer, layer, advance, max_layer) as tar:
-            if layer.diff_id in staged or writer.log.stream("layer", layer.diff_id.hex()) is not None:
+            if layer.diff_id in staged:
                 deque(tar, 0)  # only its compressed form is new
+            elif writer.log.stream("layer", layer.diff_id.hex()) is not None:
+                stage(writer, tar, max_layer).changes.close() if layer.diff_id.hex() in returning else deque(tar, 0)
             else:
                 staged[layer.diff_id] = stage(writer, tar, max_layer)
                 until.callback(staged[layer.diff_id].changes.close)

@@ -18,6 +18,7 @@ from projections.history import commits
 from projections.history.commits import Sent
 from projections.images import images
 
+PRUNED = "pruned"
 SHORT = 8
 LONG = 1 << 20
 
@@ -53,9 +54,32 @@ def plan(store: Store, digests: Collection[bytes]) -> Plan:
     )  # fmt: skip
 
 
-def carry_out(store: Store, writer: Writer, planned: Plan, reason: str, *, returns: bool = False) -> None:
-    """Erase; needs the exclusive lock.  What *returns* comes back with whoever puts it again."""
-    erasure.erase(store, writer, planned.extent, reason, planned.blobs, returns=returns)
+def carry_out(store: Store, writer: Writer, planned: Plan, reason: str) -> None:
+    """Erase; needs the exclusive lock."""
+    erasure.erase(store, writer, planned.extent, reason, planned.blobs)
+
+
+class Pruning(NamedTuple):
+    """What pruning removes, and which blobs go with it."""
+
+    extent: Extent
+    blobs: frozenset[bytes]
+
+
+def plan_pruning(store: Store, digests: Collection[bytes]) -> Pruning:
+    """Return what goes with *digests*, to make room: O(log); raise as `plan`.
+
+    Nothing is to be kept secret, so what else may hold the bytes, a layer's framing, is not looked through.
+    """
+    found = reachability.occurrences(store.log, digests)
+    streams = (store.log.stream_of(stream) for stream in {occurrence.stream for occurrence in found})
+    blobs = frozenset(_blobs(store, {stream.name for stream in streams if stream.kind == "layer"}))
+    return Pruning(erasure.extent(store, digests, blobs), blobs)
+
+
+def prune(store: Store, writer: Writer, planned: Pruning) -> None:
+    """Erase it; needs the exclusive lock.  Each content comes back with whoever puts it again: an image that is loaded anew."""
+    erasure.erase(store, writer, planned.extent, PRUNED, planned.blobs, returns=True)
 
 
 def _blobs(store: Store, layers: set[str]) -> Iterator[bytes]:

@@ -48,7 +48,7 @@ def mend(store: Store, writer: Writer, findings: list[Finding], source: str | No
     store.content.forget()
     left = repair.find(store, advance)
     damaged = {digest for finding in left for digest in finding.digests}
-    return Repaired(aside.wanted - damaged, left)
+    return Repaired(frozenset(filter(store.content.has, aside.wanted - damaged)), left)
 
 
 def _own_blobs(store: Store, aside: Aside) -> Iterator[LayerBlob]:

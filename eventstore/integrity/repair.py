@@ -17,7 +17,7 @@ from eventstore.integrity import chain, derived_columns, presence, scrub
 from eventstore.integrity.findings import Advance, Finding
 from eventstore.log.log import Log
 from eventstore.retention import compaction
-from eventstore.retention.reachability import Needs
+from eventstore.retention.reachability import Needs, returning
 from eventstore.store.store import Store
 from eventstore.store.writer import Writer
 
@@ -27,7 +27,9 @@ _BACKUP = "bring back a backup (`layerlog --store NEW backup --restore DEST`)"
 
 
 class Aside(NamedTuple):
-    """Rows that were taken out so that their contents can be put again; `wanted` is all that should come back."""
+    """Rows that were taken out so that their contents can be put again; `wanted` is all that should come back, or that was
+    erased and may.
+    """
 
     rows: list[Row]
     wanted: frozenset[bytes]
@@ -112,7 +114,7 @@ def replacing(store: Store, writer: Writer, findings: Iterable[Finding]) -> Iter
 def _set_aside(store: Store, findings: Iterable[Finding]) -> Aside:
     """A large content keeps its row unless its list of chunks is what is wrong; what lacks only its dictionary, too."""
     damaged = {digest for finding in findings for digest in finding.digests}
-    wanted = Needs(store.log, damaged).all()
+    wanted = Needs(store.log, damaged | returning(store.log)).all()
     rows = []
     for digest in damaged:
         row = store.db.execute(_ROW, (digest,)).fetchone()

@@ -36,15 +36,16 @@ def extent(store: Store, digests: Iterable[bytes], blobs: Iterable[bytes] = ()) 
     chunks = {chunk for digest in there for chunk in parts.get(digest, ())}
     # a small file can equal a large one's chunk
     files = {found.digest for found in reachability.occurrences(store.log, chunks)}
-    kept = {chunk for chunk in chunks - there.keys() if chunk in files or users[chunk] - there.keys()}
+    staying = {part: [whole for whole in wholes if whole not in there] for part, wholes in users.items()}
+    kept = {chunk for chunk in chunks if chunk not in there and (chunk in files or staying[chunk])}
     for digest in there:
-        whole = next(iter(users.get(digest, set()) - there.keys()), None)
+        whole = next(iter(staying.get(digest, ())), None)
         if whole is not None:
             raise ConflictError(
                 f"content {named(digest)} is a part of content {named(whole)}, which would stay; erase that too"
             )
     rows = frozenset(there) | (chunks - kept)
-    sharing = {whole for chunk in kept for whole in users[chunk] - there.keys()}
+    sharing = {whole for chunk in kept for whole in staying[chunk]}
     wanted = {digest: size for digest, size in there.items() if digest not in set(blobs)}
     return Extent(wanted, rows, _neighbours(store, rows), frozenset(sharing))
 

@@ -79,6 +79,29 @@ def lacked(log: Log) -> frozenset[bytes]:
     return frozenset(row[0] for row in log.db.execute(f"SELECT content FROM event WHERE {ERASURES} AND {absent}"))
 
 
+def returning(log: Log) -> frozenset[bytes]:
+    """Return what was erased, is not here, and comes back with whoever puts it again: O(erasures)."""
+    return lacked(log) - _kept_out(log)
+
+
+def returning_layers(log: Log) -> frozenset[str]:
+    """Return the layers (diff_ids, hex) that hold some of it, and nothing that is kept out."""
+    found = returning(log)
+    if not found:
+        return frozenset()
+    wanted, refused = ({one.stream for one in occurrences(log, digests)} for digests in (found, _kept_out(log)))
+    streams = map(log.stream_of, wanted - refused)
+    return frozenset(stream.name for stream in streams if stream.kind == "layer")
+
+
+def _kept_out(log: Log) -> frozenset[bytes]:
+    """Return what was erased and is refused wherever it comes from."""
+    stated = f"SELECT content, kind, json_extract(detail, '$.returns') FROM event WHERE {ERASURES} AND content IS NOT NULL"
+    rows = log.db.execute(f"{stated} ORDER BY position")
+    latest = {digest: kind == Kind.CONTENT_ERASED and not returns for digest, kind, returns in rows}
+    return frozenset(digest for digest, keeps_out in latest.items() if keeps_out)
+
+
 def mark_live(log: Log, *, originals: bool = True) -> None:
     """Fill temp.live with the digest of every content that the log needs; without *originals*, of blobs only those that
     something else needs too.

@@ -119,6 +119,7 @@ def tell_lacking(s: Session, image: str, name: str) -> None:
     """Say which files of an image that is here now have no bytes: its layers were here, without them, and were not read."""
     if not s.store.content.has_erasures():
         return
+    from eventstore.retention.reachability import returning
     from projections.images import images, oci_form
     from projections.images.lacking import lacking
 
@@ -126,7 +127,8 @@ def tell_lacking(s: Session, image: str, name: str) -> None:
     gone = list(lacking(s.log, s.store.content, layers))
     if gone:
         paths = listed(sorted({b"/" + path for _, path, _ in gone if path is not None}), MOST_TOLD) or "a layer's framing"
-        back = f"`layerlog erase --let-return --content {named(gone[0][2])} --reason TEXT`, then `layerlog repair --from FILE`"
+        let = f"`layerlog erase --let-return --content {named(gone[0][2])} --reason TEXT`, then "
+        back = f"{'' if gone[0][2] in returning(s.log) else let}`layerlog repair --from FILE`"
         print(f"layerlog: {shown(name)} lacks what was erased here: {paths}; {back} brings that back", file=sys.stderr)
 
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from hashlib import sha256
 
 import click
 
@@ -14,12 +15,13 @@ from cli.options.sizes_and_times import begins
 from cli.session.session import Session, whole_session
 from cli.session.writing import alone, writing
 from eventstore.disk import cache_mounts
-from eventstore.errors import ConflictError, NotFoundError
+from eventstore.errors import ConflictError, InvalidError, NotFoundError
 from eventstore.log.log import Log
 from eventstore.model.digests import named, parsed
 from eventstore.retention import compaction
 from eventstore.store import commands
 
+EMPTY = sha256().digest()
 _DRY_RUN = click.option("-n", "--dry-run", is_flag=True, help="Only show what would be done.")
 
 
@@ -29,9 +31,10 @@ _DRY_RUN = click.option("-n", "--dry-run", is_flag=True, help="Only show what wo
 @_DRY_RUN
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 def prune(contents_before: int | None, *, build_cache: bool, dry_run: bool, yes: bool) -> None:
-    r"""Erase, for ever, the contents that only removed containers and images hold.
+    r"""Erase the contents that only removed containers and images hold.
 
-    What happened stays in the log; the bytes do not. undelete brings such a thing back without them.
+    What happened stays in the log; the bytes do not. undelete brings such a thing back without them, until they come again:
+    with the image that is loaded or pulled anew.
     --build-cache erases what only steps of builds hold that lie under no name and no container, and removes what
     `RUN --mount=type=cache` has gathered, but for what a build uses now. The next build does those steps again.
 
@@ -45,27 +48,25 @@ def prune(contents_before: int | None, *, build_cache: bool, dry_run: bool, yes:
     if build_cache:
         if contents_before is not None:
             raise click.UsageError("--contents-before is of what was removed; give it or --build-cache.")
-        _prune_contents(of_build_cache, "steps of builds", dry_run=dry_run, yes=yes, may_return=True)
+        _prune_contents(of_build_cache, "steps of builds", dry_run=dry_run, yes=yes)
         _prune_mounts(dry_run=dry_run, yes=yes)
         return
     before = NEVER if contents_before is None else contents_before
     _prune_contents(lambda log: prunable(log, before), "removed things", dry_run=dry_run, yes=yes)
 
 
-def _prune_contents(
-    found: Callable[[Log], set[bytes]], holders: str, *, dry_run: bool, yes: bool, may_return: bool = False
-) -> None:
-    """Erase what is *found*, once it is confirmed; what *may_return* comes back with whoever makes it again."""
+def _prune_contents(found: Callable[[Log], set[bytes]], holders: str, *, dry_run: bool, yes: bool) -> None:
+    """Erase what is *found*, once it is confirmed."""
     with whole_session() as s:
-        planned = erasure.plan(s.store, found(s.log))
+        planned = erasure.plan_pruning(s.store, found(s.log))
         if dry_run or not yes or not planned.extent.sizes:
             print(f"would erase {_contents(planned)} that only {holders} hold")
         if dry_run or not planned.extent.sizes:
             return
-        _confirm(yes, "Erase them for ever?")
+        _confirm(yes, "Erase them?")
         with alone(s) as writer:
-            planned = erasure.plan(s.store, found(s.log))
-            erasure.carry_out(s.store, writer, planned, "pruned", returns=may_return)
+            planned = erasure.plan_pruning(s.store, found(s.log))
+            erasure.prune(s.store, writer, planned)
         print(f"erased {_contents(planned)} that only {holders} held")
 
 
@@ -90,7 +91,7 @@ def _mounts(s: Session) -> tuple[int, int]:
     return len(cache_mounts.names(s.store.path)), compaction.folder_size(folder)
 
 
-def _contents(planned: erasure.Plan) -> str:
+def _contents(planned: erasure.Pruning) -> str:
     sizes = planned.extent.sizes
     return f"{counted(len(sizes), 'content')} ({human_size(sum(sizes.values()))})"
 
@@ -131,6 +132,8 @@ def erase(
         if let_return:
             _let_return(s, wanted, reason)
             return
+        if EMPTY in wanted:
+            raise InvalidError(f"content {named(EMPTY)} has no bytes to erase; `layerlog delete` deletes a file")
         planned = erasure.plan(s.store, wanted)
         if not planned.extent.sizes:
             _require_erased(s, wanted)
