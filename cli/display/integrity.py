@@ -110,6 +110,9 @@ def plan_lines(log: Log, planned: Plan, *, derive: bool) -> Iterator[str]:
     if planned.blobs:
         cost = "the manifests that name them can no longer be given out as they came"
         yield f"{len(planned.blobs)} compressed blobs are dropped; {cost}"
+    if planned.told:
+        events = listed([str(position) for position in planned.told])
+        yield f"stays in the log, where nothing is changed: a line of it in the command line or message of event {events}"
     if planned.tags:
         yield f"tags that ever named such an image: {listed(shown_names(planned.tags), 20)}"
     for sent in planned.sent:

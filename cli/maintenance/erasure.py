@@ -7,6 +7,7 @@ from typing import NamedTuple
 from eventstore.content.reader import Content
 from eventstore.errors import LayerlogError
 from eventstore.index import names
+from eventstore.index.changesets import stating
 from eventstore.model.digests import raw
 from eventstore.model.events import Kind
 from eventstore.retention import erasure, reachability
@@ -20,6 +21,7 @@ from projections.images import images
 
 PRUNED = "pruned"
 SHORT = 8
+MOST_LINES = 100
 LONG = 1 << 20
 
 
@@ -33,6 +35,8 @@ class Plan(NamedTuple):
     sent: list[Sent]
     copies: frozenset[bytes]
     """Contents of other names that must go as well since they hold the bytes: the framing of layers."""
+    told: list[int]
+    """Where events stand whose command lines or messages hold a line of it: these stay."""
 
 
 def plan(store: Store, digests: Collection[bytes]) -> Plan:
@@ -50,7 +54,7 @@ def plan(store: Store, digests: Collection[bytes]) -> Plan:
         erasure.extent(store, {*digests, *copies}, blobs), blobs, held,
         sorted({tag for image in held.images for tag in names.tags_ever(store.log, image)}),
         [sent for image in sorted(held.images) for sent in commits.sent(store.log, image)],
-        copies,
+        copies, sorted({position for line in _lines(store.content, digests) for position in stating(store.log, line)}),
     )  # fmt: skip
 
 
@@ -98,6 +102,13 @@ def _framing(store: Store, layers: set[str], digests: Iterable[bytes]) -> Iterat
             with suppress(LayerlogError):
                 if _holds(store.content.read(event.content), needles):
                     yield event.content
+
+
+def _lines(content: Content, digests: Iterable[bytes]) -> set[str]:
+    """Return the first lines of each content, as far as they are long enough to be told from chance: a secret is short."""
+    texts = (data for digest in digests if (data := _short_enough(content, digest)) is not None)
+    lines = (line.strip() for text in texts for line in text.split(b"\n", MOST_LINES)[:MOST_LINES])
+    return {line.decode(errors="surrogateescape") for line in lines if len(line) >= SHORT}
 
 
 def _short_enough(content: Content, digest: bytes) -> bytes | None:

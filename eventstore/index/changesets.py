@@ -28,6 +28,18 @@ def context(log: Log, number: int) -> str:
     return str(log.db.execute("SELECT body FROM context WHERE id = ?", (number,)).fetchone()[0])
 
 
+def stating(log: Log, text: str) -> list[int]:
+    """Return where events stand whose context (a command line, an author) or detail (a message, a process's command line) holds
+    *text*, the first of each changeset: O(contexts + events about no path).
+    """
+    spelled = json.dumps(text)[1:-1]
+    return log.column(
+        "SELECT s.first FROM changeset s JOIN context c ON c.id = s.context WHERE instr(c.body, ?1) "
+        "UNION SELECT position FROM event WHERE path IS NULL AND instr(detail, ?1)",
+        (spelled,),
+    )
+
+
 def positions_of(log: Log, kinds: Collection[Kind], first: int, last: int) -> list[int]:
     """Return where in first..last the events of *kinds*, which are about no path, stand, in order: O(events of those kinds).
 

@@ -57,6 +57,17 @@ def test_whoever_meets_what_was_erased_is_told_what_when_by_whom_and_what_to_do(
     assert not (tmp_path / "new" / "s").exists() or "is incomplete: remove it" in said
 
 
+@pytest.mark.parametrize("text", ["pw=Zanzibar77", 'quo"ted \\ words', "日本語の秘密です", "two\nlines of it"])
+def test_what_the_log_itself_says_of_it_stays_and_is_told(ll: Layerlog, text: str) -> None:
+    ll("write", "web:/s", stdin=text + "\n")
+    ll("write", "web:/other", stdin="none of it\n")
+    ll("commit", "-m", f"wrote {text.splitlines()[-1]} there", "web", "leaky:1")
+    sealed = ll.json("log", "-1", "web")[0]["position"]
+    said = ll("erase", "-n", "--path", "web:/s", "--reason", "x")
+    assert f"\nstays in the log, where nothing is changed: a line of it in the command line or message of event {sealed}\n" in said
+    assert "stays in the log" not in ll("erase", "-n", "--path", "web:/other", "--reason", "x")
+
+
 def test_the_way_out_that_is_named_leads_out(ll: Layerlog, tmp_path: Path) -> None:
     ll("write", "web:/s", "--text", SECRET)
     ll("commit", "web", "leaky:1")
