@@ -1,7 +1,8 @@
 """Where something occurs, as rows, for tables and JSON."""
 
+import re
 import stat
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from functools import cache, lru_cache, partial
 from typing import Any
 
@@ -14,7 +15,7 @@ from eventstore.model.digests import named
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from eventstore.retention.reachability import erased
-from projections.audit.occurrences import PathOccurrence
+from projections.audit.occurrences import Moment, PathOccurrence
 from projections.audit.path_states import State
 from projections.audit.search import Document
 from projections.history import commits
@@ -23,21 +24,20 @@ from projections.refs import containers, tags
 from projections.refs.tags import shown_names
 
 REMEMBERED = 1000
-_UNTIL = "until "
+_REMOVED = " (removed)"
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:]{8}Z")
 
 
-def _status_here(status: str) -> str:
-    """Return a row's status with its time as the user wants times."""
-    before, until, rest = status.partition(_UNTIL)
-    when, comma, more = rest.partition(",")
-    return f"{before}{until}{shown_stated(when)}{comma}{more}" if until else status
+def _times_here(summary: str) -> str:
+    """Return a row's summary with its times as the user wants times."""
+    return _TIME.sub(lambda time: shown_stated(time[0]), summary)
 
 
 COLUMNS = (
     Column("where", "WHERE"),
     Column("path", "PATH", lambda path: shown(path) if isinstance(path, bytes) else str(path)),
     Column("since", "SINCE", shown_stated, shown_exactly),
-    Column("status", "STATUS", _status_here),
+    Column("summary", "STATUS", _times_here),
     Column("images", "IMAGES", lambda images: list(map(_image_text, images))),
     Column("sent", "SENT", sent_text),
 )
@@ -66,13 +66,16 @@ class Rows:
             row["content"] = named(occurrence.contents[-1])
             erased = [self._erased[content] for content in occurrence.contents if content in self._erased]
             if erased:
-                row["status"] += ", but erased" if len(erased) == len(occurrence.contents) else ", but some of it erased"
+                but = ", but erased" if len(erased) == len(occurrence.contents) else ", but some of it erased"
+                row |= {"status": row["status"] + but, "summary": row["summary"] + but}
                 row["erased"] = max(erased)
         return row
 
     def _occurrence(self, occurrence: PathOccurrence) -> dict[str, Any]:
         ended, shown_in = occurrence.ended, occurrence.kind == "container" and occurrence.shown
         place = self._place(occurrence.kind, occurrence.id)
+        status = _status(occurrence, removed=place["removed"])
+        held = [self._of_image(image)["removed"] for image in occurrence.images] if occurrence.kind == "container" else []
         return {
             **place,
             "path": None,
@@ -86,17 +89,20 @@ class Rows:
             "since": rfc3339(occurrence.since.time) if occurrence.since else None,
             "until": rfc3339(ended.time) if ended else None,
             "until_position": ended.position if ended else None,
-            "status": _status(occurrence, removed=place["removed"]),
+            "status": status,
+            "summary": _summary(occurrence, place["where"].removesuffix(_REMOVED), status, held) if held else status,
             "erased": None,
             **self._images(occurrence.images),
         }
 
     def of_document(self, document: Document) -> dict[str, Any]:
+        status = "in its config or manifest" if document.kind == "image" else "in its config"
         return {
             **self._place(document.kind, document.id),
             "path": None,
             "since": rfc3339(document.record.time),
-            "status": "in its config or manifest" if document.kind == "image" else "in its config",
+            "status": status,
+            "summary": status,
             **self._images(document.images),
         }
 
@@ -111,15 +117,29 @@ def _place(log: Log, gone: Container[str], kind: str, identity: str) -> dict[str
     else:
         found = containers.get(log, identity)
         name, removed = found.name, found.removed
-    return {"kind": kind, "id": identity, "where": f"{name} (removed)" if removed else name, "removed": removed}
+    return {"kind": kind, "id": identity, "where": name + _REMOVED if removed else name, "removed": removed}
 
 
 def _status(occurrence: PathOccurrence, *, removed: bool) -> str:
     if not occurrence.shown:
         return "hidden in a lower layer"
     if occurrence.ended is not None:
-        return f"{_UNTIL}{rfc3339(occurrence.ended.time)[:19]}Z"
+        return f"until {_second(occurrence.ended)}"
     return "there when it was removed" if removed else "there now"
+
+
+def _summary(occurrence: PathOccurrence, container: str, status: str, images_removed: Sequence[bool]) -> str:
+    """Return a container's status as whoever asks for images reads it: of those that hold it, it is said first."""
+    these = "removed images" if all(images_removed) else "these images"
+    if not occurrence.shown:
+        return f"{status} of {these}"
+    if occurrence.ended is not None:
+        return f"in {these}; gone from {container} since {_second(occurrence.ended)}"
+    return status if status == "there now" else f"in {these}; there when {container} was removed"
+
+
+def _second(moment: Moment) -> str:
+    return f"{rfc3339(moment.time)[:19]}Z"
 
 
 def _images(row: Callable[[str], dict[str, Any]], images: tuple[str, ...]) -> dict[str, Any]:
@@ -129,7 +149,7 @@ def _images(row: Callable[[str], dict[str, Any]], images: tuple[str, ...]) -> di
 
 def _image_text(image: dict[str, Any]) -> str:
     name = ", ".join(image["tags"]) or short_id(image["id"])
-    return f"{name} (removed)" if image["removed"] else name
+    return name + _REMOVED if image["removed"] else name
 
 
 def _image_row(log: Log, gone: Container[str], image: str) -> dict[str, Any]:

@@ -2,20 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from eventstore.content.reader import Content
 from eventstore.log.log import Log
 from eventstore.model.batches import batches
 from projections.audit.path_states import Brought, Fact, Linked, PathStates, State, Told
-from projections.audit.places import ContainerPlace, ImagePlace, Places
-from projections.audit.search import Document
+from projections.audit.places import EVERYWHERE, ContainerPlace, ImagePlace, Places, Scope
 from projections.audit.sought import Sought
 from projections.events.records import Records
 from projections.tree.lineage import LIVE, Span
 from projections.tree.view import Order, View
 
-Held = TypeVar("Held", "PathOccurrence", Document)
 AT_ONCE = 500
 EVERYTHING = (LIVE, 0)
 """An order that is after all."""
@@ -35,7 +33,7 @@ class PathOccurrence(NamedTuple):
     It is `shown` from version `first` on (0: from what the container was made from) until the event `ended` (None: to this
     day).  Not shown, it lies in a lower layer that a later one hides, and travels with the images all the same.  `contents`
     are those that it had meanwhile, or has in those layers, the newest last, and `last` is what it was at the end; `images`
-    those (ids) that hold it so.
+    those (ids) that hold it so.  Of an image alone it says since when what it holds was there.
     """
 
     path: bytes
@@ -50,27 +48,17 @@ class PathOccurrence(NamedTuple):
     last: State | None = None
 
 
-def limited(found: Iterable[Held], images: frozenset[str], containers: frozenset[str] = frozenset()) -> Iterator[Held]:
-    """Yield of *found* what is in one of *containers*, and of all else what is in one of *images*, for those alone."""
-    for one in found:
-        held = tuple(image for image in one.images if image in images)
-        if one.kind == "container" and one.id in containers:
-            yield one
-        elif held:
-            yield one if held == one.images else one._replace(images=held)
-
-
 Found = tuple[PathOccurrence, Sequence[State]]
 """An occurrence, and what has its contents."""
 
 
-def path_occurrences(log: Log, content: Content, sought: Sought) -> Iterator[PathOccurrence]:
-    """Yield where it is or was, path by path.
+def path_occurrences(log: Log, content: Content, sought: Sought, scope: Scope = EVERYWHERE) -> Iterator[PathOccurrence]:
+    """Yield where in *scope* it is or was, path by path.
 
     O(paths + events about them and the directories above, for each place that may hold them); what imported layers alone
     speak of, and alike, is thought through once.  Memory is that of *sought*.
     """
-    search = _Search(log, content, sought)
+    search = _Search(log, content, sought, scope)
     known: dict[object, list[tuple[PathOccurrence, list[int]]]] = {}
     for batch in batches(sorted(sought.paths), AT_ONCE):
         search.states.load((path, sought.ids.get(path) or log.path_id(path)) for path in batch)
@@ -96,8 +84,8 @@ def _had(told: Iterable[Told]) -> dict[str, Any]:
 class _Search:
     """What all paths are asked of."""
 
-    def __init__(self, log: Log, content: Content, sought: Sought) -> None:
-        self.sought = sought
+    def __init__(self, log: Log, content: Content, sought: Sought, scope: Scope) -> None:
+        self.sought, self.scope = sought, scope
         self.states = PathStates(log)
         self.places = Places(log, content)
         self._records = Records(log)
@@ -170,7 +158,7 @@ class _Finder:
         state = self._at(image.view, EVERYTHING)
         carried = self._carrying(image.view, frozenset())
         shown = self._is_sought(state)
-        if shown or carried:
+        if (shown or carried) and self._search.scope.has_image(image.id, None):
             since = self._search.moment(image.since, 1)
             states = [state] if shown and state is not None else list(carried.values())
             yield self._found(PathOccurrence(self._path, "image", image.id, shown, (), 0, since, None, (image.id,)), states)
@@ -192,12 +180,27 @@ class _Finder:
         self._carrying(container.view, frozenset(self._passed))
         runs = list(self._shown_runs(container))
         self._runs[container.stream] = container, runs
-        for run in runs:
-            yield self._found(self._shown(container, run), [state for _, state in run.states])
         hidden = tuple(self._hidden(container, runs))
-        if hidden:
-            states = list(self._held_below(container))
-            yield self._found(PathOccurrence(self._path, "container", container.id, False, (), 0, None, None, hidden), states)
+        if self._search.scope.has_container(container.id):
+            for run in runs:
+                yield self._found(self._shown(container, run), [state for _, state in run.states])
+            if hidden:
+                held = PathOccurrence(self._path, "container", container.id, False, (), 0, None, None, hidden)
+                yield self._found(held, list(self._held_below(container)))
+        for version, image in container.seals:
+            if self._search.scope.has_image(image, container.id):
+                yield from self._in_sealed(container, runs, version, PathOccurrence(
+                    self._path, "image", image, image not in hidden, (), 0, None, None, (image,)
+                ))  # fmt: skip
+
+    def _in_sealed(self, container: ContainerPlace, runs: list[_Run], version: int, image: PathOccurrence) -> Iterator[Found]:
+        """Yield what an image has that is the seal at *version*."""
+        run = next((run for run in runs if run.holds(version)), None)
+        state = self._at(container.view, (len(container.view.spans) - 1, version + 1))
+        if run is not None and state is not None:
+            yield self._found(image._replace(since=self._shown(container, run).since), [state])
+        elif not image.shown:
+            yield self._found(image, list(self._held_below(container, version)))
 
     @staticmethod
     def _found(occurrence: PathOccurrence, states: Sequence[State]) -> Found:
@@ -252,9 +255,10 @@ class _Finder:
         unsealed = any(run.holds(span.upto) and run.first > max(sealed, default=0) for run in runs)
         return unsealed or self._first_carrying(container, runs) <= span.upto
 
-    def _held_below(self, container: ContainerPlace) -> Iterator[State]:
-        """Yield what the layers of a container and below it have."""
+    def _held_below(self, container: ContainerPlace, version: int = LIVE) -> Iterator[State]:
+        """Yield what the layers of a container up to *version*, and below it, have."""
         *below, own = container.view.spans
+        own = own._replace(upto=min(own.upto, version))
         yield from (self._layers[span.stream] for span in below if span.stream in self._layers)
         ends = [(span.stream, span.upto) for span in below]
         ends += [(span.stream, version) for span in (*below, own) for version in self._seals(span)]

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from eventstore.content.reader import Content
 from eventstore.log.log import Log
 from eventstore.model.events import Kind
+from eventstore.model.facts import FolderBase
 from projections.images import images
 from projections.refs import containers
 from projections.tree import lineage
@@ -31,6 +32,45 @@ class ContainerPlace(NamedTuple):
     @property
     def stream(self) -> int:
         return self.view.spans[-1].stream
+
+
+class Scope(NamedTuple):
+    """Of which places it is told: of those containers and of those images (None: of everything), and of images alone that are
+    `tagged` so, where that is asked.
+
+    An image is told of by itself where it is asked for; else what is said of its container says it, but for the containers that
+    are `passing`: nobody knows those.
+    """
+
+    images: frozenset[str] | None = None
+    containers: frozenset[str] = frozenset()
+    tagged: frozenset[str] | None = None
+    passing: frozenset[str] = frozenset()
+
+    @property
+    def limited(self) -> bool:
+        return self.images is not None or self.tagged is not None
+
+    def has_container(self, container: str) -> bool:
+        everywhere = self.images is None and container not in self.passing
+        return self.tagged is None and (everywhere or container in self.containers)
+
+    def has_image(self, image: str, container: str | None) -> bool:
+        """Whether an image, sealed in *container* (None: taken from elsewhere), is told of by itself."""
+        if self.tagged is not None and image not in self.tagged:
+            return False
+        if self.images is None:
+            return container is None or not self.has_container(container)
+        return image in self.images or (self.tagged is not None and container in self.containers)
+
+
+EVERYWHERE = Scope()
+
+
+def passing(log: Log) -> frozenset[str]:
+    """Return the containers that nobody made or sees: each held a folder for the moment in which it became an image."""
+    every = containers.all_containers(log)
+    return frozenset(one.id for one in every if one.removed and isinstance(one.base, FolderBase))
 
 
 class Places:

@@ -11,6 +11,7 @@ from eventstore.model.facts import ConfigChange
 from eventstore.model.paths import as_bytes
 from eventstore.retention import reachability
 from projections.audit.impact import Impact
+from projections.audit.places import Scope
 from projections.diff.line_diff import is_binary
 from projections.events.records import Record, Records
 
@@ -76,6 +77,19 @@ class Document(NamedTuple):
     id: str
     record: Record
     images: tuple[str, ...]
+
+
+def told_within(found: Iterable[Document], scope: Scope) -> Iterator[Document]:
+    """Yield *found* as far as they are in *scope*; of images that are asked for by themselves what each of them says."""
+    for one in found:
+        if one.kind == "container" and one.id in scope.passing:
+            one = one._replace(kind="image", id=one.images[0])  # the first is its own seal
+        container = one.id if one.kind == "container" else None
+        if not scope.limited or (container is not None and scope.has_container(container)):
+            yield one
+        if scope.limited:
+            told = (image for image in one.images if scope.has_image(image, container))
+            yield from (one._replace(kind="image", id=image, images=(image,)) for image in told)
 
 
 def in_documents(log: Log, digests: Iterable[bytes]) -> Iterator[Document]:

@@ -1,7 +1,7 @@
 """`find`: where a path or a content is, or ever was."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ import click
 
 from cli.commands.history.attributes import attribute_options, node_test
 from cli.display.bars import progress
-from cli.display.formats import listed
+from cli.display.formats import counted, listed
 from cli.display.output import Shape, listing, note, say_nothing_found
 from cli.options import completion
 from cli.options.sizes_and_times import date_option
@@ -19,13 +19,12 @@ from cli.session.session import Session, session
 from eventstore.errors import InvalidError
 from eventstore.model.digests import parsed
 from eventstore.model.paths import as_bytes, shown
-from eventstore.retention.reachability import erased, total_stored
+from eventstore.retention.reachability import lacked, total_stored
 from projections.audit import occurrences, search, sought
+from projections.audit.places import Scope, passing
 from projections.audit.search import Needle
 from projections.events.node_tests import NodeTest
 from projections.events.pathspecs import Pathspec
-
-Limit = Callable[[Iterable[Any]], Iterator[Any]]
 
 
 @click.command(context_settings={"max_content_width": 110})
@@ -52,9 +51,11 @@ def find(
     r"""Find every container and image that holds a file, or ever did, and where it went from there.
 
     A NAME (or a glob) without a slash is looked for in every directory; with a slash it is a whole path, and all below it.
-    A file that was moved or hard-linked is found under its later names too. For each container it says since when and until
-    when it showed, and which commits hold it, by all tags that they have now, else by their ids, with their saves and
-    pushes. An image whose upper layers hide it still carries it in a lower one: that is said too. --bytes reads every
+    What `layerlog move` moved or a hard link names is found under its later names too; a `mv` inside `run` deletes and
+    writes: find that by --content. For each container it says since when and until when it showed, and which images hold
+    it to this day, by all tags that they have now, else by their ids, with their saves and pushes. An image whose upper
+    layers hide it still carries it in a lower one: that is said too. With --in IMAGE, or --tag, each row is about one
+    image. --bytes reads every
     content in the store once. --perm to --newer are find(1)'s, for a name or alone, and all must hold: a file is found since
     a write, chmod or chown made it so, and `blame` says whose that was. That nothing was found is said on stderr, and is no
     failure.
@@ -71,12 +72,11 @@ def find(
     """
     with session() as s:
         wanted = Wanted.of(s, patterns, node_test(s, refs, asked), **asked)
-        limit = _limit(s, refs, tags)
         unread: list[int] = []
-        rows = _found(s, wanted, limit, unread)
+        rows = _found(s, wanted, _scope(s, refs, tags), unread)
         first = next(rows, None)
         if first is None:  # no header where there is nothing below it
-            say_nothing_found(_nothing(wanted, [*refs, *tags], complete=not (unread or erased(s.log))))
+            say_nothing_found(_nothing(wanted, [*refs, *tags], sum(unread)))
         else:
             columns = WITH_ATTRIBUTES if wanted.test else COLUMNS
             listing(Shape(shape, no_trunc=no_trunc), chain([first], rows), columns, "where")
@@ -113,7 +113,8 @@ class Wanted(NamedTuple):
         return f"{found or 'anything'} with these attributes" if self.test else found
 
 
-def _found(s: Session, wanted: Wanted, limit: Limit, unread: list[int]) -> Iterator[dict[str, Any]]:
+def _found(s: Session, wanted: Wanted, scope: Scope, unread: list[int]) -> Iterator[dict[str, Any]]:
+    """Yield what is found in *scope*; put into *unread* how many contents could not be looked into."""
     log, content, rows = s.log, s.store.content, Rows(s.log)
     such = sought.of_nodes(log, content, wanted.test) if wanted.test else None
     if wanted.names or wanted.paths:
@@ -124,11 +125,11 @@ def _found(s: Session, wanted: Wanted, limit: Limit, unread: list[int]) -> Itera
         contents = [_content(s, text) for text in wanted.files] or _searched(s, wanted.needle, unread)
         files = sought.of_contents(log, content, contents)
         if such is None:  # a config has no attributes
-            yield from map(rows.of_document, limit(search.in_documents(log, contents)))
+            yield from map(rows.of_document, search.told_within(search.in_documents(log, contents), scope))
         if such is None and wanted.needle.data:
-            yield from map(rows.of_document, limit(search.in_instructions(log, wanted.needle)))
+            yield from map(rows.of_document, search.told_within(search.in_instructions(log, wanted.needle), scope))
     files = files if such is None else files.within(such)
-    yield from map(rows.of_occurrence, limit(occurrences.path_occurrences(log, content, files)))
+    yield from map(rows.of_occurrence, occurrences.path_occurrences(log, content, files, scope))
 
 
 def _content(s: Session, text: str) -> bytes:
@@ -148,39 +149,35 @@ def _searched(s: Session, needle: Needle, unread: list[int]) -> list[bytes]:
                 unread.append(1)
             elif one.holds:
                 found.append(one.digest)
-    note({"contents that cannot be read": len(unread)}, "not searched")
+    gone = len(lacked(s.log))
+    note({"contents that cannot be read": len(unread), "contents that were erased": gone}, "not searched")
+    unread.append(gone)
     return found
 
 
-def _limit(s: Session, refs: Sequence[str], globs: Sequence[str]) -> Limit:
-    """Return what lets through what is in one of *refs*, and of that what is in an image that has a tag as *globs* say."""
-    steps: list[tuple[frozenset[str], frozenset[str]]] = []
-    if refs:
-        targets = [(ref, s.resolve(ref)) for ref in refs]
-        for ref, target in targets:
-            if target.image is None and "@" in ref:
-                raise InvalidError(f"--in {shown(ref)}: a container is searched at all its points; give its name, or an image")
-        images = frozenset(target.image for _, target in targets if target.image is not None)
-        steps.append((images, frozenset(target.container or "" for _, target in targets if target.image is None)))
+def _scope(s: Session, refs: Sequence[str], globs: Sequence[str]) -> Scope:
+    """Return where to look: in *refs*, and of that in the images that have a tag as *globs* say."""
+    targets = [(ref, s.resolve(ref)) for ref in refs]
+    for ref, target in targets:
+        if target.image is None and "@" in ref:
+            raise InvalidError(f"--in {shown(ref)}: a container is searched at all its points; give its name, or an image")
+    images = frozenset(target.image for _, target in targets if target.image is not None)
+    named = frozenset(target.container for _, target in targets if target.image is None and target.container is not None)
+    tagged = None
     if globs:
         from cli.options import image_filters
 
-        steps.append((image_filters.tagged(s, globs), frozenset()))
-
-    def limit(found: Iterable[Any]) -> Iterator[Any]:
-        for images, containers in steps:
-            found = occurrences.limited(found, images, containers)
-        return iter(found)
-
-    return limit
+        tagged = image_filters.tagged(s, globs)
+    return Scope(images if refs else None, named, tagged, passing(s.log))
 
 
-def _nothing(wanted: Wanted, limits: Sequence[str], *, complete: bool) -> str:
-    """Return what was not found, claiming no more than was looked at."""
+def _nothing(wanted: Wanted, limits: Sequence[str], unread: int) -> str:
+    """Return what was not found, claiming no more than was looked at: all but *unread* contents."""
     nobody = f"nothing in {listed(limits)}" if limits else "no container and no image"
     found = f"{nobody} holds, or ever held, {wanted.shown()}"
     if wanted.paths:
         found += " (a name without a slash is looked for in every directory)"
     if wanted.needle.text:
         found += " in a text file (--bytes looks into others too)"
-    return found if complete or not wanted.needle.data else f"{found}, as far as contents can be read"
+    unknown = f"{counted(unread, 'content')} erased or damaged: what was in there cannot be known"
+    return f"{found}, as far as contents can be read; {unknown}" if unread else found

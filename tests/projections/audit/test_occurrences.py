@@ -21,6 +21,7 @@ from eventstore.store.store import Store
 from eventstore.store.writer import Writer, writing
 from projections.audit import occurrences
 from projections.audit.path_states import PathStates, State
+from projections.audit.places import Scope, passing
 from projections.audit.sought import Sought, of_contents, of_nodes, of_paths
 from projections.events.node_tests import NodeTest, Size, parse_mode, parse_types
 from projections.events.pathspecs import of_text
@@ -223,6 +224,29 @@ def test_what_is_found_is_what_a_walk_of_every_view_finds(tmp_path: Path, seed: 
             sought = matches.asked(store)
             assert found(store, sought) == everything.shown(matches), vars(matches)
             assert held(store, sought) == everything.held(matches), vars(matches)
+            require_images_alone(store, seed, sought, everything, matches)
+
+
+def require_images_alone(store: Store, seed: int, sought: Sought, everything: Everything, matches: Matches) -> None:
+    """Asked of some images alone, each row is about one of them, and says what that one has; of no limit but what `import`
+    made, its images are.
+    """
+    seals = {seal.commit: (one.id, seal.version) for one in everything.containers for seal in store.log.of_kind(Kind.COMMITTED, one.stream)}
+    some = frozenset(sorted(seals)[seed % 3 :: 3])
+    expected = {one for one in everything.held(matches) if one[0] in some}
+    for scope in (Scope(some), Scope(tagged=some), Scope(some, tagged=frozenset(seals)), Scope(None, frozenset(), some, passing(store.log))):
+        rows = [one for one in occurrences.path_occurrences(store.log, store.content, sought, scope) if one.id in seals]
+        assert {(one.id, one.path, one.shown) for one in rows if one.path} == expected, (vars(matches), scope)
+        for one in rows:
+            assert (one.kind, one.images) == ("image", (one.id,))
+            assert one.last is not None
+            if one.shown:
+                assert told_of(one.last) == told_of(everything.trees[seals[one.id]][one.path])
+    hidden = passing(store.log)
+    rows = list(occurrences.path_occurrences(store.log, store.content, sought, Scope(passing=hidden)))
+    assert hidden
+    assert not hidden & {one.id for one in rows}
+    assert {(image, one.path, one.shown) for one in rows for image in one.images if image in seals and one.path} == everything.held(matches)
 
 
 TESTS = [
@@ -249,6 +273,7 @@ def test_what_is_found_by_attributes_is_what_a_walk_of_every_view_finds(tmp_path
             shown = found(store, sought)
             assert shown == everything.shown(matches), vars(matches)
             assert held(store, sought) == everything.held(matches), vars(matches)
+            require_images_alone(store, seed, sought, everything, matches)
             counted += bool(shown)
         assert counted > 1
 

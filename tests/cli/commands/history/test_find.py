@@ -315,4 +315,18 @@ def test_find_says_what_it_could_not_read(ll: Layerlog) -> None:
     ll("write", "--text", "secret", "web:/f")
     ll("erase", "--path", "web:/f", "--reason", "x", "-y")
     said = ll.run("find", "--bytes", "secret").stderr
-    assert said.endswith("no container and no image holds, or ever held, secret, as far as contents can be read\n")
+    assert said.startswith("layerlog: not searched: contents that were erased (1)\n")
+    assert "ever held, secret, as far as contents can be read; 1 content erased or damaged: what was in there cannot be known\n" in said
+
+
+def test_what_a_prune_erased_may_have_held_anything(ll: Layerlog) -> None:
+    """It may come back, but is not here."""
+    ll("create", "--name", "gone", "base:1")
+    ll("write", "--text", "secret", "gone:/f")
+    ll("rm", "gone")
+    ll("write", "--text", "another secret", "web:/g")
+    ll("prune", "--contents-before", "0h", "-y")
+    assert "1 content erased or damaged" in ll.run("find", "--bytes", "nowhere").stderr
+    found = ll.run("find", "--text", "SECRET")
+    assert "/g" in found.stdout
+    assert found.stderr == "layerlog: not searched: contents that were erased (1)\n"
