@@ -9,7 +9,7 @@ from cli.session.session import Session
 from cli.session.writing import writing
 from eventstore.index.stream_paths import has_tree_events
 from eventstore.model.changes import Change
-from eventstore.model.events import Event
+from eventstore.model.events import ENCODER, Event
 from eventstore.model.facts import Base, ConfigChange, ContainerBase, EmptyBase, Seal
 from eventstore.model.process_facts import Step
 from eventstore.store import commands
@@ -249,10 +249,13 @@ class StageBuild:
         self._tell_log(doing)
         writer.context = self.s.context()
         step = Step(self.build, self.stage.called, doing.line, doing.text, inputs.key(text).hex(), doing.number)
-        commit = commands.seal_step(
-            writer, self.container, changes, self.view(), step=step, parent=self.place.image or None,
-            author=author or writer.context.author, config=config, created=self.latest, created_by=created_by,
-            history=history, expected=now.version,
+        seals = Seal(
+            0, 0, self.place.image or None, author or writer.context.author, None, ENCODER, created=self.latest,
+            created_by=created_by, history=history,
+        )  # fmt: skip
+        commit = commands.record_and_seal(
+            writer, self.container, changes, self.view(), seal=seals, configs=[config] if config is not None else [],
+            step=step, expected=now.version,
         )  # fmt: skip
         seal = self.s.log.seal(commit.hex())
         assert seal is not None

@@ -1,9 +1,9 @@
 """How it is shown what is wrong, what is proved, and what was erased."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cli.display.formats import counted, human_size, listed, shown_time
 from cli.display.output import json_line
@@ -19,6 +19,9 @@ from projections.audit.impact import Held, shown_containers, shown_images
 from projections.audit.proofs import Growth, Proved
 from projections.refs import containers
 from projections.refs.tags import shown_names
+
+if TYPE_CHECKING:
+    from cli.maintenance.derivation import Derived
 
 MOST_NOTES = 20
 
@@ -117,6 +120,18 @@ def plan_lines(log: Log, planned: Plan, *, derive: bool) -> Iterator[str]:
         yield f"tags that ever named such an image: {listed(shown_names(planned.tags), 20)}"
     for sent in planned.sent:
         yield f"{sent.how} to {escape(sent.where)} at {shown_time(sent.record.time)}: that copy still holds it"
+
+
+def unsigned_lines(made: Iterable["Derived"]) -> Iterator[str]:
+    """Yield a line for each signature that does not hold for what was made anew."""
+    pairs = {pair for one in made for pair in one.unsigned.items()}
+    for old, new in sorted(pairs):
+        again = f"`layerlog sign {new[:12]}` signs that one"
+        yield f"layerlog: commit {old[:12]} is signed, and {new[:12]}, made anew of it, is not; {again}\n"
+    for one in made:
+        if one.referrers:
+            kept = counted(one.referrers, "referrer")
+            yield f"layerlog: {kept} (signatures, SBOMs) of {one.old[:12]} stay with it; {one.new[:12]} has another manifest\n"
 
 
 def met(log: Log, error: ErasedError) -> ErasedError:

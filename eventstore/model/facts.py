@@ -115,16 +115,17 @@ class Seal:
     Of a step of a build `created_by` is what its image's history says of it, and `created` (ns) when, where that is not the
     time of the event.  `history` tells of the build anew where the commits below are not just its steps: how many of the steps
     since the base image stay, and for each one after those its commit ("": it changed no file) and what is said of it.
+    Of a commit that an erasure made anew, `made_of` is the one (hex) that it tells again without what was erased.
     """
 
     def __init__(
         self, first: int, events: int, parent: str | None, author: str | None, message: str | None, encoder: int,
         guards: dict[str, Any] | None = None, *, created: int | None = None, created_by: str | None = None,
-        history: History | None = None,
+        history: History | None = None, made_of: str | None = None,
     ) -> None:  # fmt: skip
         self.first, self.events, self.parent = first, events, parent
         self.author, self.message, self.encoder, self.guards = author, message, encoder, guards
-        self.created, self.created_by, self.history = created, created_by, history
+        self.created, self.created_by, self.history, self.made_of = created, created_by, history, made_of
 
     @property
     def is_step(self) -> bool:
@@ -137,12 +138,12 @@ class Seal:
         return cls(
             said["from"], said["events"], said["parent"], said["author"], said["message"], said.get("encoder", 1),
             said.get("guards"), created=said.get("created"), created_by=said.get("created_by"),
-            history=said.get("history"),
+            history=said.get("history"), made_of=said.get("made_of"),
         )  # fmt: skip
 
     @property
     def stated(self) -> dict[str, Any]:
-        optional = ("guards", "created", "created_by", "history")
+        optional = ("guards", "created", "created_by", "history", "made_of")
         said = vars(self).copy()
         first = said.pop("first")
         return {"from": first, **{key: value for key, value in said.items() if key not in optional or value is not None}}

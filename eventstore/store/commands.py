@@ -21,7 +21,6 @@ from eventstore.model.facts import (
     ConfigChange,
     Departure,
     FolderBase,
-    History,
     Referrer,
     Seal,
     Serving,
@@ -185,12 +184,12 @@ def commit(
     return found
 
 
-def seal_step(
-    writer: Writer, container: str, changes: Iterable[Change], tree: Tree, *, step: "Step", parent: str | None,
-    author: str | None, config: ConfigChange | None, created: int | None, created_by: str | None,
-    history: History | None = None, expected: int,
+def record_and_seal(
+    writer: Writer, container: str, changes: Iterable[Change], tree: Tree, *, seal: Seal, configs: Iterable[ConfigChange],
+    step: "Step | None" = None, expected: int,
 ) -> bytes:  # fmt: skip
-    """Append what a step of a build changes, that it was built, and its seal, as one changeset; return the commit's id.
+    """Append what a step of a build, or a commit that is made anew, changes, that it was built, and its *seal* over all that
+    came since the last one (whatever *seal* says of which those are), as one changeset; return the commit's id.
 
     Where the step was a process, its changes are recorded already, and *changes* are none.  Raise as `record` does.
     """
@@ -198,14 +197,12 @@ def seal_step(
         stream = appending.open(CONTAINER, container, expected)
         sealed = _last_seal(writer.log, stream)
         _record(appending, writer, stream, changes, tree)
-        if config is not None:
+        for config in configs:
             _add_fact(appending, stream, Kind.CONFIG_CHANGED, config.stated)
-        _add_fact(appending, stream, Kind.STEP_BUILT, step._asdict(), bytes.fromhex(step.key))
-        seal = Seal(
-            sealed + 1, stream.version - sealed, parent, author, None, ENCODER, created=created, created_by=created_by,
-            history=history,
-        )  # fmt: skip
-        return _add_fact(appending, stream, Kind.COMMITTED, seal.stated)
+        if step is not None:
+            _add_fact(appending, stream, Kind.STEP_BUILT, step._asdict(), bytes.fromhex(step.key))
+        stated = {**seal.stated, "from": sealed + 1, "events": stream.version - sealed}
+        return _add_fact(appending, stream, Kind.COMMITTED, stated)
 
 
 def end_build(
@@ -278,15 +275,21 @@ def import_folder(
 ) -> bytes:  # fmt: skip
     """Make an image of one layer, *changes*, which no tar framed; return its id, that of the commit which seals it."""
     with writer.transaction():
-        with writer.changeset() as appending:
-            stream = appending.open(LAYER, os.urandom(32).hex())
-            _add_layer(appending, stream, changes, None)
-        container = create_container(writer, f"import-{stream.name[:12]}", FolderBase(stream.name, platform))
+        layer = folder_layer(writer, changes)
+        container = create_container(writer, f"import-{layer[:12]}", FolderBase(layer, platform))
         found = commit(
             writer, container, parent=None, author=author, message=message, config=config, tag=tag, allow_empty=True
         )
         remove_container(writer, container)
     return found
+
+
+def folder_layer(writer: Writer, changes: Staged) -> str:
+    """Append *changes* as a layer that no tar framed; return its random name."""
+    with writer.changeset() as appending:
+        stream = appending.open(LAYER, os.urandom(32).hex())
+        _add_layer(appending, stream, changes, None)
+    return stream.name
 
 
 def _add_layer(

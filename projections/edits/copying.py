@@ -112,7 +112,7 @@ class Placing:
             self._links.pop(path, None)
             yield link(path, self.place(change.target or b""))
         elif found is not None and directory:
-            yield from _merged(found, change._replace(path=path))
+            yield from merged(found, change._replace(path=path))
         else:
             self._remember(change._replace(path=path))
             yield change._replace(path=path)
@@ -136,7 +136,8 @@ class Placing:
             yield put(path, stat.S_IFDIR | 0o755, mtime=change.mtime)
 
 
-def _merged(found: Entry, change: Change) -> Iterator[Change]:
+def merged(found: Entry, change: Change) -> Iterator[Change]:
+    """Yield the Change, where there is one, that gives a directory that was *found* the attributes that *change* states."""
     xattrs, _ = extras(change.detail)
     stated = (change.mode, change.uid, change.gid, change.mtime)
     if stated != (found.mode, found.uid, found.gid, found.mtime) or xattrs != found.xattrs:

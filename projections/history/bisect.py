@@ -71,21 +71,22 @@ def line_to(log: Log, target: Target) -> Line:
 
 def _line_to(log: Log, target: Target) -> Line:
     """Return the line; it goes on below an image that an erasure made anew, in the one that this was made of."""
-    older = whole_before(log, target)
-    below = [] if older is None else [segment._replace(erased=True) for segment in _line_to(log, older)]
-    return [*below, *(Segment(log.stream_of(stream).name, version) for stream, version in containers_under(log, target)[::-1])]
+    anew = whole_before(log, target)
+    below = [] if anew is None else [segment._replace(erased=True) for segment in _line_to(log, anew.older)]
+    above = containers_under(log, target) if anew is None else anew.above
+    return [*below, *(Segment(log.stream_of(stream).name, version) for stream, version in above[::-1])]
 
 
 def point_of(log: Log, line: Line, target: Target) -> Point:
     """Return where *target* lies on the line; an image made elsewhere that it begins with is its first point."""
     if target.container is None and as_base(target) == bottom(log, Target("", None, line[0].container, 0)):
         return Point(0, 0)
-    older = whole_before(log, target) if target.container is None else None
-    if older is not None:
-        return point_of(log, line, older._replace(text=target.text))
     for index, (container, upto, _) in enumerate(line):
         if container == target.container and target.version <= upto:
             return Point(index, target.version)
+    anew = whole_before(log, target)
+    if anew is not None and not anew.above:
+        return point_of(log, line, anew.older._replace(text=target.text))
     raise InvalidError(f"{shown(target.text)} is no point of what is bisected ({point_text(log, line, end(line))} and before)")
 
 

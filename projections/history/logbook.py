@@ -148,19 +148,21 @@ def _grouped(view: View, target: Target, found: Iterable[Touch]) -> Iterator[Ite
 
 def of_paths_traced(view: View, target: Target, patterns: Sequence[Pathspec], *, follow: bool) -> Iterator[Item]:
     """As `of_paths`; what came with an image made anew is told as it was in the one that this was made of."""
-    items, older = of_paths(view, target, patterns, follow=follow), whole_before(view.log, target)
-    if older is None:
+    items, anew = of_paths(view, target, patterns, follow=follow), whole_before(view.log, target)
+    if anew is None:
         yield from items
         return
     reached = True  # what is nowhere here may have been there
     for item in items:
-        reached = item.container is None
-        if item.container is not None:
-            yield item
-            if item.names is not None:
-                patterns = [patterns[0]._replace(path=item.names[1])]
+        reached = anew.brought(view.log, item.touched[0].event)
+        if reached:
+            break
+        yield item
+        if item.names is not None:
+            patterns = [patterns[0]._replace(path=item.names[1])]
     if reached or not follow:
-        yield from of_paths_traced(View(view.log, view.content, spans(view.log, older)), older, patterns, follow=follow)
+        older = View(view.log, view.content, spans(view.log, anew.older))
+        yield from of_paths_traced(older, anew.older, patterns, follow=follow)
 
 
 def of_paths_everywhere(views: Iterable[tuple[View, Target]], patterns: Sequence[Pathspec], *, follow: bool) -> Iterator[Item]:

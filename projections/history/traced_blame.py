@@ -1,14 +1,13 @@
 """Blame through an erasure: who wrote what came with an image that was made anew is known from the one that it was made of."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from eventstore.errors import NotFoundError
 from eventstore.model.entries import same_node
 from projections.events.records import Record
 from projections.history.blame import Blame, Cause, Causes, blame
-from projections.history.derivation import made_of
-from projections.refs.targets import bottom, spans
+from projections.history.derivation import Anew, made_anew
+from projections.refs.targets import spans
 from projections.tree import lineage
 from projections.tree.view import View
 
@@ -22,68 +21,66 @@ class Subject(NamedTuple):
 
 
 def traced(asked: Subject) -> Blame:
-    """As `blame`; what came with an image made anew is traced to the one that it was made of, what is gone to its erasure."""
-    older = _older(asked.causes)
-    if older is None:
+    """As `blame`; what came with what was made anew is traced to what that was made of, what is gone to its erasure."""
+    anew = made_anew(asked.causes.log, asked.causes.target)
+    if anew is None:
         return blame(*asked)
     try:
         found = blame(*asked)
     except NotFoundError:
-        gone = _erased(asked.causes, asked.path, traced(older(asked.path)))
+        gone = _erased(asked.causes, asked.path, traced(_older(asked.causes, anew, asked.path)))
         if gone is None:
             raise
         return gone
     if found.entry is None:
-        return _traced_removal(older, found)
-    source = _origin(older, asked.causes, found)
+        return _traced_removal(asked.causes, anew, found)
+    source = _origin(asked.causes, anew, found)
     if source is None:
         return found
     before = traced(source)
-    name = before.name if _brought(found.name) else found.name or before.name
-    attributes, erased = found.attributes or before.attributes, found.erased or before.erased
-    return found._replace(content=before.content, name=name, attributes=attributes, erased=erased)
+    name = before.name if _brought(asked.causes, anew, found.name) else found.name or before.name
+    attributes, returned = (
+        before_it if own is None or _brought(asked.causes, anew, own) else own
+        for own, before_it in ((found.attributes, before.attributes), (found.returned, before.returned))
+    )
+    erased = found.erased or before.erased
+    return found._replace(content=before.content, name=name, attributes=attributes, erased=erased, returned=returned)
 
 
 def origin(asked: Subject) -> Subject:
-    """Return where the history of the file that is asked for is known: where its image was made anew, in the one before."""
-    older = _older(asked.causes)
-    found = None if older is None else _origin(older, asked.causes, blame(*asked))
+    """Return where the history of the file that is asked for is known: where it was made anew, in what that was made of."""
+    anew = made_anew(asked.causes.log, asked.causes.target)
+    found = None if anew is None else _origin(asked.causes, anew, blame(*asked))
     return asked if found is None else origin(found)
 
 
-Older = Callable[[bytes], Subject]
+def _older(causes: Causes, anew: Anew, path: bytes) -> Subject:
+    view = View(causes.log, causes.content, spans(causes.log, anew.older))
+    return Subject(Causes(causes.log, causes.content, anew.older), view, path)
 
 
-def _older(causes: Causes) -> Older | None:
-    target = made_of(causes.log, causes.target)
-    if target is None:
-        return None
-    view = View(causes.log, causes.content, spans(causes.log, target))
-    return lambda path: Subject(Causes(causes.log, causes.content, target), view, path)
+def _brought(causes: Causes, anew: Anew, cause: Cause | None) -> Record | None:
+    """Return the event with which what was made anew brought something."""
+    return cause.record if cause is not None and anew.brought(causes.log, cause.record.event) else None
 
 
-def _brought(cause: Cause | None) -> Record | None:
-    """Return the event with which the image that was made anew brought something."""
-    return cause.record if cause is not None and cause.layer is not None else None
-
-
-def _origin(older: Older, causes: Causes, found: Blame) -> Subject | None:
-    """Return what in the older image was just what the image made anew brought here, None where nothing was."""
-    record, base = _brought(found.name) or _brought(found.content), bottom(causes.log, causes.target)
+def _origin(causes: Causes, anew: Anew, found: Blame) -> Subject | None:
+    """Return what in the older one was just what the one made anew brought here, None where nothing was."""
+    record = _brought(causes, anew, found.name) or _brought(causes, anew, found.content)
     if record is None or record.path is None:
         return None
-    here = View(causes.log, causes.content, lineage.of_base(causes.log, base)).lookup(record.path)
-    subject = older(record.path)
-    before = subject.view.lookup(record.path)
-    return subject if here is not None and before is not None and same_node(here, before) else None
+    here = View(causes.log, causes.content, lineage.of_base(causes.log, anew.base)).lookup(record.path)
+    source = _older(causes, anew, record.path)
+    before = source.view.lookup(record.path)
+    return source if here is not None and before is not None and same_node(here, before) else None
 
 
-def _traced_removal(older: Older, found: Blame) -> Blame:
-    """Return the removal of a path as the older image has it, where a layer brought it."""
-    if _brought(found.removed) is None:
+def _traced_removal(causes: Causes, anew: Anew, found: Blame) -> Blame:
+    """Return the removal of a path as the older one has it, where what was made anew brought it."""
+    if _brought(causes, anew, found.removed) is None:
         return found
     try:
-        before = traced(older(found.path))
+        before = traced(_older(causes, anew, found.path))
     except NotFoundError:
         return found
     return before if before.entry is None else found

@@ -153,8 +153,7 @@ def _all_items(s: Session, asked: Asked, options: dict[str, Any]) -> Iterator[It
             raise InvalidError("log --all: what changed in a path is shown of a container or image; name it in place of --all")
         return logbook.of_paths_everywhere(_views(s), patterns, follow=options["follow"])
     if target is not None and view is not None and patterns:
-        of_paths = logbook.of_paths_traced if asked.known is None else logbook.of_paths
-        return of_paths(view, target, patterns, follow=options["follow"])
+        return logbook.of_paths_traced(view, target, patterns, follow=options["follow"])
     author = optional_matcher(options["author"], "--author")
     if author is not None and not author(""):  # what nobody is named for is in no index
         return logbook.by_author(s.log, s.store.content, target, author)

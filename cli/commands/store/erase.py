@@ -115,7 +115,9 @@ def erase(
     The log keeps that the file was there, its size and digest, and still verifies. Compressed blobs that hold it are
     dropped, and its digest is refused from now on. Copies that were made elsewhere are listed and not reached: tags,
     saves, pushes, and backups of this store. Images that held it can no longer be saved; --derive makes new ones without
-    the file and gives them the old ones' names.
+    the file and gives them the old ones' names. They stand on the same layers below the first that held it; from there on
+    each commit is made anew, with its author, message and date, under a new id. Whose signatures do not hold for that is
+    said.
 
     \b
       layerlog erase --path web:/root/.netrc --reason "a password"
@@ -150,8 +152,7 @@ def erase(
                 made = derivation.derive(s.store, writer, planned.held.images, wanted)
             for one in made:
                 print(f"sha256:{one.old} -> sha256:{one.new}")
-                for why in one.left_out:
-                    print(f"layerlog: made anew without a name: {why}", file=sys.stderr)
+            print(*integrity.unsigned_lines(made), sep="", end="", file=sys.stderr)
 
 
 def _confirm(yes: bool, question: str) -> None:
