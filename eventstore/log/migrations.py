@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from eventstore.log import schema_1, schema_2, schema_3
+from eventstore.log import schema_1, schema_2, schema_3, schema_4
 from eventstore.log.schema import SCHEMA
 from eventstore.log.schema_3 import INDEX
 from eventstore.model.events import Kind
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
     from sqlite_utils.migrations import Migrations
 
-KINDS = {1: schema_1.KINDS, 2: schema_2.KINDS, 3: schema_3.KINDS}
+KINDS = {1: schema_1.KINDS, 2: schema_2.KINDS, 3: schema_3.KINDS, 4: schema_4.KINDS}
 """The kinds of event that stores of a schema know by name."""
-VIEWS = {1: schema_1.VIEWS, 2: schema_2.VIEWS, 3: schema_3.VIEWS}
+VIEWS = {1: schema_1.VIEWS, 2: schema_2.VIEWS, 3: schema_3.VIEWS, 4: schema_4.VIEWS}
 
 
 def migrate(db: sqlite3.Connection, to: int = SCHEMA) -> None:
@@ -44,6 +44,10 @@ def _steps() -> "Migrations":
     def schema_3(database: "Database") -> None:
         database.execute(INDEX)
         _upgrade(database, 3, VIEWS[3])
+
+    @steps()
+    def schema_4(database: "Database") -> None:
+        _upgrade(database, 4, VIEWS[4])
 
     return steps
 

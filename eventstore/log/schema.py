@@ -2,7 +2,7 @@
 
 import sqlite3
 
-SCHEMA = 3
+SCHEMA = 4
 
 
 def version(db: sqlite3.Connection) -> int:

@@ -16,13 +16,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventstore.log.log import Context
-from eventstore.log.schema_3 import VIEWS
+from eventstore.log.query import ask
+from eventstore.log.schema_4 import VIEWS
+from eventstore.model.changes import put
 from eventstore.model.events import Kind
 from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from eventstore.store import commands
 from eventstore.store.store import Store
 from eventstore.store.writer import writing
+from projections.refs.containers import live_view
 from tests.cli.invoking import Layerlog
 from tests.cli.running import ROOT
 from tests.mangling import copied, story
@@ -204,3 +207,56 @@ def test_views_change_nothing(told: Layerlog) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "cannot modify tags because it is a view" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log of a thousand files, each written five times, each time in a changeset of its own."""
+    path = tmp_path_factory.mktemp("long") / "store"
+    with Store.open_or_create(str(path)) as store, writing(store, Context({}, (), "ada")) as writer:
+        commands.create_store(writer)
+        made = commands.create_container(writer, "c", None)
+        for n in range(5_000):
+            commands.record(writer, made, [put(b"f%d" % (n % 1_000), 0o100644, mtime=n)], live_view(store, made))
+    return path
+
+
+def steps(path: Path, query: str) -> int:
+    """Return how many hundreds of steps of SQLite's machine *query* takes."""
+    taken = 0
+
+    def counted() -> int:
+        nonlocal taken
+        taken += 1
+        return 0
+
+    with closing(sqlite3.connect(path / "log.db")) as db:
+        db.execute("SELECT * FROM event_log LIMIT 0")
+        db.set_progress_handler(counted, 100)
+        db.execute(query).fetchall()
+        return taken
+
+
+@pytest.mark.parametrize(("where", "rows"), [("path = '/f7'", 5), ("path LIKE '/f99_'", 50), ("path GLOB '/f1' AND author LIKE '%a%' ORDER BY position DESC", 5)])
+def test_path_log_reads_the_events_of_the_paths_asked_for_alone(long: Path, where: str, rows: int) -> None:
+    with closing(sqlite3.connect(long / "log.db")) as db:
+        plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN SELECT * FROM path_log WHERE {where}")]
+        assert "SEARCH e USING INDEX event_path (path=?)" in plan
+        assert len(db.execute(f"SELECT * FROM path_log WHERE {where}").fetchall()) == rows
+    with Store.open(str(long)) as store:
+        assert len(list(ask(store.log, f"SELECT * FROM event_log WHERE {where}").rows)) == rows
+        plan = [row[3] for row in ask(store.log, f"EXPLAIN QUERY PLAN SELECT * FROM event_log WHERE {where}").rows]
+        assert "SEARCH e USING INDEX event_path (path=?)" in plan
+
+
+@pytest.mark.parametrize("query", ["SELECT * FROM event_log WHERE position = 2", "SELECT * FROM event_log LIMIT 3", "SELECT * FROM event_log ORDER BY position DESC LIMIT 3", "SELECT * FROM containers"])
+def test_a_small_answer_costs_little_however_long_the_log(long: Path, query: str) -> None:
+    """Which changeset an event is in is looked up; walking there from the last one took as many steps as there are changesets."""
+    assert steps(long, query) < 100
+
+
+def test_path_log_has_the_events_about_paths_as_event_log_has_them(told: Layerlog) -> None:
+    with closing(sqlite3.connect(Path(told.store, "log.db"))) as db:
+        rows = db.execute("SELECT * FROM path_log ORDER BY position").fetchall()
+        assert rows == db.execute("SELECT * FROM event_log WHERE path IS NOT NULL ORDER BY position").fetchall()
+        assert {row[5] for row in rows} <= {path for (path,) in db.execute("SELECT path FROM paths")}
