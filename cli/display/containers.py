@@ -39,24 +39,34 @@ def container_row(store: Store, container: Container) -> dict[str, Any]:
         "image": status.base_name(log, container),
         "base": base_stated(container.base),
         "created": rfc3339(log.time_of(container.created)),
-        "status": _PROCESS.get(process) or _state(container, count),
+        "status": _state(container, count, process),
         "unsealed": count,
         "version": container.version,
         "sealed_version": container.sealed,
         "removed": container.removed,
         "process": process or None,
+        "complete": not process,
     }
 
 
 _PROCESS = {visits.RUNNING: "running", visits.UNRECORDED: "not recorded"}
 
 
-def _state(container: Container, count: int) -> str:
+def open_line(process: str, name: str) -> str:
+    """Return what is to be known of a container before what the log has of it is taken for all: a process ran on meanwhile."""
+    if process == visits.RUNNING:
+        return f"a process runs in {shown(name)}: what it changes shows when it ends, or at `commit`"
+    return f"a process that was killed left changes in {shown(name)} that do not show: `layerlog recover {shown(name)}`"
+
+
+def _state(container: Container, count: int, process: str) -> str:
+    """Return how a container stands: what of it is in the log, and, while more may come, what it waits for."""
     if container.removed:
         return "removed"
-    if count:
-        return f"{counted(count, 'change')} not sealed"
-    return "sealed" if container.sealed else "no changes"
+    unsealed = f"{counted(count, 'event')} not sealed" if count else ""
+    if process:
+        return ", ".join(filter(None, (_PROCESS[process], unsealed)))
+    return unsealed or ("sealed" if container.sealed else "no changes")
 
 
 def status_row(store: Store, container: Container) -> dict[str, Any]:
@@ -86,7 +96,8 @@ def print_status(store: Store, container: Container) -> None:
     instructions = status.unsealed_instructions(store.log, container)
     if instructions:
         print("\nConfig not sealed yet:", *(f"  {shown(text)}" for text in instructions), sep="\n")
-    print(f"\n{_summary(counts, len(instructions), status.count_unsealed(store.log, container))}")
+    process = visits.state(store.path, container.id)
+    print(f"\n{_summary(counts, len(instructions), status.count_unsealed(store.log, container), process)}")
 
 
 def print_overview(store: Store, containers: Iterable[Container]) -> None:
@@ -98,7 +109,7 @@ def print_overview(store: Store, containers: Iterable[Container]) -> None:
             others += 1
             continue
         counts = dict.fromkeys(WORDS, 0) | Counter(row.letter for row in _differences(store, container))
-        said = [_summary(counts, len(status.unsealed_instructions(store.log, container)), events)]
+        said = [_summary(counts, len(status.unsealed_instructions(store.log, container)), events, process)]
         said += [_OVERVIEW[process]] if process else []
         print(f"{shown(container.name)}: {'; '.join(said)}")
         shown_ones += 1
@@ -109,7 +120,7 @@ def print_overview(store: Store, containers: Iterable[Container]) -> None:
 
 
 _OVERVIEW = {
-    visits.RUNNING: "a process runs in it",
+    visits.RUNNING: "a process runs in it, whose changes come at its end or at `commit`",
     visits.UNRECORDED: "what a killed process left is not recorded (`layerlog recover`)",
 }
 
@@ -127,11 +138,12 @@ def _process_lines(store: Store, container: Container) -> list[str]:
     return [left] if process else []
 
 
-def _summary(counts: dict[str, int], instructions: int, events: int) -> str:
+def _summary(counts: dict[str, int], instructions: int, events: int, process: str) -> str:
     if not any(counts.values()) and not instructions:
         if events:
-            return f"{counted(events, 'change')} not sealed, which together change nothing: `commit` would seal an empty layer"
-        return "Nothing to commit"
+            seals = "" if process else ": `commit` would seal an empty layer"
+            return f"{counted(events, 'event')} not sealed, which together change nothing{seals}"
+        return "Nothing recorded yet" if process else "Nothing to commit"
     parts = [f"{count} {WORDS[letter]}" for letter, count in counts.items()]
     return ", ".join(parts) + (f"; {counted(instructions, 'config change')}" if instructions else "")
 

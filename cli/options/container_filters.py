@@ -7,17 +7,20 @@ from cli.options.filters import Key
 from cli.options.image_filters import standing_on
 from cli.options.regexes import matcher
 from cli.session.session import Session
+from eventstore.store import visits
 from projections.history import status
 from projections.refs import targets
 from projections.refs.containers import Container
 
 Wanted = Callable[[Container], bool]
-STATES: dict[str, Callable[[Container, int], bool]] = {
-    "unsealed": lambda container, count: not container.removed and count > 0,
-    "sealed": lambda container, count: not container.removed and not count and container.sealed > 0,
-    "unchanged": lambda container, count: not container.removed and not count and not container.sealed,
-    "removed": lambda container, _: container.removed,
+STATES: dict[str, Callable[[Container, int, str], bool]] = {
+    "unsealed": lambda container, count, process: not container.removed and (count > 0 or process == visits.UNRECORDED),
+    "sealed": lambda container, count, process: not (container.removed or count or process) and container.sealed > 0,
+    "unchanged": lambda container, count, process: not (container.removed or count or process or container.sealed),
+    "running": lambda _container, _count, process: process == visits.RUNNING,
+    "removed": lambda container, _count, _process: container.removed,
 }
+"""What each asks of a container, of how many of its events are not sealed, and of its process."""
 
 
 def wanted(s: Session, given: Sequence[str]) -> Wanted:
@@ -37,7 +40,7 @@ def _standing_on(s: Session, image: str) -> Wanted:
 
 def _in_state(s: Session, state: str) -> Wanted | None:
     holds = STATES.get(state)
-    return holds and (lambda container: holds(container, status.count_unsealed(s.log, container)))
+    return holds and (lambda c: holds(c, status.count_unsealed(s.log, c), visits.state(s.store.path, c.id)))
 
 
 KEYS: dict[str, Key[Container]] = {

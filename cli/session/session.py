@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
@@ -36,6 +37,7 @@ class Session:
     def __init__(self, settings: Settings, open_store: Callable[[str], Store] = Store.open) -> None:
         self.settings = settings
         self.store = open_store(settings.store)
+        self._told = set[str]()
         self.build: Mapping[str, Any] | None = None
         """The step of a build that is being done, for what is recorded meanwhile."""
         self.log = self.store.log
@@ -69,7 +71,27 @@ class Session:
     def resolve(self, ref: str) -> Target:
         found = references.resolve(self.log, ref, _end_of)
         logs.detail("resolved", ref=ref, image=found.image, container=found.container, version=found.version)
-        return found
+        return self._with_process_told(found)
+
+    def _with_process_told(self, target: Target) -> Target:
+        """Return *target*; of a container as it is now, say what the log does not have of it."""
+        if target.live and target.container is not None:
+            self._tell_process(target.container, target.text)
+        return target
+
+    def tell_processes(self) -> None:
+        """Say of every container what the log does not have of it: one listing of a folder, where nothing runs."""
+        for container in visits.containers(self.store.path):
+            self._tell_process(container, containers.get(self.log, container).name)
+
+    def _tell_process(self, container: str, name: str) -> None:
+        """Say, once, that a process runs in a container, or left what is not recorded, where that is so."""
+        process = "" if container in self._told else visits.state(self.store.path, container)
+        if process:
+            from cli.display.containers import open_line
+
+            self._told.add(container)
+            print(f"layerlog: {open_line(process, name)}", file=sys.stderr)
 
     def event_or_target(self, text: str) -> Event | Target:
         """Return what `show` and `prove` take: the event at a position of the log, else as `resolve`."""
@@ -100,7 +122,7 @@ class Session:
         return images.require_there(self.log, found.image) if found.image else images.of_target(self.log, found)
 
     def base(self, ref: str) -> Target:
-        return references.resolve_base(self.log, ref, _end_of)
+        return self._with_process_told(references.resolve_base(self.log, ref, _end_of))
 
     def container(self, ref: str) -> str:
         """Return the live container that a command is to change; UnrecordedError where what a process left comes first."""

@@ -227,7 +227,7 @@ def _elsewhere(text: str) -> str:
 
 
 def _container_target(log: Log, text: str, container: str) -> Target:
-    return Target(text, None, container, log.existing("container", container).version)
+    return Target(text, None, container, log.existing("container", container).version, live=True)
 
 
 def _one(text: str, found: set[str], what: str) -> str | None:

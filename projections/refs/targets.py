@@ -19,7 +19,7 @@ class Target(NamedTuple):
     """What a reference stands for: a container at `version`, an image by its id, or (`cut`) the lowest layers of one.
 
     For an image born here `container` and `version` say where its seal lies; for one taken from elsewhere, and for some of
-    its layers, they are None and 0.
+    its layers, they are None and 0.  One is `live` that means a container as it is now, not a point of it.
     """
 
     text: str
@@ -27,11 +27,12 @@ class Target(NamedTuple):
     container: str | None
     version: int
     cut: ImageBase | None = None
+    live: bool = False
 
 
 def of_container(container: containers.Container) -> Target:
     """Return what a container means as it is now."""
-    return Target(container.name, None, container.id, container.version)
+    return Target(container.name, None, container.id, container.version, live=True)
 
 
 def of_image(log: Log, text: str, image: str) -> Target:

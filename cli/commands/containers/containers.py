@@ -26,7 +26,7 @@ def ps(shape: Shape, *, all_: bool, filters: tuple[str, ...], last: int | None) 
     r"""List containers, newest first, and how many of their changes no commit has sealed.
 
     \b
-      layerlog ps --filter status=unsealed       (or sealed, unchanged, removed)
+      layerlog ps --filter status=unsealed       (or sealed, unchanged, running, removed)
       layerlog ps -q --filter ancestor=tomcat    made from it, or from what was made from it
     """
     from cli.options.container_filters import wanted

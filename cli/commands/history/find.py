@@ -72,6 +72,8 @@ def find(
     """
     with session() as s:
         wanted = Wanted.of(s, patterns, node_test(s, refs, asked), **asked)
+        if not refs:
+            s.tell_processes()
         unread: list[int] = []
         rows = _found(s, wanted, _scope(s, refs, tags), unread)
         first = next(rows, None)

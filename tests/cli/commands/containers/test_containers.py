@@ -82,9 +82,9 @@ def test_ps_says_what_is_not_sealed(ll: Layerlog) -> None:
 
     assert status() == "no changes"
     ll("write", "--text", "x", "web:/a")
-    assert status() == "1 change not sealed"
+    assert status() == "1 event not sealed"
     ll("config", "web", "--env", "A=b")
-    assert status() == "2 changes not sealed"
+    assert status() == "2 events not sealed"
     ll("commit", "web")
     assert status() == "sealed"
 
@@ -134,8 +134,8 @@ def test_ps_filters(ll: Layerlog) -> None:
     assert names("-l") == names("--latest") == ["webber"]
     assert names("-al") == ["gone"]
     assert names("-n", "0") == []
-    for wrong in ("status=running", "name=", "x=y", ""):
-        assert "status=unsealed|sealed|unchanged|removed are known" in ll.refused("ps", "-f", wrong)
+    for wrong in ("status=exited", "name=", "x=y", ""):
+        assert "status=unsealed|sealed|unchanged|running|removed are known" in ll.refused("ps", "-f", wrong)
 
 
 def web_id(ll: Layerlog) -> str:
@@ -293,7 +293,7 @@ def test_a_change_and_its_undoing_leave_no_difference(ll: Layerlog) -> None:
     """A commit goes by events, so it would seal them."""
     ll("write", "--text", "x", "web:/f")
     ll("delete", "web:/f")
-    nothing = "2 changes not sealed, which together change nothing: `commit` would seal an empty layer\n"
+    nothing = "2 events not sealed, which together change nothing: `commit` would seal an empty layer\n"
     assert ll("status", "web").endswith(f"No commit yet\n\n{nothing}")
     ll("commit", "web")
     assert ll("status", "web").endswith("\nNothing to commit\n")

@@ -140,7 +140,7 @@ def test_sizes_leave_out_what_the_seal_did_not_find(ll: Layerlog) -> None:
     assert {row["type"]: row["size"] for row in ll.json("df")}["containers"] == before["containers"] + 40
     ll("delete", "bare:/g")
     assert {row["type"]: row["size"] for row in ll.json("df")}["containers"] == before["containers"]
-    assert ll.lines("status", "bare")[-1] == "2 changes not sealed, which together change nothing: `commit` would seal an empty layer"
+    assert ll.lines("status", "bare")[-1] == "2 events not sealed, which together change nothing: `commit` would seal an empty layer"
     assert (ll.json("status", "bare")[0]["unsealed"], ll.json("status", "bare")[0]["changes"]) == (2, [])
     ll("commit", "bare", "bare:4")
     assert ll.lines("status", "bare")[-1] == "Nothing to commit"
