@@ -51,6 +51,12 @@ class Layerlog:
     def lines(self, *args: str) -> list[str]:
         return self(*args).splitlines()
 
+    def told(self, *args: str) -> tuple[list[str], list[str]]:
+        """Return the lines of stdout and, without the program's name, of stderr."""
+        done = self.run(*args)
+        assert done.exit_code == 0, (args, done.stderr)
+        return done.stdout.splitlines(), [line.removeprefix("layerlog: ") for line in done.stderr.splitlines()]
+
     def json(self, *args: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.lines(*args, "--format", "json")]
 

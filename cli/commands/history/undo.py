@@ -1,5 +1,6 @@
 """Taking back, all as new events: the last changes of a container, one commit, or one path."""
 
+import itertools
 import stat
 import sys
 from collections.abc import Callable
@@ -8,13 +9,13 @@ import click
 
 from cli.display import history
 from cli.display.diff_lines import Compared, print_changes, print_config
-from cli.display.formats import listed
+from cli.display.formats import counted, listed
 from cli.options import completion
 from cli.session.named_paths import led
 from cli.session.session import Session, session
 from cli.session.writing import append, change, repeated
-from eventstore.errors import ConflictError, InvalidError
-from eventstore.model.paths import shown
+from eventstore.errors import ConflictError, InvalidError, LayerlogError, NotFoundError
+from eventstore.model.paths import plain, shown
 from projections.diff.between import Around, differences
 from projections.edits import revert as reverting
 from projections.edits import undo
@@ -26,7 +27,7 @@ from projections.history.undo_stack import Step
 from projections.images import run_config
 from projections.oci import config_diff
 from projections.oci.config_diff import ConfigDifference, Reverted
-from projections.refs import containers
+from projections.refs import containers, references, targets
 from projections.refs.containers import Container
 from projections.refs.points import Points
 from projections.refs.targets import Target
@@ -109,12 +110,35 @@ def revert(commit: str, container: str | None) -> None:
     with session() as s:
         sealed = _commit(s, commit)
         found = s.container(container) if container is not None else sealed.container
-        before, planned, version = repeated(lambda: _reverted(s, sealed, found))
+        tag_back = _tag_back(s, commit, sealed)
+        try:
+            before, planned, version = repeated(lambda: _reverted(s, sealed, found))
+        except ConflictError as error:
+            raise ConflictError(f"{error}{tag_back and f'; {tag_back}'}") from None
         configs = run_config.around(s.log, s.store.content, found, before.version + 1, version)
         print_config(["topmost"], config_diff.differences(*configs))
         _print_changes(s, found, before, version)
         if planned.kept:
-            print(f"layerlog: {_kept_text(planned.kept)}", file=sys.stderr)
+            _say(_kept_text(planned.kept))
+        name = shown(containers.get(s.log, found).name)
+        _say(f"{name} goes on without commit {sealed.id[:12]}; `layerlog commit {name}` seals that")
+        if tag_back:
+            _say(tag_back)
+
+
+def _say(text: str) -> None:
+    print(f"layerlog: {text}", file=sys.stderr)
+
+
+def _tag_back(s: Session, ref: str, sealed: Commit) -> str:
+    """Return what is to be said where a commit is named by a tag that has moved: who means the tag has another command."""
+    if references.tag_name(s.log, ref) is None or s.image(ref) != sealed.id:  # or it was made anew
+        return ""
+    try:
+        s.resolve(step := f"{ref}@{{1}}")
+    except NotFoundError:
+        return ""
+    return f"{shown(ref)} still names that commit: `layerlog tag {shown(step)} {shown(ref)}` takes the tag back"
 
 
 def _reverted(s: Session, sealed: Commit, container: str) -> tuple[View, Reverted, int]:
@@ -143,11 +167,15 @@ def _conflicts_text(conflicts: list[reverting.Conflict]) -> str:
     return "; ".join(some) + (f"; and {more} more paths" if more else "")
 
 
-def _print_changes(s: Session, container: str, before: View, version: int) -> None:
+def _print_changes(s: Session, container: str, before: View, version: int) -> int:
+    """Print what became of a container since *before*; return of how many paths."""
     after = containers.view_at(s.store, container, version)
     span = before.spans[-1]
     made = Around(before, after, (span.stream, span.upto + 1, version))
-    print_changes(["topmost"], lambda: Compared(before, after, differences(made)))
+    paths = itertools.count()
+    rows = (row for row, _ in zip(differences(made), paths, strict=False))
+    print_changes(["topmost"], lambda: Compared(before, after, rows))
+    return next(paths)
 
 
 def _commit(s: Session, text: str) -> Commit:
@@ -187,7 +215,30 @@ def restore(source: str, place: str | None) -> None:
         found, path = s.place(place) if place is not None else (target.container or "", top)
         view.get(top)
         before, version = change(s, found, lambda now: undo.restored(now, follow(now, path, last=False), view, top))
-        _print_changes(s, found, before, version)
+        _say_restored(s, found, path, _print_changes(s, found, before, version), shown(ref))
         for entry in undo.gone_above(before, follow(before, path, last=False), view, top):
             whose = f"{stat.filemode(entry.mode)} {entry.uid}:{entry.gid}"
-            print(f"layerlog: /{shown(entry.path)} was gone: it is back, {whose} as it was then", file=sys.stderr)
+            _say(f"/{shown(entry.path)} was gone: it is back, {whose} as it was then")
+        if not top and not plain(path):
+            _say_config(s, target, found)
+
+
+def _say_restored(s: Session, container: str, path: bytes, paths: int, source: str) -> None:
+    name = shown(containers.get(s.log, container).name)
+    if paths:
+        _say(f"{name}: {counted(paths, 'path')} brought back as in {source}")
+    else:
+        _say(f"nothing to bring back: {name}:/{shown(plain(path))} is as it is in {source}")
+
+
+def _say_config(s: Session, source: Target, container: str) -> None:
+    """Say that the config is not restored, where all files are and it differs; one that cannot be read is left aside."""
+    found = containers.get(s.log, container)
+    try:
+        now, then = (run_config.run_config(s.log, s.store.content, one) for one in (targets.of_container(found), source))
+    except LayerlogError:
+        return
+    differing = [one.label for one in config_diff.differences(now, then)]
+    if differing:
+        name, ref = shown(found.name), shown(source.text)
+        _say(f"{name}'s config stays as it is, and differs in {listed(differing)}: `layerlog diff {ref} {name}` shows how")

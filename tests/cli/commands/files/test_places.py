@@ -31,7 +31,7 @@ def test_every_command_that_takes_a_path_takes_it(ll: Layerlog, tmp_path: Path, 
     ll("chmod", "0600", place)
     ll("link", place, "web:linked")
     assert [ll.entry(plain)[key] for key in ("size", "mode")] == [3, "0600"]
-    assert "C /etc/motd" in ll.lines("restore", f"web@1:{path}")
+    assert "C /etc/motd" in ll.told("restore", f"web@1:{path}")[0]
     ll("move", place, "web:moved")
     assert ll("cat", "web:/moved") == "hello\n"
     ll("delete", f"{place}.copy", "web:linked", "web:moved")

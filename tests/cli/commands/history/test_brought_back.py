@@ -18,7 +18,7 @@ class Desk:
 
     def by(self, author: str, *args: str) -> None:
         self._monkeypatch.setenv("LAYERLOG_AUTHOR", author)
-        self.ll(*args)
+        self.ll.told(*args)
 
     def content(self) -> tuple[str, str | None]:
         """Who wrote /f, and who brought it back."""

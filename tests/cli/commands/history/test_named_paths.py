@@ -52,7 +52,7 @@ def test_a_path_through_links_is_what_it_leads_to(ll: Layerlog, way: str) -> Non
     for (command, output, said), (_, wanted, _) in zip(asked(ll, path), meant, strict=True):
         assert output == wanted, command
         assert " is /real/deep/f" in said, command
-    assert ll.lines("restore", "u:1:/real/deep/f", f"c:{path}") == ["C /real/deep/f"]
+    assert ll.told("restore", "u:1:/real/deep/f", f"c:{path}")[0] == ["C /real/deep/f"]
 
 
 def test_the_last_link_is_meant_itself_and_with_a_slash_what_it_leads_to(ll: Layerlog) -> None:

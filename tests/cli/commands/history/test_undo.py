@@ -106,7 +106,8 @@ def test_revert_takes_back_one_commit_and_keeps_later_ones(ll: Layerlog) -> None
     first = commit(ll, "first")
     ll("write", "--text", "2", "web:/two")
     commit(ll, "second")
-    assert ll.lines("revert", first) == ["C /etc/motd", "A /etc/passwd", "D /one"]
+    goes_on = f"web goes on without commit {first[:12]}; `layerlog commit web` seals that"
+    assert ll.told("revert", first) == (["C /etc/motd", "A /etc/passwd", "D /one"], [goes_on])
     assert ll.tree()["etc"] == BASE["etc"]
     assert ll.tree()["two"] == b"2"
     assert "nothing is left" in ll.refused("revert", first)
@@ -138,10 +139,10 @@ def test_revert_in_another_container(ll: Layerlog) -> None:
     ll("write", "--text", "1", "web:/one")
     made = commit(ll, "first", "app:1")
     ll("create", "--name", "other", "app:1")
-    assert ll.lines("revert", "app:1", "other") == ["D /one"]
+    goes_on = f"other goes on without commit {made[:12]}; `layerlog commit other` seals that"
+    assert ll.told("revert", "app:1", "other") == (["D /one"], [goes_on])
     assert "one" not in ll.tree("other")
     assert "one" in ll.tree("web")
-    assert made
 
 
 def test_revert_refuses_an_image_made_elsewhere(ll: Layerlog) -> None:
@@ -156,14 +157,45 @@ def test_restore_brings_a_path_back_with_all_below(ll: Layerlog) -> None:
     ll("write", "--text", "x", "web:/etc/new")
     ll("write", "--text", "bye", "web:/etc/motd")
     ll("delete", "web:/etc/passwd")
-    assert ll.lines("restore", "web@1:/etc") == ["C /etc/motd", "D /etc/new", "A /etc/passwd"]
+    assert ll.told("restore", "web@1:/etc") == (["C /etc/motd", "D /etc/new", "A /etc/passwd"], ["web: 3 paths brought back as in web@1"])
     assert ll.tree()["etc"] == BASE["etc"]
-    assert ll("restore", "web@1:/etc") == ""
+    assert ll.told("restore", "web@1:/etc") == ([], ["nothing to bring back: web:/etc is as it is in web@1"])
+
+
+@pytest.mark.parametrize("source", ["app:1", "web@3"])
+@pytest.mark.parametrize("path", ["/", "//", "/."])
+def test_restore_of_all_files_says_which_config_stays(ll: Layerlog, source: str, path: str) -> None:
+    ll("config", "web", "-e", "A=1", "--expose", "80")
+    ll("commit", "web", "app:1")
+    ll("config", "web", "-e", "A=2", "--unset", "EXPOSE", "--cmd", "sh")
+    stays = f"web's config stays as it is, and differs in CMD, ENV A, EXPOSE 80/tcp: `layerlog diff {source} web` shows how"
+    nothing = f"nothing to bring back: web:/ is as it is in {source}"
+    assert ll.told("restore", f"{source}:{path}", f"web:{path}") == ([], [nothing, stays])
+    ll("write", "--text", "x", "web:/f")
+    assert ll.told("restore", f"{source}:{path}", f"web:{path}") == (["D /f"], [f"web: 1 path brought back as in {source}", stays])
+    assert ll.told("restore", f"{source}:/etc", "web:/etc")[1] == [f"nothing to bring back: web:/etc is as it is in {source}"]
+    assert ll.told("restore", "web:/")[1] == ["nothing to bring back: web:/ is as it is in web"]
+
+
+@pytest.mark.parametrize("moved", [True, False])
+@pytest.mark.parametrize("refused", [True, False])
+def test_revert_by_a_tag_says_how_the_tag_goes_back(ll: Layerlog, *, moved: bool, refused: bool) -> None:
+    """Who would roll a tag back may well say revert."""
+    if moved:
+        ll("tag", "base:1", "shop:live")
+    ll("write", "--text", "1", "web:/one")
+    commit(ll, "first", "shop:live")
+    if refused:
+        ll("write", "--text", "2", "web:/one")
+    done = ll.run("revert", "shop:live")
+    assert done.exit_code == refused
+    assert ("shop:live still names that commit: `layerlog tag shop:live@{1} shop:live` takes the tag back" in done.stderr) is moved
+    assert "takes the tag back" not in ll.run("revert", "web~0").stderr
 
 
 def test_restore_of_one_file_from_an_image_to_another_name(ll: Layerlog) -> None:
     with_loaded(ll, "far:1")
-    ll("restore", "far:1:/etc/motd", "web:/srv/motd")
+    assert ll.told("restore", "far:1:/etc/motd", "web:/srv/motd") == (["A /srv/motd"], ["web: 1 path brought back as in far:1"])
     assert ll("cat", "web:/srv/motd") == "bye\n"
     assert "say where to bring it back" in ll.refused("restore", "far:1:/etc/motd")
     assert "make it first" in ll.refused("restore", "far:1:/etc/motd", "web:/nowhere/motd")
@@ -303,7 +335,7 @@ def test_revert_takes_back_the_config_of_a_commit(ll: Layerlog) -> None:
     ll("config", "web", "-e", "A=1", "-e", "B=1", "--unset", "USER", "-l", "x=1")
     second = commit(ll, "second", "app:2")
     ll("config", "web", "-e", "C=1")
-    assert ll.lines("revert", second) == ["- ENV A=1", "+ ENV A=0", "- ENV B=1", "- LABEL x=1", "+ USER ada", "D /f"]
+    assert ll.told("revert", second)[0] == ["- ENV A=1", "+ ENV A=0", "- ENV B=1", "- LABEL x=1", "+ USER ada", "D /f"]
     assert config(ll) == {"Env": ["KEEP=1", "A=0", "C=1"], "User": "ada"}
     assert ll.refused("revert", second) == f"nothing is left of what commit {second[:12]} changed"
     ll("undo", "web")
@@ -316,7 +348,7 @@ def test_revert_leaves_and_names_the_config_that_something_newer_set(ll: Layerlo
     ll("config", "web", "-e", "A=2")
     done = ll.run("revert", one)
     assert (done.exit_code, done.stdout) == (0, "- ENV B=1\n")
-    assert done.stderr == "layerlog: the config stays as something newer set it: ENV A\n"
+    assert done.stderr.startswith("layerlog: the config stays as something newer set it: ENV A\n")
     assert ll.refused("revert", one).endswith("changed; the config stays as something newer set it: ENV A")
     assert config(ll) == {"Env": ["A=2"]}
 
