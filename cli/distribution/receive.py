@@ -1,11 +1,10 @@
 """Images on their way in: layers become streams of events, everything else is kept byte for byte."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from time import monotonic
-from types import MappingProxyType
 from typing import NamedTuple
 
 from cli.streams.compression import MAX_SIZE, limit, unpack
@@ -14,7 +13,6 @@ from cli.streams.tee import tee
 from cli.streams.threads import in_background
 from eventstore.content.reader import Content
 from eventstore.errors import InvalidError, NotFoundError
-from eventstore.index.names import tag_target
 from eventstore.log.log import Log
 from eventstore.model.digests import named, raw
 from eventstore.model.events import Kind
@@ -37,15 +35,11 @@ Came = Callable[[LayerBlob, float, bool], None]
 
 
 class Received(NamedTuple):
-    """An image that is here now: `id` is hex, `names` are full; `left_out` says of each name why it cannot be one here.
-
-    `moved` has the id of the other image that a name had, for each that did.
-    """
+    """An image that is here now: `id` is hex, `names` are full; `left_out` says of each name why it cannot be one here."""
 
     id: str
     names: tuple[str, ...]
     left_out: tuple[str, ...]
-    moved: Mapping[str, str] = MappingProxyType({})
 
 
 class StagedLayer(NamedTuple):
@@ -137,10 +131,9 @@ def record(writer: Writer, image: OciImage, kind: Kind, source: str) -> Received
     elif born in images.removed(writer.log):
         commands.restore_image(writer, born)
     identity = born or _config(image)
-    had = {name: before for name in names if (before := tag_target(writer.log, name)) not in (None, identity)}
     for name in names:
         commands.move_tag(writer, name, identity)
-    return Received(identity, names, left_out, had)
+    return Received(identity, names, left_out)
 
 
 def _names(image: OciImage) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -32,13 +32,24 @@ def writing(
     s: Session, known: str = "recorded", *, context: Context | None = None,
     opened: Callable[..., AbstractContextManager[Writer]] = writers.writing,
 ) -> Iterator[Writer]:  # fmt: skip
-    """Write in this command's name, or as *context* says; says in the operational log what was appended, and on stderr where
-    the clock has gone back.
+    """Write in this command's name, or as *context* says; says in the operational log what was appended, and on stderr which
+    tags another image had, and where the clock has gone back.
     """
     _migrate(s)
     with opened(s.store, context or s.context(known)) as writer, _told(writer), _clocked(s.log):
         commands.create_store(writer)
         yield writer
+    if writer.moved:
+        _tell_moved(writer)
+
+
+def _tell_moved(writer: Writer) -> None:
+    from cli.display import bars
+    from projections.refs.tags import shown_names
+
+    for tag, (old, new) in writer.moved.items():
+        name = shown(*shown_names([tag]))
+        bars.say(f"layerlog: {name} moved from {old[:12]} (now {name}@{{1}}) to {new[:12]}")
 
 
 def alone(s: Session) -> AbstractContextManager[Writer]:

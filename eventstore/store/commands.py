@@ -331,9 +331,8 @@ def restore_image(writer: Writer, image: str) -> None:
     _append_fact(writer, IMAGE, image, Kind.IMAGE_RESTORED)
 
 
-def move_tag(writer: Writer, tag: str, image: str, *, expected: str | None = None) -> str | None:
-    """Let *tag* (a full reference) name *image*, and return what it named before, None for nothing; raise ConflictError if it
-    does not name *expected* now, where given.
+def move_tag(writer: Writer, tag: str, image: str, *, expected: str | None = None) -> None:
+    """Let *tag* (a full reference) name *image*; raise ConflictError if it does not name *expected* now, where given.
 
     "" is expected of a tag that names nothing.
     """
@@ -341,7 +340,7 @@ def move_tag(writer: Writer, tag: str, image: str, *, expected: str | None = Non
         if expected is not None and (current := tag_target(writer.log, tag) or "") != expected:
             now, wanted = (image[:12] or "nothing" for image in (current, expected))
             raise ConflictError(f"tag {tag} names {now} and not {wanted}; look again and repeat")
-        return _move_tag(appending, writer, tag, image)
+        _move_tag(appending, writer, tag, image)
 
 
 def delete_tag(writer: Writer, tag: str) -> None:
@@ -350,12 +349,13 @@ def delete_tag(writer: Writer, tag: str) -> None:
         _delete_tag(appending, writer, tag)
 
 
-def _move_tag(appending: Appending, writer: Writer, tag: str, image: str) -> str | None:
+def _move_tag(appending: Appending, writer: Writer, tag: str, image: str) -> None:
     appending.flush()
     old = tag_target(writer.log, check_tag(tag))
     if old != image:
         _add_fact(appending, appending.open(TAG, tag), Kind.TAG_MOVED, TagMove(image, old).stated)
-    return old
+        if old is not None:
+            writer.moved[tag] = (writer.moved.get(tag, (old,))[0], image)
 
 
 def _delete_tag(appending: Appending, writer: Writer, tag: str) -> None:

@@ -45,6 +45,8 @@ class Writer:
         self.log = store.log
         self.waited = 0.0
         """Seconds that it waited for others, to get the lock and to begin its transactions."""
+        self.moved: dict[str, tuple[str, str]] = {}
+        """The image that each tag had, and the other one that it has now, of those that changed hands."""
         self.content = ContentWriter(store.db, store.content)
         self._originals: ContentWriter | None = None
         self._open = False

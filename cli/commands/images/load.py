@@ -105,9 +105,6 @@ def load_images(s: Session, found: Sequence[OciImage], where: str, *, quiet: boo
     for one in received:
         for why in one.left_out:
             print(f"layerlog: loaded without a name: {why}", file=sys.stderr)
-        for name, before in one.moved.items():
-            short = shown(":".join(tags.familiar(name)))
-            print(f"layerlog: {short} named {before[:12]} before, which is {short}@{{1}} now", file=sys.stderr)
         for name in tags.shown_names(one.names):
             print(f"Loaded image: {shown(name)}")
         if not one.names:

@@ -1,7 +1,5 @@
 """Names of images: given, moved, and taken away with the image that loses its last."""
 
-import sys
-
 import click
 
 from cli.options import completion
@@ -44,10 +42,9 @@ def tag(source: str | None, name: str | None, expect: str | None, *, quiet: bool
         image, full_name = images.require_there(s.log, s.image(source)), tags.new_name(name)
         expected = expect and ("" if expect == "none" else s.image(expect))
         with writing(s) as writer:
-            before = commands.move_tag(writer, full_name, image.id, expected=expected)
-        if before and before != image.id and not quiet:
-            (shown_name,) = tags.shown_names([full_name])
-            print(f"layerlog: {shown(shown_name)} moved from {before[:12]} to {image.id[:12]}", file=sys.stderr)
+            commands.move_tag(writer, full_name, image.id, expected=expected)
+            if quiet:
+                writer.moved.clear()
 
 
 @click.command()

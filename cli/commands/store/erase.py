@@ -150,6 +150,7 @@ def erase(
         if derive and not dry_run:
             with writing(s) as writer:
                 made = derivation.derive(s.store, writer, planned.held.images, wanted)
+                writer.moved.clear()  # stdout says it
             for one in made:
                 print(f"sha256:{one.old} -> sha256:{one.new}")
             print(*integrity.unsigned_lines(made), sep="", end="", file=sys.stderr)

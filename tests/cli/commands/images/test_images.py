@@ -339,10 +339,11 @@ def test_tag_says_on_stderr_what_it_moved_and_else_nothing(ll: Layerlog) -> None
         return done.stderr
 
     assert said("base:1", "new:1") == said("base:1", "new:1") == ""
-    assert said("app:1", "new:1") == f"layerlog: new:1 moved from {base} to {made}\n"
+    assert said("app:1", "new:1") == f"layerlog: new:1 moved from {base} (now new:1@{{1}}) to {made}\n"
     assert said("new:1@{1}", "registry.example.org/x") == ""
-    assert said("app:1", "registry.example.org/x:latest") == f"layerlog: registry.example.org/x:latest moved from {base} to {made}\n"
+    name = "registry.example.org/x:latest"
+    assert said("app:1", name) == f"layerlog: {name} moved from {base} (now {name}@{{1}}) to {made}\n"
     assert said("-q", "base:1", "new:1") == said("--quiet", "app:1", "new:1") == ""
     ll("rmi", "new:1")
     assert said("base:1", "new:1") == ""
-    assert said("--expect", "base:1", "app:1", "new:1").endswith(f" moved from {base} to {made}\n")
+    assert said("--expect", "base:1", "app:1", "new:1").endswith(f" moved from {base} (now new:1@{{1}}) to {made}\n")

@@ -87,7 +87,8 @@ def test_load_says_of_a_name_that_moves_what_it_named_before(ll: Layerlog, tmp_p
     ll("load", "-i", archived(tmp_path, ONE))
     done = ll.run("load", "-q", "-i", archived(tmp_path, replace(OTHER, names=names)))
     short = config_digest(ONE).removeprefix("sha256:")[:12]
-    said = f"layerlog: localhost/one:1 named {short} before, which is localhost/one:1@{{1}} now\n"
+    new = id_of(ll, names[0]).removeprefix("sha256:")[:12]
+    said = f"layerlog: localhost/one:1 moved from {short} (now localhost/one:1@{{1}}) to {new}\n"
     assert done.stderr == (said if "localhost/one:1" in names else "")
     assert ll.run("load", "-q", "-i", str(tmp_path / "images.tar")).stderr == ""
     if said == done.stderr:
