@@ -1,6 +1,7 @@
 """Derivation: an image that an erasure made anew has, but for what is gone, the history of the one that it was made of."""
 
 import re
+from itertools import chain
 from typing import NamedTuple
 
 from eventstore.index import seals
@@ -66,6 +67,17 @@ def _made_of(log: Log, image: str) -> str | None:
     arrival = Records(log).of(lineage.arrival(log, image))
     source = re.fullmatch(_SOURCE, Arrival.of(arrival.event).source)
     return source[1] if source and arrival.known == "recorded" else None
+
+
+def latest_of(log: Log, image: str) -> str | None:
+    """Return the image (hex) that erasures made last of *image*; None where none did.  O(loads + commits)."""
+    loads = ((_made_of(log, name), name) for name in {log.stream_of(e.stream).name for e in log.of_kind(Kind.IMAGE_LOADED)})
+    told_again = ((Seal.of(seal).made_of, seal.commit) for seal in log.of_kind(Kind.COMMITTED))
+    anew = {older: name for older, name in chain(loads, told_again) if older is not None}
+    found = None
+    while image in anew:
+        found = image = anew.pop(image)  # each once: a log may say anything
+    return found
 
 
 def _image(log: Log, image: str) -> Target:

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from cli.commands.images.missing import pull_option, pulled_base, pulling_session
+from cli.commands.images.missing import pull_option, pulled_base, pulling_session, tell_lacking
 from cli.display.formats import counted
 from cli.options import completion
 from cli.session import logs
@@ -68,6 +68,8 @@ def _create(s: Session, name: str | None, target: Target | None) -> None:
         print(commands.create_container(writer, chosen, base, asked))
     if target and target.cut:
         _tell_cut(s, target.cut)
+    if target:
+        tell_lacking(s, target)
 
 
 def _tell_cut(s: Session, cut: ImageBase) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from cli.commands.images.missing import tell_lacking
 from cli.display.bars import progress
-from cli.display.formats import counted, listed
+from cli.display.formats import counted
 from cli.options import completion
 from cli.options.sizes_and_times import parse_size
 from cli.session import logs
@@ -23,6 +24,7 @@ from eventstore.model.paths import shown
 from projections.oci.oci_image import LayerBlob, OciImage, config_digest
 from projections.refs import tags
 from projections.refs.tags import new_name
+from projections.refs.targets import of_image
 
 if TYPE_CHECKING:
     from cli.distribution.layout import Holdings
@@ -109,24 +111,7 @@ def load_images(s: Session, found: Sequence[OciImage], where: str, *, quiet: boo
             print(f"Loaded image: {shown(name)}")
         if not one.names:
             print(f"Loaded image ID: sha256:{one.id}")
-        tell_lacking(s, one.id, next(iter(tags.shown_names(one.names)), one.id[:12]))
-
-
-def tell_lacking(s: Session, image: str, name: str) -> None:
-    """Say which files of an image that is here now have no bytes: its layers were here, without them, and were not read."""
-    if not s.store.content.has_erasures():
-        return
-    from eventstore.retention.reachability import returning
-    from projections.images import images, oci_form
-    from projections.images.lacking import lacking
-
-    layers = oci_form.exported_layers(s.log, images.get(s.log, image))
-    gone = list(lacking(s.log, s.store.content, layers))
-    if gone:
-        paths = listed(sorted({b"/" + path for _, path, _ in gone if path is not None}), MOST_TOLD) or "a layer's framing"
-        let = f"`layerlog erase --let-return --content {named(gone[0][2])} --reason TEXT`, then "
-        back = f"{'' if gone[0][2] in returning(s.log) else let}`layerlog repair --from FILE`"
-        print(f"layerlog: {shown(name)} lacks what was erased here: {paths}; {back} brings that back", file=sys.stderr)
+        tell_lacking(s, of_image(s.log, next(iter(tags.shown_names(one.names)), one.id[:12]), one.id))
 
 
 def _tell_completed(image: OciImage, layers: Sequence[LayerBlob]) -> None:

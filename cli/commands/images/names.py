@@ -2,6 +2,7 @@
 
 import click
 
+from cli.commands.images.missing import tell_lacking
 from cli.options import completion
 from cli.session.failures import for_each
 from cli.session.session import session
@@ -12,7 +13,7 @@ from eventstore.model.paths import shown
 from eventstore.store import commands
 from eventstore.store.writer import Writer
 from projections.images import images, removal
-from projections.refs import references, tags
+from projections.refs import references, tags, targets
 
 
 @click.command()
@@ -40,6 +41,7 @@ def tag(source: str | None, name: str | None, expect: str | None, *, quiet: bool
             print(*map(shown, tags.shown_names(named)), sep="\n")
             return
         image, full_name = images.require_there(s.log, s.image(source)), tags.new_name(name)
+        tell_lacking(s, targets.of_image(s.log, source, image.id))
         expected = expect and ("" if expect == "none" else s.image(expect))
         with writing(s) as writer:
             commands.move_tag(writer, full_name, image.id, expected=expected)

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import click
 
-from cli.commands.images.load import PLATFORM, max_layer_size, tell_lacking, tell_layer
+from cli.commands.images.load import PLATFORM, max_layer_size, tell_layer
+from cli.commands.images.missing import tell_lacking
 from cli.display.bars import bars
 from cli.display.formats import counted, human_size
 from cli.display.output import json_line
@@ -26,6 +27,7 @@ from eventstore.model.digests import digest_of
 from eventstore.model.paths import shown
 from projections.oci.oci_image import manifest_of
 from projections.refs.tags import ImageName, familiar, image_name
+from projections.refs.targets import of_image
 
 
 class Pulled(NamedTuple):
@@ -112,7 +114,7 @@ def pulled(
     with bars(quiet=quiet) as shown_bars, writing(s, known="imported") as writer:
         advance, unpacked = registries.drawn(shown_bars), registries.drawn_together(shown_bars, "unpacked", size)
         found = pulling.pull(writer, repository, image, advance, unpacked, max_layer=max_layer, came=tell_layer)
-    tell_lacking(s, found.id, name.repository if not image.names else ":".join(familiar(image.names[0])))
+    tell_lacking(s, of_image(s.log, name.repository if not image.names else ":".join(familiar(image.names[0])), found.id))
     full = image.names[0] if image.names else f"{name.repository}@{name.digest}"
     digest, index = digest_of(manifest_of(image)), None if image.index is None else digest_of(image.index)
     return Pulled(full, found.id, digest, index, len(image.layers), len(lacking), size, found.id != before)

@@ -50,7 +50,7 @@ BACK = {
 
 @pytest.mark.parametrize(("line", "paths"), BACK.items())
 def test_who_brings_back_what_was_erased_is_told(held: Layerlog, line: str, paths: list[str]) -> None:
-    said = stderr(held, *line.split())
+    said = "".join(line for line in stderr(held, *line.split()).splitlines(keepends=True) if "erased" in line)
     assert said == (TOLD.format(", ".join(paths), "its" if len(paths) == 1 else "their") if paths else "")
     assert all(held.json("stat", f"c:{path}".replace("\\n", "\n"))[0]["erased"] for path in paths)
 
@@ -106,3 +106,34 @@ def test_load_of_a_foreign_image_says_so_too(tmp_path: Path, held: Layerlog) -> 
     other("load", "-i", str(tmp_path / "k.tar"))
     other("erase", "-y", "--path", "k:2:/b/copy\n", "--reason", "x")
     assert "k:2 lacks what was erased here: /a/deep/key, /b/copy\\n; " in stderr(other, "load", "-i", str(tmp_path / "k.tar"))
+
+
+STANDING = {
+    "tag": (["tag", "{}", "again:1"], True),
+    "tag of a point of a tag": (["tag", "{}@{{0}}", "again:1"], True),
+    "create": (["create", "{}"], True),
+    "fork": (["fork", "{}"], True),
+    "a path in it": (["ls", "{}:/"], False),
+    "layers below": (["create", "{}~1"], True),
+}
+
+
+@pytest.mark.parametrize("anew", [False, True])
+@pytest.mark.parametrize(("words", "told"), STANDING.values(), ids=STANDING)
+def test_who_stands_on_what_lacks_contents_is_told_and_of_the_image_that_does_not(held: Layerlog, words: list[str], *, told: bool, anew: bool) -> None:
+    """A tag that goes back to such an image, or a container on it, can be neither run nor saved."""
+    old = held("inspect", "-f", "{{.Id}}", "k:2").strip()
+    digest = held.entry("k:1:/a/deep/key")["digest"]
+    stderr(held, "tag", "k:2", "before:1")
+    if anew:
+        held("erase", "-y", "--derive", "--content", digest, "--reason", "x")
+        stderr(held, "tag", old, "before:1")
+    name = "before:1"
+    said = stderr(held, *(word.format(name) for word in words))
+    lacks = [line for line in said.splitlines() if "lacks what was erased here: /a/deep/key" in line]
+    assert len(lacks) == told
+    if told and "~1" not in words[-1]:
+        new = held("inspect", "-f", "{{.Id}}", "k:2").strip().removeprefix("sha256:")
+        assert lacks[0].endswith(f"; {new[:12]} was made of it without that" if anew else "brings that back")
+    assert "lacks" not in stderr(held, "tag", "base:1", "sound:1")
+    assert "lacks" not in stderr(held, "create", "base:1")
