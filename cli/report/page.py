@@ -7,6 +7,7 @@ from math import sqrt
 
 from cli.display.formats import counted, human_size, shown_minute
 from cli.display.output import Column, Row, Shape
+from cli.report.rows import shown_before
 from cli.report.style import STYLE
 from eventstore.model.paths import shown
 from projections.audit.actions import Action, Group, Sealed
@@ -188,7 +189,7 @@ def _actions(actions: Sequence[Action], *, linked: bool) -> Iterator[str]:
     yield "".join(f'<col style="width:{width}%">' for width in (13, 8, 10, 19, 13, 15, 22))
     yield (
         "</colgroup><thead><tr><th>When</th><th>What</th><th>Id</th><th>Who</th>"
-        '<th class="n">Sealed</th><th>Names, and where it went</th><th>Message</th></tr></thead><tbody>\n'
+        '<th class="n">Sealed</th><th>Names it ever had, and where it went</th><th>Message</th></tr></thead><tbody>\n'
     )
     yield from (_action(action, linked=linked) for action in reversed(actions))
     yield "</tbody></table>\n"
@@ -235,4 +236,9 @@ def _went(action: Action) -> str:
     names = [f"<code>{text(name)}</code>" for name in shown_names(action.tags)]
     sent = ((one.how, text(one.where), shown_minute(one.record.time)) for one in action.sent)
     went = [f'<span class="soft">{how} {where}, {when}</span>' for how, where, when in sent]
-    return "<br>".join(names + went)
+    return "<br>".join([*names, *_before(action), *went])
+
+
+def _before(action: Action) -> Iterator[str]:
+    if action.before is not None:
+        yield f'<span class="soft" title="{text(action.before)}">before: {text(shown_before(action.before))}</span>'

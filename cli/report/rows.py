@@ -17,6 +17,8 @@ _FORMULAS = ("=", "+", "-", "@")
 STREAM = "-"
 """Where something came from by standard input, or went to standard output: nothing that is computed."""
 MESSAGE = 60
+DIGITS = 64
+"""Of an image's whole id, which no name may look like."""
 
 
 def action_row(action: Action) -> dict[str, Any]:
@@ -37,6 +39,7 @@ def action_row(action: Action) -> dict[str, Any]:
         "before": action.before,
         "sent": [sent_row(sent) for sent in action.sent],
         "message": action.said,
+        "tags_now": shown_names(action.tags_now) if action.what == "commit" else None,
     }
 
 
@@ -61,6 +64,11 @@ def sent_text(sent: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(f"{one['how']} {one['where']}" for one in sent)
 
 
+def shown_before(before: str) -> str:
+    """Return what a tag named before, or what a container was called."""
+    return short_id(before) if len(before) == DIGITS else before
+
+
 _ACTOR = Column("actor", "ACTOR (SEEN)", lambda actor: f"{actor.get('login') or actor.get('uid')}@{actor.get('host')}")
 ACTIONS = (
     Column("time", "TIME", shown_stated, shown_exactly),
@@ -73,7 +81,8 @@ ACTIONS = (
     Column("events", "EVENTS"),
     Column("files", "FILES"),
     Column("bytes", "SIZE", human_size),
-    Column("tags", "TAGS", ", ".join),
+    Column("tags", "TAGS (EVER)", ", ".join),
+    Column("before", "BEFORE", shown_before, str),
     Column("sent", "SENT", sent_text),
     Column("message", "MESSAGE", lambda message: subject(message, MESSAGE), str),
 )

@@ -14,7 +14,7 @@ from eventstore.model.paths import order, path_of
 from eventstore.model.times import rfc3339
 from projections.events.records import Record, Records
 from projections.history import commits
-from projections.refs import targets
+from projections.refs import tags, targets
 from projections.refs.targets import Target
 from projections.tree import lineage
 
@@ -44,7 +44,8 @@ class Action(NamedTuple):
     until then; of an untag `object` is that one.  Of what was done to a container, `name` is what this was called then; of a
     rename that is its new one, and `before` its old one.
     Of a commit alone: what it `sealed` (the first one over an imported folder that, too), `signer` of its signature (None:
-    unsigned), `tags` it ever got and `sent`, where it went.  Of a load or pull, the layers that no earlier one brought `came`.
+    unsigned), `tags` it ever got, `tags_now` those of them that it still has, and `sent`, where it went.  Of a load or pull,
+    the layers that no earlier one brought `came`.
     `said` is the commit's message, or what the event itself says.
     """
 
@@ -61,6 +62,7 @@ class Action(NamedTuple):
     before: str | None = None
     came: Sealed | None = None
     name: str | None = None
+    tags_now: tuple[str, ...] = ()
 
 
 Run = tuple[int, int, int]
@@ -84,10 +86,11 @@ def taken(log: Log, since: int = 1, until: int = 2**62, *, only_commits: bool = 
 
 def _of_commit(log: Log, records: Records, seal: Event) -> Action:
     commit = commits.of_seal(records, seal)
+    ever = tuple(names.tags_ever(log, commit.id))
     return Action(
         "commit", commit.id, commit.record, commit.author, commit.message, commit.container, _sums(log, _sealed_by(log, seal)),
-        signer=signer(log, commit.id), tags=tuple(names.tags_ever(log, commit.id)), sent=tuple(commits.sent(log, commit.id)),
-        name=names.name_of(log, seal.stream, seal.version),
+        signer=signer(log, commit.id), tags=ever, sent=tuple(commits.sent(log, commit.id)),
+        name=names.name_of(log, seal.stream, seal.version), tags_now=tuple(tags.now(log, commit.id)) if ever else (),
     )  # fmt: skip
 
 
@@ -134,25 +137,24 @@ def _of_rename(log: Log, record: Record) -> Iterator[Action]:
     stream, version = record.event.stream, record.event.version
     name, before = (names.name_of(log, stream, upto) for upto in (version, version - 1))
     if name != before:
-        yield Action("rename", record.name, record, record.author, f"was {before}", before=before, name=name)
+        yield Action("rename", record.name, record, record.author, "", before=before, name=name)
 
 
 def _other(log: Log, record: Record) -> Action:
     kind = Kind(record.event.kind)
     if record.kind == "tag":
         return _of_tag(record, OTHERS[kind], TagMove.of(record.event))
-    tags, place = travelled(record.event)
+    named_so, place = travelled(record.event)
     content = record.event.content
     of_content = kind in (Kind.CONTENT_ERASED, Kind.CONTENT_READMITTED)
     about = named(content) if of_content and content is not None else record.name
     name = names.name_of(log, record.event.stream, record.event.version) if record.kind == "container" else None
     said = reason_of(record.event) or place or name or ""
-    return Action(OTHERS[kind], about, record, record.author, said, tags=tuple(tags), name=name)
+    return Action(OTHERS[kind], about, record, record.author, said, tags=tuple(named_so), name=name)
 
 
 def _of_tag(record: Record, what: str, move: TagMove) -> Action:
-    said = f"was {move.old[:12]}" if move.image and move.old else ""
-    return Action(what, move.image or move.old or "", record, record.author, said, tags=(record.name,), before=move.old)
+    return Action(what, move.image or move.old or "", record, record.author, "", tags=(record.name,), before=move.old)
 
 
 def signer(log: Log, commit: str) -> str | None:

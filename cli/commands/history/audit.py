@@ -59,8 +59,9 @@ def audit(
     Of REF, a container or an image, what made, named, sent or removed it and the commits and images that it stands on.
 
     For each commit: the author that was claimed and the actor that the machine saw, the key that signed it, how much it
-    sealed (events, files, bytes written), every tag it ever got, and where it was saved or pushed to. Of a tag that was
-    moved, the image that it names from then on and the one that it named before; of an untag, the one that it named.
+    sealed (events, files, bytes written), every tag it ever got (those it still has are `tags_now` in JSON), and where it
+    was saved or pushed to. Of a tag that was moved, the image that it names from then on and (BEFORE) the one that it named
+    until then; of an untag, the one that it named; of a renaming, the name before.
     Single changes of files are in `layerlog log` and `events`. Whether the record itself can be trusted, `layerlog
     verify` says. A container is named as it was called then; renames are listed.
 

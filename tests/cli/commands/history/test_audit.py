@@ -64,9 +64,21 @@ def test_audit_says_who_moved_a_tag_and_what_it_was_before(ll: Layerlog) -> None
     ll("rmi", "app:1")
     ll("undelete", "app:1")
     assert deeds_of(ll, seen) == [("tag", base, ["app:1"], one), ("untag", base, ["app:1"], base), ("tag", base, ["app:1"], None)]
-    assert [row["message"] for row in ll.json("audit")[seen:]] == [f"was {one[:12]}", "", ""]
+    assert [(row["message"], row["tags_now"]) for row in ll.json("audit")[seen:]] == [("", None)] * 3
     assert ll.json("audit")[seen]["command"][-3:] == ["tag", "base:1", "app:1"]
-    assert re.search(rf"  tag +{base[:12]} .*  app:1 +was {one[:12]}", ll("audit"))
+    assert re.search(rf"  tag +{base[:12]} .*  app:1 +{one[:12]}\n", ll("audit"))
+    assert f'title="{one}">before: {one[:12]}<' in ll("audit", "--format", "html")
+
+
+@pytest.mark.parametrize("moves", [1, 2, 3])
+def test_audit_tells_the_tags_a_commit_has_from_those_it_had(ll: Layerlog, moves: int) -> None:
+    made = [write_and_commit(ll, str(n), "web", "site:live") for n in range(moves)]
+    ll("tag", made[0], "site:first")
+    rows = ll.json("audit", "--commits")[-moves:]
+    assert [row["id"] for row in rows] == made
+    assert all("site:live" in row["tags"] for row in rows)
+    assert [row["tags_now"] for row in rows] == [["site:first", "site:live"][: 2 if moves == 1 else 1], *[[]] * (moves - 2), *[["site:live"]] * (moves > 1)]
+    assert "TAGS (EVER)" in ll.lines("audit")[0]
 
 
 def test_audit_says_who_brought_something_back_and_who_saved_what_where(ll: Layerlog) -> None:

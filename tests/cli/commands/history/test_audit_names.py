@@ -50,7 +50,7 @@ def test_every_deed_names_its_container_as_it_was_called_then(ll: Layerlog, seed
     assert [(row["what"], row["name"], row["before"]) for row in rows] == deeds
     sheet = list(csv.DictReader(io.StringIO(ll.raw("audit", "--format", "csv").decode())))[first:]
     assert [(row["what"], row["name"]) for row in sheet] == [deed[:2] for deed in deeds]
-    assert all(f"was {before}" in row["message"] for row, (_, _, before) in zip(sheet, deeds, strict=True) if before)
+    assert all(row["before"] == before for row, (_, _, before) in zip(sheet, deeds, strict=True) if before)
     page = ll("audit", "--format", "html")
     points = [f">{name}@" for _, name, _ in reversed(deeds)]
     at = 0
@@ -67,7 +67,7 @@ def test_a_name_that_another_has_now_does_not_mislead(ll: Layerlog) -> None:
     table = ll.lines("audit")
     column = table[0].index("CONTAINER")
     said = {line.rpartition("  ")[2]: line[column:].split()[0] for line in table[-3:]}
-    assert said == {"sealed by the first": "web", "was web": "old", "sealed by the second": "web"}
+    assert said == {"sealed by the first": "web", "web": "old", "sealed by the second": "web"}
     first, second = (row["container"] for row in ll.json("audit", "--commits")[-2:])
     assert first != second
     page = ll("audit", "--format", "html")
