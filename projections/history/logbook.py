@@ -95,6 +95,16 @@ def by_author(log: Log, content: Content, target: Target | None, matches: Matche
     return _as_they_came(made, theirs) if target is None else chain(made, theirs)
 
 
+def made_elsewhere(log: Log, content: Content, target: Target | None, wanted: Filter) -> set[str]:
+    """Return the layers (hex), of the whole store or of what *target* stands on, that somebody made elsewhere of whom *wanted*
+    asks: O(images taken from elsewhere).
+    """
+    every, under = origins.image_layers_everywhere, origins.image_layers_under
+    came = every(log, content) if target is None else under(log, content, target)
+    named = (layer for layer in came if layer.author and layer.arrival.known != "recorded")  # that is made anew here
+    return {layer.diff_id for layer in named if wanted.keeps(of_layer(layer))}
+
+
 def _positions_by(log: Log, target: Target | None, names: Sequence[str]) -> Iterator[int]:
     if target is None:
         yield from sorted((position for name in names for position in seals.by_author(log, name)), reverse=True)

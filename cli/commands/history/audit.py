@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cli.display.formats import shown_day
+from cli.display.formats import counted, shown_day
 from cli.display.output import Column, Shape, listing
 from cli.options import completion
 from cli.options.regexes import optional_matcher
@@ -16,12 +16,13 @@ from cli.session.session import Session, session
 from eventstore.errors import NotFoundError
 from eventstore.index.moments import position_at
 from eventstore.model.digests import parsed
-from eventstore.model.paths import as_bytes, plain
+from eventstore.model.paths import as_bytes, plain, shown
 from projections.audit import actions, movements
 from projections.audit.actions import Action
 from projections.audit.movements import Movement
 from projections.audit.proofs import store_id
 from projections.events.records import PeopleFilter
+from projections.history import logbook
 
 
 @click.command()
@@ -94,6 +95,23 @@ def audit(
         else:
             rows = [group_row(group, by) for group in _groups(s, found, by, depth, local=shape in ("table", "html"))]
             _write(shape, no_trunc, rows, group_columns(by))
+        if path is None and options["author"]:
+            _tell_made_elsewhere(s, ref, **options)
+
+
+def _tell_made_elsewhere(
+    s: Session, ref: str | None, since: int | None, until: int | None, author: str, actor: str | None
+) -> None:
+    """Say how much more those authors made, who are asked for, that came from elsewhere: no commit of this store."""
+    from shlex import quote
+
+    who = PeopleFilter(optional_matcher(author, "--author"), optional_matcher(actor, "--actor"))
+    target = s.resolve(ref) if ref is not None else None
+    more = logbook.made_elsewhere(s.log, s.store.content, target, logbook.Filter(since, until, who))
+    if more:
+        command = f"layerlog log {'--all' if ref is None else shown(ref)} --author {shown(quote(author))}"
+        said = f"{counted(len(more), 'layer')} by {shown(author)} came from elsewhere, so no commit of this store"
+        print(f"layerlog: not listed: {said}; `{command}` lists them", file=sys.stderr)
 
 
 def _actions(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -127,3 +128,24 @@ def test_log_says_so_where_it_finds_nothing(ll: Layerlog, far: str) -> None:
         assert ll.nothing_found("log", *asked, "--oneline", "one") == "no commit or layer that was asked for in one"
     ll("create", "--name", "empty", "scratch")
     assert ll.nothing_found("log", "empty") == "no commit or layer that was asked for in empty"
+
+
+@pytest.mark.parametrize(
+    ("words", "count", "where"),
+    [
+        (("--author", "Cy"), 1, "--all"), (("--author", "<[de]@x>", "--commits"), 2, "--all"), (("--author", "^(Cy|Ada)", "--by", "author"), 1, "--all"),
+        (("--author", "Di", "one"), 1, "one"), (("--author", "Em", "far:1"), 1, "far:1"), (("--author", "x"), 3, "--all"), (("--author", "Cy", "base:1"), 0, ""),
+        (("--author", "Bo"), 0, ""), (("--author", "Ada"), 0, ""), (("--author", "Cy", "--since", "2026-01-03"), 0, ""), (("--author", "Cy", "--actor", "nobody"), 0, ""),
+        ((), 0, ""), (("--commits",), 0, ""), (("--author", "Cy", "--path", "/f1"), 0, ""),
+    ],
+)  # fmt: skip
+def test_audit_says_what_its_authors_made_elsewhere(ll: Layerlog, far: str, words: tuple[str, ...], count: int, where: str) -> None:
+    """What came by load is no commit here, and `log` lists it: the audit of one author must not seem to be all."""
+    ll("tag", far, "again:1")
+    told = ll.told("audit", *words)[1]
+    assert len(told) == (count > 0)
+    if told:
+        assert told[0].startswith(f"not listed: {count} layer{'s' * (count > 1)} by {words[1]} came from elsewhere, ")
+        command = shlex.split(told[0].partition("`")[2].partition("`")[0])
+        assert command[:3] == ["layerlog", "log", where]
+        assert len({row["layer"] for row in ll.json(*command[1:]) if row["layer"]}) == count
