@@ -26,6 +26,9 @@ _SPACE = (
 )  # fmt: skip
 
 
+UNCHECKED = "signatures not checked"
+
+
 def _share(_ctx: click.Context, _param: click.Parameter, text: str | None) -> float:
     if text is None:
         return 1.0
@@ -63,7 +66,8 @@ def verify(
 
     Each finding names what is damaged and the images, containers and paths that it touches. Contents that were erased
     on request are told, and are no findings. Signatures that hold are counted: by the names that the allowed signers
-    file gives their keys, without it by key. The exit code is 1 if anything is wrong.
+    file gives their keys, without it by key; with --quick only where that file is given. The exit code is 1 if anything is
+    wrong.
 
     \b
       layerlog verify --quick
@@ -78,9 +82,10 @@ def verify(
     with session() as s:
         findings = _findings(s, checkpoint, allowed_signers, quick=quick, share=share)
         signed: Counter[str] = Counter()
-        if not quick:
+        if checks_signatures := not quick or allowed_signers is not None:
             findings += _signature_findings(s, allowed_signers, signed)
-        code = _report(s, findings, form, checkpoint, _summary(s, signed, quick=quick))
+        summary = _summary(s, signed, quick=quick) | ({} if checks_signatures else _unchecked(s))
+        code = _report(s, findings, form, checkpoint, summary)
     ctx.exit(code)
 
 
@@ -95,6 +100,14 @@ def _summary(s: Session, good: "Counter[str]", *, quick: bool) -> dict[str, Any]
     from cli.maintenance import verification
 
     return verification.summary(s.store, quick=quick) | ({"signatures": dict(good.most_common())} if good else {})
+
+
+def _unchecked(s: Session) -> dict[str, Any]:
+    """Return how many signatures there are that nobody looked at; nothing where there are none, or the log cannot say it."""
+    from cli.maintenance import verification
+
+    count = verification.count_signatures(s.store)
+    return {UNCHECKED: count} if count else {}
 
 
 def _findings(s: Session, checkpoint: str | None, signers: str | None, *, quick: bool, share: float) -> list[Finding]:
@@ -122,9 +135,11 @@ def _report(s: Session, findings: list[Finding], form: str, checkpoint: str | No
     if form == "json":
         print(json_line({"check": "summary", "findings": wrong, **summary}))
     else:
+        unchecked = summary.pop(UNCHECKED, 0)
         listed = ", ".join(starmap(_counted, summary.items()))
         sound = "all of it is sound" + (f" and goes on from {escape(checkpoint)}" if checkpoint is not None else "")
-        print(f"{listed}: {counted(wrong, 'finding') if wrong else sound}")
+        left = f"; not checked: {counted(unchecked, 'signature')} (--allowed-signers, or without --quick)" if unchecked else ""
+        print(f"{listed}: {counted(wrong, 'finding') if wrong else sound}{left}")
     return 1 if wrong else 0
 
 

@@ -302,10 +302,26 @@ def test_verify_counts_signatures_by_signer(ll: Layerlog, key: str, tmp_path: Pa
 
     assert summary("--allowed-signers", str(signers)) == counts if form == "json" else "5 signatures (3 by bo@x, 1 by ada" in summary("--allowed-signers", str(signers))
     assert sum(summary().values()) == 5 if form == "json" else "5 signatures (3 by SHA256:" in summary()
+    quick = summary("--quick", "--allowed-signers", str(signers))
+    assert quick == counts if form == "json" else "5 signatures (3 by bo@x, 1 by ada" in quick
     ll("sign", "--key", keys["nobody"], commit)
     assert summary("--allowed-signers", str(signers)) == counts if form == "json" else ": 1 finding" in summary("--allowed-signers", str(signers))
-    assert "signature" not in str(summary("--quick") or "")
     assert "no allowed signers file" in ll.refused("verify", "--allowed-signers", str(tmp_path / "none"))
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_a_quick_verify_says_which_signatures_it_did_not_check(ll: Layerlog, key: str, tmp_path: Path, count: int) -> None:
+    """With allowed signers it does check them: who names that file asks about nothing else."""
+    commit = sealed(ll, key) if count else ""
+    for _ in range(count - 1):
+        ll("sign", "--key", key, commit)
+    left = f"; not checked: {count} signature{'s' * (count > 1)} (--allowed-signers, or without --quick)"
+    assert ll("verify", "--quick").endswith(f": all of it is sound{left if count else ''}\n")
+    assert ll.json("verify", "--quick")[-1].get("signatures not checked", 0) == count
+    (tmp_path / "nobody").write_text("")
+    assert ll.run("verify", "--quick", "--allowed-signers", str(tmp_path / "nobody")).exit_code == (count > 0)
+    for words in ((), ("--quick", "--allowed-signers", str(tmp_path / "signers"))):
+        assert "not checked" not in ll("verify", *words)
 
 
 def test_a_signature_of_something_else(ll: Layerlog, key: str, tmp_path: Path) -> None:
