@@ -16,6 +16,7 @@ from cli.display.history import (
     names_text,
     person,
     source_text,
+    who,
 )
 from cli.display.output import paint
 from eventstore.model.digests import named
@@ -112,16 +113,13 @@ class LineColumns:
         came = short_id(cause.commit.id) if cause.commit else short_id(record.name) if record.kind == "layer" else unsealed
         event = f"{place(record, self._points):>{self._event}}" + (f" /{shown(line.path)}" if renamed else "")
         when = shown_time(cause.layer.time if cause.layer else record.time)
-        who = f"{_who(cause):<{self._who}} {when} {number:>{self._number}}"
+        made = f"{_who(cause):<{self._who}} {when} {number:>{self._number}}"
         back = f"; brought back by {_who(returned)}, {place(returned.record, self._points)}" if returned is not None else ""
-        return f"{paint(came, 'yellow')} {event} ({who}{back}) " + "\t".join(map(shown, line.text.split(b"\t")))
+        return f"{paint(came, 'yellow')} {event} ({made}{back}) " + "\t".join(map(shown, line.text.split(b"\t")))
 
 
 def _who(cause: Cause) -> str:
-    record, layer = cause.record, cause.layer
-    if layer is not None and layer.author:
-        return person(layer.author)
-    return ("loaded by " if layer else "") + person(record.author or str(record.actor.get("login")))
+    return person(cause.layer.author) if cause.layer is not None and cause.layer.author else who(cause.record)
 
 
 # -- as rows

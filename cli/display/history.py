@@ -128,10 +128,17 @@ def oneline(item: "Item", tags: list[str]) -> str:
     return f"{paint('(unsealed)  ', 'yellow')} {counted(len(item.touched), 'event')}"
 
 
-def event_line(record: Record, place: str, author: str = "") -> str:
-    """Return one event on one line: which one it is (*place*), when, who (*author*, else who was seen), and what it did."""
-    login = record.actor.get("login") or record.actor.get("uid")
-    return f"{place:>8}  {shown_time(record.time)}  {shown(author or str(login))}  {what(record)}{step_text(record)}"
+def who(record: Record) -> str:
+    """Return who did it, in one word for a line: the claimed author, else who was seen; of what came inside somebody's layer
+    that is who loaded it.
+    """
+    name = person(record.author or str(record.actor.get("login") or record.actor.get("uid")))
+    return f"loaded by {name}" if record.kind == "layer" and record.known == "imported" else name
+
+
+def event_line(record: Record, place: str) -> str:
+    """Return one event on one line: which one it is (*place*), when, who, and what it did."""
+    return f"{place:>8}  {shown_time(record.time)}  {who(record)}  {what(record)}{step_text(record)}"
 
 
 def event_lines(record: Record, points: Points) -> Iterator[str]:

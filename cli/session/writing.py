@@ -19,12 +19,14 @@ from eventstore.store import writer as writers
 from eventstore.store.rules import require_allowed
 from eventstore.store.staging import Staged
 from eventstore.store.writer import Writer
+from projections.refs.targets import Target
 from projections.tree.view import View
 
 T = TypeVar("T")
 TRIES = 20
 LONG = 1.0
 MOST_TOLD = 3
+MOST_LACKING = 10
 
 
 @contextmanager
@@ -119,6 +121,28 @@ def _tell_erased(s: Session, container: str, before: int, after: int) -> None:
     if paths:
         only = "came without its bytes, which were" if len(paths) == 1 else "came without their bytes, which were"
         print(f"layerlog: {listed(paths, MOST_TOLD)} {only} erased; `layerlog blame` says by whom and why", file=sys.stderr)
+
+
+def tell_lacking(s: Session, target: Target) -> None:
+    """Say which files of an image, or a point, have no bytes, as they were erased here, and how to go on: one look-up where
+    nothing ever was.
+    """
+    if not s.store.content.has_erasures():
+        return
+    from cli.display.formats import listed
+    from eventstore.model.digests import named
+    from projections.history.derivation import latest_of
+    from projections.images import images, oci_form
+    from projections.images.lacking import lacking
+
+    gone = list(lacking(s.log, s.store.content, oci_form.exported_layers(s.log, images.of_target(s.log, target))))
+    if not gone:
+        return
+    paths = listed(sorted({b"/" + path for _, path, _ in gone if path is not None}), MOST_LACKING) or "a layer's framing"
+    back = f"`layerlog erase --let-return --content {named(gone[0][2])} --reason TEXT`, then `layerlog repair --from FILE`"
+    anew = latest_of(s.log, target.image) if target.image else None
+    step = f"{anew[:12]} was made of it without that" if anew else f"{back} brings that back"
+    print(f"layerlog: {shown(target.text)} lacks what was erased here: {paths}; {step}", file=sys.stderr)
 
 
 def _migrate(s: Session) -> None:

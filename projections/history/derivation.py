@@ -71,7 +71,8 @@ def _made_of(log: Log, image: str) -> str | None:
 
 def latest_of(log: Log, image: str) -> str | None:
     """Return the image (hex) that erasures made last of *image*; None where none did.  O(loads + commits)."""
-    loads = ((_made_of(log, name), name) for name in {log.stream_of(e.stream).name for e in log.of_kind(Kind.IMAGE_LOADED)})
+    loaded = dict.fromkeys(log.stream_of(event.stream).name for event in log.of_kind(Kind.IMAGE_LOADED))
+    loads = ((_made_of(log, name), name) for name in loaded)
     told_again = ((Seal.of(seal).made_of, seal.commit) for seal in log.of_kind(Kind.COMMITTED))
     anew = {older: name for older, name in chain(loads, told_again) if older is not None}
     found = None

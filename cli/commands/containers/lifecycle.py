@@ -4,13 +4,13 @@ import sys
 
 import click
 
-from cli.commands.images.missing import pull_option, pulled_base, pulling_session, tell_lacking
+from cli.commands.images.missing import pull_option, pulled_base, pulling_session
 from cli.display.formats import counted
 from cli.options import completion
 from cli.session import logs
 from cli.session.failures import for_each
 from cli.session.session import Session, first_session, session
-from cli.session.writing import repeated, writing
+from cli.session.writing import repeated, tell_lacking, writing
 from eventstore.errors import ConflictError, NotFoundError
 from eventstore.index.names import container_named
 from eventstore.log.log import Log

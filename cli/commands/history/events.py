@@ -91,9 +91,8 @@ def events(
 
 
 def _line(log: Log, record: Record, points: Points) -> str:
-    """Return an event on one line: its position, whose it is, and by whom: the claimed author's name, else who was seen."""
-    author = (record.author or "").partition(" <")[0]
-    return event_line(record, f"{record.event.position:>8}  {_subject(log, record, points):<12}", author)
+    """Return an event on one line: its position, whose it is, when, by whom, and what it did."""
+    return event_line(record, f"{record.event.position:>8}  {_subject(log, record, points):<12}")
 
 
 def _subject(log: Log, record: Record, points: Points) -> str:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from cli.commands.images.missing import tell_lacking
 from cli.display.bars import progress
 from cli.display.formats import counted
 from cli.options import completion
 from cli.options.sizes_and_times import parse_size
 from cli.session import logs
 from cli.session.session import Session, first_session
-from cli.session.writing import writing
+from cli.session.writing import tell_lacking, writing
 from cli.streams.compression import MAX_SIZE
 from cli.streams.spool import at_hand
 from eventstore.model.digests import named

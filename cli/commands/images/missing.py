@@ -1,4 +1,4 @@
-"""Images that a command stands on and that are not here (--pull: what is done about it), or not all of whose contents are."""
+"""--pull: what is done about an image that a command stands on and that is not here."""
 
 import os
 import sys
@@ -11,13 +11,11 @@ import click
 from cli.session.session import Session, first_session, session
 from eventstore.disk.folder import require_readable
 from eventstore.errors import InvalidError, LayerlogError, NotFoundError
-from eventstore.model.digests import named
 from eventstore.model.paths import shown
 from projections.refs.tags import ImageName, image_name
 from projections.refs.targets import Target
 
 F = TypeVar("F", bound=Callable[..., Any])
-MOST_TOLD = 10
 
 pull_option: Callable[[F], F] = click.option(
     "--pull", type=click.Choice(["missing", "always", "never"]), default="missing", envvar="LAYERLOG_PULL",
@@ -78,24 +76,3 @@ def _pullable(ref: str) -> ImageName | None:
         return image_name(ref)
     except InvalidError:
         return None
-
-
-def tell_lacking(s: Session, target: Target) -> None:
-    """Say which files of an image, or a point, have no bytes, as they were erased here, and how to go on: one look-up where
-    nothing ever was.
-    """
-    if not s.store.content.has_erasures():
-        return
-    from cli.display.formats import listed
-    from projections.history.derivation import latest_of
-    from projections.images import images, oci_form
-    from projections.images.lacking import lacking
-
-    gone = list(lacking(s.log, s.store.content, oci_form.exported_layers(s.log, images.of_target(s.log, target))))
-    if not gone:
-        return
-    paths = listed(sorted({b"/" + path for _, path, _ in gone if path is not None}), MOST_TOLD) or "a layer's framing"
-    back = f"`layerlog erase --let-return --content {named(gone[0][2])} --reason TEXT`, then `layerlog repair --from FILE`"
-    anew = latest_of(s.log, target.image) if target.image else None
-    step = f"{anew[:12]} was made of it without that" if anew else f"{back} brings that back"
-    print(f"layerlog: {shown(target.text)} lacks what was erased here: {paths}; {step}", file=sys.stderr)

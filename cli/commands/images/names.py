@@ -2,11 +2,10 @@
 
 import click
 
-from cli.commands.images.missing import tell_lacking
 from cli.options import completion
 from cli.session.failures import for_each
 from cli.session.session import session
-from cli.session.writing import writing
+from cli.session.writing import tell_lacking, writing
 from eventstore.errors import ConflictError
 from eventstore.index.names import container_named
 from eventstore.model.paths import shown

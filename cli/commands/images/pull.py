@@ -8,7 +8,6 @@ from typing import NamedTuple
 import click
 
 from cli.commands.images.load import PLATFORM, max_layer_size, tell_layer
-from cli.commands.images.missing import tell_lacking
 from cli.display.bars import bars
 from cli.display.formats import counted, human_size
 from cli.display.output import json_line
@@ -19,7 +18,7 @@ from cli.distribution.transports import registry_name
 from cli.options import completion, registries
 from cli.registry.repository import Repository
 from cli.session.session import Session, first_session
-from cli.session.writing import writing
+from cli.session.writing import tell_lacking, writing
 from cli.streams.compression import MAX_SIZE
 from eventstore.errors import NotFoundError
 from eventstore.index.names import tag_target

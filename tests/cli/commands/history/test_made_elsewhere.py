@@ -149,3 +149,24 @@ def test_audit_says_what_its_authors_made_elsewhere(ll: Layerlog, far: str, word
         command = shlex.split(told[0].partition("`")[2].partition("`")[0])
         assert command[:3] == ["layerlog", "log", where]
         assert len({row["layer"] for row in ll.json(*command[1:]) if row["layer"]}) == count
+
+
+@pytest.mark.parametrize(("claimed", "named"), [("Cy Twombly <c@x>", "Cy Twombly"), ("<c@x>", "<c@x>"), ("cy", "cy"), ("\x1b[31mCy <c@x>", "\\x1b[31mCy"), (None, None)])
+def test_who_did_it_is_said_by_one_rule_wherever_it_is_one_word(ll: Layerlog, monkeypatch: pytest.MonkeyPatch, claimed: str | None, named: str | None) -> None:
+    """The claimed author; where nobody is claimed, who was seen."""
+    monkeypatch.delenv("LAYERLOG_AUTHOR", raising=False)
+    if claimed is None:
+        monkeypatch.setenv("HOME", ll.store)  # where git knows nobody
+        monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    ll("write", *(("--author", claimed) if claimed else ()), "--text", "x\n", "web:/f")
+    who = named or str(ll.json("events")[-1]["actor"]["login"])
+    assert (ll.json("events")[-1]["author"] is None) is (claimed is None)
+    lines = [*ll.lines("log", "--oneline", "web", "--", "/f"), *ll.lines("events", "--format", "table"), *ll.lines("undo", "web")]
+    said = [line.partition("  FileWritten /f")[0].rpartition(":00  ")[2] for line in lines if "  FileWritten /f" in line]
+    assert said == [who] * 3
+
+
+def test_who_loaded_a_layer_is_not_said_to_have_written_what_is_in_it(ll: Layerlog, far: str) -> None:
+    del far
+    for line in (ll.lines("log", "--oneline", "one@1", "--", "/f1")[-1], next(line for line in ll.lines("events", "--format", "table") if line.endswith("/f1 0644 0:0 2B"))):
+        assert "  loaded by Bo  FileWritten /f1" in line
