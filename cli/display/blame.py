@@ -28,6 +28,8 @@ from projections.history.blame import Blame, Cause, Line
 from projections.history.origins import ImageLayer
 from projections.refs.points import Points
 
+CAUSES = ("content", "name", "attributes", "removed", "erased", "returned", "attributes_returned")
+
 
 def blame_text(found: Blame, points: Points) -> Iterator[str]:
     path = "/" + shown(found.path)
@@ -43,8 +45,11 @@ def blame_text(found: Blame, points: Points) -> Iterator[str]:
     if found.content is None:
         yield "the root of every view; no event made it"
         return
-    for label in ("content", "returned", "name", "attributes", "erased"):
+    for label in ("content", "returned", "name", "attributes"):
         yield from cause_lines(label, getattr(found, label), points)
+    if found.attributes_returned != found.returned:
+        yield from cause_lines("returned", found.attributes_returned, points)
+    yield from cause_lines("erased", found.erased, points)
 
 
 def _reach(removed: Cause, path: str, points: Points) -> str:
@@ -130,7 +135,7 @@ def blame_row(found: Blame) -> dict[str, Any]:
     return {
         "path": b"/" + found.path,
         "there": found.entry is not None,
-        **{key: cause_row(getattr(found, key)) for key in ("content", "name", "attributes", "removed", "erased", "returned")},
+        **{key: cause_row(getattr(found, key)) for key in CAUSES},
         "last_content": named(last) if last else None,
     }
 

@@ -36,9 +36,10 @@ class Blame(NamedTuple):
     """What `path` is (`entry`, None: it is not there) and what made it so.
 
     `content` wrote it, `name` brought it to this path by a move or a hard link, `attributes` changed its mode, owner or
-    time later; each None where there is no such event.  Of a path that is not there `removed` took it away, and `entry`
-    before that was `last`.  `erased` is the event that erased its content, or its last one.  `returned` is the undo, redo or
-    restore that brought the content back, of what `content` had written before.
+    time later, or, where these came back, gave them first; each None where there is no such event.  Of a path that is not
+    there `removed` took it away, and `entry` before that was `last`.  `erased` is the event that erased its content, or its
+    last one.  `returned` is the undo, redo or restore that brought the content back, of what `content` had written before,
+    and `attributes_returned` the one that brought back the attributes that `attributes` had given.
     """
 
     path: bytes
@@ -50,6 +51,7 @@ class Blame(NamedTuple):
     last: Entry | None
     erased: Cause | None
     returned: Cause | None = None
+    attributes_returned: Cause | None = None
 
 
 class Causes(Origins):
@@ -77,11 +79,11 @@ def blame(causes: Causes, view: View, path: bytes) -> Blame:
     written = _first_written(causes, view, made)
     named = (touch.event.position for touch in touches(view, path) if touch.event.kind in NAMING)
     name = next(named, made)
-    attributes = _attributes_changed(view, entry)
+    attributes, attributes_returned = _attributes_given(causes, view, entry, made, written)
     return Blame(
         path, entry, causes.of(written), causes.of(name) if name != made else None,
         causes.of(attributes) if attributes else None, None, None, _erased(causes, view, entry),
-        causes.of(made) if written != made else None,
+        causes.of(made) if written != made else None, causes.of(attributes_returned) if attributes_returned else None,
     )  # fmt: skip
 
 
@@ -112,6 +114,25 @@ def _first_written(causes: Causes, view: View, made: int) -> int:
 def _erased(causes: Causes, view: View, entry: Entry | None) -> Cause | None:
     position = view.content.erased(entry.content) if entry is not None and entry.content else None
     return None if position is None else causes.of(position)
+
+
+def _attributes_given(causes: Causes, view: View, entry: Entry, made: int, written: int) -> tuple[int | None, int | None]:
+    """Return the positions of the event that gave the attributes, and of what brought them back.
+
+    The first is None where they are those of the write at *written*, the second where they never were away.
+    """
+    latest = _attributes_changed(view, entry)
+    event, back = view.log.at(latest or made), None
+    path = view.log.path_text(event.path or ROOT_ID)
+    while (found := brought_back.attributes_source(view, causes.records, event, path)) is not None:
+        back = latest or made
+        view, event = found
+        path = view.log.path_text(event.path or ROOT_ID)
+    if back is None or event.kind == Kind.ATTRIBUTES_CHANGED:
+        return latest if back is None else event.position, back
+    found_there = view.lookup(path)
+    given = event.position if found_there is None else _content_made(view, found_there)
+    return (None, None) if latest is None and given == written else (given, back)
 
 
 def _attributes_changed(view: View, entry: Entry) -> int | None:

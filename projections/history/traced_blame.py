@@ -38,13 +38,18 @@ def traced(asked: Subject) -> Blame:
     if source is None:
         return found
     before = traced(source)
+    def own(key: str) -> Cause | None:
+        here: Cause | None = getattr(found, key)
+        there: Cause | None = getattr(before, key)
+        return there if here is None or _brought(asked.causes, anew, here) else here
+
+    back = own("attributes_returned")
+    attributes = own("attributes") or (before.content if back is not None and back == found.attributes_returned else None)
     name = before.name if _brought(asked.causes, anew, found.name) else found.name or before.name
-    attributes, returned = (
-        before_it if own is None or _brought(asked.causes, anew, own) else own
-        for own, before_it in ((found.attributes, before.attributes), (found.returned, before.returned))
-    )
-    erased = found.erased or before.erased
-    return found._replace(content=before.content, name=name, attributes=attributes, erased=erased, returned=returned)
+    return found._replace(
+        content=before.content, name=name, attributes=attributes, erased=found.erased or before.erased, returned=own("returned"),
+        attributes_returned=back,
+    )  # fmt: skip
 
 
 def origin(asked: Subject) -> Subject:

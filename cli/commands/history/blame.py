@@ -30,7 +30,8 @@ def blame(place: str, shape: str, *, lines: bool) -> None:
     Of a path that came with an image: who made its layer is the image's word; who first loaded the image, and from where,
     was seen here. Where the layer was here by then, with another image, that is said too. Of what came with an image that
     `erase --derive` made anew it is said who wrote it in the one before, and of what is gone who erased it. What `undo`,
-    `redo`, `restore` or `revert` brought back is its writer's; `returned` is who brought it back.
+    `redo`, `restore` or `revert` brought back is its writer's, and a mode, an owner or a time is whose chmod, chown or touch
+    first gave it; `returned` is who brought it back.
 
     \b
       layerlog blame web:/etc/motd

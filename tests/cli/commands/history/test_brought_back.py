@@ -5,6 +5,13 @@ from typing import Any
 
 import pytest
 
+from eventstore.index.names import container_named
+from eventstore.log.log import Context
+from eventstore.model.changes import attributes
+from eventstore.store import commands
+from eventstore.store.store import Store
+from eventstore.store.writer import writing
+from projections.refs.containers import live_view
 from tests.cli.invoking import Layerlog
 
 ADA, BOB, CAT = "Ada <ada@example.org>", "Bob <bob@example.org>", "Cat <cat@example.org>"
@@ -18,13 +25,30 @@ class Desk:
 
     def by(self, author: str, *args: str) -> None:
         self._monkeypatch.setenv("LAYERLOG_AUTHOR", author)
-        self.ll.told(*args)
+        if args == ("touch",):
+            self._touch(author)
+        else:
+            self.ll.told(*args)
+
+    def _touch(self, author: str) -> None:
+        """Give /f another time, as a process in the container may."""
+        with Store.open_or_create(self.ll.store) as store, writing(store, Context(actor={"login": "root"}, command=("touch",), author=author)) as writer:
+            container = container_named(store.log, "web") or ""
+            view = live_view(store, container)
+            found = view.get(b"f")
+            commands.record(writer, container, [attributes(b"f", found.mode, uid=found.uid, gid=found.gid, mtime=found.mtime + 1)], view)
 
     def content(self) -> tuple[str, str | None]:
         """Who wrote /f, and who brought it back."""
         found = self.ll.json("blame", "web:/f")[0]
         returned = found["returned"]
         return found["content"]["event"]["author"], returned and returned["event"]["author"]
+
+    def attributes(self) -> tuple[str | None, str | None]:
+        """Who gave /f its attributes (None: who wrote it), and who brought them back."""
+        found = self.ll.json("blame", "web:/f")[0]
+        given, returned = found["attributes"], found["attributes_returned"]
+        return given and given["event"]["author"], returned and returned["event"]["author"]
 
     def lines(self) -> list[tuple[str, str, str | None]]:
         rows: list[dict[str, Any]] = self.ll.json("blame", "--lines", "web:/f")
@@ -108,3 +132,86 @@ def test_people_are_told_who_wrote_it_and_who_brought_it_back(desk: Desk) -> Non
     assert "brought back by Cat, web@4) two" in desk.ll.lines("blame", "--lines", "web:/f")[1]
     assert "(undo of event 3)" in desk.ll("log", "web", "--", "/f")
     assert "undo of" not in desk.ll("log", "web@3", "--", "/f")
+
+
+# -- attributes
+
+KEYS = ("mode", "uid", "gid", "mtime")
+GIVING: dict[str, tuple[str, ...]] = {
+    "chmod": ("chmod", "4755", "web:/f"), "chown": ("chown", "33:44", "web:/f"),
+    "touch": ("touch",),
+}  # fmt: skip
+LOSING: dict[str, list[tuple[str, ...]]] = {
+    "given others": [("chmod", "0600", "web:/f"), ("chown", "1:1", "web:/f"), ("touch",)],
+    "deleted": [("delete", "web:/f")],
+    "written anew": [("delete", "web:/f"), ("write", "--text", "x", "web:/f")],
+}
+
+
+@pytest.mark.parametrize("give", GIVING)
+@pytest.mark.parametrize("lose", LOSING)
+@pytest.mark.parametrize("back", [*BACK, "revert"])
+def test_attributes_that_come_back_are_whose_they_were(desk: Desk, give: str, lose: str, back: str) -> None:
+    desk.by(BOB, *GIVING[give])
+    assert desk.attributes() == (BOB, None)
+    before = desk.ll.entry("web:/f")
+    desk.by(BOB, "commit", "-m", "given", "web", "app:1")
+    for args in LOSING[lose]:
+        desk.by(ADA, *args)
+    ways: dict[str, list[tuple[str, ...]]] = {"revert": [("commit", "-m", "lost", "web", "app:2"), ("revert", "app:2")]}
+    ways["restore"] = [("restore", "web@3:/f")]
+    for args in ways[back] if back in ways else BACK[back](len(LOSING[lose])):
+        desk.by(CAT, *args)
+    assert [desk.ll.entry("web:/f")[key] for key in KEYS] == [before[key] for key in KEYS]
+    assert desk.attributes() == (BOB, CAT)
+
+
+def test_a_redo_brings_attributes_back_of_who_gave_them(desk: Desk) -> None:
+    desk.by(BOB, "chmod", "u+s", "web:/f")
+    for _ in range(2):
+        desk.by(ADA, "undo", "web")
+        assert desk.attributes() == (ADA, ADA)  # its writer's, again
+        desk.by(CAT, "redo", "web")
+        assert desk.attributes() == (BOB, CAT)
+
+
+def test_of_what_came_back_it_is_who_gave_that(desk: Desk) -> None:
+    """A later touch gave the time alone, and an undo of chmod brought back the mode alone."""
+    desk.by(BOB, "chmod", "u+s", "web:/f")
+    desk.by(ADA, "touch")
+    desk.by(ADA, "chmod", "u-s", "web:/f")
+    desk.by(CAT, "undo", "web")
+    assert desk.attributes() == (BOB, CAT)
+    desk.by(ADA, "chown", "7", "web:/f")
+    assert desk.attributes() == (ADA, None)
+
+
+def test_attributes_of_a_directory_and_of_what_came_with_an_image(desk: Desk) -> None:
+    for path in ("/etc", "/etc/motd"):
+        desk.by(ADA, "chmod", "0700", f"web:{path}")
+        desk.by(CAT, "undo", "web")
+        found = desk.ll.json("blame", f"web:{path}")[0]
+        assert found["attributes"]["event"]["event"] == "FileWritten"
+        assert found["attributes"]["event"]["position"] == found["content"]["event"]["position"]
+        assert found["attributes_returned"]["event"]["author"] == CAT
+
+
+def test_the_same_attributes_given_by_hand_are_no_return(desk: Desk) -> None:
+    desk.by(BOB, "chmod", "u+s", "web:/f")
+    desk.by(ADA, "chmod", "u-s", "web:/f")
+    desk.by(CAT, "chmod", "u+s", "web:/f")
+    assert desk.attributes() == (CAT, None)
+
+
+def test_people_are_told_who_gave_attributes_and_who_brought_them_back(desk: Desk) -> None:
+    desk.by(BOB, "chmod", "u+s", "web:/f")
+    desk.by(ADA, "chmod", "u-s", "web:/f")
+    desk.by(CAT, "undo", "web")
+    said = desk.ll("blame", "web:/f")
+    assert said.index("attributes: AttributesChanged /f 4644") < said.index(BOB) < said.index("returned:   AttributesChanged /f")
+    assert said.index("(undo of event 4)") < said.index(CAT)
+    desk.by(ADA, "delete", "web:/f")
+    desk.by(CAT, "undo", "web")
+    said = desk.ll("blame", "web:/f")
+    assert said.count("returned:") == 1
+    assert BOB in said
