@@ -147,6 +147,7 @@ SYNONYMS = {"mv": "move"}
 
 INSTEAD = {
     "add": "Every write is in the log already; `layerlog commit` seals what was written.",
+    "untag": "`layerlog rmi NAME:TAG` takes that name away, and an image with its last one (undelete brings it back).",
     "branch": "A container is a line of work: `layerlog fork web@42 --name other` begins one at any point.",
     "switch": "A container is a line of work: `layerlog fork web@42 --name other` begins one at any point.",
     "merge": "Layers are not merged; `layerlog cp REF:/PATH CONTAINER:/PATH` takes files over.",

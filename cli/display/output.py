@@ -262,14 +262,16 @@ def note(counts: Mapping[str, int], what: str) -> None:
         print(f"layerlog: {what}: {listed}", file=sys.stderr)
 
 
-def or_say_nothing_found(items: Iterable[T], what: str) -> Iterator[T]:
-    """Yield *items*; at their end say on stderr that there were none, where there were none: *what* was looked for."""
+def or_say_nothing_found(items: Iterable[T], what: str | Callable[[], str]) -> Iterator[T]:
+    """Yield *items*; at their end say on stderr that there were none, where there were none: *what* was looked for, or returns
+    that.
+    """
     nothing = True
     for item in items:
         nothing = False
         yield item
     if nothing:
-        say_nothing_found(what)
+        say_nothing_found(what if isinstance(what, str) else what())
 
 
 def say_nothing_found(what: str) -> None:

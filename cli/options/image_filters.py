@@ -120,7 +120,8 @@ def _matching(pattern: str) -> Callable[[str | None], bool]:
 
 
 def tagged(s: Session, globs: Sequence[str]) -> frozenset[str]:
-    """Return the ids of the images of which a name, as `_matching` has it, or its tag alone is as one of *globs* says.
+    """Return the ids of the images of which a name, as `_matching` has it, or its tag alone is as one of *globs* says; of one
+    with a colon the wildcards stand for slashes, too, so that '*:1.4' leaves no image out.
 
     Raise NotFoundError for a glob that no tag is like.
     """
@@ -130,12 +131,16 @@ def tagged(s: Session, globs: Sequence[str]) -> frozenset[str]:
         images = {
             image
             for image, names in tags.current(s.log).items()
-            if any(like(name) or _fits(tags.familiar(name)[1], glob) for name in names)
+            if any(like(name) or _fits(tags.familiar(name)[1], glob) or _fits_anywhere(name, glob) for name in names)
         }
         if not images:
             raise NotFoundError(f"no image has a tag like {shown(glob)!r} now; `layerlog images` lists those there are")
         found |= images
     return frozenset(found)
+
+
+def _fits_anywhere(full: str, glob: str) -> bool:
+    return ":" in glob and fnmatchcase(":".join(tags.familiar(full)), glob.replace("[^", "[!"))
 
 
 def _fits(name: str, pattern: str) -> bool:

@@ -20,7 +20,7 @@ from eventstore.model.events import Event
 from eventstore.model.paths import shown
 from eventstore.store import visits
 from eventstore.store.store import Store
-from projections.refs import containers, references, tags, targets
+from projections.refs import containers, references, suggestions, tags, targets
 from projections.refs.places import split_place
 from projections.refs.targets import Target
 from projections.tree.lineage import of_layers
@@ -170,7 +170,8 @@ class Session:
         """Return the live container and the path of REF:PATH, of what a command changes."""
         ref, path = split_place(self.log, text)
         if path is None:
-            raise InvalidError(f"{shown(text)!r} names no path in a container; write CONTAINER:/PATH")
+            spelled = suggestions.before_slash(self.log, text) or "write CONTAINER:/PATH"
+            raise InvalidError(f"{shown(text)!r} names no path in a container; {spelled}")
         return self.container(ref), path
 
     def places(self, texts: Iterable[str]) -> tuple[str, list[bytes]]:

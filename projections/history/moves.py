@@ -7,6 +7,7 @@ from eventstore.log.log import Log
 from eventstore.model.events import Event, Kind
 from eventstore.model.facts import TagMove
 from projections.events.records import Record, Records
+from projections.refs.tags import spellings
 
 
 class Move(NamedTuple):
@@ -33,3 +34,9 @@ def of_tags(log: Log, tag: str | None) -> Iterator[Move]:
     for event in sorted(found, key=lambda event: -event.position):
         record, move = records.of(event), TagMove.of(event)
         yield Move(record.name, last[event.stream] - event.version, move.image, move.old, record)
+
+
+def of_repository(log: Log, name: str) -> Iterator[Move]:
+    """As `of_tags`, the moves of all tags of the repository *name*, as it is written or below localhost/."""
+    repositories = {full.rpartition(":")[0] for full in spellings(name)}
+    return (move for move in of_tags(log, None) if move.tag.rpartition(":")[0] in repositories)

@@ -12,7 +12,7 @@ from eventstore.log.log import Log
 from eventstore.model.events import ARRIVALS, DEPARTURES, Event, Kind
 from eventstore.model.facts import Arrival, Departure, TagMove
 from eventstore.model.paths import shown
-from projections.refs import containers
+from projections.refs import containers, suggestions
 from projections.refs.tags import ImageName, image_name, local, now, shown_names, spellings
 from projections.refs.targets import Target, back, of_image
 from projections.tree import lineage
@@ -62,7 +62,8 @@ def resolve_container(log: Log, text: str) -> str:
         _refuse_image(log, text)
         found = containers.removed_named(log, text)
     if found is None:
-        raise NotFoundError(f"no container {shown(text)}; `layerlog ps` lists those there are")
+        like = suggestions.instead(log, text, images=False)
+        raise NotFoundError(f"no container {shown(text)}; {like or '`layerlog ps` lists those there are'}")
     if containers.get(log, found).removed:
         raise ConflictError(f"container {shown(text)} was removed; `layerlog undelete {found[:12]}` brings it back")
     return found
@@ -89,7 +90,8 @@ def resolve_image(log: Log, text: str, clock: Clock) -> str:
             point = shown(text)
             raise ConflictError(f"{point} is a point that left, not an image; `layerlog fork {point}`, then commit that")
         there = "`layerlog images` lists those there are, `pull` or `load` brings one in"
-        raise NotFoundError(f"no image {shown(text)}; {_elsewhere(text) or there}")
+        like = _elsewhere(text) or suggestions.instead(log, text, containers=False)
+        raise NotFoundError(f"no image {shown(text)}; {like or there}")
     return image
 
 
@@ -173,7 +175,7 @@ def _resolve(log: Log, text: str, clock: Clock) -> Target:
     if point := _point_left(log, text):
         return resolve(log, point, clock)._replace(text=text)
     _refuse_layer(log, text)
-    step = _misplaced(log, text) or _elsewhere(text) or "`layerlog ps -a` and `layerlog images` list those there are"
+    step = _elsewhere(text) or suggestions.instead(log, text) or "`layerlog ps -a` and `layerlog images` list those there are"
     raise NotFoundError(f"no container or image {shown(text) or repr(text)}; {step}")
 
 
@@ -207,17 +209,6 @@ def _ending_with(log: Log, event: Event, layer: str) -> Iterator[str]:
     image, layers = log.stream_of(event.stream).name, Arrival.of(event).layers
     name = next(iter(shown_names(now(log, image))), image[:12])
     yield from (f"{name}~{len(layers) - place}" for place, found in enumerate(layers, 1) if found == layer)
-
-
-def _misplaced(log: Log, text: str) -> str:
-    """Return what is to be said where *text* is a path without its view, a container with a relative path, or was a tag."""
-    ref, mark, path = text.partition(":")
-    if text.startswith("/"):
-        return f"a path stands behind what it is in: REF:{shown(text)}"
-    if mark and container_named(log, ref):
-        return f"a path in the container {shown(ref)} is spelled {shown(ref)}:/{shown(path)}"
-    was_tag = any(log.stream("tag", full) for full in spellings(text))
-    return f"that tag was deleted; {shown(text)}@{{1}} is what it named last" if was_tag else ""
 
 
 def _elsewhere(text: str) -> str:
@@ -316,9 +307,13 @@ def _at_version(log: Log, target: Target, version: int) -> Target:
             f"{shown(target.text)} was made elsewhere, so its writes are not known and it has no versions; "
             "`layerlog history` shows its layers"
         )
-    latest = log.existing("container", target.container).version
-    if not 1 <= version <= latest:
-        raise NotFoundError(f"{shown(target.text)} has no version {version}; it has 1 to {latest}")
+    stream = log.existing("container", target.container)
+    if not 1 <= version <= stream.version:
+        said = f"{shown(target.text)} has no version {version}; it has 1 to {stream.version}"
+        event = log.at(version) if 0 < version <= log.head().position else None
+        if event is not None and event.stream == stream.id:
+            said += f"; event {version} of the store is {shown(target.text)}@{event.version}"
+        raise NotFoundError(said)
     return Target(f"{target.text}@{version}", None, target.container, version)
 
 
@@ -350,7 +345,7 @@ def _require_tag(log: Log, ref: str) -> int:
         raise InvalidError(f"{shown(ref)} is a container: its points are versions ({shown(ref)}@42) and times")
     stream = _tag_stream(log, image_name(ref))
     if stream is None:
-        raise NotFoundError(f"no tag {shown(ref)}; `layerlog images` lists those there are")
+        raise NotFoundError(f"no tag {shown(ref)}; {suggestions.for_tag(log, ref)}")
     return stream
 
 

@@ -25,6 +25,7 @@ from eventstore.store.staging import Staged
 from eventstore.store.writer import Writer
 from projections.edits.copying import Source, There, destination, kind_of, placed
 from projections.layers import plain_tar
+from projections.refs import suggestions
 from projections.refs.places import split_place
 from projections.tree.hard_links import linked_nodes
 from projections.tree.subtree import as_changes, below, beneath
@@ -70,7 +71,9 @@ def cp(source: str, target: str, *, archive: bool, follow_link: bool, quiet: boo
         if _in_view(s, target):
             _into_container(s, source, target, how)
         elif not _in_view(s, source):
-            raise InvalidError(f"neither {shown(source)!r} nor {shown(target)!r} is in a container; write CONTAINER:/PATH")
+            hints = (suggestions.before_slash(s.log, text) for text in (source, target))
+            spelled = next(filter(None, hints), "write CONTAINER:/PATH")
+            raise InvalidError(f"neither {shown(source)!r} nor {shown(target)!r} is in a container; {spelled}")
         elif target == STREAM:
             _to_stream(s, source, how)
         else:

@@ -14,6 +14,7 @@ from eventstore.model.paths import shown
 from projections.history import blame as blaming
 from projections.history import traced_blame
 from projections.history.blame import Line, blame_lines
+from projections.refs import suggestions
 from projections.refs.points import Points
 
 
@@ -41,7 +42,8 @@ def blame(place: str, shape: str, *, lines: bool) -> None:
     with session() as s:
         ref, path = s.split(place)
         if path is None:
-            raise InvalidError(f"{shown(place)}: name a path behind it, as in {shown(place)}:/etc/motd")
+            spelled = suggestions.before_slash(s.log, place) or f"name a path behind it, as in {shown(place)}:/etc/motd"
+            raise InvalidError(f"{shown(place)}: {spelled}")
         target = s.resolve(ref)
         view, causes = s.view(target), blaming.Causes(s.log, s.store.content, target)
         path = led(view, path)

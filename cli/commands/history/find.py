@@ -41,7 +41,7 @@ from projections.events.pathspecs import Pathspec
     "--in", "refs", multiple=True, metavar="REF", shell_complete=completion.references,
     help="In this container or image alone; may be repeated.",
 )  # fmt: skip
-@click.option("--tag", "tags", multiple=True, metavar="GLOB", help="In images with such a tag alone: 'prod*', 'shop/web:*'.")
+@click.option("--tag", "tags", multiple=True, metavar="GLOB", help="In images with such a tag alone: 'prod*', '*:1.4'.")
 @date_option()
 @click.option("--format", "shape", type=click.Choice(["table", "json"]), default="table", help="json: one object a line.")
 @click.option("--no-trunc", is_flag=True, help="Show ids in full.")

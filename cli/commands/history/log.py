@@ -101,7 +101,7 @@ def log(ref: str | None, paths: tuple[str, ...], *, everything: bool, graph: boo
             show_graph(s, asked.target, _chosen(s, asked, options), options, _nothing(ref, (), asked))
             return
         items = _struck(s, asked, logbook.kept(_items(s, asked, options), _filter(options)), options["text"])
-        items = or_say_nothing_found(items, _nothing(ref, paths, asked))
+        items = or_say_nothing_found(items, lambda: _nothing(ref, paths, asked) + _other_way(s, ref, asked, options))
         records = Records(s.log)
         for batch in growing_batches(_limited(items, options)):
             names = tags.of(s.log, filter(None, map(_image, batch)))
@@ -116,6 +116,18 @@ def _nothing(ref: str | None, paths: tuple[str, ...], asked: "Asked") -> str:
         where = f" in {ref}" if asked.target and paths else ""
         return f"no event that was asked for is about {listed(paths if where else [*filter(None, [ref]), *paths], 3)}{where}"
     return f"no commit or layer that was asked for{f' in {ref}' if asked.target else ''}"
+
+
+def _other_way(s: Session, ref: str | None, asked: "Asked", options: dict[str, Any]) -> str:
+    """Return what is to be said where B..A has nothing, and A..B has."""
+    given = range_of(s.log, ref) if ref is not None and asked.known is not None else None
+    if given is None or given.first is None or options["text"] is not None:
+        return ""
+    other = asked._replace(target=s.resolve(given.first), view=asked.known, known=asked.view)
+    if next(iter(logbook.kept(_items(s, other, options), _filter(options))), None) is None:
+        return ""
+    name, mark, path = given.second.partition(":/")
+    return f"; the other way round, {name}..{given.first}{mark}{path}, there is"
 
 
 class Asked(NamedTuple):

@@ -27,7 +27,7 @@ from projections.history.undo_stack import Step
 from projections.images import run_config
 from projections.oci import config_diff
 from projections.oci.config_diff import ConfigDifference, Reverted
-from projections.refs import containers, references, targets
+from projections.refs import containers, references, suggestions, targets
 from projections.refs.containers import Container
 from projections.refs.points import Points
 from projections.refs.targets import Target
@@ -206,7 +206,8 @@ def restore(source: str, place: str | None) -> None:
     with session() as s:
         ref, top = s.split(source)
         if top is None:
-            raise InvalidError(f"{shown(source)}: name a path behind it, as in {shown(source)}:/etc/motd")
+            spelled = suggestions.before_slash(s.log, source) or f"name a path behind it, as in {shown(source)}:/etc/motd"
+            raise InvalidError(f"{shown(source)}: {spelled}")
         target = s.resolve(ref)
         if place is None and target.container is None:
             raise InvalidError(f"{shown(source)} is no container's; say where to bring it back: CONTAINER:PATH")

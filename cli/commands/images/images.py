@@ -4,8 +4,9 @@ from contextlib import ExitStack
 
 import click
 
+from cli.display.formats import listed
 from cli.display.images import COLUMNS, HISTORY, WITH_DIGESTS, history_row, image_rows
-from cli.display.output import Shape, listing, listing_options
+from cli.display.output import Shape, listing, listing_options, say_nothing_found
 from cli.options import completion
 from cli.options.image_filters import named, wanted
 from cli.options.sizes_and_times import date_option
@@ -14,6 +15,7 @@ from cli.session.session import Session, session
 from projections.images import image_list, inspection
 from projections.images import images as all_of
 from projections.oci.documents import Json
+from projections.refs import suggestions
 
 
 @click.command()
@@ -41,6 +43,8 @@ def images(shape: Shape, pattern: str | None, *, all_: bool, digests: bool, filt
     with session() as s:
         found = (i for i in all_of.all_images(s.log) if not i.removed) if all_ else image_list.listed(s.log)
         rows = named(s, found, wanted(s, filters, pattern))
+        if not rows and pattern is not None and (ending := suggestions.tags_ending(s.log, pattern)):
+            say_nothing_found(f"no repository {pattern}; tags that end so: {listed(ending)}")
         if shape.quiet:
             ids = dict.fromkeys(row.image.id for row in rows)
             listing(shape, ({"id": f"sha256:{i}"} for i in ids), COLUMNS, "id")

@@ -1,5 +1,7 @@
 """`reflog`: what tags named before."""
 
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import click
@@ -10,10 +12,13 @@ from cli.display.output import Column, Shape, listing, listing_options
 from cli.options import completion
 from cli.options.sizes_and_times import date_option
 from cli.session.session import session
+from eventstore.errors import NotFoundError
+from eventstore.log.log import Log
+from eventstore.model.paths import shown
 from eventstore.model.times import rfc3339
 from projections.events.records import actor_text
 from projections.history import moves
-from projections.refs import references, tags
+from projections.refs import references, suggestions, tags
 
 
 @click.command()
@@ -21,15 +26,29 @@ from projections.refs import references, tags
 @date_option()
 @listing_options(trunc=True)
 def reflog(shape: Shape, name: str | None) -> None:
-    r"""List what tags named, the latest first, who moved them and when; of all tags, or of one.
+    r"""List what tags named, the latest first, who moved them and when; of all tags, of one, or of a repository's.
 
     \b
       layerlog reflog app:1
+      layerlog reflog shop/web                all tags of it, where it has no shop/web:latest
       layerlog tag app:1@{1} app:1            back to the image before
     """
     with session() as s:
-        full = None if name is None else references.tag_name(s.log, name) or tags.new_name(name)
-        listing(shape, (_move_row(move) for move in moves.of_tags(s.log, full)), _MOVES, "image")
+        found = moves.of_tags(s.log, None) if name is None else _named(s.log, name)
+        listing(shape, map(_move_row, found), _MOVES, "image")
+
+
+def _named(log: Log, name: str) -> Iterator[moves.Move]:
+    """Return the moves of the tag *name*, or of a repository's tags; raise NotFoundError where there never were any."""
+    tags.new_name(name)
+    full = references.tag_name(log, name) or next((full for full in tags.spellings(name) if log.stream("tag", full)), None)
+    if full is not None:
+        return moves.of_tags(log, full)
+    found = () if ":" in name.rpartition("/")[2] else moves.of_repository(log, name)
+    first = next(found := iter(found), None)
+    if first is None:
+        raise NotFoundError(f"no tag {shown(name)}, now or ever; {suggestions.for_tag(log, name)}")
+    return chain([first], found)
 
 
 def _move_row(move: moves.Move) -> dict[str, Any]:
