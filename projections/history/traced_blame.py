@@ -46,10 +46,10 @@ def traced(asked: Subject) -> Blame:
     back = own("attributes_returned")
     attributes = own("attributes") or (before.content if back is not None and back == found.attributes_returned else None)
     name = before.name if _brought(asked.causes, anew, found.name) else found.name or before.name
+    erased, returned = found.erased or before.erased, own("returned")
     return found._replace(
-        content=before.content, name=name, attributes=attributes, erased=found.erased or before.erased, returned=own("returned"),
-        attributes_returned=back,
-    )  # fmt: skip
+        content=before.content, name=name, attributes=attributes, erased=erased, returned=returned, attributes_returned=back
+    )
 
 
 def origin(asked: Subject) -> Subject:
