@@ -53,6 +53,8 @@ def commit_lines(commit: Commit, tags: list[str], signed: Sequence[Signed] = ())
     yield f"Actor:  {shown(actor_text(commit.record))} (observed)"
     yield f"Date:   {shown_time(commit.time)}"
     yield from (f"Built:  {built_text(build)}" for build in filter(None, [commit.record.build]))
+    if commit.anew is not None:
+        yield f"Anew:   {shown_time(commit.anew.time)} of {short_id(commit.made_of or '')}, without what was erased"
     yield from (f"Signed: {shown(one.signer)} (`verify` says whether it holds)" for one in signed)
     yield from (f"Guard:  let through {shown(_let_through(one))}" for one in (commit.guards or {}).get("let_through", ()))
     yield ""
@@ -190,8 +192,8 @@ def command_text(record: Record) -> str:
 
 ITEM = (
     "commit", "layer", "tags", "container", "from", "version", "position", "parent", "author", "actor", "command", "time",
-    "message", "guards", "build", "image", "number", "created", "created_by", "comment", "loaded", "loaded_by", "source",
-    "signatures",
+    "message", "guards", "build", "made_of", "image", "number", "created", "created_by", "comment", "loaded", "loaded_by",
+    "source", "signatures",
 )  # fmt: skip
 """The keys of every row of `log`, whatever the item is; null where it has no such thing."""
 
@@ -212,6 +214,7 @@ def commit_row(commit: Commit, tags: list[str]) -> dict[str, Any]:
         "message": commit.message,
         "guards": commit.guards,
         "build": None if commit.record.build is None else dict(commit.record.build),
+        "made_of": commit.made_of,
     }
 
 

@@ -14,6 +14,7 @@ from eventstore.model.paths import order, path_of
 from eventstore.model.times import rfc3339
 from projections.events.records import Record, Records
 from projections.history import commits
+from projections.history.derivation import ever
 from projections.refs import tags, targets
 from projections.refs.targets import Target
 from projections.tree import lineage
@@ -42,7 +43,7 @@ class Action(NamedTuple):
 
     Of a tag (`tags` has its name) `object` is the image that it names from then on, and `before` the one that it named
     until then; of an untag `object` is that one.  Of what was done to a container, `name` is what this was called then; of a
-    rename that is its new one, and `before` its old one.
+    rename that is its new one, and `before` its old one.  Of a commit made anew by an erasure (derive), `before` is the older.
     Of a commit alone: what it `sealed` (the first one over an imported folder that, too), `signer` of its signature (None:
     unsigned), `tags` it ever got, `tags_now` those of them that it still has, and `sent`, where it went.  Of a load or pull,
     the layers that no earlier one brought `came`.
@@ -76,7 +77,9 @@ def taken(log: Log, since: int = 1, until: int = 2**62, *, only_commits: bool = 
     for position in changesets.positions_of(log, kinds, since, until):
         event = log.at(position)
         if event.kind == Kind.COMMITTED:
-            yield _of_commit(log, records, event)
+            action = _of_commit(log, records, event)
+            if action.what == "commit" or not only_commits:
+                yield action
         elif event.kind == Kind.CONTAINER_RENAMED:
             yield from _of_rename(log, records.of(event))
         else:
@@ -86,11 +89,22 @@ def taken(log: Log, since: int = 1, until: int = 2**62, *, only_commits: bool = 
 
 def _of_commit(log: Log, records: Records, seal: Event) -> Action:
     commit = commits.of_seal(records, seal)
-    ever = tuple(names.tags_ever(log, commit.id))
+    if commit.anew is not None:
+        return _of_remaking(log, commit.anew, commit)
+    had = tuple(names.tags_ever(log, commit.id))
     return Action(
         "commit", commit.id, commit.record, commit.author, commit.message, commit.container, _sums(log, _sealed_by(log, seal)),
-        signer=signer(log, commit.id), tags=ever, sent=tuple(commits.sent(log, commit.id)),
-        name=names.name_of(log, seal.stream, seal.version), tags_now=tuple(tags.now(log, commit.id)) if ever else (),
+        signer=signer(log, commit.id), tags=had, sent=tuple(commits.sent(log, commit.id)),
+        name=names.name_of(log, seal.stream, seal.version), tags_now=tuple(tags.now(log, commit.id)) if had else (),
+    )  # fmt: skip
+
+
+def _of_remaking(log: Log, record: Record, commit: commits.Commit) -> Action:
+    """Return what whoever erased something did to a commit: nothing in it was done then."""
+    had = tuple(names.tags_ever(log, commit.id))
+    return Action(
+        "derive", commit.id, record, record.author, "", signer=signer(log, commit.id), tags=had,
+        sent=tuple(commits.sent(log, commit.id)), before=commit.made_of,
     )  # fmt: skip
 
 
@@ -181,11 +195,14 @@ class About(NamedTuple):
 
 
 def about(log: Log, target: Target) -> About:
-    """Return what *target* is and stands on: O(its commits)."""
-    under = dict(targets.containers_under(log, target))
-    found = {commit.id for commit in commits.commits_under(log, target)}
-    base = image_of(targets.bottom(log, target))
-    return About(frozenset(found | set(filter(None, (target.image, base)))), under)
+    """Return what *target* is and stands on, and what of that was made anew of what: O(its commits)."""
+    found: set[str | None] = set()
+    under: dict[int, int] = {}
+    for one in ever(log, target):
+        found |= {one.image, image_of(targets.bottom(log, one)), *(commit.id for commit in commits.commits_under(log, one))}
+        for stream, version in targets.containers_under(log, one):
+            under[stream] = max(version, under.get(stream, 0))
+    return About(frozenset(filter(None, found)), under)
 
 
 def touches(log: Log, action: Action, path: bytes) -> bool:

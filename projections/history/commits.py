@@ -15,7 +15,10 @@ RETOLD = "The steps of this build, told anew: some were reused from builds with 
 
 
 class Commit(NamedTuple):
-    """A seal over the events first..last of a container's stream; `author` is the claimed one, `id` 64 hex digits."""
+    """A seal over the events first..last of a container's stream; `author` is the claimed one, `id` 64 hex digits.
+
+    Of one that an erasure made anew, `anew` is the seal, and `record` that of the one that it tells again: by whom, and when.
+    """
 
     id: str
     container: str
@@ -25,6 +28,7 @@ class Commit(NamedTuple):
     author: str | None
     message: str
     record: Record
+    anew: Record | None = None
 
     @property
     def time(self) -> int:
@@ -32,7 +36,12 @@ class Commit(NamedTuple):
 
     @property
     def position(self) -> int:
-        return self.record.event.position
+        return (self.anew or self.record).event.position
+
+    @property
+    def made_of(self) -> str | None:
+        """The commit that it tells again without what was erased."""
+        return None if self.anew is None else Seal.of(self.anew.event).made_of
 
     @property
     def guards(self) -> dict[str, Any] | None:
@@ -56,17 +65,30 @@ class Sent(NamedTuple):
 
 
 def of_seal(records: Records, seal: Event) -> Commit:
-    return _of_record(records.of(seal))
+    return _of_record(records, records.of(seal))
 
 
 def of_seals(records: Records, found: Iterable[Event]) -> Iterator[Commit]:
-    return map(_of_record, records.each(found))
+    return (_of_record(records, record) for record in records.each(found))
 
 
-def _of_record(record: Record) -> Commit:
+def _of_record(records: Records, record: Record) -> Commit:
     event, seal = record.event, Seal.of(record.event)
     message = seal.message or seal.created_by or ("" if seal.history is None else RETOLD)
-    return Commit(event.commit, record.name, seal.first, event.version, seal.parent, seal.author, message, record)
+    found = Commit(event.commit, record.name, seal.first, event.version, seal.parent, seal.author, message, record)
+    older = records.log.seal(seal.made_of) if seal.made_of is not None else None
+    return found if older is None else found._replace(record=of_seal(records, older).record, anew=record)
+
+
+def told_once(found: Iterable[Commit]) -> Iterator[Commit]:
+    """Yield *found*, the latest seal first, each step once, where it was first made, as the latest that tells it again."""
+    latest: dict[int, Commit] = {}
+    for commit in found:
+        first = commit.record.event.position
+        if commit.position == first:
+            yield latest.pop(first, commit)
+        else:
+            latest.setdefault(first, commit)
 
 
 def over(records: Records, positions: Iterable[int]) -> dict[int, Commit]:

@@ -1,6 +1,7 @@
 """Derivation: an image that an erasure made anew has, but for what is gone, the history of the one that it was made of."""
 
 import re
+from collections.abc import Iterator
 from itertools import chain
 from typing import NamedTuple
 
@@ -89,6 +90,14 @@ def whole_before(log: Log, target: Target) -> Anew | None:
     """As `made_anew`; None, too, of what is or stands on but some of the layers of an image taken from elsewhere."""
     found = made_anew(log, target)
     return None if found is None or (isinstance(found.base, ImageBase) and found.base.layers is not None) else found
+
+
+def ever(log: Log, target: Target) -> Iterator[Target]:
+    """Yield *target*, what it or what it stands on was made anew of, what that was, and so on."""
+    yield target
+    while (anew := made_anew(log, target)) is not None:
+        target = anew.older
+        yield target
 
 
 def sealed(log: Log, image: str) -> Event | None:

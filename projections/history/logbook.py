@@ -19,7 +19,7 @@ from projections.events.path_events import Touch, touches
 from projections.events.pathspecs import Pathspec, touched_by_any
 from projections.events.records import Matches, PeopleFilter, Record, Records
 from projections.history import commits, origins
-from projections.history.derivation import whole_before
+from projections.history.derivation import ever, whole_before
 from projections.layers import layers
 from projections.refs import references
 from projections.refs.targets import Target, containers_under, spans
@@ -75,7 +75,7 @@ def of_target(log: Log, content: Content, target: Target) -> Iterator[Item]:
 
 def of_everything(log: Log, content: Content) -> Iterator[Item]:
     """Yield every commit of the store and the layers of every image taken from elsewhere, what came last first, streaming."""
-    made = map(of_commit, commits.of_seals(Records(log), seals.newest(log)))
+    made = map(of_commit, commits.told_once(commits.of_seals(Records(log), seals.newest(log))))
     return _as_they_came(made, map(of_layer, origins.image_layers_everywhere(log, content)))
 
 
@@ -86,7 +86,8 @@ def _as_they_came(*items: Iterable[Item]) -> Iterator[Item]:
 def by_author(log: Log, content: Content, target: Target | None, matches: Matches) -> Iterator[Item]:
     """As the two above, but only what an author made who *matches*: O(authors + those commits) index look-ups."""
     names = [name for name in seals.authors(log) if matches(name)]
-    made = map(of_commit, commits.of_seals(Records(log), map(log.at, _positions_by(log, target, names))))
+    sealed = commits.of_seals(Records(log), map(log.at, _positions_by(log, target, names)))
+    made = map(of_commit, sealed if target is not None else commits.told_once(sealed))
     if target is None:
         layers: Iterable[origins.ImageLayer] = origins.image_layers_everywhere(log, content)
     else:
@@ -211,15 +212,18 @@ def kept(items: Iterable[Item], wanted: Filter) -> Iterator[Item]:
     return filter(wanted.keeps, takewhile(near, items))
 
 
-def beyond(items: Iterable[Item], known: View, view: View) -> Iterator[Item]:
-    """Yield those of *view*'s items, and of the events that touched paths, that the view *known* does not stand on."""
-    upto = {span.stream: span.upto for span in known.spans}
-    same = (old == new for old, new in zip(known.spans, view.spans, strict=False) if new.layer)
+def beyond(items: Iterable[Item], known: Target, view: View) -> Iterator[Item]:
+    """Yield those of *view*'s items, and of the events that touched paths, that *known* does not stand on, nor what it was made
+    anew of.
+    """
+    upto = {span.stream: span.upto for span in chain.from_iterable(spans(view.log, one) for one in ever(view.log, known))}
+    same = (old == new for old, new in zip(spans(view.log, known), view.spans, strict=False) if new.layer)
     shared = sum(takewhile(bool, same))
     for item in items:
         touched = [record for record in item.touched if record.event.version > upto.get(record.event.stream, 0)]
-        seal = item.commit.record.event if item.commit is not None else None
-        within = seal.version <= upto.get(seal.stream, 0) if seal else item.layer is not None and item.layer.number <= shared
+        seals = [one.event for one in (item.commit.record, item.commit.anew) if one] if item.commit is not None else []
+        sealed = any(seal.version <= upto.get(seal.stream, 0) for seal in seals)
+        within = sealed or (item.layer is not None and item.layer.number <= shared)
         if within and not item.touched:
             return  # all that is below it is shared, too
         if touched or not item.touched:

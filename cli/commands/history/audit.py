@@ -63,6 +63,7 @@ def audit(
     sealed (events, files, bytes written), every tag it ever got (those it still has are `tags_now` in JSON), and where it
     was saved or pushed to. Of a tag that was moved, the image that it names from then on and (BEFORE) the one that it named
     until then; of an untag, the one that it named; of a renaming, the name before.
+    Of a commit that `erase --derive` made anew, who did that (derive); of an image made anew the older one's history, too.
     Single changes of files are in `layerlog log` and `events`. Whether the record itself can be trusted, `layerlog
     verify` says. A container is named as it was called then; renames are listed.
 

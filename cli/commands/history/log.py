@@ -120,10 +120,10 @@ def _nothing(ref: str | None, paths: tuple[str, ...], asked: "Asked") -> str:
 
 def _other_way(s: Session, ref: str | None, asked: "Asked", options: dict[str, Any]) -> str:
     """Return what is to be said where B..A has nothing, and A..B has."""
-    given = range_of(s.log, ref) if ref is not None and asked.known is not None else None
-    if given is None or given.first is None or options["text"] is not None:
+    given = range_of(s.log, ref) if ref is not None else None
+    if given is None or given.first is None or asked.known is None or options["text"] is not None:
         return ""
-    other = asked._replace(target=s.resolve(given.first), view=asked.known, known=asked.view)
+    other = asked._replace(target=asked.known, view=s.view(asked.known), known=asked.target)
     if next(iter(logbook.kept(_items(s, other, options), _filter(options))), None) is None:
         return ""
     name, mark, path = given.second.partition(":/")
@@ -131,13 +131,13 @@ def _other_way(s: Session, ref: str | None, asked: "Asked", options: dict[str, A
 
 
 class Asked(NamedTuple):
-    """What the arguments of `log` mean: no `target` is the whole store; what `known`, a view, stands on is left out."""
+    """What the arguments of `log` mean: no `target` is the whole store; what `known` stands on is left out."""
 
     points: Points
     target: Target | None = None
     view: View | None = None
     patterns: tuple[Pathspec, ...] = ()
-    known: View | None = None
+    known: Target | None = None
 
 
 def _asked(s: Session, ref: str | None, paths: tuple[str, ...], *, everything: bool) -> Asked:
@@ -147,7 +147,7 @@ def _asked(s: Session, ref: str | None, paths: tuple[str, ...], *, everything: b
     asked = range_of(s.log, ref) or Range(None, ref)
     name, path = s.split(asked.second)
     target = s.resolve(name)
-    known = s.view(s.resolve(asked.first)) if asked.first is not None else None
+    known = s.resolve(asked.first) if asked.first is not None else None
     view = s.view(target)
     beside = () if path is None else (Pathspec(named_paths.led(view, path)),)
     return Asked(Points(s.log), target, view, (*beside, *named_paths.specs_in(view, paths)), known)

@@ -109,7 +109,7 @@ def _show_commit(s: Session, item: Item, shape: str, ways: list[str], context: i
     assert commit is not None
     names, signed = tags.now(s.log, commit.id), commits.signatures(Records(s.log), [commit.id]).get(commit.id, [])
     if shape == "json":
-        config = images.instructions(s.log, commit.record.event.stream, commit.first, commit.last)
+        config = images.instructions(s.log, s.log.existing("container", commit.container).id, commit.first, commit.last)
         row = history.item_row(item, names, signed, touched=False) | {"config": config}
         print(json_line(row | changes_row(s, None, item) | {"trees": None}))
     else:

@@ -1,5 +1,6 @@
 """Images made anew by `erase --derive`: on the same layers below the first that held it; the others are told again."""
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,55 @@ def test_one_made_anew_is_made_anew_again_and_a_container_goes_on_from_it(held: 
     kept = {path: said for path, said in before.items() if not set(gone).intersection(said)}
     assert {path: said for path, said in tree(held, "above:1").items() if path != "/mine"} == kept
     held("save", "-o", str(tmp_path / "out.tar"), "above:1")
+
+
+def history(ll: Layerlog, *asked: str) -> list[tuple[Any, ...]]:
+    """What `log` says of each step, whatever ids and layers it has by now."""
+    return [(row["author"], row["message"], row["time"], row["actor"]) for row in ll.found("log", *asked) if row["commit"]]
+
+
+def without_tags(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if not key.startswith("tags")}
+
+
+@pytest.mark.parametrize("numbers", [(1,), (4, 2), (5, 0)])
+def test_each_step_is_told_once_by_whom_and_when_it_was_made(held: Layerlog, numbers: tuple[int, ...]) -> None:
+    """In the image, in the whole store, of an author, and since a time; by the newest first."""
+    asked = (("top:1",), ("--all",), ("--all", "--author", "Cem|Eve"), ("top:1", "--author", "Bob"), ("mid:1..top:1",))
+    before = {line: history(held, *line) for line in asked}
+    adding_up = [(row["author"], row["commits"], row["events"]) for row in held.json("audit", "--by", "author")]
+    old, sealed = str(held.json("images", "top")[0]["id"]), held.json("audit", "top:1", "--commits")
+    for number in numbers:
+        made_anew(held, digest_of(held, "top:1", number))
+    assert {line: history(held, *line) for line in asked} == before
+    rows = [row for row in held.json("log", "--all") if row["commit"]]
+    assert rows[0]["made_of"] is not None
+    assert f"sha256:{rows[0]['commit']}" == held.json("images", "top")[0]["id"] != old
+    assert any("without what was erased" in line for line in held.lines("log", "top:1"))
+    assert [(row["author"], row["commits"], row["events"]) for row in held.json("audit", "--by", "author")] == adding_up
+    assert [without_tags(row) for row in held.json("audit", "top:1", "--commits")] == [without_tags(row) for row in sealed]
+    made = [row for row in held.json("audit", "top:1") if row["what"] == "derive"]
+    assert made[-1]["id"] == rows[0]["commit"]
+
+
+def told_between(ll: Layerlog, path: str) -> list[Any]:
+    done = ll.run("log", "--format", "json", "mid:1..top:1", "--", path)
+    return [json.loads(line)["events"] for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("number", [1, 5])
+def test_between_two_images_is_told_what_changed_between_them(held: Layerlog, number: int) -> None:
+    before = {path: told_between(held, path) for path in ("/linked", "/moved", "/etc/motd", "/three", "/one")}
+    assert [bool(rows) for rows in before.values()] == [True, True, True, True, False]
+    made_anew(held, digest_of(held, "top:1", number))
+    assert {path: told_between(held, path) for path in before} == before
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_what_stood_on_an_image_stands_on_it_still(held: Layerlog, number: int) -> None:
+    named = {row["repository"] for row in held.json("images", "--filter", "ancestor=bottom:1")}
+    made_anew(held, digest_of(held, "top:1", number))
+    assert {row["repository"] for row in held.json("images", "--filter", "ancestor=bottom:1")} - {None} == named - {None}
 
 
 def test_what_no_layer_holds_any_more_is_not_made_anew(tmp_path: Path) -> None:
