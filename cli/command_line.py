@@ -157,7 +157,7 @@ def run(group: click.Group, arguments: list[str]) -> int:
             code = stop.exit_code
         failures.flush_output()
     except click.ClickException as error:
-        return failures.show_usage_error(_with_place(error))
+        return failures.show_usage_error(_with_quotes(_with_place(error), arguments))
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001
         return failures.report(error, context.obj if context is not None else settings)
     return code
@@ -217,6 +217,16 @@ def _with_place(error: click.ClickException) -> click.ClickException:
             place = f"it stands before the command: layerlog {error.option_name} ... {error.ctx.info_name}"
             return click.UsageError(f"No such option {error.option_name!r} here; {place}", error.ctx)
     return error
+
+
+def _with_quotes(error: click.ClickException, arguments: Sequence[str]) -> click.ClickException:
+    """Tell whose shell parted a point at its blanks how it is quoted."""
+    if not isinstance(error, click.UsageError) or not any("@{" in word for word in arguments):
+        return error
+    from projections.refs.suggestions import unclosed
+
+    said = next((f"{word}: {said}" for word in arguments if (said := unclosed(word))), "")
+    return click.UsageError(f"{error.format_message()}; {said}", error.ctx) if said else error
 
 
 @click.command(

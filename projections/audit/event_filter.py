@@ -15,6 +15,7 @@ from eventstore.model.paths import as_bytes, shown
 from projections.events.node_tests import Mode, parse_mode
 from projections.events.pathspecs import Pathspec, anywhere, known, matcher
 from projections.events.records import Matches, PeopleFilter, Record, Records, any_of
+from projections.refs import suggestions
 from projections.refs.references import id_prefix
 from projections.refs.tags import spellings
 
@@ -109,7 +110,8 @@ def _streams(log: Log, text: str) -> list[int]:
     streams = (log.stream(kind, name) for kind, name in named)
     found = [stream for stream, _ in bearers(log, text)] + [stream.id for stream in streams if stream is not None]
     if not found:
-        raise NotFoundError(f"no stream {shown(text)!r}: give a container, a tag, an id, or one of {', '.join(STREAM_KINDS)}")
+        step = suggestions.instead(log, text) or f"give a container, a tag, an id, or one of {', '.join(STREAM_KINDS)}"
+        raise NotFoundError(f"no stream {shown(text)!r}: {step}")
     return found
 
 

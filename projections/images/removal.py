@@ -10,7 +10,7 @@ from eventstore.model.events import Kind
 from eventstore.model.facts import TagMove
 from eventstore.model.paths import shown
 from projections.images import image_list, images
-from projections.refs import containers, tags
+from projections.refs import containers, suggestions, tags
 from projections.refs.references import id_prefix
 
 
@@ -73,9 +73,8 @@ def find_removed(log: Log, text: str) -> Removed:
     """
     found = list(_by_name(log, text)) or list(_by_id(log, text))
     if not found:
-        raise NotFoundError(
-            f"nothing that was removed is called {shown(text)}; `layerlog ps -a` and `layerlog events` list what was"
-        )
+        step = suggestions.removed_like(log, text) or "`layerlog ps -a` and `layerlog events` list what was"
+        raise NotFoundError(f"nothing that was removed is called {shown(text)}; {step}")
     if len(found) > 1:
         listed = ", ".join(f"{removed.kind} {removed.shown(12)}" for removed in found[:4])
         raise AmbiguousError(f"{shown(text)} means {len(found)} removed things ({listed}); give an id, or name a tag in full")

@@ -22,8 +22,8 @@ def instead(log: Log, text: str, *, containers: bool = True, images: bool = True
     """Return what is to be said of *text*, which names none of what was asked for: how it is spelled, what is called
     alike; "" where nothing is known.
     """
-    ways: tuple[Callable[[Log, str], str], ...] = (_unclosed, _misplaced, before_slash, _at_position)
-    said = next(filter(None, (way(log, text) for way in ways)), "")
+    ways: tuple[Callable[[Log, str], str], ...] = (_misplaced, before_slash, _at_position)
+    said = unclosed(text) or next(filter(None, (way(log, text) for way in ways)), "")
     return said or did_you_mean(similar(text, _containers(log) if containers else [], _tags(log) if images else []))
 
 
@@ -33,6 +33,19 @@ def for_tag(log: Log, text: str) -> str:
         return f"that is a container: `layerlog log {shown(text)}` shows its history"
     deleted = shown_names([tag for tag, _ in islice(names.deleted_tags(log), MOST)])
     return did_you_mean(similar(text, [], [*_tags(log), *deleted])) or "`layerlog reflog` lists all tags' moves"
+
+
+def unclosed(text: str) -> str:
+    """Return what is to be said where a shell parted a point at its blanks."""
+    ref, brace, rest = text.partition("@{")
+    is_open = brace and "}" not in rest
+    return f"its brace is not closed; quote a point with blanks, as in '{shown(ref)}@{{last Tuesday}}'" if is_open else ""
+
+
+def removed_like(log: Log, text: str) -> str:
+    """As `instead`, of what was removed: containers and tags."""
+    containers = [name for name, _ in names.containers_called(log, "", removed=True, most=MOST)]
+    return did_you_mean(similar(text, containers, shown_names([tag for tag, _ in islice(names.deleted_tags(log), MOST)])))
 
 
 def tags_ending(log: Log, tag: str) -> list[str]:
@@ -85,11 +98,6 @@ def _tags(log: Log) -> list[str]:
 
 
 # -- slips
-
-
-def _unclosed(_log: Log, text: str) -> str:
-    ref, brace, rest = text.partition("@{")
-    return f"quote a point with blanks in it, as in '{shown(ref)}@{{last Tuesday}}'" if brace and "}" not in rest else ""
 
 
 def _misplaced(log: Log, text: str) -> str:

@@ -35,6 +35,8 @@ SLIPS: list[tuple[list[str], str]] = [
     (["cp", "web/etc/motd", "/tmp"], "a path in web is spelled web:/etc/motd"),
     (["ls", "web@{last"], "as in 'web@{last Tuesday}'"),
     (["log", "shop/web:1.1@{2"], "as in 'shop/web:1.1@{last Tuesday}'"),
+    (["undelete", "old:gonne"], "did you mean old:gone?"),
+    (["events", "--filter", "stream=wroker"], "did you mean worker?"),
     (["ls", "nothing-like-it"], "`layerlog ps -a` and `layerlog images` list those there are"),
     (["reflog", "prod"], "no tag prod, now or ever; did you mean shop/api:prod or shop/web:prod?"),
     (["reflog", "gone"], "did you mean old:gone?"),
@@ -48,6 +50,15 @@ SLIPS: list[tuple[list[str], str]] = [
 @pytest.mark.parametrize(("typed", "said"), SLIPS, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
 def test_what_was_meant_is_said(shop: Layerlog, typed: list[str], said: str) -> None:
     assert said in shop.refused(*typed)
+
+
+@pytest.mark.parametrize("typed", [["diff", "web@{last", "friday}", "web"], ["stat", "web@{last", "friday}:/f"], ["tag", "a@{2", "days}", "b"]])
+def test_a_point_that_the_shell_parted(shop: Layerlog, typed: list[str]) -> None:
+    ref = typed[1].partition("@")[0]
+    done = shop.run(*typed)
+    assert done.exit_code in (1, 2)
+    assert done.stdout == ""
+    assert f"its brace is not closed; quote a point with blanks, as in '{ref}@{{last Tuesday}}'" in done.stderr
 
 
 def test_names_of_the_store_are_never_sent_raw(ll: Layerlog) -> None:
