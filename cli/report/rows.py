@@ -1,6 +1,7 @@
 """Who did what, as rows: actions, groups and movements; for tables, JSON and CSV."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any, TextIO
 
 from cli.display.formats import human_size, short_id, shown_exactly, shown_stated, subject
@@ -41,6 +42,18 @@ def action_row(action: Action) -> dict[str, Any]:
         "message": action.said,
         "tags_now": shown_names(action.tags_now) if action.what == "commit" else None,
     }
+
+
+def erased_together(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the rows for people: of the contents that one command erased, or brought back, all in one."""
+
+    def command(row: dict[str, Any]) -> object:
+        return (row["what"], row["time"], row["command"]) if row["what"] in ("erase", "readmit") else row["position"]
+
+    for _, same in groupby(rows, command):
+        first, *more = same
+        many = {"id": None, "message": f"{1 + len(more)} contents: {first['message']}"}
+        yield first | (many if more else {})
 
 
 def sent_row(sent: Sent) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from cli.display.output import Column, Shape, listing
 from cli.options import completion
 from cli.options.regexes import optional_matcher
 from cli.options.sizes_and_times import date_option, period_options
-from cli.report.rows import ACTIONS, MOVEMENTS, action_row, group_columns, group_row, movement_row, write_csv
+from cli.report.rows import ACTIONS, MOVEMENTS, action_row, erased_together, group_columns, group_row, movement_row, write_csv
 from cli.session.session import Session, session
 from eventstore.errors import NotFoundError
 from eventstore.index.moments import position_at
@@ -92,7 +92,8 @@ def audit(
         if by is None and shape == "html":
             _write_page(s, list(found), " ".join(filter(None, (ref, path))), plain(as_bytes(path or "")))
         elif by is None:
-            _write(shape, no_trunc, map(action_row, found), ACTIONS)
+            taken = map(action_row, found)
+            _write(shape, no_trunc, erased_together(taken) if shape == "table" else taken, ACTIONS)
         else:
             rows = [group_row(group, by) for group in _groups(s, found, by, depth, local=shape in ("table", "html"))]
             _write(shape, no_trunc, rows, group_columns(by))

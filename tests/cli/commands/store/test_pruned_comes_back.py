@@ -1,5 +1,6 @@
 """What was pruned to make room is no secret: it comes back with whoever puts it again, and is told of in few words."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -89,3 +90,10 @@ def test_verify_tells_of_many_erasures_in_few_lines(tmp_path: Path) -> None:
 def test_there_is_nothing_to_erase_of_no_bytes(ll: Layerlog) -> None:
     ll("write", "--text", "", "web:/empty")
     assert "has no bytes to erase" in ll.refused("erase", "-y", "--path", "web:/empty", "--reason", "x")
+
+
+def test_audit_tells_of_many_contents_in_one_row(ll: Layerlog, tmp_path: Path) -> None:
+    ll("load", "-i", str(tmp_path / "one.tar"))
+    rows = [line for line in ll.lines("audit") if "  erase  " in line or "  readmit  " in line]
+    assert [re.search(r"\d contents: \w+", row) is not None for row in rows] == [True, True]
+    assert [row["what"] for row in ll.json("audit")].count("erase") == 4
