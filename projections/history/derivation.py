@@ -100,6 +100,12 @@ def ever(log: Log, target: Target) -> Iterator[Target]:
         yield target
 
 
+def first_arrived(log: Log, image: str) -> str:
+    """Return the image taken from elsewhere of which erasures made *image*, one too, or *image* itself."""
+    older = _made_of(log, image)
+    return image if older is None or log.seal(older) is not None else first_arrived(log, older)
+
+
 def sealed(log: Log, image: str) -> Event | None:
     """Return the seal of an image that was made here, or of the one that an erasure made it of; None of any other."""
     seal = log.seal(image)

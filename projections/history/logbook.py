@@ -180,7 +180,10 @@ def of_paths_everywhere(views: Iterable[tuple[View, Target]], patterns: Sequence
     """Yield what `of_paths` does of all *views*, each event once, what came last first: O(views + events about the paths)."""
     found: dict[tuple[int, int], Item] = {}
     for view, target in views:
+        anew = whole_before(view.log, target)
         for item in of_paths(view, target, patterns, follow=follow):
+            if anew is not None and anew.brought(view.log, item.touched[0].event):
+                break  # what lies below is told where it was first done
             known = found.setdefault((item.touched[0].event.stream, item.first), item)
             seen = {record.event.position for record in known.touched}
             known.touched.extend(record for record in item.touched if record.event.position not in seen)

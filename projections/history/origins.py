@@ -13,6 +13,7 @@ from eventstore.model.facts import FolderBase, ImageBase, base_in
 from eventstore.model.times import clamped, stated_time
 from projections.events.records import Record, Records
 from projections.history.commits import Commit, of_seal
+from projections.history.derivation import first_arrived
 from projections.images import images
 from projections.oci.config import History, history, parse_config
 from projections.refs.targets import Target, bottom, containers_under
@@ -23,7 +24,8 @@ class ImageLayer(NamedTuple):
     """A layer that came with an image taken from elsewhere: the `number`th of `total` from below.
 
     `built` is the image's own word, as `author`, who is said to have made it ("": nobody): where the layer's step names
-    nobody, whom the image as a whole names.  `arrival` is the event that first brought the image in.
+    nobody, whom the image as a whole names.  `arrival` is the event that first brought the image in, or, where that was made
+    anew, the one that it was made of.
     """
 
     image: str
@@ -55,7 +57,7 @@ def image_layers(records: Records, content: Content, image: str) -> list[ImageLa
     word.
     """
     author, built = _built(records.log, content, image)
-    arrival = records.of(lineage.arrival(records.log, image))
+    arrival = records.of(lineage.arrival(records.log, first_arrived(records.log, image)))
     layers = lineage.layers_of(records.log, image)
     built += [History()] * (len(layers) - len(built))
     return [
@@ -80,10 +82,17 @@ def maker_of(log: Log, content: Content, layer: str) -> ImageLayer | Commit | No
 
 
 def image_layers_everywhere(log: Log, content: Content) -> Iterator[ImageLayer]:
-    """Yield the layers of every image taken from elsewhere, removed ones too, what came last first; streaming."""
-    records = Records(log)
+    """Yield the layers of every image taken from elsewhere, removed ones too, what came last first; streaming.
+
+    Where an image was made anew, once, as the latest of them has them.
+    """
+    records, latest = Records(log), dict[str, str]()
     for image in sorted(images.arrived(log), key=lambda image: -image.position):
-        yield from image_layers(records, content, image.id)
+        first = first_arrived(log, image.id)
+        if first == image.id:
+            yield from image_layers(records, content, latest.pop(first, first))
+        else:
+            latest.setdefault(first, image.id)
 
 
 def _built(log: Log, content: Content, image: str) -> tuple[str, list[History]]:

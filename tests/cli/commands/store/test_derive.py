@@ -183,6 +183,29 @@ def test_each_step_is_told_once_by_whom_and_when_it_was_made(held: Layerlog, num
     assert made[-1]["id"] == rows[0]["commit"]
 
 
+@pytest.mark.parametrize("number", [1, 3])
+def test_what_touched_a_path_anywhere_is_told_once(held: Layerlog, number: int) -> None:
+    def told_anywhere(path: str) -> list[Any]:
+        rows = [json.loads(line) for line in held.lines("log", "--all", "--format", "json", "--", path)]
+        return [(row["time"], row["events"]) for row in rows]
+
+    before = {path: told_anywhere(path) for path in ("/dir/kept", "/moved", "/linked", "/etc/motd")}
+    made_anew(held, digest_of(held, "top:1", number))
+    assert {path: told_anywhere(path) for path in before} == before
+
+
+def test_a_layer_from_elsewhere_is_told_once_and_who_loaded_it(tmp_path: Path) -> None:
+    """Twice made anew; under the names that it has now."""
+    ll = with_base(tmp_path / "store")
+    with_loaded(ll, "far:1", "far:2")
+    kept = ("number", "author", "created", "comment", "created_by", "loaded", "loaded_by", "source", "time", "tags", "message")
+    before = [[row[key] for key in kept] for row in ll.json("log")]
+    for path in ("/bin/sh", "/etc/motd"):
+        assert len(made_anew(ll, digest_in(ll, f"far:1:{path}"))) == 1
+    assert [[row[key] for key in kept] for row in ll.json("log")] == before
+    assert ll.json("images", "far")[0]["id"][7:] in {row["image"] for row in ll.json("log")}
+
+
 def told_between(ll: Layerlog, path: str) -> list[Any]:
     done = ll.run("log", "--format", "json", "mid:1..top:1", "--", path)
     return [json.loads(line)["events"] for line in done.stdout.splitlines()]
