@@ -9,8 +9,10 @@ from cli.options import filters
 from cli.options.filters import Key
 from cli.session.session import Session
 from eventstore.errors import NotFoundError
+from eventstore.model.events import Event
 from eventstore.model.facts import ImageBase
 from eventstore.model.paths import shown
+from projections.history import derivation
 from projections.images import images, run_config
 from projections.images.images import Image
 from projections.refs import tags, targets
@@ -35,10 +37,15 @@ def wanted(s: Session, given: Sequence[str], pattern: str | None) -> Wanted:
 
 
 def standing_on(s: Session, image: str) -> Callable[[Target], bool]:
-    """Return what tells what was made from *image*, or from an image that was: Docker's rule for containers."""
+    """Return what tells what was made from *image*, or from an image that was: Docker's rule for containers; what was made
+    anew, too, of what was.
+    """
     seal = images.get(s.log, image).seal
 
     def stands(target: Target) -> bool:
+        return any(map(stands_as_it_is, derivation.ever(s.log, target)))
+
+    def stands_as_it_is(target: Target) -> bool:
         if seal is None:
             return targets.bottom(s.log, target) == ImageBase(image)
         below = islice(targets.containers_under(s.log, target), 1, None)
@@ -66,12 +73,16 @@ def _made_from(s: Session, ref: str) -> Wanted:
         other = row.image
         if other.id == image:
             return False
-        if other.seal is None:
-            return seal is None and lineage.layers_of(s.log, other.id)[: len(layers)] == layers
-        later = seal is not None and other.seal.stream == seal.stream and other.seal.version > seal.version
-        return later or stands(targets.of_image(s.log, other.id, other.id))
+        if other.seal is None and seal is None:
+            return lineage.layers_of(s.log, other.id)[: len(layers)] == layers
+        return _is_later(other.seal, seal) or stands(targets.of_image(s.log, other.id, other.id))
 
     return made
+
+
+def _is_later(seal: Event | None, other: Event | None) -> bool:
+    """Whether *seal* is a later one of the same container."""
+    return seal is not None and other is not None and seal.stream == other.stream and seal.version > other.version
 
 
 def _labelled(s: Session, label: str) -> Wanted:

@@ -226,6 +226,18 @@ def test_what_stood_on_an_image_stands_on_it_still(held: Layerlog, number: int) 
     assert {row["repository"] for row in held.json("images", "--filter", "ancestor=bottom:1")} - {None} == named - {None}
 
 
+def test_what_older_versions_made_anew_has_the_history_of_the_one_before(tmp_path: Path) -> None:
+    """They made it of layers, and said of it that it was loaded from the erasure of another."""
+    ll = with_base(tmp_path / "store")
+    old = stacked(ll, born(ll, tmp_path))
+    sealed, between = ll.json("audit", "top:1", "--commits"), {path: told_between(ll, path) for path in ("/linked", "/one", "/three")}
+    with_loaded(ll, "top:1", source=f"erase: {old[7:]}")
+    assert ll.json("images", "top")[0]["id"] != old
+    assert ("top", "1") in {(row["repository"], row["tag"]) for row in ll.json("images", "--filter", "ancestor=bottom:1")}
+    assert [without_tags(row) for row in ll.json("audit", "top:1", "--commits")] == [without_tags(row) for row in sealed]
+    assert {path: told_between(ll, path) for path in between} == between
+
+
 def test_what_no_layer_holds_any_more_is_not_made_anew(tmp_path: Path) -> None:
     ll = with_base(tmp_path / "store")
     ll("write", "--text", SECRET, "web:/key")
