@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -81,7 +81,7 @@ class Session:
 
     def tell_processes(self) -> None:
         """Say of every container what the log does not have of it: one listing of a folder, where nothing runs."""
-        for container in visits.containers(self.store.path):
+        for container in filter(partial(self.log.stream, "container"), visits.containers(self.store.path)):
             self._tell_process(container, containers.get(self.log, container).name)
 
     def _tell_process(self, container: str, name: str) -> None:

@@ -32,16 +32,22 @@ def containers(store: str) -> list[str]:
 
 
 def state(store: str, container: str) -> str:
-    """Return whether a process runs in a container (RUNNING), or left what is UNRECORDED, or NONE of that; takes no lock."""
-    with suppress(FileNotFoundError):
+    """Return whether a process runs in a container (RUNNING), or left what is UNRECORDED, or NONE of that; takes no lock.
+
+    Who may not look, as in a store of somebody else's, takes it that one runs.
+    """
+    try:
         lock = os.open(os.path.join(folder(store, container), LOCK), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        try:
-            asked = struct.pack(_FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
-            found = struct.unpack(_FLOCK, fcntl.fcntl(lock, fcntl.F_OFD_GETLK, asked))
-        finally:
-            os.close(lock)
-        return UNRECORDED if found[0] == fcntl.F_UNLCK else RUNNING
-    return NONE
+    except FileNotFoundError:
+        return NONE
+    except PermissionError:
+        return RUNNING
+    try:
+        asked = struct.pack(_FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
+        found = struct.unpack(_FLOCK, fcntl.fcntl(lock, fcntl.F_OFD_GETLK, asked))
+    finally:
+        os.close(lock)
+    return UNRECORDED if found[0] == fcntl.F_UNLCK else RUNNING
 
 
 def take(store: str, container: str) -> int:

@@ -111,10 +111,7 @@ def revert(commit: str, container: str | None) -> None:
         sealed = _commit(s, commit)
         found = s.container(container) if container is not None else sealed.container
         tag_back = _tag_back(s, commit, sealed)
-        try:
-            before, planned, version = repeated(lambda: _reverted(s, sealed, found))
-        except ConflictError as error:
-            raise ConflictError(f"{error}{tag_back and f'; {tag_back}'}") from None
+        before, planned, version = repeated(lambda: _reverted(s, sealed, found, tag_back and f"; {tag_back}"))
         configs = run_config.around(s.log, s.store.content, found, before.version + 1, version)
         print_config(["topmost"], config_diff.differences(*configs))
         _print_changes(s, found, before, version)
@@ -141,19 +138,22 @@ def _tag_back(s: Session, ref: str, sealed: Commit) -> str:
     return f"{shown(ref)} still names that commit: `layerlog tag {shown(step)} {shown(ref)}` takes the tag back"
 
 
-def _reverted(s: Session, sealed: Commit, container: str) -> tuple[View, Reverted, int]:
-    """Record what takes a commit back; return the container as it was, what became of its config, and its new version."""
+def _reverted(s: Session, sealed: Commit, container: str, hint: str) -> tuple[View, Reverted, int]:
+    """Record what takes a commit back; return the container as it was, what became of its config, and its new version.
+
+    A refusal ends with *hint*.
+    """
     now, said = s.now(container), f"commit {sealed.id[:12]}"
     planned = reverting.revert(logbook.around_commit(now, sealed), now)
     if planned.conflicts:
-        raise ConflictError(f"{said} cannot be taken back: {_conflicts_text(planned.conflicts)}; nothing was changed")
+        raise ConflictError(f"{said} cannot be taken back: {_conflicts_text(planned.conflicts)}; nothing was changed{hint}")
     config = run_config.run_config(s.log, s.store.content, Target("", None, container, now.version))
     changed = run_config.around(s.log, s.store.content, sealed.container, sealed.first, sealed.last)
     without = config_diff.reverted(*changed, config)
     change = config_diff.change_to(config, without.config)
     if not planned.changes and change is None:
         stays = f"; {_kept_text(without.kept)}" if without.kept else ""
-        raise ConflictError(f"nothing is left of what {said} changed{stays}")
+        raise ConflictError(f"nothing is left of what {said} changed{stays}{hint}")
     return now, without, append(s, container, now, planned.changes, [change] if change is not None else [])
 
 

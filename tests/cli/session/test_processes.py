@@ -3,11 +3,13 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from eventstore.store import visits
 from tests.cli.invoking import Layerlog
+from tests.cli.running import layerlog
 
 RUNS = "layerlog: a process runs in web: what it changes shows when it ends, or at `commit`\n"
 LEFT = "layerlog: a process that was killed left changes in web that do not show: `layerlog recover web`\n"
@@ -90,3 +92,41 @@ def test_ps_finds_what_runs_and_never_calls_that_sealed(ll: Layerlog, web: str) 
         assert (found("sealed"), found("unchanged"), found("running")) == (set(), {"other"}, {"web"})
     with process(ll, web, visits.UNRECORDED):
         assert (found("sealed"), found("unsealed"), found("running")) == (set(), {"web"}, set())
+
+
+@pytest.mark.parametrize("rubbish", ["file", "folder", "folder of a container that is not in the log"])
+def test_what_lies_where_processes_are_kept_and_is_none_hinders_nobody(ll: Layerlog, web: str, rubbish: str) -> None:
+    folder = Path(ll.store, visits.FOLDER)
+    folder.mkdir()
+    if rubbish == "file":
+        (folder / "x").write_text("")
+    else:
+        (folder / ("f" * 64 if rubbish.endswith("log") else "x")).mkdir()
+    if rubbish.endswith("log"):
+        (folder / ("f" * 64) / visits.LOCK).write_text("")
+    ll("find", "motd")
+    ll("ls", web[:12])
+
+
+def test_who_may_not_look_takes_it_that_a_process_runs(ll: Layerlog, web: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a store of somebody else's, whose processes are nobody else's business."""
+    real = os.open
+
+    def kept(path: str, flags: int, *more: int) -> int:
+        if str(path).endswith(f"/{visits.LOCK}") and visits.FOLDER in str(path):
+            raise PermissionError(path)
+        return real(path, flags, *more)
+
+    with process(ll, web, visits.RUNNING), monkeypatch.context() as patched:
+        patched.setattr(os, "open", kept)
+        assert ll.run("ls", "web").stderr == RUNS
+
+
+@pytest.mark.parametrize("tag", [[], ["base:1"]])
+def test_a_revert_still_records_first_what_a_killed_process_left(ll: Layerlog, tag: list[str]) -> None:
+    """The refusal that leads to that keeps its kind, so that the command is done again after it."""
+    ll("write", "--text", "x", "web:/new")
+    ll("commit", "web", *tag)
+    with process(ll, str(ll.json("ps")[0]["id"]), visits.UNRECORDED):
+        done = layerlog("--store", ll.store, "revert", *(tag or ["web~0"]))
+    assert (done.returncode, "web goes on without commit" in done.stderr) == (0, True), done.stderr
