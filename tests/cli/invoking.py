@@ -1,7 +1,6 @@
 """The command line in this process, on a real store that holds one small image."""
 
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from eventstore.store.store import Store
 from eventstore.store.writer import Writer, writing
 from projections.refs.containers import live_view
 from tests import images
+from tests.cli.running import MOVED
 from tests.conftest import ADA
 from tests.trees import Literal, Symlink, changes, tree
 
@@ -30,8 +30,6 @@ BASE: Literal = {
     "srv": {},
     "usr": {"bin": {"sh": b"#!\0\1\2"}, "lib": {"os-release": b"ID=base\n"}},
 }
-
-MOVED = re.compile(r"^layerlog: \S+ moved from [0-9a-f]{12} \(now \S+@\{1\}\) to [0-9a-f]{12}\n", re.MULTILINE)
 
 
 class Layerlog:

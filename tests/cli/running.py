@@ -1,12 +1,15 @@
 """The real command line in a process of its own."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+MOVED = re.compile(r"^layerlog: \S+ moved from [0-9a-f]{12} \(now \S+@\{1\}\) to [0-9a-f]{12}\n", re.MULTILINE)
+"""What is said of a name that another image had: most tests that take one over look at something else."""
 
 
 def layerlog(*args: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:

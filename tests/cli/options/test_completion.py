@@ -82,7 +82,7 @@ NAMES = ["app:2", "base:1", "localhost/app:2", "localhost/site", "site"]
         # filters
         ("ps --filter ", ["name=", "ancestor=", "status="]),
         ("ps -f status=un", ["status=unsealed", "status=unchanged"]),
-        ("ps --filter=status=r", ["--filter=status=removed"]),
+        ("ps --filter=status=r", ["--filter=status=running", "--filter=status=removed"]),
         ("ps -f ancestor=b", ["ancestor=base:1"]),
         ("ps -f name=w", ["name=web"]),
         ("ps -f nope=", []),
