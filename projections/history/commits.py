@@ -119,6 +119,17 @@ def commits_under(log: Log, target: Target) -> Iterator[Commit]:
         yield from of_seals(records, seals.down(log, stream, version))
 
 
+def told_again(log: Log, target: Target) -> dict[int, Commit]:
+    """Return the commits made anew that the target's view stands on, by the position of the first seal that each tells."""
+    return {commit.record.event.position: commit for commit in commits_under(log, target) if commit.anew is not None}
+
+
+def as_now(commit: Commit | None, again: dict[int, Commit]) -> Commit | None:
+    """Return *commit*, with its events, under the id of the one of *again* that tells it again."""
+    now = again.get(commit.record.event.position) if commit is not None else None
+    return commit if commit is None or now is None else commit._replace(id=now.id, parent=now.parent, anew=now.anew)
+
+
 # -- what became of an image
 
 

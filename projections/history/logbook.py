@@ -158,7 +158,7 @@ def _grouped(view: View, target: Target, found: Iterable[Touch]) -> Iterator[Ite
 
 
 def of_paths_traced(view: View, target: Target, patterns: Sequence[Pathspec], *, follow: bool) -> Iterator[Item]:
-    """As `of_paths`; what came with an image made anew is told as it was in the one that this was made of."""
+    """As `of_paths`; what came with what was made anew is told as in what that was made of, commits by their ids of now."""
     items, anew = of_paths(view, target, patterns, follow=follow), whole_before(view.log, target)
     if anew is None:
         yield from items
@@ -173,7 +173,9 @@ def of_paths_traced(view: View, target: Target, patterns: Sequence[Pathspec], *,
             patterns = [patterns[0]._replace(path=item.names[1])]
     if reached or not follow:
         older = View(view.log, view.content, spans(view.log, anew.older))
-        yield from of_paths_traced(older, anew.older, patterns, follow=follow)
+        again = commits.told_again(view.log, target)
+        for item in of_paths_traced(older, anew.older, patterns, follow=follow):
+            yield item._replace(commit=commits.as_now(item.commit, again))
 
 
 def of_paths_everywhere(views: Iterable[tuple[View, Target]], patterns: Sequence[Pathspec], *, follow: bool) -> Iterator[Item]:

@@ -3,10 +3,14 @@
 from typing import NamedTuple
 
 from eventstore.errors import NotFoundError
+from eventstore.log.log import Log
 from eventstore.model.entries import same_node
 from projections.events.records import Record
+from projections.history import commits
 from projections.history.blame import Blame, Cause, Causes, blame
+from projections.history.commits import Commit
 from projections.history.derivation import Anew, made_anew
+from projections.refs import tags
 from projections.refs.targets import spans
 from projections.tree import lineage
 from projections.tree.view import View
@@ -21,10 +25,25 @@ class Subject(NamedTuple):
 
 
 def traced(asked: Subject) -> Blame:
-    """As `blame`; what came with what was made anew is traced to what that was made of, what is gone to its erasure."""
+    """As `blame`; what came with what was made anew is traced to what that was made of, what is gone to its erasure.
+
+    Commits have the ids that they have now.
+    """
     anew = made_anew(asked.causes.log, asked.causes.target)
     if anew is None:
         return blame(*asked)
+    found = _traced(asked, anew)
+    again = commits.told_again(asked.causes.log, asked.causes.target)
+    now = [_as_now(asked.causes.log, value, again) if isinstance(value, Cause) else value for value in found]
+    return Blame._make(now)
+
+
+def _as_now(log: Log, cause: Cause, again: dict[int, Commit]) -> Cause:
+    commit = commits.as_now(cause.commit, again)
+    return cause if commit is None or commit == cause.commit else cause._replace(commit=commit, tags=tags.now(log, commit.id))
+
+
+def _traced(asked: Subject, anew: Anew) -> Blame:
     try:
         found = blame(*asked)
     except NotFoundError:

@@ -34,9 +34,13 @@ def paths(ll: Layerlog, ref: str) -> set[str]:
 
 
 def said(ll: Layerlog, place: str) -> dict[str, Any]:
-    """What blame tells, but for the names that images have now."""
+    """What blame tells, but for the ids and names that commits have now."""
     (row,) = ll.json("blame", place)
-    return {key: row[key] and {**row[key], "commit": row[key]["commit"] and {**row[key]["commit"], "tags": None}} for key in SAID}
+    return {key: row[key] and {**row[key], "commit": row[key]["commit"] and as_ever(row[key]["commit"])} for key in SAID}
+
+
+def as_ever(row: dict[str, Any]) -> dict[str, Any]:
+    return row | dict.fromkeys(("commit", "tags", "parent", "position", "made_of"))
 
 
 def test_blame_of_an_image_made_anew_is_that_of_the_one_before(held: Layerlog) -> None:
@@ -94,7 +98,7 @@ def anew(held: Layerlog) -> str:
 
 
 def logged(ll: Layerlog, *asked: str) -> list[dict[str, Any]]:
-    return [{**json.loads(line), "tags": None} for line in ll.lines("log", "--format", "json", *asked)]
+    return [as_ever(json.loads(line)) for line in ll.lines("log", "--format", "json", *asked)]
 
 
 @pytest.mark.parametrize("ways", [(), ("--follow",), ("-p",), ("--reverse", "-n", "2")])

@@ -226,6 +226,21 @@ def test_what_stood_on_an_image_stands_on_it_still(held: Layerlog, number: int) 
     assert {row["repository"] for row in held.json("images", "--filter", "ancestor=bottom:1")} - {None} == named - {None}
 
 
+@pytest.mark.parametrize("numbers", [(1,), (4, 2)])
+def test_commits_have_the_ids_of_now_whatever_is_asked(held: Layerlog, numbers: tuple[int, ...]) -> None:
+    for number in numbers:
+        made_anew(held, digest_of(held, "top:1", number))
+    ids = {row["message"]: row["commit"] for row in held.json("log", "top:1")}
+    for path, message in (("/moved/kept", "on a fork"), ("/linked", "second"), ("/moved", "third")):
+        rows = [json.loads(line) for line in held.lines("log", "--format", "json", "top:1", "--", path)]
+        assert message in {row["message"] for row in rows}
+        assert {row["commit"] for row in rows} <= set(ids.values())
+    (row,) = held.json("blame", "top:1:/moved/kept")
+    assert (row["content"]["commit"]["commit"], row["name"]["commit"]["commit"]) == (ids["first"], ids["third"])
+    assert row["attributes"]["commit"]["commit"] == ids["on a fork"]
+    assert row["attributes"]["commit"]["tags"] == ["top:1"]
+
+
 def test_what_older_versions_made_anew_has_the_history_of_the_one_before(tmp_path: Path) -> None:
     """They made it of layers, and said of it that it was loaded from the erasure of another."""
     ll = with_base(tmp_path / "store")
