@@ -182,16 +182,23 @@ class _Finder:
         self._runs[container.stream] = container, runs
         hidden = tuple(self._hidden(container, runs))
         if self._search.scope.has_container(container.id):
-            for run in runs:
-                yield self._found(self._shown(container, run), [state for _, state in run.states])
-            if hidden:
-                held = PathOccurrence(self._path, "container", container.id, False, (), 0, None, None, hidden)
-                yield self._found(held, list(self._held_below(container)))
+            yield from self._in_all_of_it(container, runs, hidden)
+        elif container.id in self._search.scope.passing and not self._search.scope.limited:
+            for one, states in self._in_all_of_it(container, runs, hidden):
+                yield (one._replace(kind="image", id=one.images[-1], ended=None) if one.images else one), states
         for version, image in container.seals:
             if self._search.scope.has_image(image, container.id):
                 yield from self._in_sealed(container, runs, version, PathOccurrence(
                     self._path, "image", image, image not in hidden, (), 0, None, None, (image,)
                 ))  # fmt: skip
+
+    def _in_all_of_it(self, container: ContainerPlace, runs: list[_Run], hidden: tuple[str, ...]) -> Iterator[Found]:
+        """Yield what a container has, had, and hides in the images that were made of it."""
+        for run in runs:
+            yield self._found(self._shown(container, run), [state for _, state in run.states])
+        if hidden:
+            held = PathOccurrence(self._path, "container", container.id, False, (), 0, None, None, hidden)
+            yield self._found(held, list(self._held_below(container)))
 
     def _in_sealed(self, container: ContainerPlace, runs: list[_Run], version: int, image: PathOccurrence) -> Iterator[Found]:
         """Yield what an image has that is the seal at *version*."""

@@ -38,8 +38,8 @@ class Scope(NamedTuple):
     """Of which places it is told: of those containers and of those images (None: of everything), and of images alone that are
     `tagged` so, where that is asked.
 
-    An image is told of by itself where it is asked for; else what is said of its container says it, but for the containers that
-    are `passing`: nobody knows those.
+    An image is told of by itself where it is asked for; else what is said of its container says it.  Of the containers that
+    are `passing` nobody knows, and so it is their images that are told of.
     """
 
     images: frozenset[str] | None = None
@@ -60,7 +60,7 @@ class Scope(NamedTuple):
         if self.tagged is not None and image not in self.tagged:
             return False
         if self.images is None:
-            return container is None or not self.has_container(container)
+            return container is None or self.tagged is not None
         return image in self.images or (self.tagged is not None and container in self.containers)
 
 
@@ -68,9 +68,9 @@ EVERYWHERE = Scope()
 
 
 def passing(log: Log) -> frozenset[str]:
-    """Return the containers that nobody made or sees: each held a folder for the moment in which it became an image."""
-    every = containers.all_containers(log)
-    return frozenset(one.id for one in every if one.removed and isinstance(one.base, FolderBase))
+    """Return the containers that nobody asked for, of which images were made: by `import`, `build` and `erase --derive`."""
+    every = (one for one in containers.all_containers(log) if one.removed and one.asked is None)
+    return frozenset(one.id for one in every if isinstance(one.base, FolderBase) or one.name.startswith(("build-", "erase-")))
 
 
 class Places:

@@ -82,7 +82,7 @@ class Document(NamedTuple):
 def told_within(found: Iterable[Document], scope: Scope) -> Iterator[Document]:
     """Yield *found* as far as they are in *scope*; of images that are asked for by themselves what each of them says."""
     for one in found:
-        if one.kind == "container" and one.id in scope.passing:
+        if one.kind == "container" and one.id in scope.passing and one.images:
             one = one._replace(kind="image", id=one.images[0])  # the first is its own seal
         container = one.id if one.kind == "container" else None
         if not scope.limited or (container is not None and scope.has_container(container)):

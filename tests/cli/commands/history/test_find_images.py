@@ -56,6 +56,20 @@ def test_which_images_still_hold_it_is_seen_at_a_glance(
     ll.nothing_found("find", "old.jar", "--in", "app:0")
 
 
+def test_the_container_of_a_build_is_no_place_but_for_what_no_image_has(ll: Layerlog, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM base:1\nCOPY jar /srv/jar\nCOPY other /srv/other\n")
+    for name in ("jar", "other"):
+        (tmp_path / name).write_text(name)
+    assert ll.run("build", "-t", "built:1", str(tmp_path)).exit_code == 0
+    rows = ll.json("find", "jar")
+    assert [(row["kind"], row["where"], row["status"], len(row["images"])) for row in rows] == [("image", "built:1", "there now", 2)]
+    assert [row["where"] for row in ll.json("find", "other", "--in", "built:1")] == ["built:1"]
+    ll("create", "--name", "build-mine", "base:1")
+    ll("write", "--text", "x", "build-mine:/srv/mine")
+    ll("rm", "build-mine")
+    assert [row["where"] for row in ll.json("find", "mine")] == ["build-mine (removed)"]
+
+
 def test_an_image_alone_has_the_mode_that_it_has(ll: Layerlog) -> None:
     write_and_commit(ll, "x", "web", "app:1")
     ll("chmod", "4750", "web:/f")
