@@ -76,6 +76,7 @@ def telling(what: str, find: Callable[[], tuple[Holder, ...]]) -> Iterator[None]
         yield
     finally:
         timer.cancel()
+        timer.join()  # a process that ends while another thread writes to stderr is aborted
 
 
 def holders(files: list[os.stat_result], *, kind: str = "FLOCK", alone: bool = False) -> tuple[Holder, ...]:
