@@ -1,5 +1,6 @@
 """Containers: made, named and removed."""
 
+import os
 import sys
 
 import click
@@ -80,9 +81,7 @@ def _tell_cut(s: Session, cut: ImageBase) -> None:
 
 
 def free_name(log: Log) -> str:
-    from secrets import randbelow
-
-    return nickname(lambda name: container_named(log, name) is not None, randbelow)
+    return nickname(lambda name: container_named(log, name) is not None, lambda below: int.from_bytes(os.urandom(8)) % below)
 
 
 @click.command()
