@@ -46,7 +46,9 @@ class Terminal:
         assert self.process.stdout is not None
         self.process.stdin.write(b"\n")
         self.process.stdin.flush()
-        while not select.select([self.process.stdout], [], [], 0.001)[0]:
+        answer = select.poll()
+        answer.register(self.process.stdout, select.POLLIN)
+        while not answer.poll(1):
             self._read()
         assert self.process.stdout.readline() == b"stepped\n"
         return self._shown()
