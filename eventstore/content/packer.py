@@ -1,10 +1,15 @@
 """Packing blocks beside the thread that reads and hashes."""
 
-import queue
 import threading
+from typing import TYPE_CHECKING
 
 from eventstore.content.segments import BLOCK, SegmentWriter, encoded
 
+if TYPE_CHECKING:
+    from queue import Queue
+
+Work = tuple[bytes, list[tuple[bytes, int, int]]] | None
+"""A block and its members: (digest, size, start); None ends the thread."""
 Row = tuple[bytes, int, int, int, int, int, bytes | None, bytes | None]
 """A row of `content`: digest, size, segment, offset, stored, start, parts, base."""
 
@@ -19,7 +24,7 @@ class Packer:
         self._writer = writer
         self._compress = compress
         self._rows: list[Row] = []
-        self._inbox: queue.Queue[tuple[bytes, list[tuple[bytes, int, int]]] | None] = queue.Queue(8)
+        self._inbox: Queue[Work] | None = None
         self._thread: threading.Thread | None = None
         self._place_lock = threading.Lock()
         self._failure: BaseException | None = None
@@ -28,9 +33,8 @@ class Packer:
         if len(members) > 1 or len(data) < BLOCK:
             self._pack(data, members)
             return
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, daemon=True)
-            self._thread.start()
+        if self._inbox is None:
+            self._inbox = self._started()
         self._raise()
         self._inbox.put((data, members))
 
@@ -52,7 +56,7 @@ class Packer:
         return rows
 
     def sync(self) -> None:
-        if self._thread is not None:
+        if self._inbox is not None:
             self._inbox.join()
         self._raise()
         self._writer.sync()
@@ -63,10 +67,10 @@ class Packer:
 
     def close(self) -> None:
         """Stop, and give back the room of what was never to be named."""
-        if self._thread is not None:
+        if self._inbox is not None and self._thread is not None:
             self._inbox.put(None)
             self._thread.join()
-            self._thread = None
+            self._inbox = self._thread = None
         try:
             self._writer.drop()
         finally:
@@ -76,14 +80,22 @@ class Packer:
         if self._failure is not None:
             raise self._failure
 
-    def _run(self) -> None:
-        while (work := self._inbox.get()) is not None:
+    def _started(self) -> "Queue[Work]":
+        from queue import Queue  # noqa: PLC0415 - who writes little needs neither this nor the thread
+
+        inbox: Queue[Work] = Queue(8)
+        self._thread = threading.Thread(target=self._run, args=(inbox,), daemon=True)
+        self._thread.start()
+        return inbox
+
+    def _run(self, inbox: "Queue[Work]") -> None:
+        while (work := inbox.get()) is not None:
             try:
                 if self._failure is None:
                     self._pack(*work)
             except BaseException as failure:  # noqa: BLE001 - raised again in the writer's own thread
                 self._failure = failure
-            self._inbox.task_done()
+            inbox.task_done()
 
     def _pack(self, data: bytes, members: list[tuple[bytes, int, int]]) -> None:
         self.write(encoded(data, compress=self._compress), None, members)
