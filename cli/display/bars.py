@@ -35,6 +35,8 @@ class LiveLines:
         fit = [fitted(line, columns - 1) for line in lines[: max(1, rows - 1)]]
         up = f"\x1b[{len(fit) - 1}A" if len(fit) > 1 else ""
         with self._lock:
+            if not self._is_drawn:
+                _on_screen.append(self)
             _write("\x1b[J\x1b[?7l" + "\n".join(fit) + up + "\r\x1b[?7h")
             self._is_drawn = True
 
@@ -49,8 +51,11 @@ class LiveLines:
             _write(self._erased())
 
     def _erased(self) -> str:
-        was_drawn, self._is_drawn = self._is_drawn, False
-        return "\x1b[J" if was_drawn else ""
+        if not self._is_drawn:
+            return ""
+        self._is_drawn = False
+        _on_screen.remove(self)
+        return "\x1b[J"
 
 
 class Bars:
@@ -108,11 +113,9 @@ def bars(*, quiet: bool, text: Callable[[int], str] = human_size) -> Iterator[Ba
         yield None
         return
     drawn = Bars(text)
-    _on_screen.append(drawn.lines)
     try:
         yield drawn
     finally:
-        _on_screen.remove(drawn.lines)
         drawn.lines.clear()
 
 
@@ -130,9 +133,10 @@ _on_screen: list[LiveLines] = []
 
 
 def say(line: str) -> None:
-    """Print a line on stderr, from any thread; bars that are shown make room for it."""
-    if _on_screen:
-        _on_screen[-1].say(line)
+    """Print a line on stderr, from any thread; lines that are drawn make room for it."""
+    drawn = _on_screen[-1:]
+    if drawn:
+        drawn[0].say(line)
     else:
         _write(f"{line}\n")
 

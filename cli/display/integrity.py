@@ -127,11 +127,11 @@ def unsigned_lines(made: Iterable["Derived"]) -> Iterator[str]:
     pairs = {pair for one in made for pair in one.unsigned.items()}
     for old, new in sorted(pairs):
         again = f"`layerlog sign {new[:12]}` signs that one"
-        yield f"layerlog: commit {old[:12]} is signed, and {new[:12]}, made anew of it, is not; {again}\n"
+        yield f"layerlog: commit {old[:12]} is signed, and {new[:12]}, made anew of it, is not; {again}"
     for one in made:
         if one.referrers:
             kept = counted(one.referrers, "referrer")
-            yield f"layerlog: {kept} (signatures, SBOMs) of {one.old[:12]} stay with it; {one.new[:12]} has another manifest\n"
+            yield f"layerlog: {kept} (signatures, SBOMs) of {one.old[:12]} stay with it; {one.new[:12]} has another manifest"
 
 
 def met(log: Log, error: ErasedError) -> ErasedError:

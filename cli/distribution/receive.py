@@ -202,10 +202,10 @@ def _staged(
     for layer in layers:
         began = monotonic()
         with _reading(writer, layer, advance, max_layer) as tar:
-            if layer.diff_id in staged:
+            if layer.diff_id.hex() in returning:
+                stage(writer, tar, max_layer).changes.close()
+            elif layer.diff_id in staged or writer.log.stream("layer", layer.diff_id.hex()) is not None:
                 deque(tar, 0)  # only its compressed form is new
-            elif writer.log.stream("layer", layer.diff_id.hex()) is not None:
-                stage(writer, tar, max_layer).changes.close() if layer.diff_id.hex() in returning else deque(tar, 0)
             else:
                 staged[layer.diff_id] = stage(writer, tar, max_layer)
                 until.callback(staged[layer.diff_id].changes.close)

@@ -48,13 +48,13 @@ def plan(store: Store, digests: Collection[bytes]) -> Plan:
     held = Impact(store.log).of_occurrences(found)
     streams = (store.log.stream_of(stream) for stream in sorted({occurrence.stream for occurrence in found}))
     layers = {stream.name for stream in streams if stream.kind == "layer"}
-    blobs = frozenset(_blobs(store, layers))
-    copies = frozenset(_framing(store, layers, digests))
+    blobs, short = frozenset(_blobs(store, layers)), list(_short(store.content, digests))
+    copies = frozenset(_framing(store, layers, short))
     return Plan(
         erasure.extent(store, {*digests, *copies}, blobs), blobs, held,
         sorted({tag for image in held.images for tag in names.tags_ever(store.log, image)}),
         [sent for image in sorted(held.images) for sent in commits.sent(store.log, image)],
-        copies, sorted({position for line in _lines(store.content, digests) for position in stating(store.log, line)}),
+        copies, sorted({position for line in _lines(short) for position in stating(store.log, line)}),
     )  # fmt: skip
 
 
@@ -94,9 +94,8 @@ def _blobs(store: Store, layers: set[str]) -> Iterator[bytes]:
             yield digest
 
 
-def _framing(store: Store, layers: set[str], digests: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the framing of *layers* in which one of the contents stands, as far as it is long enough to be told from chance."""
-    needles = [data for digest in digests if (data := _short_enough(store.content, digest)) is not None]
+def _framing(store: Store, layers: set[str], needles: list[bytes]) -> Iterator[bytes]:
+    """Yield the framing of *layers* in which one of the *needles* stands."""
     for event in store.log.of_kind(Kind.LAYER_IMPORTED):
         if needles and event.content is not None and store.log.stream_of(event.stream).name in layers:
             with suppress(LayerlogError):
@@ -104,18 +103,18 @@ def _framing(store: Store, layers: set[str], digests: Iterable[bytes]) -> Iterat
                     yield event.content
 
 
-def _lines(content: Content, digests: Iterable[bytes]) -> set[str]:
-    """Return the first lines of each content, as far as they are long enough to be told from chance: a secret is short."""
-    texts = (data for digest in digests if (data := _short_enough(content, digest)) is not None)
+def _lines(texts: Iterable[bytes]) -> set[str]:
+    """Return the first lines of each text, as far as they are long enough to be told from chance: a secret is short."""
     lines = (line.strip() for text in texts for line in text.split(b"\n", MOST_LINES)[:MOST_LINES])
     return {line.decode(errors="surrogateescape") for line in lines if len(line) >= SHORT}
 
 
-def _short_enough(content: Content, digest: bytes) -> bytes | None:
-    try:
-        return content.read_all(digest) if SHORT <= content.size(digest) <= LONG else None
-    except LayerlogError:
-        return None
+def _short(content: Content, digests: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield those contents that are long enough to be told from chance, and no longer than can be looked for."""
+    for digest in digests:
+        with suppress(LayerlogError):
+            if SHORT <= content.size(digest) <= LONG:
+                yield content.read_all(digest)
 
 
 def _holds(chunks: Iterator[bytes], needles: list[bytes]) -> bool:

@@ -166,6 +166,14 @@ class Session:
             raise ConflictError(f"{shown(text)} is no file with a content of its own; name a regular file")
         return entry.content
 
+    def split_named(self, text: str) -> tuple[str, bytes]:
+        """As `split`, of what must name a path; raise InvalidError."""
+        ref, path = self.split(text)
+        if path is None:
+            spelled = suggestions.before_slash(self.log, text) or f"name a path behind it, as in {shown(text)}:/etc/motd"
+            raise InvalidError(f"{shown(text)}: {spelled}")
+        return ref, path
+
     def place(self, text: str) -> tuple[str, bytes]:
         """Return the live container and the path of REF:PATH, of what a command changes."""
         ref, path = split_place(self.log, text)

@@ -131,6 +131,7 @@ def tell_lacking(s: Session, target: Target) -> None:
         return
     from cli.display.formats import listed
     from eventstore.model.digests import named
+    from eventstore.retention.reachability import returning
     from projections.history.derivation import latest_of
     from projections.images import images, oci_form
     from projections.images.lacking import lacking
@@ -139,9 +140,10 @@ def tell_lacking(s: Session, target: Target) -> None:
     if not gone:
         return
     paths = listed(sorted({b"/" + path for _, path, _ in gone if path is not None}), MOST_LACKING) or "a layer's framing"
-    back = f"`layerlog erase --let-return --content {named(gone[0][2])} --reason TEXT`, then `layerlog repair --from FILE`"
+    let = f"`layerlog erase --let-return --content {named(gone[0][2])} --reason TEXT`, then "
+    back = f"{'' if gone[0][2] in returning(s.log) else let}`layerlog repair --from FILE` brings that back"
     anew = latest_of(s.log, target.image) if target.image else None
-    step = f"{anew[:12]} was made of it without that" if anew else f"{back} brings that back"
+    step = f"{anew[:12]} was made of it without that" if anew else back
     print(f"layerlog: {shown(target.text)} lacks what was erased here: {paths}; {step}", file=sys.stderr)
 
 

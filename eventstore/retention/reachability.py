@@ -67,10 +67,16 @@ def originals(log: Log) -> set[bytes]:
 
 
 def erased(log: Log) -> dict[bytes, int]:
-    """Return digest -> position of the event, for every content that was erased and may not come back."""
-    named = f"SELECT content, position, kind FROM event WHERE {ERASURES} AND content IS NOT NULL ORDER BY position"
-    latest = {digest: (position, kind) for digest, position, kind in log.db.execute(named)}
-    return {digest: position for digest, (position, kind) in latest.items() if kind == Kind.CONTENT_ERASED}
+    """Return digest -> position of the event, for every content that was erased and has not come back or been let to."""
+    return {digest: position for digest, (position, _) in _erasures(log).items()}
+
+
+def _erasures(log: Log) -> dict[bytes, tuple[int, bool]]:
+    """Return, for each such content, where the event stands and whether it lets that come back with whoever puts it again."""
+    stated = "SELECT content, position, kind, json_extract(detail, '$.returns') FROM event"
+    found = log.db.execute(f"{stated} WHERE {ERASURES} AND content IS NOT NULL ORDER BY position")
+    latest = {digest: event for digest, *event in found}
+    return {d: (position, bool(returns)) for d, (position, kind, returns) in latest.items() if kind == Kind.CONTENT_ERASED}
 
 
 def lacked(log: Log) -> frozenset[bytes]:
@@ -96,10 +102,7 @@ def returning_layers(log: Log) -> frozenset[str]:
 
 def _kept_out(log: Log) -> frozenset[bytes]:
     """Return what was erased and is refused wherever it comes from."""
-    stated = f"SELECT content, kind, json_extract(detail, '$.returns') FROM event WHERE {ERASURES} AND content IS NOT NULL"
-    rows = log.db.execute(f"{stated} ORDER BY position")
-    latest = {digest: kind == Kind.CONTENT_ERASED and not returns for digest, kind, returns in rows}
-    return frozenset(digest for digest, keeps_out in latest.items() if keeps_out)
+    return frozenset(digest for digest, (_, returns) in _erasures(log).items() if not returns)
 
 
 def mark_live(log: Log, *, originals: bool = True) -> None:

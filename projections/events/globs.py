@@ -18,10 +18,6 @@ _CLASSES: dict[bytes, Callable[[bytes], bool]] = {
 }  # fmt: skip
 
 
-def _is_in_none(_: bytes) -> bool:
-    return False
-
-
 class Glob(NamedTuple):
     """`start` is what all that it matches begins with; `expression` is None where that is all: it is no glob."""
 
@@ -77,8 +73,8 @@ def _set(token: re.Match[bytes], *, by_parts: bool) -> bytes:
     found: set[int] = set()
     for member in re.finditer(_MEMBER, token["set"]):
         if member["class"]:
-            is_in = _CLASSES.get(member["class"], _is_in_none)
-            found.update(number for number in range(256) if is_in(bytes([number])))
+            is_in = _CLASSES.get(member["class"])
+            found.update(number for number in range(256) if is_in is not None and is_in(bytes([number])))
         else:
             found.update(member["first"], range(member["first"][0], (member["last"] or member["first"])[0] + 1))
     if token["not"]:

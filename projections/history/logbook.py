@@ -198,11 +198,11 @@ def _holds(item: Item, record: Record) -> bool:
     return record.event.stream == item.touched[0].event.stream and record.event.version >= item.first
 
 
-def _opened(origins: origins.Origins, record: Record, commit: commits.Commit | None) -> Item:
+def _opened(known: origins.Origins, record: Record, commit: commits.Commit | None) -> Item:
     """Return the item that an event belongs to, with no other event yet; *commit* is the one over a container's event."""
     if record.kind != "container":
-        return Item(origins.commit(record), origins.layer(record), None, 0, [record])
-    first = commit.first if commit else layers.first_unsealed(origins.log, record.event.stream, record.event.version)
+        return Item(known.commit(record), known.layer(record), None, 0, [record])
+    first = commit.first if commit else layers.first_unsealed(known.log, record.event.stream, record.event.version)
     return Item(commit, None, record.name, first, [record])
 
 

@@ -57,6 +57,7 @@ def _traced(asked: Subject, anew: Anew) -> Blame:
     if source is None:
         return found
     before = traced(source)
+
     def own(key: str) -> Cause | None:
         here: Cause | None = getattr(found, key)
         there: Cause | None = getattr(before, key)

@@ -67,9 +67,9 @@ def _create(s: Session, name: str | None, target: Target | None) -> None:
     commands.require_free_name(s.log, chosen)
     with writing(s) as writer:
         print(commands.create_container(writer, chosen, base, asked))
-    if target and target.cut:
-        _tell_cut(s, target.cut)
     if target:
+        if target.cut:
+            _tell_cut(s, target.cut)
         tell_lacking(s, target)
 
 

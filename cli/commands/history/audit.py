@@ -107,7 +107,7 @@ def _tell_made_elsewhere(
     """Say how much more those authors made, who are asked for, that came from elsewhere: no commit of this store."""
     from shlex import quote
 
-    who = PeopleFilter(optional_matcher(author, "--author"), optional_matcher(actor, "--actor"))
+    who = _people(author, actor)
     target = s.resolve(ref) if ref is not None else None
     more = logbook.made_elsewhere(s.log, s.store.content, target, logbook.Filter(since, until, who))
     if more:
@@ -119,15 +119,19 @@ def _tell_made_elsewhere(
 def _actions(
     s: Session, since: int | None, until: int | None, author: str | None, actor: str | None, *, only_commits: bool
 ) -> Iterator[Action]:
-    wanted = PeopleFilter(optional_matcher(author, "--author"), optional_matcher(actor, "--actor"))
+    wanted = _people(author, actor)
     found = actions.taken(s.log, *between(s, since, until), only_commits=only_commits)
     return (action for action in found if wanted.did(action.record, action.author))
+
+
+def _people(author: str | None, actor: str | None) -> PeopleFilter:
+    return PeopleFilter(optional_matcher(author, "--author"), optional_matcher(actor, "--actor"))
 
 
 def _movements(
     s: Session, carried: str, since: int | None, until: int | None, author: str | None, actor: str | None
 ) -> Iterator[Movement]:
-    wanted = PeopleFilter(optional_matcher(author, "--author"), optional_matcher(actor, "--actor"))
+    wanted = _people(author, actor)
     first, last = between(s, since, until)
     for found in movements.movements(s.log, _carried(s, carried)):
         record = found.record

@@ -9,12 +9,9 @@ from cli.options.changes import text_or_json
 from cli.options.sizes_and_times import date_option
 from cli.session.named_paths import led
 from cli.session.session import session
-from eventstore.errors import InvalidError
-from eventstore.model.paths import shown
 from projections.history import blame as blaming
 from projections.history import traced_blame
 from projections.history.blame import Line, blame_lines
-from projections.refs import suggestions
 from projections.refs.points import Points
 
 
@@ -40,10 +37,7 @@ def blame(place: str, shape: str, *, lines: bool) -> None:
       layerlog blame --lines web@42:/etc/motd
     """
     with session() as s:
-        ref, path = s.split(place)
-        if path is None:
-            spelled = suggestions.before_slash(s.log, place) or f"name a path behind it, as in {shown(place)}:/etc/motd"
-            raise InvalidError(f"{shown(place)}: {spelled}")
+        ref, path = s.split_named(place)
         target = s.resolve(ref)
         view, causes = s.view(target), blaming.Causes(s.log, s.store.content, target)
         path = led(view, path)

@@ -55,10 +55,9 @@ def find(
     writes: find that by --content. For each container it says since when and until when it showed, and which images hold
     it to this day, by all tags that they have now, else by their ids, with their saves and pushes. An image whose upper
     layers hide it still carries it in a lower one: that is said too. With --in IMAGE, or --tag, each row is about one
-    image. --bytes reads every
-    content in the store once. --perm to --newer are find(1)'s, for a name or alone, and all must hold: a file is found since
-    a write, chmod or chown made it so, and `blame` says whose that was. That nothing was found is said on stderr, and is no
-    failure.
+    image. --bytes reads every content in the store once. --perm to --newer are find(1)'s, for a name or alone, and all must
+    hold: a file is found since a write, chmod or chown made it so, and `blame` says whose that was. That nothing was found
+    is said on stderr, and is no failure.
 
     \b
       layerlog find log4j-core-2.14.jar

@@ -14,6 +14,7 @@ from cli.options import completion
 from cli.session.named_paths import led
 from cli.session.session import Session, session
 from cli.session.writing import append, change, repeated
+from cli.streams.tee import tee
 from eventstore.errors import ConflictError, InvalidError, LayerlogError, NotFoundError
 from eventstore.model.paths import plain, shown
 from projections.diff.between import Around, differences
@@ -27,7 +28,7 @@ from projections.history.undo_stack import Step
 from projections.images import run_config
 from projections.oci import config_diff
 from projections.oci.config_diff import ConfigDifference, Reverted
-from projections.refs import containers, references, suggestions, targets
+from projections.refs import containers, references, targets
 from projections.refs.containers import Container
 from projections.refs.points import Points
 from projections.refs.targets import Target
@@ -173,8 +174,7 @@ def _print_changes(s: Session, container: str, before: View, version: int) -> in
     span = before.spans[-1]
     made = Around(before, after, (span.stream, span.upto + 1, version))
     paths = itertools.count()
-    rows = (row for row, _ in zip(differences(made), paths, strict=False))
-    print_changes(["topmost"], lambda: Compared(before, after, rows))
+    print_changes(["topmost"], lambda: Compared(before, after, tee(differences(made), lambda _: next(paths))))
     return next(paths)
 
 
@@ -204,10 +204,7 @@ def restore(source: str, place: str | None) -> None:
       layerlog restore tomcat:/usr/local/tomcat/conf web:/usr/local/tomcat/conf
     """
     with session() as s:
-        ref, top = s.split(source)
-        if top is None:
-            spelled = suggestions.before_slash(s.log, source) or f"name a path behind it, as in {shown(source)}:/etc/motd"
-            raise InvalidError(f"{shown(source)}: {spelled}")
+        ref, top = s.split_named(source)
         target = s.resolve(ref)
         if place is None and target.container is None:
             raise InvalidError(f"{shown(source)} is no container's; say where to bring it back: CONTAINER:PATH")

@@ -83,9 +83,10 @@ def _give(s: Session, ref: str, place: Place, *, quiet: bool, plain_http: bool, 
         done = push_image(s, s.exported(ref), [new_name(place.rest)], way, quiet=quiet)
         print(*told(done, quiet=quiet), sep="\n")
         return
-    from cli.commands.images.save import save_images
+    from cli.commands.images.save import record_saved, write_images
 
     require_writable(s.store.path)
     name = place.name or references.tag_name(s.log, ref)
     form = "oci-dir" if place.transport == transports.LAYOUT else "archive"
-    save_images(s, {s.exported(ref): [name] if name else []}, place.rest, form, quiet=quiet)
+    found = write_images(s, {s.exported(ref): [name] if name else []}, place.rest, form, quiet=quiet)
+    record_saved(s, found, place.rest)

@@ -67,7 +67,9 @@ def save(
         if not no_record:
             _require_recordable(s.store.path)
         without, chosen = _had(s, inventory_file, since), _chosen(s, refs)
-        save_images(s, chosen, output, form, compress=compress, without=without, quiet=quiet, record=not no_record)
+        found = write_images(s, chosen, output, form, compress=compress, without=without, quiet=quiet)
+        if not no_record:
+            record_saved(s, found, output)
         _tell_nameless(s, chosen)
         if no_record:
             print("layerlog: saved, and not recorded: the log does not say that it left", file=sys.stderr)
@@ -81,12 +83,12 @@ def _require_recordable(store: str) -> None:
         raise StoreError(f"{error}; `save --no-record` saves all the same") from None
 
 
-def save_images(
+def write_images(
     s: Session, chosen: Mapping[Image, Sequence[str]], output: str, form: str, *, compress: str = "",
-    without: frozenset[bytes] = frozenset(), quiet: bool, record: bool = True,
-) -> None:  # fmt: skip
-    """Write images under their full names to *output*, an "archive" or an "oci-dir", and *record* that."""
-    from cli.distribution import departures, layout, send
+    without: frozenset[bytes] = frozenset(), quiet: bool,
+) -> dict[Image, OciImage]:  # fmt: skip
+    """Write images under their full names to *output*, an "archive" or an "oci-dir"; return what each went out as."""
+    from cli.distribution import layout, send
     from cli.distribution.thin import thin
 
     left_out: list[bytes] = []
@@ -102,10 +104,15 @@ def save_images(
                 layout.write(output, [as_oci_image(image) for image in found.values()])
             else:
                 _write_archive(output, list(found.values()), quiet=quiet)
-    if record:
-        with writing(s) as writer:
-            departures.record_saved(writer, found, output if output == STREAM else os.path.abspath(output))
     tell_left_out(left_out)
+    return found
+
+
+def record_saved(s: Session, found: Mapping[Image, OciImage], output: str) -> None:
+    from cli.distribution import departures
+
+    with writing(s) as writer:
+        departures.record_saved(writer, found, output if output == STREAM else os.path.abspath(output))
 
 
 def _tell_nameless(s: Session, chosen: Mapping[Image, Sequence[str]]) -> None:

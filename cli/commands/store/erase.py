@@ -1,4 +1,4 @@
-"""`erase` and `prune`: contents go for ever."""
+"""`erase` and `prune`: contents go, for ever or to make room."""
 
 import os
 import sys
@@ -153,7 +153,8 @@ def erase(
                 writer.moved.clear()  # stdout says it
             for one in made:
                 print(f"sha256:{one.old} -> sha256:{one.new}")
-            print(*integrity.unsigned_lines(made), sep="", end="", file=sys.stderr)
+            for line in integrity.unsigned_lines(made):
+                print(line, file=sys.stderr)
 
 
 def _confirm(yes: bool, question: str) -> None:

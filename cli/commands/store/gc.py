@@ -1,6 +1,5 @@
 """`gc`: what nothing names goes."""
 
-
 import click
 
 from cli.display.formats import counted, human_size

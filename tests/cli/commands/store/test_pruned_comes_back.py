@@ -42,6 +42,17 @@ def test_an_image_that_is_loaded_anew_is_whole_again(ll: Layerlog, tmp_path: Pat
     assert "erased" not in ll("verify")
 
 
+def test_what_is_not_here_yet_needs_no_leave(ll: Layerlog, tmp_path: Path) -> None:
+    """What was erased must be let return by name; what was pruned comes with any copy."""
+    ll("undelete", "localhost/one:1")
+    said = ll.run("create", "localhost/one:1").stderr
+    assert "lacks what was erased here" in said
+    assert "; `layerlog repair --from FILE` brings that back" in said
+    assert "--let-return" not in said
+    ll("repair", "--from", str(tmp_path / "one.tar"))
+    assert ll.run("create", "localhost/one:1").stderr == ""
+
+
 def test_what_was_pruned_may_be_written(ll: Layerlog) -> None:
     ll("undelete", "localhost/one:1")
     ll("create", "--name", "gone", "scratch")
